@@ -1,0 +1,42 @@
+"""h5vidstack: large stacks of similar images in one exact, small HDF5 file.
+
+Importing it registers the HDF5 filter, so that h5py reads and writes such files,
+and changes nothing else.
+"""
+
+from ._version import __version__
+from .errors import (
+    BlockError,
+    ClosedError,
+    Error,
+    FormatError,
+    NotExactError,
+    OutputError,
+    SelectionError,
+    SourceError,
+    UnsupportedError,
+)
+from .filter import FILTER_ID, Video
+from .filter import last_error as filter_error
+from .packer import PackReport, pack
+from .reader import Stack, open
+
+__all__ = [
+    "FILTER_ID",
+    "BlockError",
+    "ClosedError",
+    "Error",
+    "FormatError",
+    "NotExactError",
+    "OutputError",
+    "PackReport",
+    "SelectionError",
+    "SourceError",
+    "Stack",
+    "UnsupportedError",
+    "Video",
+    "__version__",
+    "filter_error",
+    "open",
+    "pack",
+]

@@ -1,0 +1,129 @@
+"""An open stack as a grid of chunks: raw bytes out of HDF5, pixels out of bytes."""
+
+from __future__ import annotations
+
+import os
+from itertools import product
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from . import block
+from .errors import BlockError, FormatError
+from .filter import FILTER_ID
+from .geometry import CHUNK_FRAMES, Shape, stack_shape
+from .layout import SEPARATOR, open_layout
+
+Pixels = npt.NDArray[Any]
+
+
+class ChunkReader:
+    """One open file handle and the chunks of one stack in it.
+
+    `load` may be called from many threads: only fetching a chunk's bytes takes
+    h5py's lock, decoding does not.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file.
+    stack
+        Path of the stack's group, or of a dataset, in the file.
+
+    Raises
+    ------
+    FormatError
+        If the file or the stack is missing, damaged, or of a newer format.
+    """
+
+    def __init__(self, path: str, stack: str) -> None:
+        self.name = f"{path}{SEPARATOR}{stack}"
+        if not os.path.exists(path):
+            raise FormatError(f"no such file: {path}")
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
+        try:
+            self.layout = open_layout(self._file, stack)
+            self.video = self.layout.video
+            self.shape: Shape = self.layout.shape
+            self.dtype = self.layout.dtype
+            if len(self.shape) != (4 if stack_shape(self.shape)[3] > 1 else 3):
+                raise FormatError(f"{self.name} has shape {self.shape}, not (N, H, W[, 3|4])")
+            self._coded = self._is_coded()
+            self.chunks: Shape = self.video.chunks or (CHUNK_FRAMES, *self.shape[1:])
+        except BaseException:
+            self._file.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def extent(self, chunk: Shape) -> Shape:
+        """Shape of the part of a chunk that lies inside the stack."""
+        return tuple(
+            min(step, edge - number * step)
+            for number, step, edge in zip(chunk, self.chunks, self.shape, strict=True)
+        )
+
+    def offset(self, chunk: Shape) -> Shape:
+        """Where a chunk begins, in frames and pixels."""
+        return tuple(number * step for number, step in zip(chunk, self.chunks, strict=True))
+
+    def row(self, number: int) -> list[Shape]:
+        """All chunks that hold a run of frames, by their numbers on each axis."""
+        counts = (
+            -(-edge // step) for edge, step in zip(self.shape[1:], self.chunks[1:], strict=True)
+        )
+        return [(number, *rest) for rest in product(*map(range, counts))]
+
+    def load(self, chunk: Shape, frames: int) -> Pixels:
+        """Decode the first `frames` frames of a chunk, cut to what lies inside the stack.
+
+        Raises
+        ------
+        BlockError
+            If the chunk is damaged; the message names its frames.
+        """
+        offset, extent = self.offset(chunk), (frames, *self.extent(chunk)[1:])
+        try:
+            if not self._coded:
+                region = tuple(slice(o, o + e) for o, e in zip(offset, extent, strict=True))
+                return np.asarray(self.video[region])
+            found = self._fetch(offset)
+            if found is None:
+                return np.full(extent, self.video.fillvalue, self.dtype)
+            filter_mask, data = found
+            if filter_mask:  # HDF5's word for "stored without the filter"
+                pixels = np.frombuffer(data, self.dtype).reshape(self.chunks)
+            else:
+                pixels = block.decode(data, stack_shape(self.chunks), frames)
+        except (BlockError, OSError, ValueError) as error:
+            last = offset[0] + self.extent(chunk)[0] - 1
+            where = f"frames {offset[0]}-{last}" + (f" at {offset[1:]}" if any(offset[1:]) else "")
+            raise BlockError(f"{self.name}, {where}: {error}") from error
+        inside = pixels[tuple(map(slice, extent))]
+        if inside.shape == extent:
+            return inside
+        padded = np.zeros(extent, self.dtype)
+        padded[tuple(map(slice, inside.shape))] = inside
+        return padded
+
+    def _is_coded(self) -> bool:
+        """Whether chunks are blocks and nothing else, so that they can be fetched as they are."""
+        plist = self.video.id.get_create_plist()
+        filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+        return filters == [FILTER_ID]
+
+    def _fetch(self, offset: Shape) -> tuple[int, bytes] | None:
+        """Raw bytes of a chunk with their filter mask; None where it was never written."""
+        try:
+            return self.video.id.read_direct_chunk(offset)  # type: ignore[no-any-return]
+        except (OSError, RuntimeError) as error:
+            if self.video.id.get_chunk_info_by_coord(offset).byte_offset is None:
+                return None
+            raise OSError(str(error)) from error

@@ -1,0 +1,37 @@
+"""Every error that h5vidstack raises on purpose is an :class:`Error`."""
+
+
+class Error(Exception):
+    """Base class: the message says what was wrong and what would work."""
+
+
+class SourceError(Error):
+    """The input cannot be read as a stack of images."""
+
+
+class UnsupportedError(Error):
+    """The input is fine, but this version has no coding for it."""
+
+
+class OutputError(Error):
+    """The output exists already or cannot be written."""
+
+
+class FormatError(Error):
+    """The file is not an h5vidstack stack, or is of a newer format."""
+
+
+class BlockError(Error):
+    """The bytes of a block are damaged or contradict their chunk."""
+
+
+class NotExactError(Error):
+    """A lossless block did not decode to its input; nothing was written."""
+
+
+class SelectionError(Error, IndexError):
+    """An index that numpy would refuse too."""
+
+
+class ClosedError(Error, ValueError):
+    """The stack was closed before this was asked of it."""

@@ -1,0 +1,273 @@
+"""The HDF5 filter: blocks as a compression of plain HDF5 datasets, through ctypes.
+
+Importing this module registers the filter with the HDF5 library inside h5py, so
+that h5py reads and writes blocks in ordinary datasets. Normative: spec/format.md,
+section "HDF5 filter".
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import numpy as np
+
+from . import block
+from .codecs import MAX_EDGE, PRESETS, PRESETS_BY_ID, Coding
+from .errors import BlockError, Error, UnsupportedError
+from .geometry import stack_shape
+
+FILTER_ID = 47113
+"""From the range for unregistered use; to be replaced once The HDF Group assigns one."""
+
+NAME = b"h5vidstack: frames as losslessly coded video"
+
+_FLAG_REVERSE = 0x0100  # H5Z_FLAG_REVERSE: HDF5 is reading
+_FLAG_MANDATORY = 0  # H5Z_FLAG_MANDATORY
+_CHOSEN, _STORED = 3, 7  # parameters that the user chooses, and with the chunk's shape
+
+_hid_t, _hsize_t = ctypes.c_int64, ctypes.c_uint64
+_uints, _voids = ctypes.POINTER(ctypes.c_uint), ctypes.POINTER(ctypes.c_void_p)
+_SetLocal = ctypes.CFUNCTYPE(ctypes.c_int, _hid_t, _hid_t, _hid_t)
+_Filter = ctypes.CFUNCTYPE(
+    ctypes.c_size_t,
+    ctypes.c_uint,
+    ctypes.c_size_t,
+    _uints,
+    ctypes.c_size_t,
+    ctypes.POINTER(ctypes.c_size_t),
+    _voids,
+)
+
+
+class Video(h5py.filters.FilterRefBase):  # type: ignore[misc]
+    """Options for ``h5py.Group.create_dataset``: store its chunks as coded video.
+
+    Use it as hdf5plugin's classes: ``f.create_dataset("d", data=a,
+    chunks=(16, H, W), **h5vidstack.Video())``. The dataset must be uint8 and its
+    chunk ``(G, H, W)`` or ``(G, H, W, 3|4)``; further leading axes count as frames.
+
+    Parameters
+    ----------
+    codec
+        ``"x264"``: lossless H.264.
+    preset
+        ``"x264-fast"``, ``"x264-interm"`` or ``"x264-slow"``. All are lossless.
+    verify
+        Decode each chunk and compare it before it is written.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is no such codec or preset.
+    """
+
+    filter_id = FILTER_ID
+
+    def __init__(
+        self, codec: str = "x264", preset: str = "x264-interm", *, verify: bool = True
+    ) -> None:
+        coding = Coding(codec, preset)
+        self.filter_options = (block.VERSION, PRESETS[coding.preset].id, int(verify))
+
+
+def _decode_chunk(data: bytes, chunk: tuple[int, int, int, int]) -> bytes:
+    frames = block.decode(data, chunk)
+    whole = chunk if frames.ndim == 4 else chunk[:3]
+    if frames.shape != whole:
+        padded = np.zeros(whole, frames.dtype)
+        padded[tuple(map(slice, frames.shape))] = frames
+        frames = padded
+    return frames.tobytes()
+
+
+def _encode_chunk(data: bytes, chunk: tuple[int, int, int, int], coding: Coding, v: bool) -> bytes:
+    if len(data) != math.prod(chunk):
+        raise UnsupportedError(
+            f"the filter was given {len(data)} bytes for a chunk of {math.prod(chunk)}: "
+            "it must be the first filter that changes the size of a chunk"
+        )
+    frames = np.frombuffer(data, np.uint8).reshape(chunk if chunk[3] > 1 else chunk[:3])
+    return block.encode(frames, coding, verify=v)
+
+
+def _run_filter(reading: bool, values: list[int], data: bytes) -> bytes:
+    if len(values) != _STORED:
+        raise BlockError(f"the filter has {len(values)} parameters in this file, not {_STORED}")
+    _version, preset_id, verify, *dims = values
+    chunk = (dims[0], dims[1], dims[2], dims[3])
+    if reading:
+        return _decode_chunk(data, chunk)
+    preset = PRESETS_BY_ID.get(preset_id)
+    if preset is None:
+        raise UnsupportedError(f"the file asks for preset {preset_id}, unknown here")
+    return _encode_chunk(data, chunk, Coding(preset.codec, preset.name), bool(verify))
+
+
+def parameters(values: list[int], shape: tuple[int, ...]) -> list[int]:
+    """Filter parameters to store for a dataset with chunks of `shape`.
+
+    Parameters
+    ----------
+    values
+        What the user gave: block version, preset id, verify; missing ones get the
+        defaults, and a chunk shape that is already there is replaced.
+
+    Raises
+    ------
+    UnsupportedError
+        If a chunk of `shape` cannot be coded, or no such preset exists.
+    """
+    chosen = [*values[:_CHOSEN], *Video().filter_options[len(values) :]]
+    if chosen[0] != block.VERSION or chosen[1] not in PRESETS_BY_ID:
+        raise UnsupportedError(f"filter parameters {tuple(values)}: make them with Video(...)")
+    n, height, width, channels = stack_shape(shape)
+    if max(height, width) > MAX_EDGE:
+        raise UnsupportedError(f"a chunk of {shape}: no edge may be over {MAX_EDGE} pixels")
+    return [*chosen, n, height, width, channels]
+
+
+_errors = threading.local()
+
+
+def last_error() -> BaseException | None:
+    """Why the filter last failed in this thread, or None.
+
+    HDF5 2 lets h5py say no more than "filter returned failure during read"; this
+    is the reason behind it.
+    """
+    return getattr(_errors, "last", None)
+
+
+class _Hdf5:
+    """The few functions of h5py's own libhdf5 that a filter calls."""
+
+    def __init__(self) -> None:
+        library = ctypes.CDLL(h5py.defs.__file__)
+        self.allocate = _function(
+            library.H5allocate_memory, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_bool
+        )
+        self.free = _function(library.H5free_memory, ctypes.c_int, ctypes.c_void_p)
+        self.get_chunk = _function(
+            library.H5Pget_chunk, ctypes.c_int, _hid_t, ctypes.c_int, ctypes.POINTER(_hsize_t)
+        )
+        self.get_filter = _function(
+            library.H5Pget_filter_by_id2, ctypes.c_int, _hid_t, ctypes.c_int, _uints,
+            ctypes.POINTER(ctypes.c_size_t), _uints, ctypes.c_size_t, ctypes.c_char_p, _uints,
+        )  # fmt: skip
+        self.modify_filter = _function(
+            library.H5Pmodify_filter, ctypes.c_int, _hid_t, ctypes.c_int, ctypes.c_uint,
+            ctypes.c_size_t, _uints,
+        )  # fmt: skip
+        self.push_error = _function(
+            library.H5Epush2, ctypes.c_int, _hid_t, ctypes.c_char_p, ctypes.c_char_p,
+            ctypes.c_uint, _hid_t, _hid_t, _hid_t, ctypes.c_char_p,
+        )  # fmt: skip
+        self.type_class = _function(library.H5Tget_class, ctypes.c_int, _hid_t)
+        self.type_size = _function(library.H5Tget_size, ctypes.c_size_t, _hid_t)
+        self.type_sign = _function(library.H5Tget_sign, ctypes.c_int, _hid_t)
+        names = ("H5E_ERR_CLS_g", "H5E_PLINE_g", "H5E_CANTFILTER_g")
+        self.error_ids = [_hid_t.in_dll(library, name) for name in names]
+
+    def report(self, error: BaseException) -> None:
+        """Put an error on HDF5's stack, from where h5py quotes it in its exception.
+
+        HDF5 2 discards what a filter pushes while it runs, so `last_error` keeps it too.
+        """
+        _errors.last = error
+        text = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+        message = f"h5vidstack: {text}".replace("%", "%%").encode()
+        self.push_error(0, b"h5vidstack/filter.py", b"h5vidstack", 0, *self.error_ids, message)
+
+
+def _function(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
+    function.restype, function.argtypes = result, arguments
+    return function  # type: ignore[no-any-return]
+
+
+_hdf5 = _Hdf5()
+
+
+def _dtype_of(type_id: int) -> np.dtype[Any]:
+    """The numpy dtype of an HDF5 integer or float type, in native byte order."""
+    type_class, size = _hdf5.type_class(type_id), _hdf5.type_size(type_id)
+    if type_class == 0:  # H5T_INTEGER; sign 0 is H5T_SGN_NONE
+        return np.dtype(f"{'i' if _hdf5.type_sign(type_id) else 'u'}{size}")
+    if type_class == 1:  # H5T_FLOAT
+        return np.dtype(f"f{size}")
+    raise UnsupportedError(f"HDF5 type class {type_class} is not supported: only uint8 is")
+
+
+# HDF5 cannot carry a Python exception: the callbacks below turn every one, even an
+# interrupt, into HDF5's own error, which h5py raises.
+
+
+def _set_local(dcpl: int, type_id: int, space: int) -> int:
+    """At dataset creation: check dtype and chunk, store the chunk's shape as parameters."""
+    try:
+        block.check_dtype(_dtype_of(type_id))
+        shape = (_hsize_t * 32)()
+        rank = _hdf5.get_chunk(dcpl, len(shape), shape)
+        count, values = ctypes.c_size_t(_STORED), (ctypes.c_uint * _STORED)()
+        flags, config = ctypes.c_uint(), ctypes.c_uint()
+        if rank < 1 or _hdf5.get_filter(dcpl, FILTER_ID, flags, count, values, 0, None, config) < 0:
+            raise UnsupportedError("HDF5 gives no chunk shape or filter parameters")
+        given = list(values[: min(count.value, _STORED)])
+        stored = (ctypes.c_uint * _STORED)(*parameters(given, tuple(shape[:rank])))
+        # h5py marks filters optional, and HDF5 would store raw what an optional one refuses.
+        return _hdf5.modify_filter(dcpl, FILTER_ID, _FLAG_MANDATORY, _STORED, stored)  # type: ignore[no-any-return]
+    except BaseException as error:  # noqa: BLE001
+        _hdf5.report(error)
+        return -1
+
+
+def _filter(flags: int, count: int, values: Any, nbytes: int, allocated: Any, buffer: Any) -> int:
+    """Decode or encode one chunk, and swap HDF5's buffer for one with the result."""
+    try:
+        data = ctypes.string_at(buffer[0], nbytes)
+        result = _run_filter(bool(flags & _FLAG_REVERSE), values[:count], data)
+        fresh = _hdf5.allocate(len(result), False)
+        if not fresh:
+            raise MemoryError(f"no memory for a chunk of {len(result)} bytes")
+        ctypes.memmove(fresh, result, len(result))
+        _hdf5.free(buffer[0])
+        buffer[0], allocated[0] = fresh, len(result)
+        return len(result)
+    except BaseException as error:  # noqa: BLE001
+        _hdf5.report(error)
+        return 0
+
+
+class _H5ZClass2(ctypes.Structure):
+    """HDF5's ``H5Z_class2_t`` (H5Zdevelop.h)."""
+
+    _fields_ = (
+        ("version", ctypes.c_int),
+        ("id", ctypes.c_int),
+        ("encoder_present", ctypes.c_uint),
+        ("decoder_present", ctypes.c_uint),
+        ("name", ctypes.c_char_p),
+        ("can_apply", ctypes.c_void_p),
+        ("set_local", _SetLocal),
+        ("filter", _Filter),
+    )
+
+
+# A module global, since HDF5 calls the callbacks for as long as the process lives.
+_class = _H5ZClass2(1, FILTER_ID, 1, 1, NAME, None, _SetLocal(_set_local), _Filter(_filter))
+h5py.h5z.register_filter(ctypes.addressof(_class))
+
+
+@atexit.register
+def _flush_open_files() -> None:
+    """Code what HDF5 still caches while Python can run the callbacks.
+
+    HDF5 itself flushes files that were never closed only after Python is gone.
+    """
+    for file_id in h5py.h5f.get_obj_ids(types=h5py.h5f.OBJ_FILE):
+        h5py.h5f.flush(file_id)

@@ -1,0 +1,111 @@
+"""Which axes are frames, rows, columns and channels, and how a stack is cut into chunks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from .codecs import MAX_EDGE
+from .errors import UnsupportedError
+
+Shape = tuple[int, ...]
+
+CHUNK_FRAMES = 16
+MAX_BLOCK_BYTES = 64 << 20
+"""Largest raw block that packing makes."""
+MAX_ROW_BYTES = 256 << 20
+"""Largest raw row of tiles (all tiles of one run of frames) that packing chooses itself."""
+TILE_ABOVE_PIXELS = 4 << 20
+"""Frames of more pixels than this are tiled."""
+TILE_EDGE = 1024
+"""Tiles chosen by default are no longer than this on either edge."""
+
+
+def stack_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
+    """Read an array's shape as ``(frames, height, width, channels)``.
+
+    The last two axes are height and width, or the last three are height, width and
+    channels where there are at least four axes and the last one is 3 or 4 long. All
+    axes before them count frames. Gray has one channel.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are fewer than three axes.
+    """
+    if len(shape) < 3:
+        raise UnsupportedError(
+            f"an array of shape {tuple(shape)} is no stack: it must be (N, H, W) or "
+            "(N, H, W, 3|4); a single image needs a leading axis of 1"
+        )
+    if len(shape) >= 4 and shape[-1] in (3, 4):
+        *leading, height, width, channels = shape
+    else:
+        *leading, height, width = shape
+        channels = 1
+    return math.prod(leading), height, width, channels
+
+
+def frame_bytes(frame: Shape, itemsize: int) -> int:
+    """Bytes of one raw frame of shape ``(H, W)`` or ``(H, W, C)``."""
+    return math.prod(frame) * itemsize
+
+
+def choose_chunk(
+    frame: Shape, itemsize: int, chunk_frames: int | None, tile: tuple[int, int] | None
+) -> Shape:
+    """Choose the chunk ``(G, h, w[, C])`` for frames of shape ``(H, W[, C])``.
+
+    Parameters
+    ----------
+    chunk_frames
+        Frames a chunk; None: 16, or as many as `MAX_BLOCK_BYTES` and `MAX_ROW_BYTES` allow.
+    tile
+        Height and width of a tile; ``(0, 0)``: never tile; None: tile frames of more
+        than `TILE_ABOVE_PIXELS` pixels or of an edge longer than a codec takes.
+
+    Raises
+    ------
+    UnsupportedError
+        If what was asked for makes a raw block of more than `MAX_BLOCK_BYTES` or an
+        edge longer than `MAX_EDGE`, or is not positive.
+    """
+    height, width = frame[:2]
+    if chunk_frames is not None and chunk_frames < 1:
+        raise UnsupportedError(f"chunk_frames is {chunk_frames}; it must be at least 1")
+    if tile is None:
+        tiled = height * width > TILE_ABOVE_PIXELS or max(height, width) > MAX_EDGE
+        rows, columns = (_even(height), _even(width)) if tiled else (height, width)
+    elif tile == (0, 0):
+        rows, columns = height, width
+    elif min(tile) < 1:
+        raise UnsupportedError(f"tile {tile[0]}x{tile[1]}: both edges must be at least 1")
+    else:
+        rows, columns = min(tile[0], height), min(tile[1], width)
+    if max(rows, columns) > MAX_EDGE:
+        raise UnsupportedError(
+            f"a tile of {rows}x{columns} pixels: no codec takes an edge over {MAX_EDGE}; "
+            "give a smaller tile"
+        )
+    block_frame = frame_bytes((rows, columns, *frame[2:]), itemsize)
+    if block_frame > MAX_BLOCK_BYTES:
+        raise UnsupportedError(
+            f"one tile of {rows}x{columns} is {block_frame >> 20} MiB, over the "
+            f"{MAX_BLOCK_BYTES >> 20} MiB of a block; give a smaller tile"
+        )
+    fitting = MAX_BLOCK_BYTES // block_frame
+    if chunk_frames is None:
+        in_a_row = max(1, MAX_ROW_BYTES // frame_bytes(frame, itemsize))
+        chunk_frames = min(CHUNK_FRAMES, fitting, in_a_row)
+    elif chunk_frames > fitting:
+        raise UnsupportedError(
+            f"{chunk_frames} frames of {rows}x{columns} are over the "
+            f"{MAX_BLOCK_BYTES >> 20} MiB of a block; at most {fitting} fit, or give a smaller tile"
+        )
+    return (chunk_frames, rows, columns, *frame[2:])
+
+
+def _even(edge: int) -> int:
+    """Cut an edge into equal tiles of at most `TILE_EDGE`, in whole macroblocks of 16."""
+    parts = math.ceil(edge / TILE_EDGE)
+    return min(edge, math.ceil(edge / parts / 16) * 16)

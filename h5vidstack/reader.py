@@ -1,0 +1,330 @@
+"""`Stack`: a packed stack as a virtual array with random access."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import verify as verification
+from .cache import BlockCache
+from .chunks import ChunkReader, Pixels
+from .errors import ClosedError, FormatError, OutputError
+from .geometry import Shape
+from .layout import DEFAULT_STACK, split_target
+from .selection import Job, Selection, parse
+from .workers import Progress, default_workers
+
+CACHE_BYTES = 256 << 20
+
+_opening = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _opening
+    _opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # the lock may be held by a thread that the fork lost
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+class _Session:
+    """What belongs to one process: file handle, threads, decoded blocks."""
+
+    def __init__(self, path: str, stack: str, cache_bytes: int, workers: int) -> None:
+        self.process = os.getpid()
+        self.reader = ChunkReader(path, stack)
+        self.cache = BlockCache(cache_bytes)
+        self.pool = ThreadPoolExecutor(workers, "h5vidstack-decode")
+
+    def fill(self, job: Job, plain: Pixels) -> None:
+        """Decode what a job needs and put it in its place in the plain result."""
+        whole = self.reader.extent(job.chunk)[0]
+        pixels = self.cache.get(
+            job.chunk, job.frames, whole, lambda frames: self.reader.load(job.chunk, frames)
+        )
+        plain[job.target] = pixels.transpose(job.axes)[job.source]
+
+    def submit(self, selection: Selection, plain: Pixels) -> list[Future[None]]:
+        jobs = selection.jobs(self.reader.chunks)
+        return [self.pool.submit(self.fill, job, plain) for job in jobs]
+
+    def close(self) -> None:
+        self.pool.shutdown(cancel_futures=True)
+        self.reader.close()
+
+
+class Stack:
+    """A packed stack of images: an ``(N, H, W)`` or ``(N, H, W, C)`` array on disk.
+
+    ``stack[key]`` gives what numpy gives for the same key on the same array: integers,
+    slices of any step, ``...``, ``None``, boolean masks, integer arrays in any order
+    with duplicates, on every axis. It follows numpy and not h5py where they differ:
+    several index arrays are broadcast together and pick points (h5py allows one), lists
+    need not be sorted or unique, slices may run backwards, and masks may cover several
+    axes. Only the blocks that hold what was asked for are decoded, each no further than
+    needed, several at a time.
+
+    A stack may be used from many threads, pickled (it travels as its path), and used
+    after a fork (it reopens its file).
+
+    Parameters
+    ----------
+    path
+        ``file.h5`` or ``file.h5::/path``.
+    stack
+        Path of the stack in the file; or of any dataset written through `Video`.
+    cache_bytes
+        Bytes of decoded pixels to keep at most.
+    workers
+        Decoder threads; None: one a core.
+
+    Raises
+    ------
+    FormatError
+        If the file or the stack is missing, damaged, or of a newer format.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        stack: str = DEFAULT_STACK,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        workers: int | None = None,
+    ) -> None:
+        file, inner = split_target(path)
+        if cache_bytes < 0 or (workers is not None and workers < 1):
+            raise FormatError("cache_bytes must be at least 0 and workers at least 1")
+        self._path = os.path.abspath(file)
+        self._stack = inner or stack
+        self._cache_bytes, self._workers = cache_bytes, workers or default_workers()
+        self._closed = False
+        self._session: _Session | None = None
+        reader = self._live().reader
+        self._shape, self._dtype, self._chunks = reader.shape, reader.dtype, reader.chunks
+        self._attrs = dict(reader.layout.attrs)
+
+    def _live(self) -> _Session:
+        """The session of this process; a fork or an unpickling starts a new one."""
+        session = self._session
+        if session is None or session.process != os.getpid():
+            with _opening:
+                session = self._session
+                if self._closed:
+                    raise ClosedError(f"the stack {self._path} is closed")
+                if session is None or session.process != os.getpid():
+                    session = _Session(self._path, self._stack, self._cache_bytes, self._workers)
+                    self._session = session
+        return session
+
+    @property
+    def path(self) -> str:
+        """Absolute path of the file."""
+        return self._path
+
+    @property
+    def stack(self) -> str:
+        """Path of the stack in the file."""
+        return self._stack
+
+    @property
+    def shape(self) -> Shape:
+        """``(N, H, W)`` or ``(N, H, W, C)``."""
+        return self._shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the pixels."""
+        return self._dtype
+
+    @property
+    def chunks(self) -> Shape:
+        """Shape of a block: frames, rows, columns[, channels]."""
+        return self._chunks
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """Attributes of the stack (spec/format.md); `settings` as a dict."""
+        return self._attrs
+
+    @property
+    def leading_shape(self) -> Shape:
+        """The axes before the frame's as they were packed; usually ``(N,)``."""
+        return tuple(int(n) for n in self._attrs.get("leading_shape", self._shape[:1]))
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self._shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole stack as an array."""
+        return self.size * self._dtype.itemsize
+
+    def __len__(self) -> int:
+        return self._shape[0]
+
+    def __repr__(self) -> str:
+        state = "closed " if self._closed else ""
+        return f"<{state}h5vidstack.Stack {self._path} {self._shape} {self._dtype}>"
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.read(key)
+
+    def read(self, key: Any = ..., out: npt.NDArray[Any] | None = None) -> Any:
+        """Read ``stack[key]``, into `out` if it is given.
+
+        Parameters
+        ----------
+        key
+            Any index; see the class.
+        out
+            Array of the result's shape and dtype; need not be contiguous.
+
+        Returns
+        -------
+        ndarray or scalar
+            `out` if it was given.
+
+        Raises
+        ------
+        SelectionError
+            For an index that numpy refuses.
+        OutputError
+            If `out` has another shape or dtype, or is read-only.
+        BlockError
+            If a block that is needed is damaged.
+        """
+        session = self._live()
+        selection = parse(key, self._shape)
+        if out is not None:
+            return self._read_into(session, selection, out)
+        plain = np.empty(selection.plain_shape, self._dtype)
+        _run(session, selection, plain)
+        result = selection.finish(plain)
+        return result if result.ndim else result[()]
+
+    def _read_into(self, session: _Session, selection: Selection, out: Pixels) -> Pixels:
+        if out.shape != selection.shape or out.dtype != self._dtype or not out.flags.writeable:
+            raise OutputError(
+                f"out is {out.shape} {out.dtype}{'' if out.flags.writeable else ' read-only'}; "
+                f"the result is {selection.shape} {self._dtype}"
+            )
+        plain = selection.plain_view(out)
+        if plain is None:
+            plain = np.empty(selection.plain_shape, self._dtype)
+            _run(session, selection, plain)
+            out[...] = selection.finish(plain)
+        else:
+            _run(session, selection, plain)
+        return out
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Pixels:
+        if copy is False:
+            raise ValueError("a Stack is on disk: an array of it is always a copy")
+        array: Pixels = self[...]
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __iter__(self) -> Iterator[Pixels]:
+        """Yield the frames in order, decoding the next blocks meanwhile."""
+        session = self._live()
+        step, count = self._chunks[0], len(self)
+        tiles = len(session.reader.row(0))
+        ahead = -(-self._workers // tiles) + 1
+        running: deque[tuple[Pixels, list[Future[None]]]] = deque()
+        starts = iter(range(0, count, step))
+        try:
+            while True:
+                while len(running) < ahead and (start := next(starts, None)) is not None:
+                    selection = parse(slice(start, start + step), self._shape)
+                    frames = np.empty(selection.plain_shape, self._dtype)
+                    running.append((frames, session.submit(selection, frames)))
+                if not running:
+                    return
+                frames, futures = running.popleft()
+                for future in futures:
+                    future.result()
+                for frame in frames:
+                    yield frame.copy()  # so that keeping one frame does not keep the block
+        finally:
+            for _, futures in running:
+                for future in futures:
+                    future.cancel()
+
+    def verify(self, progress: Progress | None = None) -> list[str]:
+        """Decode everything and check every CRC and index.
+
+        Returns
+        -------
+        list of str
+            What is wrong, a sentence each; empty for a sound stack.
+        """
+        session = self._live()
+        return verification.verify(session.reader, session.pool, progress=progress)
+
+    def close(self) -> None:
+        """Close the file and stop the threads; later reads raise ClosedError."""
+        with _opening:
+            session, self._session, self._closed = self._session, None, True
+        if session is not None and session.process == os.getpid():
+            session.close()
+
+    def __enter__(self) -> Stack:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, (self._path, self._stack, self._cache_bytes, self._workers)
+
+
+def _reopen(path: str, stack: str, cache_bytes: int, workers: int) -> Stack:
+    return Stack(path, stack, cache_bytes=cache_bytes, workers=workers)
+
+
+def _run(session: _Session, selection: Selection, plain: Pixels) -> None:
+    """Fill a plain result; one block is not worth a trip through the pool."""
+    jobs = list(selection.jobs(session.reader.chunks))
+    if len(jobs) == 1:
+        session.fill(jobs[0], plain)
+        return
+    futures = [session.pool.submit(session.fill, job, plain) for job in jobs]
+    try:
+        for future in futures:
+            future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def open(
+    path: str | os.PathLike[str],
+    stack: str = DEFAULT_STACK,
+    *,
+    cache_bytes: int = CACHE_BYTES,
+    workers: int | None = None,
+) -> Stack:
+    """Open a packed stack for reading; see `Stack`."""
+    return Stack(path, stack, cache_bytes=cache_bytes, workers=workers)

@@ -1,0 +1,74 @@
+"""Where frames come from: every kind of input as one `Source`."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..errors import SourceError
+from ..layout import SEPARATOR
+from .base import ArraySource, FrameSource, Source, iterate_frames
+from .files import hdf5_source, image_source, is_image, list_images, npy_source, video_source
+
+__all__ = ["ArraySource", "FrameSource", "Source", "open_source"]
+
+
+def open_source(source: Any, *, gray: bool = False) -> Source:
+    """Open anything that `pack` takes.
+
+    Parameters
+    ----------
+    source
+        See `h5vidstack.pack`.
+    gray
+        Make gray of colour frames.
+
+    Raises
+    ------
+    SourceError
+        If it is missing, empty, of no known kind, or cannot be read.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return _open_path(os.fspath(source), gray)
+    if all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):
+        return ArraySource(source, type(source).__name__, gray=gray)
+    if not isinstance(source, Iterable):
+        raise SourceError(
+            f"a {type(source).__name__} is no stack: give a path, an array-like of shape "
+            "(N, H, W), or an iterable of frames"
+        )
+    if isinstance(source, (list, tuple)):
+        if source and all(isinstance(item, (str, os.PathLike)) for item in source):
+            return image_source([Path(item) for item in source], f"{len(source)} files", gray)
+        return FrameSource(iterate_frames(source), type(source).__name__, len(source), gray)
+    return FrameSource(iterate_frames(source), type(source).__name__, None, gray)
+
+
+def _open_path(name: str, gray: bool) -> Source:
+    file, inside, _ = name.partition(SEPARATOR)
+    path = Path(file)
+    if path.is_dir() and not inside:
+        return image_source(list_images(path), name, gray)
+    if not path.exists():
+        matches = glob.glob(file)
+        if matches and not inside:
+            return image_source([Path(match) for match in matches], name, gray)
+        kind = "no file matches" if glob.has_magic(file) else "no such file or folder:"
+        raise SourceError(f"{kind} {file}")
+    if path.is_dir():
+        raise SourceError(f"{file} is a folder, so {name} names nothing in it")
+    try:
+        with path.open("rb") as opened:
+            head = opened.read(8)
+    except OSError as error:
+        raise SourceError(f"cannot read {file}: {error.strerror}") from error
+    if inside or head.startswith(b"\x89HDF"):
+        return hdf5_source(name, gray)
+    if head.startswith(b"\x93NUMPY"):
+        return npy_source(path, gray)
+    if is_image(path):
+        return image_source([path], name, gray)
+    return video_source(path, gray)

@@ -1,0 +1,163 @@
+"""The two forms of every input: random access (`ArraySource`), one pass (`FrameSource`)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import SourceError
+from ..geometry import Shape, stack_shape
+
+Array = npt.NDArray[Any]
+LabelledFrames = Generator[tuple[str, Array], None, None]
+
+
+class Source(ABC):
+    """A stack of frames of one shape and dtype, to be read once from first to last.
+
+    Attributes
+    ----------
+    name
+        What the user called it.
+    frame
+        ``(H, W)`` or ``(H, W, C)``.
+    dtype
+        Of every frame.
+    count
+        Number of frames, or None where only reading tells.
+    leading_shape
+        Axes before ``(H, W[, C])`` where there is not just one, else None.
+    """
+
+    name: str
+    frame: Shape
+    dtype: np.dtype[Any]
+    count: int | None
+    leading_shape: Shape | None = None
+
+    @abstractmethod
+    def batches(self, size: int) -> Iterator[Array]:
+        """Yield C-contiguous arrays ``(size, *frame)``; the last one may be shorter."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release files."""
+
+
+class ArraySource(Source):
+    """Anything with shape, dtype and ``__getitem__``: numpy, memmap, h5py, zarr, a `Stack`."""
+
+    def __init__(
+        self, array: Any, name: str, *, gray: bool = False, owner: Any | None = None
+    ) -> None:
+        self._array, self.name, self._gray, self._owner = array, name, gray, owner
+        self.count, height, width, channels = stack_shape(array.shape)
+        if 0 in array.shape:
+            raise SourceError(f"{name} has shape {tuple(array.shape)}: it holds no frames")
+        leading = array.shape[: array.ndim - (2 if channels == 1 else 3)]
+        self.leading_shape = tuple(map(int, leading)) if len(leading) > 1 else None
+        self._leading = leading
+        # Asking for an empty piece gives numpy's dtype whatever library the array is of.
+        self.dtype = np.asarray(array[0:0]).dtype
+        self.frame = (height, width) if gray or channels == 1 else (height, width, channels)
+
+    def batches(self, size: int) -> Iterator[Array]:  # noqa: D102
+        *outer, inner = self._leading
+        for start in range(0, math.prod(self._leading), size):
+            stop = min(start + size, math.prod(self._leading))
+            pieces = []
+            while start < stop:
+                row, first = divmod(start, inner)
+                taken = min(stop - start, inner - first)
+                index = (*np.unravel_index(row, tuple(outer)), slice(first, first + taken))
+                pieces.append(self._piece(index))
+                start += taken
+            yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _piece(self, index: tuple[Any, ...]) -> Array:
+        try:
+            piece = np.asarray(self._array[index])
+        except (OSError, RuntimeError) as error:
+            raise SourceError(f"cannot read {self.name}: {error}") from error
+        if self._gray and piece.ndim == 4:
+            piece = to_gray(piece)
+        return np.ascontiguousarray(piece)
+
+    def close(self) -> None:  # noqa: D102
+        if self._owner is not None:
+            self._owner.close()
+
+
+class FrameSource(Source):
+    """Frames that come one after another, each with a label for error messages."""
+
+    def __init__(
+        self,
+        frames: LabelledFrames,
+        name: str,
+        count: int | None,
+        gray: bool = False,
+    ) -> None:
+        self.name, self.count, self._gray = name, count, gray
+        first = next(frames, None)
+        if first is None:
+            raise SourceError(f"{name} holds no frames")
+        self._first, image = first
+        image = self._convert(image)
+        self.dtype, self.frame = image.dtype, image.shape
+        if 0 in image.shape or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,), (4,)):
+            raise SourceError(
+                f"{self._first} has shape {image.shape}; a frame is (H, W), (H, W, 3) or "
+                "(H, W, 4), and no axis is 0 long"
+            )
+        self._origin = frames
+        self._frames = itertools.chain([first], frames)
+
+    def batches(self, size: int) -> Iterator[Array]:  # noqa: D102
+        while batch := [
+            self._check(label, image) for label, image in itertools.islice(self._frames, size)
+        ]:
+            yield np.stack(batch)
+
+    def _check(self, label: str, image: Array) -> Array:
+        image = self._convert(image)
+        if image.shape != self.frame or image.dtype != self.dtype:
+            raise SourceError(
+                f"{label} is {_describe(image.shape, image.dtype)}, but {self._first} is "
+                f"{_describe(self.frame, self.dtype)}: all frames must be of one size and dtype"
+            )
+        return image
+
+    def _convert(self, image: Array) -> Array:
+        return to_gray(image) if self._gray and image.ndim == 3 else image
+
+    def close(self) -> None:
+        """Run the clean-up of the generator that the frames come from."""
+        self._origin.close()
+
+
+def iterate_frames(frames: Iterable[Any]) -> LabelledFrames:
+    """Label the frames of an iterable by their number."""
+    for number, frame in enumerate(frames):
+        yield f"frame {number}", np.asarray(frame)
+
+
+def to_gray(colour: Array) -> Array:
+    """Luma of ``(..., 3|4)`` uint8 RGB, rounded as Pillow's ``convert("L")`` does.
+
+    Source: ITU-R BT.601, in 16-bit fixed point.
+    """
+    if colour.dtype != np.uint8:
+        raise SourceError(f"gray of colour is only made of uint8, not of {colour.dtype}")
+    red, green, blue = (colour[..., channel].astype(np.uint32) for channel in range(3))
+    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+
+
+def _describe(shape: Shape, dtype: np.dtype[Any]) -> str:
+    return "x".join(map(str, shape)) + f" {dtype}"
