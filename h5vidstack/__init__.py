@@ -20,6 +20,7 @@ from .filter import FILTER_ID, Video
 from .filter import last_error as filter_error
 from .packer import PackReport, pack
 from .reader import Stack, open
+from .sinks import unpack
 
 __all__ = [
     "FILTER_ID",
@@ -39,4 +40,5 @@ __all__ = [
     "filter_error",
     "open",
     "pack",
+    "unpack",
 ]

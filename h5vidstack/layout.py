@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ._version import __version__
 from .codecs import Coding
-from .errors import FormatError, OutputError
+from .errors import FormatError
 from .filter import Video
 from .geometry import Shape
 
@@ -153,11 +153,6 @@ class StackWriter:
         ``(G, h, w[, C])``.
     coding, verify
         Recorded as the filter's parameters, for whoever extends the dataset by h5py.
-
-    Raises
-    ------
-    OutputError
-        If something stands at `stack` already.
     """
 
     def __init__(
@@ -170,10 +165,6 @@ class StackWriter:
         coding: Coding,
         verify: bool,
     ) -> None:
-        if stack in file:
-            raise OutputError(
-                f"{stack} exists already; use --overwrite (overwrite=True) to replace it"
-            )
         self._group = file.create_group(stack)
         self._frame, self._dtype = frame, dtype
         self._video = self._group.create_dataset(

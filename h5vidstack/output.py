@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
+
 from .errors import OutputError
 
 
@@ -74,3 +76,43 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def open_hdf5_output(target: Path, inner: str | None, overwrite: bool) -> Iterator[h5py.File]:
+    """Open a new HDF5 file, or a copy of an existing one to add `inner` to.
+
+    The file gets its name when the body succeeds. `overwrite` replaces what stands at
+    `inner`, or the whole file where `inner` is None.
+
+    Raises
+    ------
+    OutputError
+        As `complete_or_absent`, or if `inner` exists already.
+    """
+    adding = inner is not None and target.exists()
+    if adding and not h5py.is_hdf5(target):
+        raise OutputError(f"{target} is not an HDF5 file; nothing can be added to it")
+    start_from = target if adding else None
+    with complete_or_absent(
+        target, overwrite=overwrite or adding, start_from=start_from
+    ) as temporary:
+        file = h5py.File(temporary, "r+" if adding else "w-")
+        try:
+            if inner is not None and inner in file:
+                if not overwrite:
+                    raise OutputError(
+                        f"{inner} exists in {target}; use --overwrite (overwrite=True) "
+                        "to replace it"
+                    )
+                del file[inner]
+            yield file
+        except BaseException:
+            # The file is thrown away; that it cannot be closed tidily is no news.
+            with contextlib.suppress(OSError, RuntimeError):
+                file.close()
+            raise
+        try:
+            file.close()
+        except RuntimeError as error:  # h5py's word for a failed write while closing
+            raise OSError(str(error)) from error

@@ -7,13 +7,10 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -22,7 +19,7 @@ from .codecs import Coding, Frames, library_versions
 from .errors import OutputError, SourceError
 from .geometry import Shape, choose_chunk, frame_bytes
 from .layout import DEFAULT_STACK, StackWriter, split_target
-from .output import complete_or_absent
+from .output import open_hdf5_output
 from .sources import Source, open_source
 from .workers import Progress, default_workers
 
@@ -124,7 +121,7 @@ def pack(
         }
         target, inner = split_target(path)
         stack = inner or DEFAULT_STACK
-        with _open_output(target, inner, overwrite) as file:
+        with open_hdf5_output(target, inner, overwrite) as file:
             writer = StackWriter(file, stack, opened.frame, opened.dtype, chunk, coding, verify)
             encoder = _Encoder(coding, verify, chunk, workers or default_workers())
             crc32 = encoder.run(opened, writer, progress)
@@ -140,32 +137,6 @@ def pack(
         time.perf_counter() - started,
         verify,
     )
-
-
-@contextlib.contextmanager
-def _open_output(target: Path, inner: str | None, overwrite: bool) -> Iterator[h5py.File]:
-    """Open a new file, or a copy of the one that a stack is added to."""
-    adding = inner is not None and target.exists()
-    if adding and not h5py.is_hdf5(target):
-        raise OutputError(f"{target} is not an HDF5 file; a stack cannot be added to it")
-    start_from = target if adding else None
-    with complete_or_absent(
-        target, overwrite=overwrite or adding, start_from=start_from
-    ) as temporary:
-        file = h5py.File(temporary, "r+" if adding else "w-")
-        try:
-            if adding and overwrite and inner in file:
-                del file[inner]
-            yield file
-        except BaseException:
-            # The file is thrown away; that it cannot be closed tidily is no news.
-            with contextlib.suppress(OSError, RuntimeError):
-                file.close()
-            raise
-        try:
-            file.close()
-        except RuntimeError as error:  # h5py's word for a failed write while closing
-            raise OSError(str(error)) from error
 
 
 class _Encoder:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from .geometry import Shape
 from .layout import DEFAULT_STACK, split_target
 from .selection import Job, Selection, parse
 from .workers import Progress, default_workers
+
+if TYPE_CHECKING:  # sources open stacks, so they stand above this module
+    from .sources import Source
 
 CACHE_BYTES = 256 << 20
 
@@ -267,8 +270,17 @@ class Stack:
                 for future in futures:
                     future.cancel()
 
-    def verify(self, progress: Progress | None = None) -> list[str]:
+    def verify(
+        self, *, against: Source | None = None, progress: Progress | None = None
+    ) -> list[str]:
         """Decode everything and check every CRC and index.
+
+        Parameters
+        ----------
+        against
+            An opened input to compare every frame with, bit for bit.
+        progress
+            Called with the number of frames checked and of all.
 
         Returns
         -------
@@ -276,7 +288,7 @@ class Stack:
             What is wrong, a sentence each; empty for a sound stack.
         """
         session = self._live()
-        return verification.verify(session.reader, session.pool, progress=progress)
+        return verification.verify(session.reader, session.pool, against=against, progress=progress)
 
     def close(self) -> None:
         """Close the file and stop the threads; later reads raise ClosedError."""

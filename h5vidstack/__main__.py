@@ -1,0 +1,5 @@
+"""``python -m h5vidstack``."""
+
+from .cli import main
+
+main()

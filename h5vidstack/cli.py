@@ -1,0 +1,244 @@
+"""The command line: what it takes and what it prints; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import demo as demonstration
+from . import info as information
+from . import packer, sinks
+from ._version import __version__
+from .codecs import PRESETS, library_versions
+from .errors import Error
+from .reader import Stack
+from .sources import open_source
+from .workers import Progress
+
+
+class _Commands(click.Group):
+    """Turn our errors, and the system's, into one line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Error as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of our output has gone
+                raise
+            raise click.ClickException(" ".join(str(error).split())) from error
+
+
+class _Pair(click.ParamType):  # type: ignore[type-arg]
+    """``HxW``, or one number for both; ``none`` where that is allowed."""
+
+    name = "HxW"
+
+    def __init__(self, parts: int, none: bool = False) -> None:
+        self._parts, self._none = parts, none
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        if self._none and value == "none":
+            return (0,) * self._parts
+        try:
+            numbers = tuple(int(part) for part in value.lower().split("x"))
+        except ValueError:
+            numbers = ()
+        if len(numbers) == 1:
+            numbers *= self._parts
+        if len(numbers) != self._parts or min(numbers) < 1:
+            form = "x".join(["N"] * self._parts)
+            self.fail(f"{value!r} is not of the form {form} with numbers above 0", param, ctx)
+        return numbers
+
+
+class _Frames(click.ParamType):  # type: ignore[type-arg]
+    """``10:20:2``, ``17`` or ``1,5,9``."""
+
+    name = "A:B:STEP"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> slice | list[int]:
+        try:
+            if ":" not in value:
+                return [int(part) for part in value.split(",")]
+            parts = [int(part) if part else None for part in value.split(":")]
+            if len(parts) > 3 or (len(parts) == 3 and parts[2] == 0):
+                raise ValueError
+        except ValueError:
+            self.fail(f"{value!r} is not of the form 10:20, 10:20:2, 17 or 1,5,9", param, ctx)
+        return slice(*parts)
+
+
+def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"h5vidstack {__version__}")
+        for name, version in library_versions().items():
+            click.echo(f"{name} {version}")
+        ctx.exit()
+
+
+_overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_version,
+    help="Show the versions of h5vidstack, PyAV and FFmpeg.",
+)
+def main() -> None:
+    """Keep large stacks of similar images in one exact, small HDF5 file.
+
+    SRC is a folder or glob of images, a multi-page TIFF, .npy, a video file,
+    file.h5::/dataset, or another stack. A stack is file.h5 or file.h5::/path.
+    """
+
+
+@main.command()
+@click.argument("src", nargs=-1, required=True)
+@click.argument("dst")
+@click.option(
+    "--method", type=click.Choice(packer.METHODS), default="video", show_default=True,
+    help="How frames are grouped and coded.",
+)  # fmt: skip
+@click.option("--codec", type=click.Choice(["x264"]), default="x264", show_default=True)
+@click.option(
+    "--preset", type=click.Choice(list(PRESETS)), default="x264-interm", show_default=True,
+    help="Effort of the codec; all are lossless.",
+)  # fmt: skip
+@click.option("--chunk-frames", type=click.IntRange(min=1), help="Frames a block.  [default: 16]")
+@click.option(
+    "--tile", type=_Pair(2, none=True),
+    help="Height and width of tiles, or 'none'.  [default: for frames over 4 megapixels]",
+)  # fmt: skip
+@click.option("--gray", is_flag=True, help="Make gray of colour; of a video, keep its luma.")
+@click.option("--workers", type=click.IntRange(min=1), help="Encoder threads.  [default: cores]")
+@click.option("--no-verify", is_flag=True, help="Do not decode and compare each block.")
+@_overwrite
+@_json
+def pack(src: tuple[str, ...], dst: str, no_verify: bool, as_json: bool, **options: Any) -> None:
+    """Pack SRC into DST (out.h5 or out.h5::/group), losslessly."""
+    source = src[0] if len(src) == 1 else list(src)
+    with _progress("packing") as progress:
+        report = packer.pack(source, dst, verify=not no_verify, progress=progress, **options)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(report) | {"ratio": report.ratio}))
+        return
+    shape = " x ".join(map(str, report.shape))
+    checked = "each block decoded and compared" if report.verified else "not verified"
+    click.echo(
+        f"packed {shape} {report.dtype}: {information.kilobytes(report.raw_bytes)} -> "
+        f"{information.kilobytes(report.stored_bytes)} (ratio {report.ratio:.2f}) in "
+        f"{report.seconds:.1f} s, {report.shape[0] / report.seconds:.0f} frames/s, {checked}"
+    )
+
+
+@main.command()
+@click.argument("src")
+@click.argument("dst")
+@click.option("--frames", type=_Frames(), help="Which frames: 10:20:2, 17 or 1,5,9.")
+@click.option(
+    "--format", "image_format", type=click.Choice(sinks.IMAGE_FORMATS), default="png",
+    show_default=True, help="Of the images in a folder.",
+)  # fmt: skip
+@_overwrite
+def unpack(src: str, dst: str, **options: Any) -> None:
+    """Write the frames of the stack SRC to DST.
+
+    DST is a folder of images, x.tif (multi-page), x.npy, or x.h5::/path (plain HDF5).
+    """
+    with _progress("unpacking") as progress:
+        count = sinks.unpack(src, dst, progress=progress, **options)
+    click.echo(f"unpacked {count} frames to {dst}")
+
+
+@main.command()
+@click.argument("file")
+@_json
+def info(file: str, as_json: bool) -> None:
+    """Show what is in the stack FILE."""
+    facts = information.describe(file)
+    click.echo(json.dumps(facts) if as_json else information.table(facts))
+
+
+@main.command()
+@click.argument("file")
+@click.option("--against", metavar="SRC", help="Compare every frame with this input, too.")
+@click.option("--gray", is_flag=True, help="SRC was packed with --gray.")
+@_json
+def verify(file: str, against: str | None, gray: bool, as_json: bool) -> None:
+    """Decode all of the stack FILE; check each CRC and the index. Exit code 1 if wrong."""
+    with contextlib.ExitStack() as cleanup:
+        stack = cleanup.enter_context(Stack(file, cache_bytes=0))
+        source = None
+        if against is not None:
+            source = cleanup.enter_context(contextlib.closing(open_source(against, gray=gray)))
+        progress = cleanup.enter_context(_progress("verifying"))
+        problems = stack.verify(against=source, progress=progress)
+        frames = len(stack)
+    if as_json:
+        click.echo(json.dumps({"frames": frames, "sound": not problems, "problems": problems}))
+    elif problems:
+        for problem in problems:
+            click.echo(problem)
+        click.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {file}")
+    else:
+        compared = f", equal to {against}" if against is not None else ""
+        click.echo(f"{file}: {frames} frames, every block, CRC and index sound{compared}")
+    sys.exit(1 if problems else 0)
+
+
+@main.command()
+@click.option("--grid", type=_Pair(3), default="20x10x10", show_default=True, help="Frames.")
+@click.option("--size", type=_Pair(2), default="200x300", show_default=True, help="Of a frame.")
+@click.option("--out", type=click.Path(path_type=Path), help="Keep the packed file here.")
+def demo(grid: tuple[int, int, int], size: tuple[int, int], out: Path | None) -> None:
+    """Pack a generated stack, read frames back, and compare sizes with gzip."""
+    with _progress("packing") as progress:
+        demonstration.demonstrate(grid, size, out, click.echo, progress)
+
+
+@contextlib.contextmanager
+def _progress(label: str) -> Iterator[Progress]:
+    """A bar with rate and ETA on stderr, if that is a terminal."""
+    started = time.perf_counter()
+    with contextlib.ExitStack() as cleanup:
+        bar: Any = None
+
+        def show(done: int, total: int | None) -> None:
+            nonlocal bar
+            if not sys.stderr.isatty():
+                return
+            if bar is None:
+                bar = cleanup.enter_context(
+                    click.progressbar(
+                        length=total,
+                        label=label,
+                        file=sys.stderr,
+                        show_pos=True,
+                        item_show_func=lambda rate: f"{rate:.0f} frames/s" if rate else "",
+                    )
+                )
+            bar.update(done - bar.pos, done / (time.perf_counter() - started))
+
+        yield show

@@ -1,0 +1,90 @@
+"""What is in a packed file, for people and for programs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .chunks import ChunkReader
+from .geometry import frame_bytes
+from .layout import DEFAULT_STACK, split_target
+
+
+def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Describe a stack without decoding it.
+
+    Parameters
+    ----------
+    path
+        ``file.h5`` or ``file.h5::/path``.
+
+    Returns
+    -------
+    dict
+        JSON-ready; sizes in bytes, `ratio` is raw over stored bytes.
+
+    Raises
+    ------
+    FormatError
+        If there is no such stack.
+    """
+    file, inner = split_target(path)
+    reader = ChunkReader(str(file), inner or DEFAULT_STACK)
+    try:
+        attrs, video = reader.layout.attrs, reader.video
+        raw = reader.shape[0] * frame_bytes(reader.shape[1:], reader.dtype.itemsize)
+        stored = video.id.get_storage_size()
+        settings = attrs.get("settings", {})
+        return {
+            "file": str(file),
+            "stack": inner or DEFAULT_STACK,
+            "format": attrs.get("h5vidstack_format"),
+            "shape": list(reader.shape),
+            "leading_shape": [int(n) for n in attrs.get("leading_shape", reader.shape[:1])],
+            "dtype": reader.dtype.name,
+            "method": attrs.get("method"),
+            "lossless": bool(attrs.get("lossless", True)),
+            "max_error": float(attrs.get("max_error", 0)),
+            "codec": settings.get("codec"),
+            "preset": settings.get("preset"),
+            "chunk": list(reader.chunks),
+            "blocks": video.id.get_num_chunks() if video.chunks else 0,
+            "raw_bytes": raw,
+            "stored_bytes": stored,
+            "file_bytes": os.path.getsize(file),
+            "ratio": raw / stored if stored else None,
+            "created": attrs.get("created"),
+            "creator": attrs.get("creator"),
+            "settings": settings,
+        }
+    finally:
+        reader.close()
+
+
+def table(facts: dict[str, Any]) -> str:
+    """The facts of `describe` as lines for a person."""
+    shape = " x ".join(map(str, facts["shape"]))
+    exact = "lossless" if facts["lossless"] else f"LOSSY, max error {facts['max_error']}"
+    settings = facts["settings"]
+    rows = {
+        "stack": f"{facts['file']}::{facts['stack']}, format {facts['format'] or '(bare dataset)'}",
+        "frames": f"{shape} {facts['dtype']}",
+        "coding": f"{facts['method']}, {facts['codec']}, {facts['preset']}, {exact}",
+        "blocks": f"{facts['blocks']} of {' x '.join(map(str, facts['chunk']))}",
+        "raw": kilobytes(facts["raw_bytes"]),
+        "stored": kilobytes(facts["stored_bytes"]),
+        "file": kilobytes(facts["file_bytes"]),
+        "ratio": f"{facts['ratio']:.2f}" if facts["ratio"] else "-",
+        "created": f"{facts['created']} by {facts['creator']}",
+        "source": settings.get("source", "-"),
+        "libraries": ", ".join(f"{k} {v}" for k, v in settings.get("libraries", {}).items()) or "-",
+    }
+    if len(facts["leading_shape"]) > 1:
+        rows["packed from"] = " x ".join(map(str, facts["leading_shape"])) + " frames"
+    width = max(map(len, rows))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
+
+
+def kilobytes(size: int) -> str:
+    """Bytes as KB (1000 bytes), grouped for reading."""
+    return f"{size / 1000:,.0f} KB"

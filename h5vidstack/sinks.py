@@ -1,0 +1,185 @@
+"""Writing frames back out: images, multi-page TIFF, NumPy arrays, plain HDF5."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .chunks import Pixels
+from .errors import OutputError
+from .geometry import Shape
+from .layout import SEPARATOR, split_target
+from .output import complete_or_absent, open_hdf5_output
+from .reader import Stack
+from .workers import Progress, default_workers
+
+IMAGE_FORMATS = ("png", "tiff")
+_CLASSIC_TIFF_BYTES = 4_000_000_000  # beyond this only BigTIFF can point
+
+Frames = Iterator[Pixels]
+
+
+def unpack(
+    source: Stack | str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    frames: slice | Sequence[int] | None = None,
+    image_format: str = "png",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> int:
+    """Write the frames of a stack to other formats, bit for bit.
+
+    Parameters
+    ----------
+    source
+        A stack, or where it is: ``file.h5`` or ``file.h5::/path``.
+    target
+        ``x.tif`` (multi-page), ``x.npy``, ``x.h5::/path`` (a plain dataset, added to
+        an existing file), or a name without an ending: a folder of images, each named
+        by its frame number.
+    frames
+        Which frames, by number; None: all. With all of them, ``.npy`` and HDF5 get
+        back the axes that the source had.
+    image_format
+        ``"png"`` or ``"tiff"``: what a folder is filled with.
+    overwrite
+        Replace an existing target.
+    progress
+        Called with the number of frames written and of all.
+
+    Returns
+    -------
+    int
+        Number of frames written.
+
+    Raises
+    ------
+    OutputError
+        If the target exists, cannot be written, or has an unknown ending. It is then
+        as it was before.
+    SelectionError
+        If there is no such frame.
+    BlockError
+        If a block is damaged.
+    """
+    if not isinstance(source, Stack):
+        with Stack(source) as stack:
+            return unpack(
+                stack,
+                target,
+                frames=frames,
+                image_format=image_format,
+                overwrite=overwrite,
+                progress=progress,
+            )
+    numbers = np.arange(len(source))
+    chosen = numbers if frames is None else numbers[_checked(frames, len(source))]
+    if not len(chosen):
+        raise OutputError(f"no frames to unpack: {frames} of {len(source)}")
+    moving = _reporting(_read(source, None if frames is None else chosen), len(chosen), progress)
+    shape: Shape = (len(chosen), *source.shape[1:])
+    if frames is None:
+        full: Shape = (*source.leading_shape, *source.shape[1:])
+    else:
+        full = shape
+    path, inner = split_target(target)
+    kind = path.suffix.lower()
+    if inner is not None:
+        with open_hdf5_output(path, inner, overwrite) as file:
+            _write_hdf5(file, inner, moving, shape, full, source.dtype)
+    elif kind == ".npy":
+        with complete_or_absent(path, overwrite=overwrite) as temporary:
+            _write_npy(temporary, moving, full, shape, source.dtype)
+    elif kind in (".tif", ".tiff"):
+        with complete_or_absent(path, overwrite=overwrite) as temporary:
+            _write_tiff(temporary, moving, source.nbytes > _CLASSIC_TIFF_BYTES)
+    elif kind == "" or path.is_dir():
+        if image_format not in IMAGE_FORMATS:
+            raise OutputError(f"no image format {image_format!r}; there are png and tiff")
+        with complete_or_absent(path, overwrite=overwrite, folder=True) as temporary:
+            _write_images(temporary, moving, chosen, image_format, len(source))
+    else:
+        hint = f" (for HDF5 name the dataset: {path}{SEPARATOR}/data)" if "h" in kind else ""
+        raise OutputError(
+            f"cannot unpack to {path}{hint}: give a folder, x.tif, x.npy or x.h5{SEPARATOR}/path"
+        )
+    return len(chosen)
+
+
+def _checked(frames: slice | Sequence[int], count: int) -> slice | list[int]:
+    if isinstance(frames, slice):
+        return frames
+    wrong = [number for number in frames if not -count <= number < count]
+    if wrong:
+        raise OutputError(f"no frame {wrong[0]}: the stack has {count}, 0 to {count - 1}")
+    return list(frames)
+
+
+def _read(stack: Stack, numbers: np.ndarray[Any, Any] | None) -> Frames:
+    """All frames with read-ahead, or some of them, a few blocks at a time."""
+    if numbers is None:
+        yield from stack
+        return
+    step = stack.chunks[0] * default_workers()
+    for start in range(0, len(numbers), step):
+        yield from stack[numbers[start : start + step]]
+
+
+def _reporting(frames: Frames, count: int, progress: Progress | None) -> Frames:
+    for done, frame in enumerate(frames, 1):
+        yield frame
+        if progress is not None:
+            progress(done, count)
+
+
+def _write_npy(path: Path, frames: Frames, full: Shape, shape: Shape, dtype: np.dtype[Any]) -> None:
+    with path.open("wb") as file:
+        header = {"descr": dtype.str, "fortran_order": False, "shape": full}
+        np.lib.format.write_array_header_1_0(file, header)
+        for frame in frames:
+            file.write(np.ascontiguousarray(frame).data)
+
+
+def _write_hdf5(
+    file: Any, inner: str, frames: Frames, shape: Shape, full: Shape, dtype: np.dtype[Any]
+) -> None:
+    dataset = file.create_dataset(inner, shape=full, dtype=dtype)
+    for number, frame in enumerate(frames):
+        dataset[np.unravel_index(number, full[: len(full) - len(shape) + 1])] = frame
+
+
+def _write_tiff(path: Path, frames: Frames, big: bool) -> None:
+    from PIL import Image, TiffImagePlugin
+
+    with TiffImagePlugin.AppendingTiffWriter(path, new=True) as writer:
+        for frame in frames:
+            Image.fromarray(frame).save(writer, format="TIFF", big_tiff=big)
+            writer.newFrame()
+
+
+def _write_images(
+    folder: Path, frames: Frames, numbers: np.ndarray[Any, Any], image_format: str, count: int
+) -> None:
+    from PIL import Image
+
+    digits = max(6, len(str(count - 1)))
+
+    def save(number: int, frame: Pixels) -> None:
+        Image.fromarray(frame).save(folder / f"frame_{number:0{digits}d}.{image_format}")
+
+    with ThreadPoolExecutor(default_workers(), "h5vidstack-save") as pool:
+        pending = []
+        for number, frame in zip(numbers, frames, strict=True):
+            pending.append(pool.submit(save, int(number), frame))
+            if len(pending) == 64:  # bounds the frames that wait to be written
+                for saved in pending:
+                    saved.result()
+                pending.clear()
+        for saved in pending:
+            saved.result()
