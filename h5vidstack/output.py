@@ -97,7 +97,8 @@ def open_hdf5_output(target: Path, inner: str | None, overwrite: bool) -> Iterat
     with complete_or_absent(
         target, overwrite=overwrite or adding, start_from=start_from
     ) as temporary:
-        file = h5py.File(temporary, "r+" if adding else "w-")
+        # HDF5 1.10 (2016) reads it; older formats index chunks in more bytes.
+        file = h5py.File(temporary, "r+" if adding else "w-", libver=("v110", "v110"))
         try:
             if inner is not None and inner in file:
                 if not overwrite:
