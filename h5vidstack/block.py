@@ -124,7 +124,12 @@ def _encode_stream(frames: Frames, channel: int, coding: Coding) -> list[bytes]:
     return [header, sizes, extradata, *packets]
 
 
-def decode(data: bytes, chunk: tuple[int, int, int, int], frames: int | None = None) -> Frames:
+def decode(
+    data: bytes,
+    chunk: tuple[int, int, int, int],
+    frames: int | None = None,
+    out: Frames | None = None,
+) -> Frames:
     """Decode a block, or only its first frames.
 
     Parameters
@@ -135,6 +140,8 @@ def decode(data: bytes, chunk: tuple[int, int, int, int], frames: int | None = N
         ``(n, H, W, C)`` that the block may fill at most: nothing larger is allocated.
     frames
         How many frames to decode; None: all. Codecs are run no further than this.
+    out
+        Decode into this array, and return it, if it has the shape of the result.
 
     Returns
     -------
@@ -149,10 +156,13 @@ def decode(data: bytes, chunk: tuple[int, int, int, int], frames: int | None = N
     """
     block = parse(data, chunk)
     k = block.frames if frames is None else min(frames, block.frames)
-    pixels = np.empty((k, block.height, block.width, block.channels), np.uint8)
+    channel_axis = (block.channels,) if block.channels > 1 else ()
+    shape = (k, block.height, block.width, *channel_axis)
+    pixels = out if out is not None and out.shape == shape else np.empty(shape, np.uint8)
     for stream in block.streams:
-        stream.codec.decode(stream.packets, stream.extradata, pixels[..., stream.channel])
-    return pixels if block.channels > 1 else pixels[..., 0]
+        plane = pixels[..., stream.channel] if block.channels > 1 else pixels
+        stream.codec.decode(stream.packets, stream.extradata, plane)
+    return pixels
 
 
 def parse(data: bytes, chunk: tuple[int, int, int, int]) -> Block:

@@ -27,7 +27,7 @@ class BlockCache:
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._bytes = 0
         self._blocks: OrderedDict[Hashable, Block] = OrderedDict()
         self._running: dict[Hashable, tuple[int, Future[Block]]] = {}
@@ -84,13 +84,13 @@ class BlockCache:
     def _keep(self, key: Hashable, block: Block) -> None:
         with self._lock:
             held = self._blocks.get(key)
-            if block.nbytes > self._limit or (held is not None and len(held) >= len(block)):
+            if block.nbytes > self.limit or (held is not None and len(held) >= len(block)):
                 return
             if held is not None:
                 self._bytes -= held.nbytes
             self._blocks[key] = block
             self._blocks.move_to_end(key)
             self._bytes += block.nbytes
-            while self._bytes > self._limit:
+            while self._bytes > self.limit:
                 _, oldest = self._blocks.popitem(last=False)
                 self._bytes -= oldest.nbytes

@@ -81,8 +81,10 @@ class ChunkReader:
         )
         return [(number, *rest) for rest in product(*map(range, counts))]
 
-    def load(self, chunk: Shape, frames: int) -> Pixels:
+    def load(self, chunk: Shape, frames: int, out: Pixels | None = None) -> Pixels:
         """Decode the first `frames` frames of a chunk, cut to what lies inside the stack.
+
+        If `out` has the shape of the result, it may be filled and returned.
 
         Raises
         ------
@@ -101,7 +103,7 @@ class ChunkReader:
             if filter_mask:  # HDF5's word for "stored without the filter"
                 pixels = np.frombuffer(data, self.dtype).reshape(self.chunks)
             else:
-                pixels = block.decode(data, stack_shape(self.chunks), frames)
+                pixels = block.decode(data, stack_shape(self.chunks), frames, out)
         except (BlockError, OSError, ValueError) as error:
             last = offset[0] + self.extent(chunk)[0] - 1
             where = f"frames {offset[0]}-{last}" + (f" at {offset[1:]}" if any(offset[1:]) else "")

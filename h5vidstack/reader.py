@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # sources open stacks, so they stand above this module
     from .sources import Source
 
 CACHE_BYTES = 256 << 20
+KEPT_SHARE = 0.25
+"""A read of more decoded bytes than this share of the cache goes past it."""
 
 _opening = threading.Lock()
 
@@ -47,19 +49,36 @@ class _Session:
         self.process = os.getpid()
         self.reader = ChunkReader(path, stack)
         self.cache = BlockCache(cache_bytes)
+        self.block_bytes = math.prod(self.reader.chunks) * self.reader.dtype.itemsize
         self.pool = ThreadPoolExecutor(workers, "h5vidstack-decode")
 
     def fill(self, job: Job, plain: Pixels) -> None:
-        """Decode what a job needs and put it in its place in the plain result."""
-        whole = self.reader.extent(job.chunk)[0]
+        """Decode what a job needs, or find it in the cache, and put it in its place."""
         pixels = self.cache.get(
-            job.chunk, job.frames, whole, lambda frames: self.reader.load(job.chunk, frames)
+            job.chunk,
+            job.frames,
+            self.reader.extent(job.chunk)[0],
+            lambda frames: self.reader.load(job.chunk, frames),
         )
         plain[job.target] = pixels.transpose(job.axes)[job.source]
 
-    def submit(self, selection: Selection, plain: Pixels) -> list[Future[None]]:
-        jobs = selection.jobs(self.reader.chunks)
-        return [self.pool.submit(self.fill, job, plain) for job in jobs]
+    def stream(self, job: Job, plain: Pixels) -> None:
+        """Decode what a job needs in its place, where it is the head of a block as it stands."""
+        target = plain[job.target] if job.is_head else None
+        pixels = self.reader.load(job.chunk, job.frames, target)
+        if pixels is not target:
+            plain[job.target] = pixels.transpose(job.axes)[job.source]
+
+    def run(self, selection: Selection, plain: Pixels) -> None:
+        """Fill a plain result; one block is not worth a trip through the pool."""
+        jobs = list(selection.jobs(self.reader.chunks))
+        if len(jobs) == 1:
+            self.fill(jobs[0], plain)
+            return
+        # A large read would only push out of the cache what is read again and again.
+        large = len(jobs) * self.block_bytes > self.cache.limit * KEPT_SHARE
+        work = self.stream if large else self.fill
+        _wait([self.pool.submit(work, job, plain) for job in jobs])
 
     def close(self) -> None:
         self.pool.shutdown(cancel_futures=True)
@@ -219,7 +238,7 @@ class Stack:
         if out is not None:
             return self._read_into(session, selection, out)
         plain = np.empty(selection.plain_shape, self._dtype)
-        _run(session, selection, plain)
+        session.run(selection, plain)
         result = selection.finish(plain)
         return result if result.ndim else result[()]
 
@@ -232,10 +251,10 @@ class Stack:
         plain = selection.plain_view(out)
         if plain is None:
             plain = np.empty(selection.plain_shape, self._dtype)
-            _run(session, selection, plain)
+            session.run(selection, plain)
             out[...] = selection.finish(plain)
         else:
-            _run(session, selection, plain)
+            session.run(selection, plain)
         return out
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Pixels:
@@ -257,12 +276,13 @@ class Stack:
                 while len(running) < ahead and (start := next(starts, None)) is not None:
                     selection = parse(slice(start, start + step), self._shape)
                     frames = np.empty(selection.plain_shape, self._dtype)
-                    running.append((frames, session.submit(selection, frames)))
+                    jobs = selection.jobs(self._chunks)
+                    futures = [session.pool.submit(session.stream, job, frames) for job in jobs]
+                    running.append((frames, futures))
                 if not running:
                     return
                 frames, futures = running.popleft()
-                for future in futures:
-                    future.result()
+                _wait(futures)
                 for frame in frames:
                     yield frame.copy()  # so that keeping one frame does not keep the block
         finally:
@@ -316,13 +336,8 @@ def _reopen(path: str, stack: str, cache_bytes: int, workers: int) -> Stack:
     return Stack(path, stack, cache_bytes=cache_bytes, workers=workers)
 
 
-def _run(session: _Session, selection: Selection, plain: Pixels) -> None:
-    """Fill a plain result; one block is not worth a trip through the pool."""
-    jobs = list(selection.jobs(session.reader.chunks))
-    if len(jobs) == 1:
-        session.fill(jobs[0], plain)
-        return
-    futures = [session.pool.submit(session.fill, job, plain) for job in jobs]
+def _wait(futures: list[Future[None]]) -> None:
+    """Wait for all; if one fails, drop those that have not begun and raise its error."""
     try:
         for future in futures:
             future.result()

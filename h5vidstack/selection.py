@@ -44,6 +44,13 @@ class Job:
     source: tuple[Part, ...]
     axes: Shape
 
+    @property
+    def is_head(self) -> bool:
+        """Whether the source is the beginning of the chunk on every axis, in order."""
+        return all(
+            isinstance(part, slice) and part.start == 0 and part.step == 1 for part in self.source
+        )
+
 
 @dataclass(frozen=True)
 class Selection:
