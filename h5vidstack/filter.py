@@ -109,6 +109,17 @@ def _run_filter(reading: bool, values: list[int], data: bytes) -> bytes:
     return _encode_chunk(data, chunk, Coding(preset.codec, preset.name), bool(verify))
 
 
+def stored_coding(dataset: h5py.Dataset) -> Coding | None:
+    """The coding that a dataset's own filter parameters name, or None without the filter."""
+    plist = dataset.id.get_create_plist()
+    filters = [plist.get_filter(number) for number in range(plist.get_nfilters())]
+    for code, _, values, _ in filters:
+        if code == FILTER_ID and len(values) > 1 and values[1] in PRESETS_BY_ID:
+            preset = PRESETS_BY_ID[values[1]]
+            return Coding(preset.codec, preset.name)
+    return None
+
+
 def parameters(values: list[int], shape: tuple[int, ...]) -> list[int]:
     """Filter parameters to store for a dataset with chunks of `shape`.
 

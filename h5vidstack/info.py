@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from .chunks import ChunkReader
+from .filter import stored_coding
 from .geometry import frame_bytes
 from .layout import DEFAULT_STACK, split_target
 
@@ -35,6 +36,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         raw = reader.shape[0] * frame_bytes(reader.shape[1:], reader.dtype.itemsize)
         stored = video.id.get_storage_size()
         settings = attrs.get("settings", {})
+        coding = stored_coding(video)
         return {
             "file": str(file),
             "stack": inner or DEFAULT_STACK,
@@ -45,8 +47,8 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
             "method": attrs.get("method"),
             "lossless": bool(attrs.get("lossless", True)),
             "max_error": float(attrs.get("max_error", 0)),
-            "codec": settings.get("codec"),
-            "preset": settings.get("preset"),
+            "codec": coding.codec if coding else None,
+            "preset": coding.preset if coding else None,
             "chunk": list(reader.chunks),
             "blocks": video.id.get_num_chunks() if video.chunks else 0,
             "raw_bytes": raw,
@@ -66,19 +68,23 @@ def table(facts: dict[str, Any]) -> str:
     shape = " x ".join(map(str, facts["shape"]))
     exact = "lossless" if facts["lossless"] else f"LOSSY, max error {facts['max_error']}"
     settings = facts["settings"]
+    coding = (facts["method"], facts["codec"], facts["preset"], exact)
     rows = {
         "stack": f"{facts['file']}::{facts['stack']}, format {facts['format'] or '(bare dataset)'}",
         "frames": f"{shape} {facts['dtype']}",
-        "coding": f"{facts['method']}, {facts['codec']}, {facts['preset']}, {exact}",
+        "coding": ", ".join(filter(None, coding)),
         "blocks": f"{facts['blocks']} of {' x '.join(map(str, facts['chunk']))}",
         "raw": kilobytes(facts["raw_bytes"]),
         "stored": kilobytes(facts["stored_bytes"]),
         "file": kilobytes(facts["file_bytes"]),
         "ratio": f"{facts['ratio']:.2f}" if facts["ratio"] else "-",
-        "created": f"{facts['created']} by {facts['creator']}",
-        "source": settings.get("source", "-"),
-        "libraries": ", ".join(f"{k} {v}" for k, v in settings.get("libraries", {}).items()) or "-",
     }
+    if facts["created"]:
+        rows["created"] = f"{facts['created']} by {facts['creator']}"
+        rows["source"] = settings.get("source", "-")
+        rows["libraries"] = ", ".join(
+            f"{name} {version}" for name, version in settings.get("libraries", {}).items()
+        )
     if len(facts["leading_shape"]) > 1:
         rows["packed from"] = " x ".join(map(str, facts["leading_shape"])) + " frames"
     width = max(map(len, rows))

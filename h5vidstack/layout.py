@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ._version import __version__
 from .codecs import Coding
 from .errors import FormatError
-from .filter import Video
+from .filter import Video, stored_coding
 from .geometry import Shape
 
 FORMAT = (1, 0)
@@ -97,6 +97,10 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
     """
     node = file.get(stack)
     if isinstance(node, h5py.Dataset):
+        if stored_coding(node) is None:
+            raise FormatError(
+                f"{file.filename}{SEPARATOR}{stack} is a dataset without h5vidstack's filter"
+            )
         return Layout(node, {}, node.shape, node.dtype, None)
     if node is None or _FORMAT_ATTRIBUTE not in node.attrs:
         stacks = ", ".join(find_stacks(file)) or "none"
@@ -115,7 +119,7 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
         )
     try:
         attrs = dict(node.attrs)
-        attrs["settings"] = json.loads(attrs["settings"])
+        attrs["settings"] = dict(json.loads(attrs["settings"]))
         shape = tuple(int(edge) for edge in attrs["shape"])
         dtype = np.dtype(str(attrs["dtype"]))
         video = node["groups/000000/video"]

@@ -9,8 +9,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..errors import FormatError, SourceError
-from ..layout import DEFAULT_STACK, SEPARATOR, find_stacks, open_layout
+from ..errors import SourceError
+from ..layout import DEFAULT_STACK, SEPARATOR, find_stacks
 from ..reader import Stack
 from .base import Array, ArraySource, FrameSource, LabelledFrames, Source, to_gray
 
@@ -112,7 +112,8 @@ def video_source(path: Path, gray: bool) -> Source:
             count = container.streams.video[0].frames or None
     except av.FFmpegError as error:
         raise SourceError(
-            f"{path} is no input that h5vidstack knows (images, .npy, HDF5, video): {error}"
+            f"{path} is no input that h5vidstack knows (images, .npy, HDF5, video): "
+            f"{error.strerror}"
         ) from error
     return FrameSource(_read_video(path, gray), str(path), count, gray)
 
@@ -158,14 +159,10 @@ def hdf5_source(name: str, gray: bool) -> Source:
         _check_filters(node, name)
         return ArraySource(node, name, gray=gray, owner=file)
     with file:
-        try:
-            open_layout(file, inner)
-        except FormatError as error:
-            if isinstance(node, h5py.Group) and inner in find_stacks(file):
-                raise  # a stack that is damaged, or of a newer format
+        if inner not in find_stacks(file):
             raise SourceError(
                 f"{name} names no stack of images; in {path} would do: {_candidates(file)}"
-            ) from error
+            )
     stack = Stack(path, inner)
     return ArraySource(stack, name, gray=gray, owner=stack)
 
@@ -183,11 +180,12 @@ def _check_filters(dataset: h5py.Dataset, name: str) -> None:
 
 def _candidates(file: h5py.File) -> str:
     """Datasets of a file that can be packed, for an error message."""
-    found = [f"{SEPARATOR}{stack} (stack)" for stack in find_stacks(file)]
+    stacks = find_stacks(file)
+    found = [f"{SEPARATOR}{stack} (stack)" for stack in stacks]
 
     def visit(path: str, node: h5py.HLObject) -> None:
-        inside_stack = any(f"/{path}".startswith(stack[2:-8] + "/") for stack in found)
-        if isinstance(node, h5py.Dataset) and node.ndim >= 3 and not inside_stack:
+        in_a_stack = any(f"/{path}".startswith(f"{stack}/") for stack in stacks)
+        if isinstance(node, h5py.Dataset) and node.ndim >= 3 and not in_a_stack:
             found.append(f"{SEPARATOR}/{path} {node.shape} {node.dtype}")
 
     file.visititems(visit)
