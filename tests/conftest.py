@@ -1,0 +1,17 @@
+import os
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("default", deadline=None, max_examples=100)
+settings.register_profile("long", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp(tmp_path, monkeypatch):
+    """Every test has its own folder, and nothing may be left half-written in it."""
+    monkeypatch.chdir(tmp_path)
+    yield
+    left = [path for path in tmp_path.rglob("*.tmp")]
+    assert not left, f"left behind: {left}"

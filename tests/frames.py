@@ -1,0 +1,23 @@
+"""Stacks to test on: smooth motion, noise, odd sizes."""
+
+import numpy as np
+
+SHAPES = [(5, 1, 1), (20, 17, 3), (1, 31, 47), (3, 301, 201), (33, 16, 16), (2, 9, 8, 3), (18, 5, 7, 4)]
+
+
+def moving(shape, seed=0):
+    """Uint8 frames of a pattern that drifts: what video coding is good at."""
+    n, height, width = shape[:3]
+    rng = np.random.default_rng(seed)
+    pattern = rng.integers(0, 256, (height, width), np.uint8) // 8
+    y, x = np.mgrid[:height, :width]
+    base = (y * 3 + x * 2 + pattern).astype(np.uint8)
+    frames = np.stack([np.roll(base, (i, 2 * i), (0, 1)) + np.uint8(i % 3) for i in range(n)])
+    if len(shape) == 4:
+        frames = np.stack([frames + np.uint8(40 * c) for c in range(shape[3])], axis=-1)
+    return frames
+
+
+def noise(shape, seed=0):
+    """Uint8 frames that nothing compresses."""
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
