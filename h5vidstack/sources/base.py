@@ -60,7 +60,7 @@ class ArraySource(Source):
         self.count, height, width, channels = stack_shape(array.shape)
         if 0 in array.shape:
             raise SourceError(f"{name} has shape {tuple(array.shape)}: it holds no frames")
-        leading = array.shape[: array.ndim - (2 if channels == 1 else 3)]
+        leading = array.shape[: -2 if channels == 1 else -3]
         self.leading_shape = tuple(map(int, leading)) if len(leading) > 1 else None
         self._leading = leading
         # Asking for an empty piece gives numpy's dtype whatever library the array is of.

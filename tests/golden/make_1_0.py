@@ -1,6 +1,6 @@
 """Made the golden files of format 1.0; kept to show how. Never overwrites one.
 
-    python tests/golden/make_1_0.py
+python tests/golden/make_1_0.py
 """
 
 import sys

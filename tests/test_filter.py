@@ -1,0 +1,231 @@
+"""The HDF5 filter both ways through plain h5py."""
+
+import subprocess
+import sys
+import threading
+
+import h5py
+import numpy as np
+import pytest
+from frames import SHAPES, moving, noise
+
+import h5vidstack
+from h5vidstack import block, filter as h5filter
+
+
+def create(path, frames, chunks, **options):
+    with h5py.File(path, "w") as file:
+        return file.create_dataset(
+            "d", data=frames, chunks=chunks, maxshape=(None, *frames.shape[1:]), **options
+        ).id.get_storage_size()
+
+
+def read(path):
+    with h5py.File(path) as file:
+        return file["d"][...]
+
+
+@pytest.mark.parametrize("make", [moving, noise])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_written_and_read_by_h5py(make, shape):
+    frames = make(shape)
+    create("x.h5", frames, (16, *shape[1:]), **h5vidstack.Video())
+    np.testing.assert_array_equal(read("x.h5"), frames, strict=True)
+
+
+@pytest.mark.parametrize("chunks", [(1, 40, 50), (4, 16, 16), (7, 40, 33), (16, 13, 50)])
+def test_any_chunk_grid_with_edge_chunks(chunks):
+    frames = moving((11, 40, 50))
+    create("x.h5", frames, chunks, **h5vidstack.Video(preset="x264-fast"))
+    np.testing.assert_array_equal(read("x.h5"), frames)
+    with h5vidstack.open("x.h5", "/d") as stack:
+        np.testing.assert_array_equal(stack[:], frames)
+
+
+def test_leading_axes():
+    frames = moving((24, 20, 30)).reshape(2, 3, 4, 20, 30)
+    create("x.h5", frames, (1, 3, 4, 20, 30), **h5vidstack.Video())
+    np.testing.assert_array_equal(read("x.h5"), frames)
+
+
+def test_it_compresses():
+    frames = moving((64, 100, 120))
+    assert create("x.h5", frames, (16, 100, 120), **h5vidstack.Video()) < frames.nbytes / 4
+
+
+def test_as_compression_argument_and_by_number():
+    frames = moving((5, 20, 30))
+    for compression in (h5vidstack.Video(), h5vidstack.FILTER_ID):
+        create("x.h5", frames, (5, 20, 30), compression=compression)
+        np.testing.assert_array_equal(read("x.h5"), frames)
+
+
+def test_resize_append_and_overwrite():
+    frames = moving((50, 20, 30))
+    create("x.h5", frames[:5], (16, 20, 30), **h5vidstack.Video())
+    with h5py.File("x.h5", "r+") as file:
+        for end in (9, 16, 33, 50):
+            start = len(file["d"])
+            file["d"].resize(end, axis=0)
+            file["d"][start:] = frames[start:end]
+        file["d"][3, 2:5] = 7
+        file["d"].resize(40, axis=0)
+    want = frames[:40].copy()
+    want[3, 2:5] = 7
+    np.testing.assert_array_equal(read("x.h5"), want)
+    with h5vidstack.open("x.h5", "/d") as stack:
+        np.testing.assert_array_equal(stack[:], want)
+
+
+def test_append_to_a_packed_stack_by_h5py():
+    frames = moving((21, 20, 30))
+    h5vidstack.pack(frames[:18], "x.h5")
+    with h5py.File("x.h5", "r+") as file:
+        file["stack/frames"].resize(21, axis=0)
+        file["stack/frames"][18:] = frames[18:]
+    with h5py.File("x.h5") as file:
+        np.testing.assert_array_equal(file["stack/frames"][...], frames)
+
+
+def test_filter_mask_is_honoured():
+    frames = moving((8, 20, 30))
+    create("x.h5", frames, (4, 20, 30), **h5vidstack.Video())
+    with h5py.File("x.h5", "r+") as file:
+        other = noise((4, 20, 30))
+        file["d"].id.write_direct_chunk((4, 0, 0), other.tobytes(), filter_mask=1)
+    want = np.concatenate([frames[:4], other])
+    np.testing.assert_array_equal(read("x.h5"), want)
+    with h5vidstack.open("x.h5", "/d") as stack:
+        np.testing.assert_array_equal(stack[:], want)
+        np.testing.assert_array_equal(stack[5], want[5])
+
+
+def test_chunks_never_written_read_as_fill_value():
+    with h5py.File("x.h5", "w") as file:
+        data = file.create_dataset(
+            "d", (9, 6, 7), "u1", chunks=(4, 6, 7), fillvalue=9, **h5vidstack.Video()
+        )
+        data[4:8] = 1
+    want = read("x.h5")
+    assert want[0, 0, 0] == 9
+    with h5vidstack.open("x.h5", "/d") as stack:
+        np.testing.assert_array_equal(stack[:], want)
+
+
+def test_with_a_checksum_behind_it():
+    frames = moving((8, 20, 30))
+    create("x.h5", frames, (4, 20, 30), fletcher32=True, **h5vidstack.Video())
+    np.testing.assert_array_equal(read("x.h5"), frames)
+    with h5vidstack.open("x.h5", "/d") as stack:
+        np.testing.assert_array_equal(stack[2:6], frames[2:6])
+
+
+@pytest.mark.parametrize("dtype", ["u2", "i1", "f4", "?", "S3"])
+def test_unsupported_dtype_is_refused_with_its_reason(dtype):
+    with h5py.File("x.h5", "w") as file, pytest.raises(ValueError, match="h5vidstack: .*uint8"):
+        file.create_dataset("d", (4, 5, 6), dtype, chunks=(2, 5, 6), **h5vidstack.Video())
+
+
+def test_unsupported_chunk_is_refused():
+    with h5py.File("x.h5", "w") as file:
+        with pytest.raises(ValueError, match="no stack"):
+            file.create_dataset("d", (4, 5), "u1", chunks=(4, 5), **h5vidstack.Video())
+        with pytest.raises(ValueError, match="16384"):
+            file.create_dataset(
+                "e", (1, 2, 20000), "u1", chunks=(1, 2, 20000), **h5vidstack.Video()
+            )
+
+
+def test_bad_options():
+    with pytest.raises(h5vidstack.UnsupportedError):
+        h5vidstack.Video("h266")
+    with h5py.File("x.h5", "w") as file, pytest.raises(ValueError, match="Video"):
+        file.create_dataset(
+            "d", (4, 5, 6), "u1", chunks=(2, 5, 6),
+            compression=h5vidstack.FILTER_ID, compression_opts=(1, 99),
+        )  # fmt: skip
+
+
+def test_a_write_that_fails_stores_nothing_raw(monkeypatch):
+    """h5py marks filters optional; HDF5 would then store raw what the filter refuses."""
+
+    def fail(*args, **kwargs):
+        raise h5vidstack.NotExactError("on purpose")
+
+    with h5py.File("x.h5", "w") as file:
+        data = file.create_dataset("d", (4, 5, 6), "u1", chunks=(2, 5, 6), **h5vidstack.Video())
+        assert data.id.get_create_plist().get_filter(0)[1] == 0, "the filter is not mandatory"
+        data[...] = 1
+        with monkeypatch.context() as patch:
+            patch.setattr(block, "encode", fail)
+            with pytest.raises(RuntimeError):
+                file.flush()
+        assert "on purpose" in str(h5vidstack.filter_error())
+        file.flush()
+    assert (read("x.h5") == 1).all()
+
+
+def test_damaged_block_is_an_error_with_a_reason():
+    create("x.h5", moving((4, 20, 30)), (4, 20, 30), **h5vidstack.Video())
+    with h5py.File("x.h5", "r+") as file:
+        data = bytearray(file["d"].id.read_direct_chunk((0, 0, 0))[1])
+        data[100] ^= 1
+        file["d"].id.write_direct_chunk((0, 0, 0), bytes(data))
+    with h5py.File("x.h5") as file, pytest.raises(OSError, match="filter"):
+        file["d"][0]
+    assert "CRC-32" in str(h5vidstack.filter_error())
+
+
+def test_parameters_from_a_hostile_file():
+    with pytest.raises(h5vidstack.BlockError, match="parameters"):
+        h5filter._run_filter(True, [1, 2, 1], b"")
+    with pytest.raises(h5vidstack.UnsupportedError, match="preset 77"):
+        h5filter._run_filter(False, [1, 77, 1, 1, 1, 1, 1], b"x")
+    with pytest.raises(h5vidstack.UnsupportedError, match="first filter"):
+        h5filter._run_filter(False, [1, 1, 1, 1, 2, 2, 1], b"x")
+
+
+def test_threads():
+    frames = moving((64, 40, 50))
+    create("x.h5", frames, (4, 40, 50), **h5vidstack.Video(preset="x264-fast"))
+    wrong = []
+    with h5py.File("x.h5") as file:
+
+        def work(seed):
+            for i in np.random.default_rng(seed).integers(0, 64, 30):
+                if not np.array_equal(file["d"][i], frames[i]):
+                    wrong.append(i)
+
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not wrong
+
+
+NEVER_CLOSED = """
+import h5py, h5vidstack
+file = h5py.File("x.h5", "w")
+data = file.create_dataset("d", (4, 20, 5), "u1", chunks=(2, 20, 5), **h5vidstack.Video())
+data[0] = 9
+"""
+
+
+def test_a_file_that_is_never_closed_is_coded_at_exit():
+    done = subprocess.run([sys.executable, "-c", NEVER_CLOSED], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert read("x.h5")[0].min() == 9
+
+
+def test_importing_changes_nothing_else():
+    script = """
+import h5py, sys
+before = {name: id(value) for name, value in vars(h5py).items()}
+import h5vidstack
+assert {n: id(v) for n, v in vars(h5py).items() if n in before} == before
+assert h5py.h5z.filter_avail(h5vidstack.FILTER_ID)
+heavy = {"PIL", "sklearn", "scipy", "imagehash", "click", "tifffile"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

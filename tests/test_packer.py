@@ -1,0 +1,318 @@
+"""Packing: exact, streaming, in order, whole or not at all."""
+
+import os
+import subprocess
+import sys
+import threading
+import zlib
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from frames import SHAPES, moving, noise
+
+import h5vidstack
+from h5vidstack import block, geometry, packer
+
+
+class ArrayLike:
+    """Shape, dtype, __getitem__, and nothing else of numpy's."""
+
+    def __init__(self, array):
+        self._array, self.shape, self.dtype = array, array.shape, array.dtype
+        self.read = []
+
+    def __getitem__(self, key):
+        piece = self._array[key]
+        self.read.append(len(piece))
+        return piece
+
+
+def content(path="x.h5", stack="/stack"):
+    with h5vidstack.open(path, stack) as opened:
+        assert opened.verify() == []
+        return opened[:]
+
+
+@pytest.mark.parametrize("make", [moving, noise])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_exact_in_every_reader(make, shape):
+    frames = make(shape)
+    report = h5vidstack.pack(frames, "x.h5")
+    np.testing.assert_array_equal(content(), frames, strict=True)
+    with h5py.File("x.h5") as file:
+        group = file["stack"]
+        np.testing.assert_array_equal(group["frames"][...], frames, strict=True)
+        assert group["frames"] == group["groups/000000/video"]
+        assert list(group["index/crc32"]) == [zlib.crc32(frame.tobytes()) for frame in frames]
+        assert list(group["index/position"]) == list(range(len(frames)))
+        assert set(group["index/group"]) == {0}
+        assert group.attrs["h5vidstack_format"] == "1.0"
+        assert tuple(group.attrs["shape"]) == frames.shape
+        assert group.attrs["lossless"]
+    assert report.shape == frames.shape
+    assert report.raw_bytes == frames.nbytes
+    assert report.verified
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_every_kind_of_source_gives_the_same(workers, tmp_path):
+    frames = moving((37, 30, 41))
+    np.save("a.npy", frames)
+    sources = {
+        "array": frames,
+        "fortran": np.asfortranarray(frames),
+        "view": np.repeat(frames, 2, axis=0)[::2],
+        "memmap": np.load("a.npy", mmap_mode="r"),
+        "array-like": ArrayLike(frames),
+        "list": list(frames),
+        "generator": (frame for frame in frames),
+        "lists": [frame for frame in frames],
+    }  # fmt: skip
+    with h5py.File("s.h5", "w") as file:
+        file["d"] = frames
+        sources["h5py"] = file["d"]
+        for name, source in sources.items():
+            h5vidstack.pack(source, f"{name}.h5", workers=workers, preset="x264-fast")
+            np.testing.assert_array_equal(content(f"{name}.h5"), frames, err_msg=name)
+
+
+def test_frames_are_read_once_in_runs():
+    source = ArrayLike(moving((37, 10, 12)))
+    h5vidstack.pack(source, "x.h5", chunk_frames=8)
+    assert source.read == [0, 8, 8, 8, 8, 5]
+
+
+def test_a_stack_as_a_source():
+    frames = moving((20, 30, 40))
+    h5vidstack.pack(frames, "a.h5")
+    with h5vidstack.open("a.h5") as stack:
+        h5vidstack.pack(stack, "b.h5", chunk_frames=7)
+    h5vidstack.pack("a.h5", "c.h5")
+    h5vidstack.pack("a.h5::/stack", "d.h5")
+    for name in "bcd":
+        np.testing.assert_array_equal(content(f"{name}.h5"), frames)
+
+
+def test_leading_axes_are_remembered():
+    frames = moving((24, 10, 12)).reshape(2, 3, 4, 10, 12)
+    with h5py.File("s.h5", "w") as file:
+        file["d"] = frames
+    for source in (frames, "s.h5::/d"):
+        h5vidstack.pack(source, "x.h5", chunk_frames=5, overwrite=True)
+        np.testing.assert_array_equal(content(), frames.reshape(24, 10, 12))
+        with h5vidstack.open("x.h5") as stack:
+            assert stack.leading_shape == (2, 3, 4)
+
+
+def test_memory_is_bounded_by_workers_not_by_length():
+    alive, peak = 0, 0
+    lock = threading.Lock()
+
+    class Frame(np.ndarray):
+        def __del__(self):
+            nonlocal alive
+            with lock:
+                alive -= 1
+
+    def frames():
+        nonlocal alive, peak
+        base = moving((1, 64, 64))[0]
+        for _ in range(1500):
+            with lock:
+                alive += 1
+                peak = max(peak, alive)
+            yield base.copy().view(Frame)
+
+    h5vidstack.pack(frames(), "x.h5", workers=2, chunk_frames=10, preset="x264-fast")
+    assert peak < 150
+
+
+def test_progress():
+    calls = []
+    h5vidstack.pack(moving((37, 9, 9)), "x.h5", progress=lambda *at: calls.append(at))
+    assert calls == [(16, 37), (32, 37), (37, 37)]
+    calls.clear()
+    frames = (frame for frame in moving((5, 9, 9)))
+    h5vidstack.pack(frames, "y.h5", progress=lambda *at: calls.append(at))
+    assert calls == [(5, None)]
+
+
+@pytest.mark.parametrize(
+    ("frame", "itemsize", "chunk"),
+    [
+        ((200, 300), 1, (16, 200, 300)),
+        ((200, 300, 3), 1, (16, 200, 300, 3)),
+        ((2048, 2048), 1, (16, 2048, 2048)),
+        ((2048, 2048), 2, (8, 2048, 2048)),
+        ((2048, 2049), 1, (16, 1024, 688)),
+        ((4096, 4096), 1, (16, 1024, 1024)),
+        ((10000, 10000), 1, (2, 1008, 1008)),
+        ((60000, 60000), 1, (1, 1024, 1024)),
+        ((1, 40000), 1, (16, 1, 1008)),
+    ],
+)
+def test_default_chunks(frame, itemsize, chunk):
+    assert geometry.choose_chunk(frame, itemsize, None, None) == chunk
+    assert np.prod(chunk) * itemsize <= geometry.MAX_BLOCK_BYTES
+
+
+def test_large_frames_are_tiled_and_regions_decode_only_their_tiles(monkeypatch):
+    y, x = np.mgrid[:2100, :2200]
+    frames = np.stack([(y // 8 + x // 4 + i).astype(np.uint8) for i in range(3)])
+    h5vidstack.pack(frames, "x.h5", preset="x264-fast")
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.chunks == (16, 704, 736)
+        calls = []
+        decode = block.decode
+        monkeypatch.setattr(block, "decode", lambda *a: calls.append(1) or decode(*a))
+        region = stack[1, 100:200, 730:740]
+        assert len(calls) == 2
+        np.testing.assert_array_equal(region, frames[1, 100:200, 730:740])
+        np.testing.assert_array_equal(stack[:], frames)
+    with h5py.File("x.h5") as file:
+        np.testing.assert_array_equal(file["stack/frames"][2], frames[2])
+
+
+@pytest.mark.parametrize("tile", [(16, 16), (7, 100), (1, 1), (30, 41)])
+def test_tiles(tile):
+    frames = moving((6, 30, 41))
+    h5vidstack.pack(frames, "x.h5", tile=tile, chunk_frames=4)
+    np.testing.assert_array_equal(content(), frames)
+
+
+def test_several_stacks_in_a_file_that_holds_other_things():
+    a, b = moving((5, 9, 9)), moving((6, 8, 7), seed=1)
+    with h5py.File("x.h5", "w") as file:
+        file["other"] = 42
+    h5vidstack.pack(a, "x.h5::/entry/one")
+    h5vidstack.pack(b, "x.h5::/entry/two")
+    with pytest.raises(h5vidstack.OutputError, match="/entry/one exists"):
+        h5vidstack.pack(b, "x.h5::/entry/one")
+    h5vidstack.pack(b, "x.h5::/entry/one", overwrite=True)
+    for name in ("one", "two"):
+        np.testing.assert_array_equal(content("x.h5", f"/entry/{name}"), b)
+    with h5py.File("x.h5") as file:
+        assert file["other"][()] == 42
+
+
+def test_overwrite():
+    h5vidstack.pack(moving((5, 9, 9)), "x.h5")
+    before = Path("x.h5").read_bytes()
+    with pytest.raises(h5vidstack.OutputError, match="--overwrite"):
+        h5vidstack.pack(noise((5, 9, 9)), "x.h5")
+    assert Path("x.h5").read_bytes() == before
+    h5vidstack.pack(noise((5, 9, 9)), "x.h5", overwrite=True)
+    np.testing.assert_array_equal(content(), noise((5, 9, 9)))
+
+
+def test_repack_in_place():
+    frames = moving((20, 20, 30))
+    h5vidstack.pack(frames, "x.h5")
+    h5vidstack.pack("x.h5", "x.h5", preset="x264-slow", overwrite=True)
+    np.testing.assert_array_equal(content(), frames)
+
+
+def good_then(error):
+    yield from moving((40, 9, 9))
+    raise error
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt(), MemoryError()])
+def test_an_error_on_the_way_leaves_the_old_file_and_no_new_one(error, before):
+    if before:
+        Path("x.h5").write_bytes(b"old")
+    with pytest.raises(type(error)):
+        h5vidstack.pack(good_then(error), "x.h5", overwrite=True)
+    assert os.listdir() == (["x.h5"] if before else [])
+    assert not before or Path("x.h5").read_bytes() == b"old"
+
+
+def test_an_encoder_that_fails_leaves_nothing(monkeypatch):
+    def fail(*args, **kwargs):
+        raise h5vidstack.NotExactError("on purpose")
+
+    monkeypatch.setattr(packer.block, "encode", fail)
+    with pytest.raises(h5vidstack.NotExactError):
+        h5vidstack.pack(moving((40, 9, 9)), "x.h5")
+    assert os.listdir() == []
+
+
+def test_no_verify(monkeypatch):
+    decoded = []
+    decode = block.decode
+    monkeypatch.setattr(block, "decode", lambda *a: decoded.append(1) or decode(*a))
+    h5vidstack.pack(moving((40, 9, 9)), "x.h5", verify=False)
+    assert not decoded
+    h5vidstack.pack(moving((40, 9, 9)), "y.h5")
+    assert len(decoded) == 3
+
+
+DISK_FULL = """
+import resource, sys, numpy as np, h5vidstack
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+frames = np.random.default_rng(0).integers(0, 256, (60, 64, 64), np.uint8)
+try:
+    h5vidstack.pack(frames, "x.h5", overwrite=True)
+except h5vidstack.OutputError as error:
+    sys.exit(f"OutputError {error}")
+"""
+
+
+@pytest.mark.parametrize("limit", [1000, 100_000, 246_000, 247_000, 250_000, 255_000])
+def test_disk_full_at_any_point(limit):
+    """A file size limit makes writes fail with EFBIG, as a full disk does with ENOSPC."""
+    Path("x.h5").write_bytes(b"old")
+    done = subprocess.run(
+        [sys.executable, "-c", DISK_FULL, str(limit)], capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        content()
+        return
+    assert done.stderr.strip().lower() == "outputerror cannot write x.h5: file too large"
+    assert os.listdir() == ["x.h5"]
+    assert Path("x.h5").read_bytes() == b"old"
+
+
+BAD = {
+    "one image": (np.zeros((4, 5), np.uint8), {}, "leading axis"),
+    "no frames": (np.zeros((0, 4, 5), np.uint8), {}, "no frames"),
+    "no pixels": (np.zeros((3, 0, 5), np.uint8), {}, "no frames"),
+    "empty list": ([], {}, "no frames"),
+    "number": (5, {}, "give a path"),
+    "sizes": ([np.zeros((4, 5), np.uint8), np.zeros((4, 6), np.uint8)], {}, "frame 1 is 4x6"),
+    "dtypes": ([np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.int16)], {}, "int16"),
+    "two channels": ([np.zeros((4, 5, 2), np.uint8)], {}, "a frame is"),
+    "dtype": (np.zeros((3, 4, 5), np.uint16), {}, "uint8"),
+    "strings": (np.zeros((3, 4, 5), "U3"), {}, "uint8"),
+    "codec": (np.zeros((3, 4, 5), np.uint8), {"codec": "divx"}, "x264"),
+    "preset": (np.zeros((3, 4, 5), np.uint8), {"preset": "mp4"}, "x264-slow"),
+    "method": (np.zeros((3, 4, 5), np.uint8), {"method": "magic"}, "video"),
+    "chunk": (np.zeros((3, 4, 5), np.uint8), {"chunk_frames": 0}, "at least 1"),
+    "big chunk": (np.zeros((3, 1000, 1000), np.uint8), {"chunk_frames": 70}, "at most 67"),
+    "tile": (np.zeros((3, 4, 5), np.uint8), {"tile": (0, 5)}, "at least 1"),
+    "long tile": (np.zeros((1, 1, 20000), np.uint8), {"tile": (0, 0)}, "16384"),
+    "big tile": (np.zeros((1, 9000, 9000), np.uint8), {"tile": (0, 0)}, "64 MiB"),
+    "workers": (np.zeros((3, 4, 5), np.uint8), {"workers": 0}, "at least 1"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input(name):
+    source, options, words = BAD[name]
+    with pytest.raises(h5vidstack.Error, match=words):
+        h5vidstack.pack(source, "x.h5", **options)
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("none/x.h5", "no folder"), (".", "folder"), ("text::/g", "not an HDF5 file")],
+)
+def test_bad_target(target, words):
+    Path("text").write_text("hello")
+    with pytest.raises(h5vidstack.OutputError, match=words):
+        h5vidstack.pack(moving((3, 4, 5)), target, overwrite=True)
+    assert os.listdir() == ["text"]

@@ -1,0 +1,237 @@
+"""Folders, globs, TIFF, NumPy files, videos, HDF5."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import h5py
+import numpy as np
+import pytest
+from frames import moving
+from PIL import Image
+
+import h5vidstack
+from h5vidstack.sources import files, open_source
+
+
+def all_frames(source, **options):
+    opened = open_source(source, **options)
+    try:
+        return np.concatenate(list(opened.batches(4)))
+    finally:
+        opened.close()
+
+
+def save(frames, folder, ending, start=0):
+    Path(folder).mkdir(exist_ok=True)
+    for i, frame in enumerate(frames, start):
+        Image.fromarray(frame).save(f"{folder}/img{i}{ending}")
+
+
+def save_video(frames, path, pix_fmt, codec="ffv1"):
+    with av.open(path, "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(25))
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pix_fmt
+        for frame in frames:
+            kind = "gray" if frame.ndim == 2 else "rgb24"
+            picture = av.VideoFrame.from_ndarray(frame, kind)
+            for packet in stream.encode(picture.reformat(format=pix_fmt)):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".bmp", ".PNG"])
+@pytest.mark.parametrize("shape", [(12, 17, 23), (11, 9, 8, 3)])
+def test_folder_and_glob_in_natural_order(ending, shape):
+    frames = moving(shape)
+    save(frames, "in", ending)
+    Path("in/notes.txt").write_text("not an image")
+    Path("in/.hidden.png").write_text("not an image")
+    np.testing.assert_array_equal(all_frames("in"), frames, strict=True)
+    np.testing.assert_array_equal(all_frames(Path("in")), frames)
+    np.testing.assert_array_equal(all_frames(f"in/*{ending}"), frames)
+    paths = [f"in/img{i}{ending}" for i in reversed(range(len(frames)))]
+    np.testing.assert_array_equal(all_frames(paths), frames)
+
+
+def test_natural_order():
+    names = [
+        "img10.png",
+        "img2.png",
+        "img1.png",
+        "a3b12.png",
+        "a3b2.png",
+        "a²1.png",
+        "10.png",
+        "9.png",
+    ]
+    assert sorted(names, key=files.natural_key) == [
+        "9.png", "10.png", "a3b2.png", "a3b12.png", "a²1.png", "img1.png", "img2.png", "img10.png",
+    ]  # fmt: skip
+
+
+def test_jpeg_as_pillow_decodes_it():
+    save(moving((3, 16, 24)), "in", ".jpg")
+    want = np.stack([np.asarray(Image.open(f"in/img{i}.jpg")) for i in range(3)])
+    np.testing.assert_array_equal(all_frames("in"), want)
+
+
+def test_multi_page_tiff():
+    frames = moving((9, 14, 15))
+    pages = [Image.fromarray(frame) for frame in frames]
+    pages[0].save("m.tif", save_all=True, append_images=pages[1:])
+    np.testing.assert_array_equal(all_frames("m.tif"), frames)
+    Path("in").mkdir()
+    Path("m.tif").rename("in/a1.tif")
+    pages[3].save("in/a2.tif")
+    np.testing.assert_array_equal(all_frames("in"), np.concatenate([frames, frames[3:4]]))
+
+
+def test_palettes_become_their_colours():
+    rgb = moving((1, 20, 20, 3))[0] // 64 * 64
+    palette = Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE)
+    palette.save("p.png")
+    np.testing.assert_array_equal(all_frames("p.png")[0], np.asarray(palette.convert("RGB")))
+
+
+def test_gray_of_colour_as_pillow():
+    rgb = moving((2, 20, 21, 3)) * np.array([1, 3, 7], np.uint8)
+    save(rgb, "in", ".png")
+    want = np.stack([np.asarray(Image.fromarray(frame).convert("L")) for frame in rgb])
+    np.testing.assert_array_equal(all_frames("in", gray=True), want)
+    np.testing.assert_array_equal(all_frames(rgb, gray=True), want)
+
+
+@pytest.mark.parametrize("shape", [(10, 3, 20, 31), (2, 3, 20, 31, 3)])
+def test_npy_with_leading_axes(shape):
+    frames = moving((shape[0] * shape[1], *shape[2:])).reshape(shape)
+    np.save("a.npy", frames)
+    opened = open_source("a.npy")
+    assert opened.leading_shape == shape[:2]
+    np.testing.assert_array_equal(all_frames("a.npy"), frames.reshape(-1, *shape[2:]))
+
+
+def test_gray_video_is_exact():
+    frames = moving((9, 21, 33))
+    save_video(frames, "v.mkv", "gray")
+    np.testing.assert_array_equal(all_frames("v.mkv"), frames, strict=True)
+
+
+@pytest.mark.parametrize("pix_fmt", ["bgr0", "yuv444p"])
+def test_colour_video(pix_fmt):
+    frames = moving((5, 20, 32, 3))
+    save_video(frames, "v.mkv", pix_fmt)
+    got = all_frames("v.mkv")
+    assert got.shape == frames.shape
+    if pix_fmt == "bgr0":
+        np.testing.assert_array_equal(got, frames)
+
+
+def test_gray_of_a_video_is_its_luma():
+    frames = moving((5, 20, 33, 3))
+    save_video(frames, "v.mkv", "yuv444p")
+    want = [np.frombuffer(f.planes[0], np.uint8).reshape(20, -1)[:, :33]
+            for f in av.open("v.mkv").decode(video=0)]  # fmt: skip
+    np.testing.assert_array_equal(all_frames("v.mkv", gray=True), np.stack(want))
+
+
+def test_a_stack_names_what_is_deeper_than_8_bits():
+    frames = np.zeros((2, 16, 16), np.uint16)
+    with av.open("v.mkv", "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 16, 16, "gray16le"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "gray16le")))
+        container.mux(stream.encode(None))
+    with pytest.raises(h5vidstack.UnsupportedError, match="uint16"):
+        h5vidstack.pack("v.mkv", "x.h5")
+
+
+def test_truncated_video():
+    save_video(moving((30, 60, 80)), "v.mkv", "gray")
+    data = Path("v.mkv").read_bytes()
+    Path("cut.mkv").write_bytes(data[:50])
+    with pytest.raises(h5vidstack.SourceError, match=r"cut\.mkv"):
+        all_frames("cut.mkv")
+
+
+def bad_sources():
+    Path("empty").mkdir()
+    save(moving((1, 9, 9)), "odd", ".png")
+    save(moving((2, 9, 8)), "odd", ".png", start=1)
+    save(moving((1, 9, 9)), "broken", ".png")
+    Path("broken/img1.png").write_bytes(b"no")
+    save(moving((1, 99, 99)), "cut", ".png")
+    data = Path("cut/img0.png").read_bytes()
+    Path("cut/img0.png").write_bytes(data[: len(data) // 2])
+    save(moving((1, 9, 9)), "mixed", ".png")
+    save(moving((1, 9, 9)).astype(np.uint16) * 9, "mixed", ".png", start=1)
+    Path("text.txt").write_text("hello")
+    Path("bad.npy").write_bytes(b"\x93NUMPY but no more")
+    np.save("object.npy", np.array([{}, []], object), allow_pickle=True)
+    Path("bad.tif").write_bytes(b"II*\0nonsense")
+    Path("bad.h5").write_bytes(b"\x89HDF\r\n\x1a\nnonsense")
+    with h5py.File("s.h5", "w") as file:
+        file["entry/good"] = np.zeros((2, 3, 4), np.uint8)
+        file["entry/flat"] = np.zeros((3, 4), np.uint8)
+
+
+BAD = {
+    "none.npy": "no such file",
+    "none/*.png": "no file matches",
+    "empty": "holds no image",
+    "odd": r"odd/img1.png is 9x8 uint8, but odd/img0.png is 9x9 uint8",
+    "broken": r"broken/img1.png",
+    "cut": r"cut/img0.png: .*truncated",
+    "mixed": "uint16",
+    "text.txt": "no input that h5vidstack knows",
+    "bad.npy": r"bad.npy",
+    "object.npy": r"object.npy",
+    "bad.tif": r"bad.tif",
+    "bad.h5": "damaged",
+    "s.h5": r"::/entry/good \(2, 3, 4\) uint8",
+    "s.h5::/none": "entry/good",
+    "s.h5::/entry/flat": "entry/good",
+    "s.h5::/entry": "entry/good",
+    "text.txt::/d": "not an HDF5 file",
+    "empty::/d": "is a folder",
+}
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow's, beside its error
+@pytest.mark.parametrize("name", BAD)
+def test_bad_sources(name):
+    bad_sources()
+    with pytest.raises(h5vidstack.Error, match=BAD[name]):
+        h5vidstack.pack(name, "x.h5")
+    assert not Path("x.h5").exists()
+
+
+def test_hdf5_with_an_unknown_filter_names_it():
+    with h5py.File("s.h5", "w") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((1, 3, 4))
+        plist.set_filter(32001, h5py.h5z.FLAG_OPTIONAL, ())
+        space = h5py.h5s.create_simple((2, 3, 4))
+        h5py.h5d.create(file.id, b"d", h5py.h5t.NATIVE_UINT8, space, plist)
+    with pytest.raises(h5vidstack.SourceError, match="32001.*pip install hdf5plugin"):
+        h5vidstack.pack("s.h5::/d", "x.h5")
+
+
+def test_tiff_that_needs_tifffile(monkeypatch):
+    tifffile = pytest.importorskip("tifffile")
+    frames = moving((3, 20, 20))
+    tifffile.imwrite("t.tif", frames, photometric="minisblack")
+
+    def refuse(path):
+        raise files_error
+
+    from PIL import UnidentifiedImageError
+
+    files_error = UnidentifiedImageError("cannot identify image file")
+    monkeypatch.setattr(Image, "open", refuse)
+    np.testing.assert_array_equal(all_frames("t.tif"), frames)
+    monkeypatch.setitem(__import__("sys").modules, "tifffile", None)
+    with pytest.raises(h5vidstack.SourceError, match=r"pip install \"h5vidstack\[tiff\]\""):
+        all_frames("t.tif")
