@@ -10,7 +10,8 @@ import pytest
 from frames import SHAPES, moving, noise
 
 import h5vidstack
-from h5vidstack import block, filter as h5filter
+from h5vidstack import block
+from h5vidstack import filter as h5filter
 
 
 def create(path, frames, chunks, **options):

@@ -1,0 +1,180 @@
+"""The command line: what it prints, and its exit codes."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from frames import moving
+from PIL import Image
+
+import h5vidstack
+from h5vidstack.cli import main
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+def fails(*arguments, code=1):
+    result = run(*arguments, code=code)
+    if code == 1:
+        assert result.stderr.startswith("Error: ")
+        assert len(result.stderr.strip().splitlines()) == 1
+    return result.stderr
+
+
+@pytest.fixture
+def images():
+    frames = moving((20, 17, 23))
+    Path("imgs").mkdir()
+    for i, frame in enumerate(frames):
+        Image.fromarray(frame).save(f"imgs/img{i}.png")
+    return frames
+
+
+def test_the_whole_road(images):
+    assert "20 x 17 x 23 uint8" in run("pack", "imgs", "x.h5").output
+    assert "equal to imgs" in run("verify", "x.h5", "--against", "imgs").output
+    table = run("info", "x.h5").output
+    for words in ("20 x 17 x 23 uint8", "x264-interm", "lossless", "ratio", "2 of 16 x 17 x 23"):
+        assert words in table
+    run("unpack", "x.h5", "x.npy", "--frames", "10:20:2")
+    np.testing.assert_array_equal(np.load("x.npy"), images[10:20:2])
+    run("unpack", "x.h5", "out", "--format", "tiff", "--frames", "3,-1")
+    assert sorted(os.listdir("out")) == ["frame_000003.tiff", "frame_000019.tiff"]
+
+
+def test_several_sources_as_a_shell_expands_them(images):
+    run("pack", *sorted(Path("imgs").iterdir()), "x.h5")
+    with h5vidstack.open("x.h5") as stack:
+        np.testing.assert_array_equal(stack[:], images)
+
+
+def test_json(images):
+    report = json.loads(run("pack", "imgs", "x.h5::/entry/s", "--json").output)
+    assert report["shape"] == [20, 17, 23]
+    facts = json.loads(run("info", "x.h5::/entry/s", "--json").output)
+    assert facts["stack"] == "/entry/s"
+    assert facts["raw_bytes"] == images.nbytes
+    assert facts["stored_bytes"] == report["stored_bytes"]
+    assert facts["ratio"] == pytest.approx(report["ratio"])
+    assert facts["codec"] == "x264"
+    assert facts["settings"]["libraries"]["PyAV"]
+    assert json.loads(run("verify", "x.h5::/entry/s", "--json").output) == {
+        "frames": 20, "sound": True, "problems": [],
+    }  # fmt: skip
+
+
+def test_options(images):
+    run("pack", "imgs", "x.h5", "--preset", "x264-slow", "--chunk-frames", "3", "--tile", "8x16",
+        "--workers", "1", "--no-verify", "--method", "video", "--codec", "x264")  # fmt: skip
+    facts = json.loads(run("info", "x.h5", "--json").output)
+    assert facts["chunk"] == [3, 8, 16]
+    assert facts["preset"] == "x264-slow"
+    assert facts["settings"]["verified"] is False
+    run("pack", "imgs", "y.h5", "--tile", "8")
+    assert json.loads(run("info", "y.h5", "--json").output)["chunk"] == [16, 8, 8]
+    run("pack", "imgs", "z.h5", "--tile", "none")
+
+
+def test_info_of_a_bare_dataset():
+    with h5py.File("x.h5", "w") as file:
+        file.create_dataset("d", data=moving((4, 9, 9)), chunks=(2, 9, 9), **h5vidstack.Video())
+    assert "(bare dataset)" in run("info", "x.h5::/d").output
+
+
+def test_verify_exits_1_with_the_list(images):
+    run("pack", "imgs", "x.h5")
+    with h5py.File("x.h5", "r+") as file:
+        file["stack/frames"].id.write_direct_chunk((16, 0, 0), b"garbage")
+    result = run("verify", "x.h5", code=1)
+    assert "frames 16-19" in result.output
+    assert "1 problem" in result.output
+    assert json.loads(run("verify", "x.h5", "--json", code=1).output)["sound"] is False
+
+
+def test_errors_are_one_line_and_exit_code_1(images):
+    run("pack", "imgs", "x.h5")
+    assert "no such file" in fails("pack", "none", "y.h5")
+    assert "--overwrite" in fails("pack", "imgs", "x.h5")
+    assert "uint8" in fails("pack", np_file(np.zeros((2, 3, 4), "f4")), "y.h5")
+    assert "no such file" in fails("info", "none.h5")
+    assert "not an HDF5 file" in fails("verify", "imgs/img0.png")
+    assert "no such file" in fails("unpack", "none.h5", "out")
+    assert "no frame 99" in fails("unpack", "x.h5", "out", "--frames", "99")
+    assert "give a folder" in fails("unpack", "x.h5", "x.webp")
+    Path("locked").mkdir()
+    assert sorted(os.listdir()) == ["a.npy", "imgs", "locked", "x.h5"]
+
+
+def np_file(array):
+    np.save("a.npy", array)
+    return "a.npy"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["pack"], ["pack", "a"], ["nonsense"], ["pack", "a", "b", "--preset", "mp4"],
+        ["pack", "a", "b", "--codec", "h266"], ["pack", "a", "b", "--chunk-frames", "0"],
+        ["pack", "a", "b", "--tile", "1x2x3"], ["pack", "a", "b", "--tile", "0"],
+        ["unpack", "a", "b", "--frames", "x"], ["unpack", "a", "b", "--frames", "1:2:0"],
+        ["pack", "a", "b", "--workers", "none"], ["demo", "--grid", "1x2"], ["info"],
+    ],
+)  # fmt: skip
+def test_usage_errors_are_exit_code_2(arguments):
+    fails(*arguments, code=2)
+    assert os.listdir() == []
+
+
+def test_help_and_version():
+    for command in ([], ["pack"], ["unpack"], ["info"], ["verify"], ["demo"]):
+        assert "Usage:" in run(*command, "--help").output
+    assert f"h5vidstack {h5vidstack.__version__}\nPyAV " in run("--version").output
+
+
+def test_demo():
+    output = run("demo", "--grid", "4x5x3", "--size", "20x31").output
+    assert "60 frames of 20x31" in output
+    assert output.count("exact") == 2
+    assert "gzip" in output
+    run("demo", "--grid", "2", "--size", "9", "--out", "kept.h5")
+    with h5vidstack.open("kept.h5") as stack:
+        assert stack.shape == (8, 9, 9)
+    assert "exists" in fails("demo", "--grid", "2", "--size", "9", "--out", "kept.h5")
+
+
+def test_python_m_and_a_progress_bar_only_on_a_terminal():
+    np.save("a.npy", moving((40, 16, 16)))
+    command = [sys.executable, "-m", "h5vidstack", "pack", "a.npy", "x.h5", "--overwrite"]
+    quiet = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert quiet.stderr == ""
+    ours, theirs = pty.openpty()
+    subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 10000).decode()
+    os.close(ours)
+    assert "packing" in shown
+    assert "40/40" in shown
+    assert "frames/s" in shown
+
+
+def test_ctrl_c_leaves_nothing(monkeypatch):
+    np.save("a.npy", moving((40, 16, 16)))
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("h5vidstack.packer.block.encode", interrupt)
+    result = run("pack", "a.npy", "x.h5", code=1)
+    assert "Aborted" in result.stderr
+    assert os.listdir() == ["a.npy"]

@@ -1,0 +1,38 @@
+"""The README's Python runs as it stands; the spec's constants are the code's."""
+
+import re
+from pathlib import Path
+
+from h5vidstack import FILTER_ID, block, codecs, layout
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_readme_examples_run():
+    text = (ROOT / "README.md").read_text()
+    examples = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len(examples) == 2
+    names = {}
+    for example in examples:
+        exec(compile(example, "README.md", "exec"), names)
+    assert (names["same"] == names["frames"][17]).all()
+    assert (names["some"] == names["frames"][[40, 3, 3], 10:20, ::-1]).all()
+
+
+def test_readme_names_every_command():
+    from h5vidstack.cli import main
+
+    text = (ROOT / "README.md").read_text()
+    for command in main.commands:
+        assert f"h5vidstack {command}" in text or f"make {command}" in text
+
+
+def test_spec_names_the_constants():
+    text = (ROOT / "spec" / "format.md").read_text()
+    assert f"version {layout.FORMAT[0]}.{layout.FORMAT[1]}" in text
+    assert f"**{FILTER_ID}**" in text
+    assert f"`{block.MAGIC.decode()}`" in text
+    for codec in codecs.BY_ID.values():
+        assert f"| {codec.id} | {codec.name} |" in text
+    for preset in codecs.PRESETS.values():
+        assert f"{preset.id} `{preset.name}`" in text

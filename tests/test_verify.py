@@ -1,0 +1,127 @@
+"""`verify` finds what is wrong and says where."""
+
+import h5py
+import numpy as np
+import pytest
+from frames import moving
+
+import h5vidstack
+from h5vidstack import block
+from h5vidstack.codecs import Coding
+from h5vidstack.sources import open_source
+
+FRAMES = moving((40, 20, 30))
+
+
+@pytest.fixture(autouse=True)
+def _packed():
+    h5vidstack.pack(FRAMES, "x.h5")
+
+
+def problems(against=None):
+    with h5vidstack.open("x.h5") as stack:
+        return stack.verify(against=None if against is None else open_source(against))
+
+
+def change(work):
+    with h5py.File("x.h5", "r+") as file:
+        work(file["stack"])
+
+
+def test_sound():
+    assert problems() == []
+    assert problems(FRAMES) == []
+    assert problems(iter(FRAMES)) == []
+
+
+def test_damaged_and_missing_block():
+    def work(stack):
+        stack["frames"].id.write_direct_chunk((16, 0, 0), b"garbage")
+
+    change(work)
+    (problem,) = problems(FRAMES)
+    assert "frames 16-31" in problem
+
+
+def test_a_sound_block_with_other_pixels():
+    def work(stack):
+        other = FRAMES[:16].copy()
+        other[5, 3, 3] ^= 1
+        other[7] = 0
+        stack["frames"].id.write_direct_chunk((0, 0, 0), block.encode(other, Coding()))
+
+    change(work)
+    assert problems() == ["frames 5, 7: CRC-32 is wrong"]
+    assert problems(FRAMES)[1:] == ["frames 5, 7: pixels differ from the source"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("index/crc32", "frame 3: CRC-32 is wrong"),
+        ("index/group", "index/group is wrong at 1 of 40"),
+        ("index/position", "index/position is wrong"),
+        ("groups/000000/members", "members is wrong"),
+    ],
+)
+def test_every_table_is_checked(name, words):
+    def work(stack):
+        values = stack[name][()]
+        values[3] ^= 1
+        stack[name][...] = values
+
+    change(work)
+    assert words in problems()[0]
+
+    def remove(stack):
+        del stack[name]
+
+    change(remove)
+    assert f"{name} is missing" in problems()
+
+    def shorten(stack):
+        stack[name] = np.zeros(3, np.uint32)
+
+    change(shorten)
+    assert f"{name} has shape (3,), not (40,)" in problems()
+
+
+def test_frames_and_shape():
+    def work(stack):
+        del stack["frames"]
+        stack["frames"] = FRAMES
+        stack["groups/000000/video"].resize(41, axis=0)
+
+    change(work)
+    found = problems()
+    assert any("the attributes say" in problem for problem in found)
+    assert any("hard link" in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("against", "words"),
+    [
+        (FRAMES[:39], "has 39 frames, the stack 40"),
+        (np.concatenate([FRAMES, FRAMES]), "has 80 frames, the stack 40"),
+        (FRAMES[:, :19], "frames of (19, 30)"),
+        (FRAMES.astype(np.uint16), "uint16"),
+        (FRAMES ^ (np.arange(40) == 33).astype(np.uint8)[:, None, None], "frame 33: pixels differ"),
+    ],
+)
+def test_against(against, words):
+    (problem,) = problems(against)
+    assert words in problem
+
+
+def test_progress():
+    calls = []
+    with h5vidstack.open("x.h5") as stack:
+        stack.verify(progress=lambda *at: calls.append(at))
+    assert calls == [(16, 40), (32, 40), (40, 40)]
+
+
+def test_tiled_damage_names_the_tile():
+    h5vidstack.pack(FRAMES, "x.h5", tile=(10, 10), overwrite=True)
+    change(lambda stack: stack["frames"].id.write_direct_chunk((32, 10, 20), b"x"))
+    (problem,) = problems()
+    assert "frames 32-39 at (10, 20)" in problem
