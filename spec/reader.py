@@ -105,7 +105,7 @@ def read_chunk(dataset, offset):
     filter_mask, data = dataset.id.read_direct_chunk(offset)
     if filter_mask & 1:
         return np.frombuffer(data, np.uint8).reshape(chunk)
-    (n, height, width, channels), streams = parse_block(data, stack_shape(chunk))
+    (n, height, width, _channels), streams = parse_block(data, stack_shape(chunk))
     pixels = np.zeros(stack_shape(chunk), np.uint8)
     for channel, (codec, extradata, packets) in streams.items():
         frames = decode_stream(codec, extradata, packets, height, width)

@@ -13,5 +13,5 @@ def _in_tmp(tmp_path, monkeypatch):
     """Every test has its own folder, and nothing may be left half-written in it."""
     monkeypatch.chdir(tmp_path)
     yield
-    left = [path for path in tmp_path.rglob("*.tmp")]
+    left = list(tmp_path.rglob("*.tmp"))
     assert not left, f"left behind: {left}"

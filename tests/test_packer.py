@@ -68,7 +68,6 @@ def test_every_kind_of_source_gives_the_same(workers, tmp_path):
         "array-like": ArrayLike(frames),
         "list": list(frames),
         "generator": (frame for frame in frames),
-        "lists": [frame for frame in frames],
     }  # fmt: skip
     with h5py.File("s.h5", "w") as file:
         file["d"] = frames
