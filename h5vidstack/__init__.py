@@ -21,6 +21,7 @@ from .filter import last_error as filter_error
 from .packer import PackReport, pack
 from .reader import Stack, open
 from .sinks import unpack
+from .verification import verify
 
 __all__ = [
     "FILTER_ID",
@@ -41,4 +42,5 @@ __all__ = [
     "open",
     "pack",
     "unpack",
+    "verify",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import block
-from .errors import BlockError, FormatError
+from .errors import BlockError, ClosedError, FormatError
 from .filter import FILTER_ID
 from .geometry import CHUNK_FRAMES, Shape, stack_shape
 from .layout import SEPARATOR, open_layout
@@ -105,6 +105,8 @@ class ChunkReader:
             else:
                 pixels = block.decode(data, stack_shape(self.chunks), frames, out)
         except (BlockError, OSError, ValueError) as error:
+            if not self._file:
+                raise ClosedError(f"{self.name} was closed while it was read") from error
             last = offset[0] + self.extent(chunk)[0] - 1
             where = f"frames {offset[0]}-{last}" + (f" at {offset[1:]}" if any(offset[1:]) else "")
             raise BlockError(f"{self.name}, {where}: {error}") from error

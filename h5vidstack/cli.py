@@ -16,12 +16,11 @@ import click
 
 from . import demo as demonstration
 from . import info as information
-from . import packer, sinks
+from . import packer, sinks, verification
 from ._version import __version__
 from .codecs import PRESETS, library_versions
 from .errors import Error
 from .reader import Stack
-from .sources import open_source
 from .workers import Progress
 
 
@@ -188,13 +187,8 @@ def info(file: str, as_json: bool) -> None:
 @_json
 def verify(file: str, against: str | None, gray: bool, as_json: bool) -> None:
     """Decode all of the stack FILE; check each CRC and the index. Exit code 1 if wrong."""
-    with contextlib.ExitStack() as cleanup:
-        stack = cleanup.enter_context(Stack(file, cache_bytes=0))
-        source = None
-        if against is not None:
-            source = cleanup.enter_context(contextlib.closing(open_source(against, gray=gray)))
-        progress = cleanup.enter_context(_progress("verifying"))
-        problems = stack.verify(against=source, progress=progress)
+    with Stack(file, cache_bytes=0) as stack, _progress("verifying") as progress:
+        problems = verification.verify(stack, against=against, gray=gray, progress=progress)
         frames = len(stack)
     if as_json:
         click.echo(json.dumps({"frames": frames, "sound": not problems, "problems": problems}))

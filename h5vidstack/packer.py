@@ -142,7 +142,8 @@ def pack(
 class _Encoder:
     """Encode the frames of a source in a pool of threads and write them in order.
 
-    At most `depth` rows of blocks are in memory, however long the source is.
+    However long the source is, only a few rows of blocks are in memory: those that
+    keep the workers busy, and the one being read.
     """
 
     def __init__(self, coding: Coding, verify: bool, chunk: Shape, workers: int) -> None:
@@ -156,7 +157,7 @@ class _Encoder:
             math.ceil(edge / step)
             for edge, step in zip(source.frame[:2], self._chunk[1:3], strict=True)
         )
-        depth = math.ceil(self._workers / tiles) + 1
+        depth = math.ceil((self._workers + 1) / tiles)  # rows: work for all, and one waiting
         pending: deque[_Row] = deque()
         crc32: list[int] = []
 
@@ -173,10 +174,10 @@ class _Encoder:
         try:
             start = 0
             for frames in source.batches(self._chunk[0]):
+                while len(pending) >= depth:
+                    write_oldest()
                 pending.append(self._submit(pool, frames, start))
                 start += len(frames)
-                if len(pending) > depth:
-                    write_oldest()
             while pending:
                 write_oldest()
         finally:

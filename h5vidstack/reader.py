@@ -6,15 +6,15 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import verify as verification
+from . import checks
 from .cache import BlockCache
 from .chunks import ChunkReader, Pixels
 from .errors import ClosedError, FormatError, OutputError
@@ -78,7 +78,14 @@ class _Session:
         # A large read would only push out of the cache what is read again and again.
         large = len(jobs) * self.block_bytes > self.cache.limit * KEPT_SHARE
         work = self.stream if large else self.fill
-        _wait([self.pool.submit(work, job, plain) for job in jobs])
+        _wait([self.submit(work, job, plain) for job in jobs])
+
+    def submit(self, work: Callable[[Job, Pixels], None], job: Job, plain: Pixels) -> Future[None]:
+        """Start a job in the pool."""
+        try:
+            return self.pool.submit(work, job, plain)
+        except RuntimeError as error:  # the pool was shut down by another thread
+            raise ClosedError("the stack was closed while it was read") from error
 
     def close(self) -> None:
         self.pool.shutdown(cancel_futures=True)
@@ -277,7 +284,7 @@ class Stack:
                     selection = parse(slice(start, start + step), self._shape)
                     frames = np.empty(selection.plain_shape, self._dtype)
                     jobs = selection.jobs(self._chunks)
-                    futures = [session.pool.submit(session.stream, job, frames) for job in jobs]
+                    futures = [session.submit(session.stream, job, frames) for job in jobs]
                     running.append((frames, futures))
                 if not running:
                     return
@@ -298,7 +305,7 @@ class Stack:
         Parameters
         ----------
         against
-            An opened input to compare every frame with, bit for bit.
+            An opened input to compare every frame with; `h5vidstack.verify` opens one.
         progress
             Called with the number of frames checked and of all.
 
@@ -308,7 +315,7 @@ class Stack:
             What is wrong, a sentence each; empty for a sound stack.
         """
         session = self._live()
-        return verification.verify(session.reader, session.pool, against=against, progress=progress)
+        return checks.verify(session.reader, session.pool, against=against, progress=progress)
 
     def close(self) -> None:
         """Close the file and stop the threads; later reads raise ClosedError."""
@@ -341,6 +348,8 @@ def _wait(futures: list[Future[None]]) -> None:
     try:
         for future in futures:
             future.result()
+    except CancelledError as error:
+        raise ClosedError("the stack was closed while it was read") from error
     finally:
         for future in futures:
             future.cancel()

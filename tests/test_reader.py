@@ -1,5 +1,6 @@
 """`Stack` against numpy on the same array."""
 
+import contextlib
 import multiprocessing
 import os
 import pickle
@@ -249,6 +250,37 @@ def test_closed(packed):
     for use in (lambda: stack[0], lambda: list(stack), stack.verify):
         with pytest.raises(h5vidstack.ClosedError, match="closed"):
             use()
+
+
+def test_closed_while_others_read(packed):
+    stack, frames = packed
+    odd = []
+
+    def work(seed):
+        chance = random.Random(seed)
+        try:
+            while True:
+                i = chance.randrange(43)
+                if not np.array_equal(stack[i : i + 20], frames[i : i + 20]):
+                    odd.append(i)
+                if not np.array_equal(stack[i], frames[i]):
+                    odd.append(i)
+        except h5vidstack.ClosedError:
+            return
+        except BaseException as error:  # noqa: BLE001
+            odd.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    half_read = iter(stack)
+    next(half_read)
+    stack.close()
+    for thread in threads:
+        thread.join()
+    assert not odd
+    with contextlib.suppress(h5vidstack.ClosedError):  # not if all was decoded already
+        list(half_read)
 
 
 def test_damaged_block_names_its_frames():

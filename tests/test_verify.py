@@ -8,7 +8,6 @@ from frames import moving
 import h5vidstack
 from h5vidstack import block
 from h5vidstack.codecs import Coding
-from h5vidstack.sources import open_source
 
 FRAMES = moving((40, 20, 30))
 
@@ -19,8 +18,7 @@ def _packed():
 
 
 def problems(against=None):
-    with h5vidstack.open("x.h5") as stack:
-        return stack.verify(against=None if against is None else open_source(against))
+    return h5vidstack.verify("x.h5", against=against)
 
 
 def change(work):

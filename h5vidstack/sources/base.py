@@ -120,10 +120,15 @@ class FrameSource(Source):
         self._frames = itertools.chain([first], frames)
 
     def batches(self, size: int) -> Iterator[Array]:  # noqa: D102
-        while batch := [
-            self._check(label, image) for label, image in itertools.islice(self._frames, size)
-        ]:
-            yield np.stack(batch)
+        while True:
+            batch, count = np.empty((size, *self.frame), self.dtype), 0
+            for label, image in itertools.islice(self._frames, size):
+                batch[count] = self._check(label, image)
+                count += 1
+            if count:
+                yield batch[:count]
+            if count < size:
+                return
 
     def _check(self, label: str, image: Array) -> Array:
         image = self._convert(image)

@@ -1,4 +1,4 @@
-"""Prove that a packed stack still holds what was packed."""
+"""The checks behind `verify`: does a stack still hold what was packed?"""
 
 from __future__ import annotations
 

@@ -1,0 +1,52 @@
+"""`verify`: check a packed stack, and compare it with what it was packed from."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+from .reader import Stack
+from .sources import open_source
+from .workers import Progress
+
+
+def verify(
+    stack: Stack | str | os.PathLike[str],
+    *,
+    against: Any = None,
+    gray: bool = False,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Decode a whole stack and check every block, CRC and index.
+
+    Parameters
+    ----------
+    stack
+        A `Stack`, or where it is: ``file.h5`` or ``file.h5::/path``.
+    against
+        Anything that `pack` takes: every frame is compared with it bit for bit.
+    gray
+        `against` was packed with ``gray=True``.
+    progress
+        Called with the number of frames checked and of all.
+
+    Returns
+    -------
+    list of str
+        What is wrong, a sentence each; empty for a sound stack.
+
+    Raises
+    ------
+    FormatError
+        If there is no stack to check.
+    SourceError
+        If `against` cannot be read.
+    """
+    with contextlib.ExitStack() as cleanup:
+        if not isinstance(stack, Stack):
+            stack = cleanup.enter_context(Stack(stack, cache_bytes=0))
+        if against is None:
+            return stack.verify(progress=progress)
+        source = cleanup.enter_context(contextlib.closing(open_source(against, gray=gray)))
+        return stack.verify(against=source, progress=progress)
