@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -157,10 +158,14 @@ def _write_hdf5(
 def _write_tiff(path: Path, frames: Frames, big: bool) -> None:
     from PIL import Image, TiffImagePlugin
 
-    with TiffImagePlugin.AppendingTiffWriter(path, new=True) as writer:
+    writer = TiffImagePlugin.AppendingTiffWriter(path, new=True)
+    try:
         for frame in frames:
             Image.fromarray(frame).save(writer, format="TIFF", big_tiff=big)
             writer.newFrame()
+    finally:
+        writer.close()
+        writer.f = io.BytesIO()  # Pillow closes once more when it deletes the writer
 
 
 def _write_images(
