@@ -126,7 +126,6 @@ class ChunkReader:
     def _fetch(self, offset: Shape) -> tuple[int, bytes] | None:
         """Raw bytes of a chunk with their filter mask; None where it was never written."""
         chunks = self.video.id
-        # Asked first: HDF5 1.14.2 crashes when a chunk that is not there is fetched.
         if chunks.get_chunk_info_by_coord(offset).byte_offset is None:
             return None
         return chunks.read_direct_chunk(offset)  # type: ignore[no-any-return]
