@@ -14,7 +14,7 @@ from . import block
 from .errors import BlockError, ClosedError, FormatError
 from .filter import FILTER_ID
 from .geometry import CHUNK_FRAMES, Shape, stack_shape
-from .layout import SEPARATOR, open_layout
+from .layout import HDF5_ERRORS, SEPARATOR, damage_as_error, open_layout
 
 Pixels = npt.NDArray[Any]
 
@@ -40,21 +40,23 @@ class ChunkReader:
 
     def __init__(self, path: str, stack: str) -> None:
         self.name = f"{path}{SEPARATOR}{stack}"
-        if not os.path.exists(path):
-            raise FormatError(f"no such file: {path}")
+        if not os.path.isfile(path):
+            kind = f"{path} is a folder" if os.path.isdir(path) else f"no such file: {path}"
+            raise FormatError(kind)
         try:
             self._file = h5py.File(path, "r")
         except OSError as error:
             raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
         try:
             self.layout = open_layout(self._file, stack)
-            self.video = self.layout.video
-            self.shape: Shape = self.layout.shape
-            self.dtype = self.layout.dtype
-            if len(self.shape) != (4 if stack_shape(self.shape)[3] > 1 else 3):
-                raise FormatError(f"{self.name} has shape {self.shape}, not (N, H, W[, 3|4])")
-            self._coded = self._is_coded()
-            self.chunks: Shape = self.video.chunks or (CHUNK_FRAMES, *self.shape[1:])
+            with damage_as_error(self.name):
+                self.video = self.layout.video
+                self.shape: Shape = self.video.shape
+                self.dtype: np.dtype[Any] = self.video.dtype
+                if len(self.shape) != (4 if stack_shape(self.shape)[3] > 1 else 3):
+                    raise FormatError(f"{self.name} has shape {self.shape}, not (N, H, W[, 3|4])")
+                self.chunks: Shape = self.video.chunks or (CHUNK_FRAMES, *self.shape[1:])
+                self._coded = self._is_coded()
         except BaseException:
             self._file.close()
             raise
@@ -104,7 +106,7 @@ class ChunkReader:
                 pixels = np.frombuffer(data, self.dtype).reshape(self.chunks)
             else:
                 pixels = block.decode(data, stack_shape(self.chunks), frames, out)
-        except (BlockError, OSError, RuntimeError, ValueError) as error:
+        except (BlockError, *HDF5_ERRORS) as error:
             if not self._file:
                 raise ClosedError(f"{self.name} was closed while it was read") from error
             last = offset[0] + self.extent(chunk)[0] - 1
@@ -118,10 +120,11 @@ class ChunkReader:
         return padded
 
     def _is_coded(self) -> bool:
-        """Whether chunks are blocks and nothing else, so that they can be fetched as they are."""
+        """Whether chunks are blocks of whole pixels and nothing else, to be fetched as they are."""
         plist = self.video.id.get_create_plist()
         filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
-        return filters == [FILTER_ID]
+        whole_pixels = stack_shape(self.chunks)[3] == stack_shape(self.shape)[3]
+        return filters == [FILTER_ID] and whole_pixels
 
     def _fetch(self, offset: Shape) -> tuple[int, bytes] | None:
         """Raw bytes of a chunk with their filter mask; None where it was never written."""

@@ -6,7 +6,9 @@ import contextlib
 import dataclasses
 import errno
 import json
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +30,9 @@ class _Commands(click.Group):
     """Turn our errors, and the system's, into one line and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        # A polite kill ends like Ctrl-C: temporary files are removed.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         try:
             return super().invoke(ctx)
         except Error as error:
@@ -182,13 +187,17 @@ def info(file: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("file")
-@click.option("--against", metavar="SRC", help="Compare every frame with this input, too.")
+@click.option(
+    "--against", metavar="SRC", multiple=True,
+    help="Compare every frame with this input, too; may be given once a file.",
+)  # fmt: skip
 @click.option("--gray", is_flag=True, help="SRC was packed with --gray.")
 @_json
-def verify(file: str, against: str | None, gray: bool, as_json: bool) -> None:
+def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> None:
     """Decode all of the stack FILE; check each CRC and the index. Exit code 1 if wrong."""
     with Stack(file, cache_bytes=0) as stack, _progress("verifying") as progress:
-        problems = verification.verify(stack, against=against, gray=gray, progress=progress)
+        source = against[0] if len(against) == 1 else list(against) or None
+        problems = verification.verify(stack, against=source, gray=gray, progress=progress)
         frames = len(stack)
     if as_json:
         click.echo(json.dumps({"frames": frames, "sound": not problems, "problems": problems}))
@@ -197,7 +206,7 @@ def verify(file: str, against: str | None, gray: bool, as_json: bool) -> None:
             click.echo(problem)
         click.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {file}")
     else:
-        compared = f", equal to {against}" if against is not None else ""
+        compared = f", equal to {', '.join(against)}" if against else ""
         click.echo(f"{file}: {frames} frames, every block, CRC and index sound{compared}")
     sys.exit(1 if problems else 0)
 

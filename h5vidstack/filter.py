@@ -211,7 +211,8 @@ def _dtype_of(type_id: int) -> np.dtype[Any]:
         return np.dtype(f"{'i' if _hdf5.type_sign(type_id) else 'u'}{size}")
     if type_class == 1:  # H5T_FLOAT
         return np.dtype(f"f{size}")
-    raise UnsupportedError(f"HDF5 type class {type_class} is not supported: only uint8 is")
+    name = {3: "string", 6: "compound", 8: "bool or enum"}.get(type_class, f"class {type_class}")
+    raise UnsupportedError(f"HDF5's {name} type is not supported: only uint8 is")
 
 
 # HDF5 cannot carry a Python exception: the callbacks below turn every one, even an

@@ -71,8 +71,12 @@ def choose_chunk(
         edge longer than `MAX_EDGE`, or is not positive.
     """
     height, width = frame[:2]
-    if chunk_frames is not None and chunk_frames < 1:
-        raise UnsupportedError(f"chunk_frames is {chunk_frames}; it must be at least 1")
+    if chunk_frames is not None and not (isinstance(chunk_frames, int) and chunk_frames > 0):
+        raise UnsupportedError(f"chunk_frames is {chunk_frames!r}; it must be at least 1")
+    if tile is not None and not (
+        isinstance(tile, tuple) and len(tile) == 2 and all(isinstance(edge, int) for edge in tile)
+    ):
+        raise UnsupportedError(f"tile is {tile!r}; it must be a height and a width: (512, 512)")
     if tile is None:
         tiled = height * width > TILE_ABOVE_PIXELS or max(height, width) > MAX_EDGE
         rows, columns = (_even(height), _even(width)) if tiled else (height, width)

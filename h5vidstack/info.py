@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
 from .chunks import ChunkReader
 from .filter import stored_coding
 from .geometry import frame_bytes
-from .layout import DEFAULT_STACK, split_target
+from .layout import DEFAULT_STACK, damage_as_error, split_target
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     file, inner = split_target(path)
     reader = ChunkReader(str(file), inner or DEFAULT_STACK)
-    try:
+    with contextlib.closing(reader), damage_as_error(reader.name):
         attrs, video = reader.layout.attrs, reader.video
         raw = reader.shape[0] * frame_bytes(reader.shape[1:], reader.dtype.itemsize)
         stored = video.id.get_storage_size()
@@ -42,11 +43,11 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
             "stack": inner or DEFAULT_STACK,
             "format": attrs.get("h5vidstack_format"),
             "shape": list(reader.shape),
-            "leading_shape": [int(n) for n in attrs.get("leading_shape", reader.shape[:1])],
+            "leading_shape": list(reader.layout.leading_shape),
             "dtype": reader.dtype.name,
             "method": attrs.get("method"),
-            "lossless": bool(attrs.get("lossless", True)),
-            "max_error": float(attrs.get("max_error", 0)),
+            "lossless": attrs.get("lossless", True),
+            "max_error": attrs.get("max_error", 0.0),
             "codec": coding.codec if coding else None,
             "preset": coding.preset if coding else None,
             "chunk": list(reader.chunks),
@@ -59,8 +60,6 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
             "creator": attrs.get("creator"),
             "settings": settings,
         }
-    finally:
-        reader.close()
 
 
 def table(facts: dict[str, Any]) -> str:
@@ -82,8 +81,9 @@ def table(facts: dict[str, Any]) -> str:
     if facts["created"]:
         rows["created"] = f"{facts['created']} by {facts['creator']}"
         rows["source"] = settings.get("source", "-")
+    if isinstance(settings.get("libraries"), dict):
         rows["libraries"] = ", ".join(
-            f"{name} {version}" for name, version in settings.get("libraries", {}).items()
+            f"{name} {version}" for name, version in settings["libraries"].items()
         )
     if len(facts["leading_shape"]) > 1:
         rows["packed from"] = " x ".join(map(str, facts["leading_shape"])) + " frames"

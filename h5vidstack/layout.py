@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +26,18 @@ FORMAT = (1, 0)
 DEFAULT_STACK = "/stack"
 SEPARATOR = "::"
 
+HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError)
+"""What h5py raises on a damaged file."""
+
 _FORMAT_ATTRIBUTE = "h5vidstack_format"
 
 
 def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
     """Split ``file.h5::/path`` into the file and the path inside it (None if not given)."""
-    path, found, inner = os.fspath(target).partition(SEPARATOR)
+    name = os.fsdecode(target)
+    if SEPARATOR in name and os.path.isfile(name):  # its very name has the two colons
+        return Path(name), None
+    path, found, inner = name.partition(SEPARATOR)
     return Path(path), "/" + inner.strip("/") if found else None
 
 
@@ -40,17 +48,19 @@ class Layout:
     Attributes
     ----------
     video
-        The chunked dataset that holds the frames in order.
+        The chunked dataset that holds the frames in order. Its shape and dtype are the
+        stack's: frames that were appended to it through h5py are read, too.
     attrs
-        The stack's attributes; `settings` already parsed.
-    shape
-        ``(N, H, W[, C])``, with leading axes flattened.
+        The stack's attributes; `settings` already parsed, empty if it cannot be.
+    leading_shape
+        The axes before the frame's as they were packed; usually ``(N,)``.
+    group
+        The stack's group; None for a bare dataset.
     """
 
     video: h5py.Dataset
     attrs: Mapping[str, Any]
-    shape: Shape
-    dtype: np.dtype[Any]
+    leading_shape: Shape
     group: h5py.Group | None
 
     def crc32(self) -> npt.NDArray[np.uint32] | None:
@@ -61,30 +71,50 @@ class Layout:
         """Say where the tables of the stack contradict each other."""
         if self.group is None:
             return
-        n = self.shape[0]
-        if self.video.shape != self.shape or self.video.dtype != self.dtype:
-            yield (
-                f"the video is {self.video.shape} {self.video.dtype}, "
-                f"the attributes say {self.shape} {self.dtype}"
-            )
-        expected = {
-            "index/group": np.zeros(n),
-            "index/position": np.arange(n),
-            "groups/000000/members": np.arange(n),
+        n = self.video.shape[0]
+        if tuple(self.attrs["shape"]) != self.video.shape:
+            yield f"the video has shape {self.video.shape}, the attribute {self.attrs['shape']}"
+        if math.prod(self.attrs.get("leading_shape", (n,))) != n:
+            yield f"the product of leading_shape {self.attrs['leading_shape']} is not {n}"
+        expected: dict[str, Callable[[], npt.NDArray[Any]] | None] = {
+            "index/group": lambda: np.zeros(n),
+            "index/position": lambda: np.arange(n),
+            "groups/000000/members": lambda: np.arange(n),
             "index/crc32": None,
         }
         for name, values in expected.items():
-            if name not in self.group:
-                yield f"{name} is missing"
-            elif self.group[name].shape != (n,):
-                yield f"{name} has shape {self.group[name].shape}, not ({n},)"
-            elif values is not None:
-                wrong = np.flatnonzero(self.group[name][()] != values)
-                if len(wrong):
-                    yield f"{name} is wrong at {len(wrong)} of {n} frames, first at {wrong[0]}"
-        frames = self.group.get("frames")
-        if frames is None or frames.id != self.video.id:
+            try:
+                yield from self._table_problems(name, n, values)
+            except HDF5_ERRORS as error:
+                yield f"{name} cannot be read: {error}"
+        try:
+            linked = self.group["frames"].id == self.video.id
+        except HDF5_ERRORS:
+            linked = False
+        if not linked:
             yield "frames is not a hard link to groups/000000/video"
+
+    def _table_problems(
+        self, name: str, n: int, values: Callable[[], npt.NDArray[Any]] | None
+    ) -> Iterator[str]:
+        table = self.group.get(name) if self.group is not None else None
+        if not isinstance(table, h5py.Dataset):
+            yield f"{name} is missing"
+        elif table.shape != (n,) or table.dtype.kind != "u":
+            yield f"{name} has shape {table.shape} {table.dtype}, not ({n},) unsigned"
+        elif values is not None:
+            wrong = np.flatnonzero(table[()] != values())
+            if len(wrong):
+                yield f"{name} is wrong at {len(wrong)} of {n} frames, first at {wrong[0]}"
+
+
+@contextlib.contextmanager
+def damage_as_error(name: str) -> Iterator[None]:
+    """Turn what h5py raises on a damaged file into a FormatError."""
+    try:
+        yield
+    except HDF5_ERRORS as error:
+        raise FormatError(f"{name} is damaged: {error}") from error
 
 
 def open_layout(file: h5py.File, stack: str) -> Layout:
@@ -93,41 +123,68 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
     Raises
     ------
     FormatError
-        If there is none at `stack`, or it is of a newer format.
+        If there is none at `stack`, or it is damaged or of a newer format.
     """
-    node = file.get(stack)
-    if isinstance(node, h5py.Dataset):
-        if stored_coding(node) is None:
+    name = f"{file.filename}{SEPARATOR}{stack}"
+    with damage_as_error(name):
+        node = file.get(stack)
+        if isinstance(node, h5py.Dataset):
+            if stored_coding(node) is None:
+                raise FormatError(f"{name} is a dataset without h5vidstack's filter")
+            return Layout(node, {}, node.shape[:1], None)
+        if not is_stack(node):
+            stacks = ", ".join(find_stacks(file)) or "none"
             raise FormatError(
-                f"{file.filename}{SEPARATOR}{stack} is a dataset without h5vidstack's filter"
+                f"{file.filename} has no h5vidstack stack at {stack}; stacks in it: {stacks}"
             )
-        return Layout(node, {}, node.shape, node.dtype, None)
-    if node is None or _FORMAT_ATTRIBUTE not in node.attrs:
-        stacks = ", ".join(find_stacks(file)) or "none"
-        raise FormatError(
-            f"{file.filename} has no h5vidstack stack at {stack}; stacks in it: {stacks}"
-        )
-    version = str(node.attrs[_FORMAT_ATTRIBUTE])
+        _check_version(str(node.attrs[_FORMAT_ATTRIBUTE]), name)
+        attrs = _read_attributes(node)
+        video = node["groups/000000/video"]
+        if not isinstance(video, h5py.Dataset):
+            raise TypeError("groups/000000/video is no dataset")
+        if video.shape[1:] != attrs["shape"][1:] or video.dtype != np.dtype(attrs["dtype"]):
+            raise ValueError(
+                f"the video is {video.shape} {video.dtype}, "
+                f"the attributes say {attrs['shape']} {attrs['dtype']}"
+            )
+        leading = attrs.get("leading_shape", video.shape[:1])
+        # After frames were appended the axes before have no meaning.
+        leading = leading if math.prod(leading) == video.shape[0] else video.shape[:1]
+        return Layout(video, attrs, leading, node)
+
+
+def is_stack(node: Any) -> bool:
+    """Whether a node of an HDF5 file is a stack's group."""
+    return isinstance(node, h5py.Group) and _FORMAT_ATTRIBUTE in node.attrs
+
+
+def _check_version(version: str, name: str) -> None:
     try:
         major, minor = map(int, version.split("."))
     except ValueError as error:
-        raise FormatError(f"{file.filename}{SEPARATOR}{stack}: bad format {version!r}") from error
+        raise FormatError(f"{name}: bad format {version!r}") from error
     if (major, minor) > FORMAT:
         raise FormatError(
-            f"{file.filename}{SEPARATOR}{stack} is of format {version}; this h5vidstack "
-            f"{__version__} reads up to {FORMAT[0]}.{FORMAT[1]}: upgrade h5vidstack"
+            f"{name} is of format {version}; this h5vidstack {__version__} reads up to "
+            f"{FORMAT[0]}.{FORMAT[1]}: upgrade h5vidstack"
         )
-    try:
-        attrs = dict(node.attrs)
-        attrs["settings"] = dict(json.loads(attrs["settings"]))
-        shape = tuple(int(edge) for edge in attrs["shape"])
-        dtype = np.dtype(str(attrs["dtype"]))
-        video = node["groups/000000/video"]
-        if not isinstance(video, h5py.Dataset) or video.ndim != len(shape):
-            raise TypeError("groups/000000/video is no dataset of the stack's rank")
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{file.filename}{SEPARATOR}{stack} is damaged: {error}") from error
-    return Layout(video, attrs, shape, dtype, node)
+
+
+def _read_attributes(group: h5py.Group) -> dict[str, Any]:
+    """Attributes as plain Python values of the types that the format prescribes."""
+    attrs = dict(group.attrs)
+    for name in ("shape", "leading_shape"):
+        if name in attrs:
+            attrs[name] = tuple(int(edge) for edge in attrs[name])
+    for name, kind in {"lossless": bool, "max_error": float}.items():
+        attrs[name] = kind(attrs[name])
+    for name in ("dtype", "method", "created", "creator"):
+        attrs[name] = str(attrs[name])
+    try:  # for people: what is in it is never needed
+        attrs["settings"] = dict(json.loads(attrs.get("settings", "{}")))
+    except (TypeError, ValueError):
+        attrs["settings"] = {}
+    return attrs
 
 
 def find_stacks(file: h5py.File) -> list[str]:
@@ -135,10 +192,11 @@ def find_stacks(file: h5py.File) -> list[str]:
     found = []
 
     def visit(name: str, node: h5py.HLObject) -> None:
-        if isinstance(node, h5py.Group) and _FORMAT_ATTRIBUTE in node.attrs:
+        if is_stack(node):
             found.append("/" + name)
 
-    file.visititems(visit)
+    with damage_as_error(file.filename):
+        file.visititems(visit)
     return found
 
 

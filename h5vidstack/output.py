@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
 
 from .errors import OutputError
+
+try:
+    import fcntl
+except ImportError:  # Windows does not let a file be replaced while it is open
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextlib.contextmanager
@@ -35,14 +41,15 @@ def complete_or_absent(
         If `path` exists, its folder does not, or writing fails (disk full, no
         permission). The temporary path is removed then, and `path` is untouched.
     """
+    shown, path = path, path.resolve()  # a link stays, what it points to is replaced
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; use --overwrite (overwrite=True) to replace it")
-    if path.exists() and path.is_dir() != folder:
-        kind = "a folder" if path.is_dir() else "a file"
-        raise OutputError(f"{path} is {kind}; give another name for the output")
+        raise OutputError(f"{shown} exists; use --overwrite (overwrite=True) to replace it")
+    if path.exists() and not (path.is_dir() if folder else path.is_file()):
+        kind = "a folder" if path.is_dir() else "a file" if path.is_file() else "a device"
+        raise OutputError(f"{shown} is {kind}; give another name for the output")
     if not path.parent.is_dir():
-        raise OutputError(f"no folder {path.parent} to write {path.name} in")
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+        raise OutputError(f"no folder {shown.parent} to write {shown.name} in")
+    temporary = path.parent / f".{path.name[:100]}.{secrets.token_hex(4)}.tmp"
     try:
         if folder:
             temporary.mkdir()
@@ -50,17 +57,35 @@ def complete_or_absent(
             shutil.copyfile(start_from, temporary)
         yield temporary
         _flush(temporary)
-        if folder and path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
+        if path.exists():
+            shutil.copymode(path, temporary)
+        if folder:
+            _swap_folders(temporary, path)
+        else:
+            temporary.replace(path)
         _flush(path.parent)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+        raise OutputError(f"cannot write {shown}: {_reason(error)}") from error
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def _swap_folders(new: Path, path: Path) -> None:
+    """Put a folder in the place of another, which is removed only after that."""
+    if not path.exists():
+        new.rename(path)
+        return
+    old = new.with_suffix(".old.tmp")
+    path.rename(old)
+    try:
+        new.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    shutil.rmtree(old)
 
 
 def _reason(error: OSError) -> str:
@@ -90,23 +115,21 @@ def open_hdf5_output(target: Path, inner: str | None, overwrite: bool) -> Iterat
     OutputError
         As `complete_or_absent`, or if `inner` exists already.
     """
+    if inner == "/":
+        raise OutputError(f"the root of {target} cannot be replaced; name a path in it")
     adding = inner is not None and target.exists()
-    if adding and not h5py.is_hdf5(target):
-        raise OutputError(f"{target} is not an HDF5 file; nothing can be added to it")
-    start_from = target if adding else None
-    with complete_or_absent(
-        target, overwrite=overwrite or adding, start_from=start_from
-    ) as temporary:
+    with contextlib.ExitStack() as cleanup:
+        unchanged = cleanup.enter_context(_guard(target)) if adding else None
+        temporary = cleanup.enter_context(
+            complete_or_absent(
+                target, overwrite=overwrite or adding, start_from=target if adding else None
+            )
+        )
         # HDF5 1.10 (2016) reads it; older formats index chunks in more bytes.
         file = h5py.File(temporary, "r+" if adding else "w-", libver=("v110", "v110"))
         try:
-            if inner is not None and inner in file:
-                if not overwrite:
-                    raise OutputError(
-                        f"{inner} exists in {target}; use --overwrite (overwrite=True) "
-                        "to replace it"
-                    )
-                del file[inner]
+            if adding and inner is not None:
+                _make_room(file, inner, overwrite, str(target))
             yield file
         except BaseException:
             # The file is thrown away; that it cannot be closed tidily is no news.
@@ -117,3 +140,55 @@ def open_hdf5_output(target: Path, inner: str | None, overwrite: bool) -> Iterat
             file.close()
         except RuntimeError as error:  # h5py's word for a failed write while closing
             raise OSError(str(error)) from error
+        if unchanged is not None:
+            unchanged()
+
+
+def _make_room(file: h5py.File, inner: str, overwrite: bool, name: str) -> None:
+    """Check that something can be made at `inner`; remove what is there if asked to."""
+    parts = inner.strip("/").split("/")
+    for depth in range(1, len(parts)):
+        parent = "/".join(parts[:depth])
+        if parent in file and not isinstance(file[parent], h5py.Group):
+            raise OutputError(f"/{parent} is a dataset; nothing can be made in it")
+    if inner in file:
+        if not overwrite:
+            raise OutputError(
+                f"{inner} exists in {name}; use --overwrite (overwrite=True) to replace it"
+            )
+        del file[inner]
+
+
+@contextlib.contextmanager
+def _guard(target: Path) -> Iterator[Callable[[], None]]:
+    """Keep other writers from a file while it is being added to.
+
+    HDF5 locks (flock) a file that it writes, so a shared lock keeps it out. A second
+    program that adds to the same file replaces it: the function that this gives, to be
+    called before our own replacing, raises OutputError then.
+    """
+    if not h5py.is_hdf5(target):
+        raise OutputError(f"{target} is not an HDF5 file; nothing can be added to it")
+
+    def identity() -> tuple[int, int, int]:
+        found = target.stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def unchanged() -> None:
+        if identity() != before:
+            raise OutputError(f"{target} was changed by another program; try again")
+
+    with target.open("rb") as held:
+        if fcntl is not None:
+            try:
+                fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OutputError(
+                    f"{target} is open for writing elsewhere; close it there first"
+                ) from error
+            except OSError as error:
+                # Some network file systems have no locks; HDF5 goes on without them, too.
+                if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                    raise OutputError(f"cannot lock {target}: {error.strerror}") from error
+        before = identity()
+        yield unchanged

@@ -141,7 +141,7 @@ class Stack:
         self._session: _Session | None = None
         reader = self._live().reader
         self._shape, self._dtype, self._chunks = reader.shape, reader.dtype, reader.chunks
-        self._attrs = dict(reader.layout.attrs)
+        self._attrs, self._leading_shape = dict(reader.layout.attrs), reader.layout.leading_shape
 
     def _live(self) -> _Session:
         """The session of this process; a fork or an unpickling starts a new one."""
@@ -189,7 +189,7 @@ class Stack:
     @property
     def leading_shape(self) -> Shape:
         """The axes before the frame's as they were packed; usually ``(N,)``."""
-        return tuple(int(n) for n in self._attrs.get("leading_shape", self._shape[:1]))
+        return self._leading_shape
 
     @property
     def ndim(self) -> int:
@@ -250,6 +250,8 @@ class Stack:
         return result if result.ndim else result[()]
 
     def _read_into(self, session: _Session, selection: Selection, out: Pixels) -> Pixels:
+        if not isinstance(out, np.ndarray):
+            raise OutputError(f"out is a {type(out).__name__}; it must be a numpy array")
         if out.shape != selection.shape or out.dtype != self._dtype or not out.flags.writeable:
             raise OutputError(
                 f"out is {out.shape} {out.dtype}{'' if out.flags.writeable else ' read-only'}; "
@@ -288,6 +290,8 @@ class Stack:
                     running.append((frames, futures))
                 if not running:
                     return
+                if session.process != os.getpid():
+                    raise ClosedError("an iteration cannot go on after a fork; begin a new one")
                 frames, futures = running.popleft()
                 _wait(futures)
                 for frame in frames:

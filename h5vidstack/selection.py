@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -238,15 +237,19 @@ def _expand_index(item: Any, shape: Shape, used: int, after: tuple[Any, ...] | N
 
     `after` are the items that follow where an ellipsis came before, else None.
     """
+    if isinstance(item, (int, np.integer)) and not isinstance(item, bool):
+        if abs(int(item)) > np.iinfo(np.intp).max:
+            raise SelectionError(f"index {item} is out of bounds")
+        return [int(item)]
     try:
-        return [operator.index(item)] if not isinstance(item, (bool, np.bool_)) else _refuse(item)
-    except TypeError:
         array = np.asarray(item)
+    except ValueError as error:  # a ragged list
+        raise SelectionError(f"{item!r} is no index: {error}") from error
     if array.size == 0 and not isinstance(item, np.ndarray):
         array = array.astype(np.intp)
     if array.dtype.kind in "iu":
         return [array.astype(np.intp)] if array.ndim else [int(array)]
-    if array.dtype != np.bool_:
+    if array.dtype != np.bool_ or not array.ndim:
         return _refuse(item)
     # Behind an ellipsis, a mask's axes are counted from the end.
     axis = used if after is None else len(shape) - array.ndim - sum(map(_width, after))

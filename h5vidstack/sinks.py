@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,13 +24,14 @@ IMAGE_FORMATS = ("png", "tiff")
 _CLASSIC_TIFF_BYTES = 4_000_000_000  # beyond this only BigTIFF can point
 
 Frames = Iterator[Pixels]
+Numbers = np.ndarray[Any, np.dtype[np.intp]]
 
 
 def unpack(
     source: Stack | str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
-    frames: slice | Sequence[int] | None = None,
+    frames: slice | int | Sequence[int] | None = None,
     image_format: str = "png",
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -50,7 +52,7 @@ def unpack(
     image_format
         ``"png"`` or ``"tiff"``: what a folder is filled with.
     overwrite
-        Replace an existing target.
+        Replace an existing target; a folder only if it holds nothing but unpacked frames.
     progress
         Called with the number of frames written and of all.
 
@@ -79,18 +81,18 @@ def unpack(
                 overwrite=overwrite,
                 progress=progress,
             )
-    numbers = np.arange(len(source))
-    chosen = numbers if frames is None else numbers[_checked(frames, len(source))]
-    if not len(chosen):
-        raise OutputError(f"no frames to unpack: {frames} of {len(source)}")
+    path, inner = split_target(target)
+    kind = path.suffix.lower()
+    as_folder = inner is None and (kind == "" or path.is_dir() or os.fspath(target).endswith("/"))
+    chosen = _chosen(frames, len(source))
+    if as_folder:
+        chosen = np.array(list(dict.fromkeys(chosen.tolist())))  # one file a frame
     moving = _reporting(_read(source, None if frames is None else chosen), len(chosen), progress)
     shape: Shape = (len(chosen), *source.shape[1:])
     if frames is None:
         full: Shape = (*source.leading_shape, *source.shape[1:])
     else:
         full = shape
-    path, inner = split_target(target)
-    kind = path.suffix.lower()
     if inner is not None:
         with open_hdf5_output(path, inner, overwrite) as file:
             _write_hdf5(file, inner, moving, shape, full, source.dtype)
@@ -100,7 +102,8 @@ def unpack(
     elif kind in (".tif", ".tiff"):
         with complete_or_absent(path, overwrite=overwrite) as temporary:
             _write_tiff(temporary, moving, source.nbytes > _CLASSIC_TIFF_BYTES)
-    elif kind == "" or path.is_dir():
+    elif as_folder:
+        _check_folder(path)
         if image_format not in IMAGE_FORMATS:
             raise OutputError(f"no image format {image_format!r}; there are png and tiff")
         with complete_or_absent(path, overwrite=overwrite, folder=True) as temporary:
@@ -113,16 +116,35 @@ def unpack(
     return len(chosen)
 
 
-def _checked(frames: slice | Sequence[int], count: int) -> slice | list[int]:
+def _chosen(frames: slice | int | Sequence[int] | None, count: int) -> Numbers:
+    """The frame numbers asked for, counted from the beginning."""
+    numbers = np.arange(count)
+    if frames is None:
+        return numbers
     if isinstance(frames, slice):
-        return frames
-    wrong = [number for number in frames if not -count <= number < count]
-    if wrong:
-        raise OutputError(f"no frame {wrong[0]}: the stack has {count}, 0 to {count - 1}")
-    return list(frames)
+        if not len(numbers[frames]):
+            raise OutputError(f"no frames in that range: the stack has {count}, 0 to {count - 1}")
+        return numbers[frames]
+    wanted = [frames] if isinstance(frames, int) else list(frames)
+    wrong = [number for number in wanted if not -count <= number < count]
+    if wrong or not wanted:
+        which = f" {wrong[0]}" if wrong else "s to unpack"
+        raise OutputError(f"no frame{which}: the stack has {count}, 0 to {count - 1}")
+    return numbers[wanted]
 
 
-def _read(stack: Stack, numbers: np.ndarray[Any, Any] | None) -> Frames:
+def _check_folder(path: Path) -> None:
+    """Refuse to replace a folder that holds anything but unpacked frames."""
+    if not path.is_dir():
+        return
+    for found in path.iterdir():
+        if not re.fullmatch(r"frame_\d+\.(png|tiff)", found.name):
+            raise OutputError(
+                f"{path} holds {found.name}, which is no unpacked frame; unpack to another folder"
+            )
+
+
+def _read(stack: Stack, numbers: Numbers | None) -> Frames:
     """All frames with read-ahead, or some of them, a few blocks at a time."""
     if numbers is None:
         yield from stack
@@ -169,7 +191,7 @@ def _write_tiff(path: Path, frames: Frames, big: bool) -> None:
 
 
 def _write_images(
-    folder: Path, frames: Frames, numbers: np.ndarray[Any, Any], image_format: str, count: int
+    folder: Path, frames: Frames, numbers: Numbers, image_format: str, count: int
 ) -> None:
     from PIL import Image
 

@@ -275,7 +275,107 @@ def test_disk_full_at_any_point(limit):
     assert Path("x.h5").read_bytes() == b"old"
 
 
+def test_a_source_that_reuses_one_buffer():
+    def frames():
+        buffer = np.empty((20, 24), np.uint8)
+        for i in range(40):
+            buffer[...] = 3 * i
+            yield buffer
+
+    class Reader(ArrayLike):
+        buffer = np.empty((16, 9, 9), np.uint8)
+
+        def __getitem__(self, key):
+            piece = self._array[key]
+            self.buffer[: len(piece)] = piece
+            return self.buffer[: len(piece)]
+
+    h5vidstack.pack(frames(), "x.h5", workers=2)
+    assert list(content()[:, 0, 0]) == [3 * i for i in range(40)]
+    array = moving((100, 9, 9))
+    h5vidstack.pack(Reader(array), "y.h5", workers=2)
+    np.testing.assert_array_equal(content("y.h5"), array)
+
+
+def test_links_stay_and_devices_are_refused():
+    a, b = moving((5, 9, 9)), noise((5, 9, 9))
+    h5vidstack.pack(a, "real.h5")
+    os.chmod("real.h5", 0o600)
+    os.symlink("real.h5", "link.h5")
+    h5vidstack.pack(b, "link.h5::/b")
+    h5vidstack.pack(b, "link.h5", overwrite=True)
+    assert os.path.islink("link.h5")
+    assert os.stat("real.h5").st_mode & 0o777 == 0o600
+    np.testing.assert_array_equal(content("real.h5"), b)
+    os.mkfifo("pipe")
+    with pytest.raises(h5vidstack.OutputError, match="device"):
+        h5vidstack.pack(a, "pipe", overwrite=True)
+
+
+def test_nothing_is_added_to_a_file_that_others_write():
+    a = moving((5, 9, 9))
+    with h5py.File("x.h5", "w") as file:
+        with pytest.raises(h5vidstack.OutputError, match="elsewhere"):
+            h5vidstack.pack(a, "x.h5::/a")
+        file["mine"] = 1
+
+    def frames():
+        yield from a
+        h5vidstack.pack(a, "x.h5::/first")
+
+    with pytest.raises(h5vidstack.OutputError, match="changed by another"):
+        h5vidstack.pack(frames(), "x.h5::/second")
+    with h5py.File("x.h5"):  # being read elsewhere is no obstacle
+        h5vidstack.pack(a, "x.h5::/third")
+    with h5py.File("x.h5") as file:
+        assert set(file) == {"mine", "first", "third"}
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("x.h5::/", "root"), ("x.h5::/stack/frames/y", "is a dataset"), ("new.h5::/", "root")],
+)
+def test_bad_paths_in_a_file(target, words):
+    h5vidstack.pack(moving((5, 9, 9)), "x.h5")
+    for overwrite in (False, True):
+        with pytest.raises(h5vidstack.OutputError, match=words):
+            h5vidstack.pack(moving((5, 9, 9)), target, overwrite=overwrite)
+
+
+def test_a_long_name():
+    name = "n" * 250 + ".h5"
+    h5vidstack.pack(moving((5, 9, 9)), name)
+    assert os.listdir() == [name]
+
+
+KILLED = """
+import sys, time, numpy as np
+from unittest import mock
+from h5vidstack import block, cli
+encode = block.encode
+def slow(*args, **options):
+    print("busy", flush=True)
+    time.sleep(0.2)
+    return encode(*args, **options)
+with mock.patch("h5vidstack.packer.block.encode", slow):
+    cli.main(["pack", "a.npy", "x.h5"])
+"""
+
+
+def test_sigterm_leaves_nothing():
+    np.save("a.npy", moving((200, 9, 9)))
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.terminate()
+    assert process.returncode == 143
+    assert os.listdir() == ["a.npy"]
+
+
 BAD = {
+    "ragged": ([[[1, 2], [3]]], {}, "no array of pixels"),
+    "masked": (np.ma.zeros((3, 4, 5), np.uint8), {}, "mask"),
+    "half a frame": (np.zeros((3, 4, 5), np.uint8), {"chunk_frames": 2.5}, "at least 1"),
+    "tile of three": (np.zeros((3, 4, 5), np.uint8), {"tile": (1, 2, 3)}, "a height and a width"),
     "one image": (np.zeros((4, 5), np.uint8), {}, "leading axis"),
     "no frames": (np.zeros((0, 4, 5), np.uint8), {}, "no frames"),
     "no pixels": (np.zeros((3, 0, 5), np.uint8), {}, "no frames"),

@@ -227,6 +227,23 @@ def test_fork(packed):
     np.testing.assert_array_equal(stack[:], frames)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_an_iteration_does_not_go_on_after_a_fork():
+    h5vidstack.pack(moving((100, 16, 17)), "x.h5", chunk_frames=2)
+    with h5vidstack.open("x.h5") as stack:
+        frames = iter(stack)
+        next(frames)
+        child = os.fork()
+        if child == 0:
+            try:
+                list(frames)
+            except h5vidstack.ClosedError:
+                os._exit(0)
+            os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert len(list(frames)) == 99
+
+
 def _sum(stack, i):
     return int(stack[i].sum())
 
@@ -298,11 +315,45 @@ def test_damaged_block_names_its_frames():
                 read()
 
 
+def test_settings_are_never_needed():
+    frames = moving((3, 9, 8))
+    h5vidstack.pack(frames, "x.h5")
+    for settings in ("{", "[1]", 7, None):
+        with h5py.File("x.h5", "r+") as file:
+            file["stack"].attrs.pop("settings", None)
+            if settings is not None:
+                file["stack"].attrs["settings"] = settings
+        with h5vidstack.open("x.h5") as stack:
+            assert stack.attrs["settings"] == {}
+            np.testing.assert_array_equal(stack[:], frames)
+
+
+def test_frames_appended_through_h5py_are_read():
+    frames = moving((25, 9, 8))
+    h5vidstack.pack(frames[:20], "x.h5")
+    with h5py.File("x.h5", "r+") as file:
+        file["stack/frames"].resize(25, axis=0)
+        file["stack/frames"][20:] = frames[20:]
+    with h5vidstack.open("x.h5") as stack:
+        np.testing.assert_array_equal(stack[:], frames)
+        assert any("index/crc32" in problem for problem in stack.verify())
+
+
+def test_chunks_of_single_channels():
+    frames = moving((5, 8, 9, 3))
+    with h5py.File("x.h5", "w") as file:
+        file.create_dataset("d", data=frames, chunks=(5, 8, 9, 1), **h5vidstack.Video())
+    with h5vidstack.open("x.h5", "/d") as stack:
+        np.testing.assert_array_equal(stack[:], frames)
+        np.testing.assert_array_equal(stack[2, 3, ..., 1:], frames[2, 3, ..., 1:])
+
+
 def test_bad_files(tmp_path):
     cases = {
         "no such file": "none.h5",
         "not an HDF5 file": "text.h5",
         "no h5vidstack stack": "plain.h5",
+        "is a folder": ".",
     }
     (tmp_path / "text.h5").write_text("hello")
     with h5py.File("plain.h5", "w") as file:
@@ -325,8 +376,14 @@ def test_bad_files(tmp_path):
         ("h5vidstack_format", "1.1", "upgrade"),
         ("h5vidstack_format", "2.0", "upgrade"),
         ("h5vidstack_format", "x", "bad format"),
-        ("settings", "{", "damaged"),
         ("shape", [1, 2], "damaged"),
+        ("shape", [2, 3, 5], "damaged"),
+        ("shape", "x", "damaged"),
+        ("leading_shape", "x", "damaged"),
+        ("leading_shape", 7, "damaged"),
+        ("lossless", [True, False], "damaged"),
+        ("max_error", "x", "damaged"),
+        ("dtype", "f8", "damaged"),
         ("dtype", "nonsense", "damaged"),
         ("shape", None, "damaged"),
     ],
@@ -334,7 +391,8 @@ def test_bad_files(tmp_path):
 def test_newer_or_damaged_stacks(name, value, words):
     h5vidstack.pack(np.zeros((2, 3, 4), np.uint8), "x.h5")
     with h5py.File("x.h5", "r+") as file:
-        del file["stack"].attrs[name]
+        if name in file["stack"].attrs:
+            del file["stack"].attrs[name]
         if value is not None:
             file["stack"].attrs[name] = value
     with pytest.raises(h5vidstack.FormatError, match=words):

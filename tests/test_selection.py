@@ -79,7 +79,7 @@ def test_keys(key, chunks):
 
 
 BAD = [7, -8, np.s_[0, 5], np.s_[0, 0, 0, 0], np.s_[..., ...], 1.5, "x", [0, 7], [0.5], np.s_[[0, 1], [0, 1, 2]],
-       np.ones((7, 4), bool), [True, False], True]  # fmt: skip
+       np.ones((7, 4), bool), [True, False], True, np.array(True), 2**70, [[1, 2], [3]]]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", BAD, ids=str)

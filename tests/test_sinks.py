@@ -99,13 +99,49 @@ def test_some_frames(chosen):
 def test_existing_outputs():
     frames = moving((3, 9, 8))
     h5vidstack.pack(frames, "x.h5")
-    for target in ("out", "x.tif", "x.npy", "y.h5::/d"):
+    for target in ("out", "x.tif", "x.npy", "y.h5::/d", "out.dir/"):
         h5vidstack.unpack("x.h5", target)
         with pytest.raises(h5vidstack.OutputError, match="overwrite"):
             h5vidstack.unpack("x.h5", target)
         h5vidstack.unpack("x.h5", target, frames=[1], overwrite=True)
     assert os.listdir("out") == ["frame_000001.png"]
     assert len(np.load("x.npy")) == 1
+
+
+def test_a_folder_with_anything_else_in_it_is_never_replaced():
+    h5vidstack.pack(moving((3, 9, 8)), "x.h5")
+    h5vidstack.unpack("x.h5", "out")
+    Path("out/notes.txt").write_text("mine")
+    for target in ("out", ".", "./"):
+        with pytest.raises(h5vidstack.OutputError, match="no unpacked frame"):
+            h5vidstack.unpack("x.h5", target, overwrite=True)
+    assert len(os.listdir("out")) == 4
+    assert sorted(os.listdir()) == ["out", "x.h5"]
+
+
+def test_the_old_folder_stays_if_the_new_one_cannot_take_its_place(monkeypatch):
+    h5vidstack.pack(moving((3, 9, 8)), "x.h5")
+    h5vidstack.unpack("x.h5", "out")
+    rename = Path.rename
+
+    def fail(self, target):
+        if target.name == "out" and ".old" not in self.name:
+            raise OSError(5, "on purpose")
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", fail)
+        with pytest.raises(h5vidstack.OutputError, match="on purpose"):
+            h5vidstack.unpack("x.h5", "out", frames=[1], overwrite=True)
+    assert len(os.listdir("out")) == 3
+
+
+def test_a_frame_asked_for_twice():
+    frames = moving((3, 9, 8))
+    h5vidstack.pack(frames, "x.h5")
+    assert h5vidstack.unpack("x.h5", "out", frames=[1, 1]) == 1
+    assert h5vidstack.unpack("x.h5", "x.npy", frames=[1, 1]) == 2
+    assert h5vidstack.unpack("x.h5", "one.npy", frames=2) == 1
 
 
 BAD = {

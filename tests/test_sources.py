@@ -156,6 +156,49 @@ def test_truncated_video():
         all_frames("cut.mkv")
 
 
+def test_a_name_with_colons():
+    frames = moving((5, 20, 32))
+    save_video(frames, "v.mkv", "gray")
+    Path("v.mkv").rename("12:30.mkv")
+    np.testing.assert_array_equal(all_frames("12:30.mkv"), frames)
+    np.save("a::b.npy", frames)
+    np.testing.assert_array_equal(all_frames("a::b.npy"), frames)
+
+
+def test_webp_as_pillow_decodes_it():
+    rgba = moving((1, 20, 21, 4))[0]
+    Image.fromarray(rgba).save("x.webp", lossless=True, exact=True)
+    np.testing.assert_array_equal(all_frames("x.webp")[0], rgba)
+
+
+def test_a_stack_through_links_and_without_the_slash():
+    frames = moving((5, 9, 9))
+    h5vidstack.pack(frames, "a.h5")
+    h5vidstack.pack(frames, "b.h5::/hard")
+    with h5py.File("b.h5", "r+") as file:
+        file["soft"] = h5py.SoftLink("/hard")
+        file["ext"] = h5py.ExternalLink("a.h5", "/stack")
+    for name in ("a.h5::stack", "b.h5::/soft", "b.h5::/ext"):
+        np.testing.assert_array_equal(all_frames(name), frames)
+
+
+def test_colour_of_16_bits_is_refused_and_not_cut():
+    tifffile = pytest.importorskip("tifffile")
+    colour = moving((1, 9, 9, 3))[0].astype(np.uint16) * 200
+    tifffile.imwrite("c.tif", colour, photometric="rgb")
+    with pytest.raises(h5vidstack.Error, match="16 bits|uint16"):
+        h5vidstack.pack("c.tif", "x.h5")
+
+
+def test_text_and_play_lists_are_no_videos():
+    save_video(moving((3, 20, 32)), "v.mkv", "gray")
+    Path("lie.mp4").write_text("ffconcat version 1.0\nfile v.mkv\n")
+    Path("notes.txt").write_text("hello\n" * 100)
+    for name in ("lie.mp4", "notes.txt"):
+        with pytest.raises(h5vidstack.SourceError, match="no input that h5vidstack knows"):
+            all_frames(name)
+
+
 def bad_sources():
     Path("empty").mkdir()
     save(moving((1, 9, 9)), "odd", ".png")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SourceError
-from ..layout import SEPARATOR
+from ..layout import split_target
 from .base import ArraySource, FrameSource, Source, iterate_frames
 from .files import hdf5_source, image_source, is_image, list_images, npy_source, video_source
 
@@ -31,8 +31,8 @@ def open_source(source: Any, *, gray: bool = False) -> Source:
     SourceError
         If it is missing, empty, of no known kind, or cannot be read.
     """
-    if isinstance(source, (str, os.PathLike)):
-        return _open_path(os.fspath(source), gray)
+    if isinstance(source, (str, bytes, os.PathLike)):
+        return _open_path(os.fsdecode(source), gray)
     if all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):
         return ArraySource(source, type(source).__name__, gray=gray)
     if not isinstance(source, Iterable):
@@ -48,8 +48,8 @@ def open_source(source: Any, *, gray: bool = False) -> Source:
 
 
 def _open_path(name: str, gray: bool) -> Source:
-    file, inside, _ = name.partition(SEPARATOR)
-    path = Path(file)
+    path, inside = split_target(name)
+    file = str(path)
     if path.is_dir() and not inside:
         return image_source(list_images(path), name, gray)
     if not path.exists():

@@ -56,6 +56,8 @@ class ArraySource(Source):
     def __init__(
         self, array: Any, name: str, *, gray: bool = False, owner: Any | None = None
     ) -> None:
+        if isinstance(array, np.ma.MaskedArray):
+            raise SourceError(f"{name} is a masked array, and a stack holds no mask: fill it first")
         self._array, self.name, self._gray, self._owner = array, name, gray, owner
         self.count, height, width, channels = stack_shape(array.shape)
         if 0 in array.shape:
@@ -87,7 +89,9 @@ class ArraySource(Source):
             raise SourceError(f"cannot read {self.name}: {error}") from error
         if self._gray and piece.ndim == 4:
             piece = to_gray(piece)
-        return np.ascontiguousarray(piece)
+        # Encoding goes on while the next piece is read: only numpy's own arrays stay as they are.
+        keep = isinstance(self._array, np.ndarray)
+        return np.ascontiguousarray(piece) if keep else np.array(piece, order="C")
 
     def close(self) -> None:  # noqa: D102
         if self._owner is not None:
@@ -150,7 +154,11 @@ class FrameSource(Source):
 def iterate_frames(frames: Iterable[Any]) -> LabelledFrames:
     """Label the frames of an iterable by their number."""
     for number, frame in enumerate(frames):
-        yield f"frame {number}", np.asarray(frame)
+        try:
+            pixels = np.asarray(frame)
+        except ValueError as error:
+            raise SourceError(f"frame {number} is no array of pixels: {error}") from error
+        yield f"frame {number}", pixels
 
 
 def to_gray(colour: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,24 @@ import h5py
 import numpy as np
 
 from ..errors import SourceError
-from ..layout import DEFAULT_STACK, SEPARATOR, find_stacks
+from ..layout import (
+    DEFAULT_STACK,
+    SEPARATOR,
+    damage_as_error,
+    find_stacks,
+    is_stack,
+    split_target,
+)
 from ..reader import Stack
 from .base import Array, ArraySource, FrameSource, LabelledFrames, Source, to_gray
 
-IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"}
+IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
+
+VIDEO_FORMATS = (
+    "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,av1,obu,flv,asf,ogg,"
+    "mxf,nut,dv,rm,wtv,yuv4mpegpipe,swf,vc1,mjpeg,nsv,roq,smk,bink,cine"
+)
+"""FFmpeg's names of the containers that are opened."""
 
 # Pillow modes that are arrays as they stand; the others are converted, without loss
 # where the mode allows: a palette becomes the colours it names.
@@ -60,13 +74,20 @@ def _read_images(paths: list[Path]) -> LabelledFrames:
                     image.seek(page)
                     label = str(path) if pages == 1 else f"page {page} of {path}"
                     yield label, _pixels(image)
+        except SourceError as error:
+            raise SourceError(f"cannot read the image {path}: {error}") from error
         except UnidentifiedImageError as error:
             yield from _read_tiff(path, error)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except Exception as error:  # Pillow's readers let every kind out on damaged files
             raise SourceError(f"cannot read the image {path}: {error}") from error
 
 
 def _pixels(image: Any) -> Array:
+    if ";16" in str(image.tile) and image.mode in ("L", "LA", "RGB", "RGBA"):
+        raise SourceError(
+            "it has 16 bits a channel, which Pillow would cut to 8; "
+            "read it with another library and pass the array"
+        )
     mode = _CONVERTED_MODES.get(image.mode, image.mode)
     if image.mode == "P" and "transparency" in image.info:
         mode = "RGBA"
@@ -88,7 +109,7 @@ def _read_tiff(path: Path, cause: Exception) -> LabelledFrames:
         with tifffile.TiffFile(path) as tiff:
             for number, page in enumerate(tiff.pages):
                 yield f"page {number} of {path}", page.asarray()
-    except (OSError, ValueError, tifffile.TiffFileError) as error:
+    except Exception as error:  # as with Pillow
         raise SourceError(f"cannot read the image {path}: {error}") from error
 
 
@@ -106,7 +127,7 @@ def video_source(path: Path, gray: bool) -> Source:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with _open_video(path) as container:
             if not container.streams.video:
                 raise SourceError(f"{path} holds no video stream")
             count = container.streams.video[0].frames or None
@@ -118,12 +139,20 @@ def video_source(path: Path, gray: bool) -> Source:
     return FrameSource(_read_video(path, gray), str(path), count, gray)
 
 
+def _open_video(path: Path) -> Any:
+    """Open a file as a video, and as nothing else that FFmpeg reads (text, play lists)."""
+    import av
+
+    # "file:" so that a colon in the name is no protocol.
+    return av.open(f"file:{path}", options={"format_whitelist": VIDEO_FORMATS})
+
+
 def _read_video(path: Path, gray: bool) -> LabelledFrames:
     import av
 
     number = 0
     try:
-        with av.open(str(path)) as container:
+        with _open_video(path) as container:
             for frame in container.decode(video=0):
                 yield f"frame {number} of {path}", _video_pixels(frame, gray)
                 number += 1
@@ -148,18 +177,21 @@ def _video_pixels(frame: Any, gray: bool) -> Array:
 
 def hdf5_source(name: str, gray: bool) -> Source:
     """``file.h5::/path``: a dataset of at least three axes, or a stack."""
-    path, _, inner = name.partition(SEPARATOR)
+    path, inner = split_target(name)
     inner = inner or DEFAULT_STACK
     try:
         file = h5py.File(path, "r")
     except OSError as error:
         raise SourceError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
-    node = file.get(inner)
-    if isinstance(node, h5py.Dataset) and node.ndim >= 3:
-        _check_filters(node, name)
-        return ArraySource(node, name, gray=gray, owner=file)
-    with file:
-        if inner not in find_stacks(file):
+    with contextlib.ExitStack() as cleanup, damage_as_error(name):
+        cleanup.callback(file.close)
+        node = file.get(inner)
+        if isinstance(node, h5py.Dataset) and node.ndim >= 3:
+            _check_filters(node, name)
+            source = ArraySource(node, name, gray=gray, owner=file)
+            cleanup.pop_all()  # the source closes the file
+            return source
+        if not is_stack(node):
             raise SourceError(
                 f"{name} names no stack of images; in {path} would do: {_candidates(file)}"
             )
