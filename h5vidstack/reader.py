@@ -282,6 +282,8 @@ class Stack:
         starts = iter(range(0, count, step))
         try:
             while True:
+                if session.process != os.getpid():
+                    raise ClosedError("an iteration cannot go on after a fork; begin a new one")
                 while len(running) < ahead and (start := next(starts, None)) is not None:
                     selection = parse(slice(start, start + step), self._shape)
                     frames = np.empty(selection.plain_shape, self._dtype)
@@ -290,8 +292,6 @@ class Stack:
                     running.append((frames, futures))
                 if not running:
                     return
-                if session.process != os.getpid():
-                    raise ClosedError("an iteration cannot go on after a fork; begin a new one")
                 frames, futures = running.popleft()
                 _wait(futures)
                 for frame in frames:

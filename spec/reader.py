@@ -133,12 +133,8 @@ def read_stack(path, stack="/stack"):
         group = file[stack]
         version = tuple(map(int, str(group.attrs["h5vidstack_format"]).split(".")))
         require(version <= (1, 0), f"format {version} is newer than 1.0")
-        frames = np.empty(tuple(map(int, group.attrs["shape"])), group.attrs["dtype"])
-        groups, positions = group["index/group"][()], group["index/position"][()]
-        for number in np.unique(groups):
-            video = read_dataset(group[f"groups/{number:06d}/video"])
-            here = groups == number
-            frames[here] = video[positions[here]]
+        frames = read_dataset(group["groups/000000/video"])
+        require(frames.shape[1:] == tuple(group.attrs["shape"][1:]), "shape is not the video's")
         for i, crc in enumerate(group["index/crc32"][()]):
             require(zlib.crc32(frames[i].tobytes()) == crc, f"CRC-32 of frame {i} is wrong")
         return frames
