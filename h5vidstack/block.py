@@ -165,6 +165,15 @@ def decode(
     return pixels
 
 
+def padded(pixels: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Bring decoded pixels to a chunk's shape: what a block does not hold is zero."""
+    if pixels.shape == shape:
+        return pixels
+    whole = np.zeros(shape, pixels.dtype)
+    whole[tuple(map(slice, pixels.shape))] = pixels
+    return whole
+
+
 def parse(data: bytes, chunk: tuple[int, int, int, int]) -> Block:
     """Check every length and the CRC of a block, and find its packets. See `decode`."""
     if len(data) < _HEADER.size or data[:4] != MAGIC:

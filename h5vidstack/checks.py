@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .block import frame_crcs
 from .chunks import ChunkReader, Pixels
 from .errors import BlockError
-from .workers import Progress
+from .workers import Progress, default_workers, in_order
 
 if TYPE_CHECKING:  # sources open stacks, so they stand above this module
     from .sources import Source
@@ -39,8 +39,7 @@ def verify(
         What is wrong, a sentence each; empty if nothing is.
     """
     problems = list(reader.layout.problems())
-    bad_table = any(problem.startswith("index/crc32") for problem in problems)
-    crc32 = None if bad_table else reader.layout.crc32()
+    crc32 = reader.layout.crc32()
     originals: Iterator[Pixels] = iter(())
     if against is not None:
         if (against.frame, against.dtype) == (reader.shape[1:], reader.dtype):
@@ -53,7 +52,10 @@ def verify(
             against = None
     given = 0
     nothing = np.empty((0, *reader.shape[1:]), reader.dtype)
-    for start, stop, frames, damage in _rows(reader, pool):
+    step, count = reader.chunks[0], reader.shape[0]
+    rows = in_order(pool, partial(_row, reader), range(-(-count // step)), default_workers())
+    for number, (frames, damage) in enumerate(rows):
+        start, stop = number * step, min((number + 1) * step, count)
         problems += damage
         original = next(originals, nothing)
         given += len(original)
@@ -67,29 +69,15 @@ def verify(
                 where = differs.reshape(common, -1).any(axis=1)
                 problems += _differing(where, start, "pixels differ from the source")
         if progress is not None:
-            progress(stop, reader.shape[0])
+            progress(stop, count)
     given += sum(len(rest) for rest in originals)
-    if against is not None and given != reader.shape[0]:
-        problems.append(f"{against.name} has {given} frames, the stack {reader.shape[0]}")
+    if against is not None and given != count:
+        problems.append(f"{against.name} has {given} frames, the stack {count}")
     return problems
 
 
-def _rows(
-    reader: ChunkReader, pool: Executor
-) -> Iterator[tuple[int, int, Pixels | None, list[str]]]:
-    """Yield first frame, end, pixels (None where a block is damaged) and what is damaged."""
-    pending: deque[tuple[int, Future[tuple[Pixels | None, list[str]]]]] = deque()
-    step, count = reader.chunks[0], reader.shape[0]
-    for number in range(-(-count // step) + 2):
-        if number * step < count:
-            pending.append((number * step, pool.submit(_row, reader, number)))
-        if number >= 2 and pending:
-            start, future = pending.popleft()
-            yield start, min(start + step, count), *future.result()
-
-
 def _row(reader: ChunkReader, number: int) -> tuple[Pixels | None, list[str]]:
-    """Decode all tiles of one run of frames."""
+    """Decode all tiles of one run of frames: pixels (None if damaged), and what is damaged."""
     step = reader.chunks[0]
     frames = np.empty((min(step, reader.shape[0] - number * step), *reader.shape[1:]), reader.dtype)
     damage: list[str] = []

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from . import block
 from .errors import BlockError, ClosedError, FormatError
-from .filter import FILTER_ID
+from .filter import FILTER_ID, pipeline
 from .geometry import CHUNK_FRAMES, Shape, stack_shape
 from .layout import HDF5_ERRORS, SEPARATOR, damage_as_error, open_layout
 
@@ -112,17 +112,13 @@ class ChunkReader:
             last = offset[0] + self.extent(chunk)[0] - 1
             where = f"frames {offset[0]}-{last}" + (f" at {offset[1:]}" if any(offset[1:]) else "")
             raise BlockError(f"{self.name}, {where}: {error}") from error
-        inside = pixels[tuple(map(slice, extent))]
-        if inside.shape == extent:
-            return inside
-        padded = np.zeros(extent, self.dtype)
-        padded[tuple(map(slice, inside.shape))] = inside
-        return padded
+        if pixels.shape == extent:
+            return pixels  # `out` itself where that was filled
+        return block.padded(pixels[tuple(map(slice, extent))], extent)
 
     def _is_coded(self) -> bool:
         """Whether chunks are blocks of whole pixels and nothing else, to be fetched as they are."""
-        plist = self.video.id.get_create_plist()
-        filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+        filters = [code for code, *_ in pipeline(self.video)]
         whole_pixels = stack_shape(self.chunks)[3] == stack_shape(self.shape)[3]
         return filters == [FILTER_ID] and whole_pixels
 

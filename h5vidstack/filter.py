@@ -78,12 +78,7 @@ class Video(h5py.filters.FilterRefBase):  # type: ignore[misc]
 
 def _decode_chunk(data: bytes, chunk: tuple[int, int, int, int]) -> bytes:
     frames = block.decode(data, chunk)
-    whole = chunk if frames.ndim == 4 else chunk[:3]
-    if frames.shape != whole:
-        padded = np.zeros(whole, frames.dtype)
-        padded[tuple(map(slice, frames.shape))] = frames
-        frames = padded
-    return frames.tobytes()
+    return block.padded(frames, chunk[: frames.ndim]).tobytes()
 
 
 def _encode_chunk(data: bytes, chunk: tuple[int, int, int, int], coding: Coding, v: bool) -> bytes:
@@ -109,11 +104,15 @@ def _run_filter(reading: bool, values: list[int], data: bytes) -> bytes:
     return _encode_chunk(data, chunk, Coding(preset.codec, preset.name), bool(verify))
 
 
+def pipeline(dataset: h5py.Dataset) -> list[tuple[int, int, tuple[int, ...], bytes]]:
+    """The filters of a dataset in order: id, flags, parameters and name of each."""
+    plist = dataset.id.get_create_plist()
+    return [plist.get_filter(number) for number in range(plist.get_nfilters())]
+
+
 def stored_coding(dataset: h5py.Dataset) -> Coding | None:
     """The coding that a dataset's own filter parameters name, or None without the filter."""
-    plist = dataset.id.get_create_plist()
-    filters = [plist.get_filter(number) for number in range(plist.get_nfilters())]
-    for code, _, values, _ in filters:
+    for code, _, values, _ in pipeline(dataset):
         if code == FILTER_ID and len(values) > 1 and values[1] in PRESETS_BY_ID:
             preset = PRESETS_BY_ID[values[1]]
             return Coding(preset.codec, preset.name)

@@ -64,8 +64,17 @@ class Layout:
     group: h5py.Group | None
 
     def crc32(self) -> npt.NDArray[np.uint32] | None:
-        """CRC-32 of the raw bytes of each frame, shape ``(N,)``; None for a bare dataset."""
-        return None if self.group is None else self.group["index/crc32"][()]
+        """CRC-32 of the raw bytes of each frame, shape ``(N,)``.
+
+        None for a bare dataset, and for a table of which `problems` tells that it is bad.
+        """
+        if self.group is None:
+            return None
+        try:
+            sound = not any(_table_problems(self.group, "index/crc32", self.video.shape[0], None))
+            return self.group["index/crc32"][()] if sound else None
+        except HDF5_ERRORS:
+            return None
 
     def problems(self) -> Iterator[str]:
         """Say where the tables of the stack contradict each other."""
@@ -84,7 +93,7 @@ class Layout:
         }
         for name, values in expected.items():
             try:
-                yield from self._table_problems(name, n, values)
+                yield from _table_problems(self.group, name, n, values)
             except HDF5_ERRORS as error:
                 yield f"{name} cannot be read: {error}"
         try:
@@ -94,18 +103,20 @@ class Layout:
         if not linked:
             yield "frames is not a hard link to groups/000000/video"
 
-    def _table_problems(
-        self, name: str, n: int, values: Callable[[], npt.NDArray[Any]] | None
-    ) -> Iterator[str]:
-        table = self.group.get(name) if self.group is not None else None
-        if not isinstance(table, h5py.Dataset):
-            yield f"{name} is missing"
-        elif table.shape != (n,) or table.dtype.kind != "u":
-            yield f"{name} has shape {table.shape} {table.dtype}, not ({n},) unsigned"
-        elif values is not None:
-            wrong = np.flatnonzero(table[()] != values())
-            if len(wrong):
-                yield f"{name} is wrong at {len(wrong)} of {n} frames, first at {wrong[0]}"
+
+def _table_problems(
+    group: h5py.Group, name: str, n: int, values: Callable[[], npt.NDArray[Any]] | None
+) -> Iterator[str]:
+    table = group.get(name)
+    if not isinstance(table, h5py.Dataset):
+        yield f"{name} is missing"
+    elif table.shape != (n,) or table.dtype.kind != "u":
+        yield f"{name} has shape {table.shape} {table.dtype}, not ({n},) unsigned"
+    else:
+        found = table[()]
+        wrong = np.flatnonzero(found != (found if values is None else values()))
+        if len(wrong):
+            yield f"{name} is wrong at {len(wrong)} of {n} frames, first at {wrong[0]}"
 
 
 @contextlib.contextmanager

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import SelectionError
+from .geometry import Shape
 
-Shape = tuple[int, ...]
 Indices = npt.NDArray[np.intp]
 Part = slice | Indices
 

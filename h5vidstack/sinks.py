@@ -18,7 +18,7 @@ from .geometry import Shape
 from .layout import SEPARATOR, split_target
 from .output import complete_or_absent, open_hdf5_output
 from .reader import Stack
-from .workers import Progress, default_workers
+from .workers import Progress, default_workers, in_order
 
 IMAGE_FORMATS = ("png", "tiff")
 _CLASSIC_TIFF_BYTES = 4_000_000_000  # beyond this only BigTIFF can point
@@ -64,10 +64,8 @@ def unpack(
     Raises
     ------
     OutputError
-        If the target exists, cannot be written, or has an unknown ending. It is then
-        as it was before.
-    SelectionError
-        If there is no such frame.
+        If there is no such frame, or the target exists, cannot be written, or has an
+        unknown ending. It is then as it was before.
     BlockError
         If a block is damaged.
     """
@@ -88,17 +86,14 @@ def unpack(
     if as_folder:
         chosen = np.array(list(dict.fromkeys(chosen.tolist())))  # one file a frame
     moving = _reporting(_read(source, None if frames is None else chosen), len(chosen), progress)
-    shape: Shape = (len(chosen), *source.shape[1:])
-    if frames is None:
-        full: Shape = (*source.leading_shape, *source.shape[1:])
-    else:
-        full = shape
+    leading: Shape = source.leading_shape if frames is None else (len(chosen),)
+    shape: Shape = (*leading, *source.shape[1:])
     if inner is not None:
         with open_hdf5_output(path, inner, overwrite) as file:
-            _write_hdf5(file, inner, moving, shape, full, source.dtype)
+            _write_hdf5(file, inner, moving, leading, shape, source.dtype)
     elif kind == ".npy":
         with complete_or_absent(path, overwrite=overwrite) as temporary:
-            _write_npy(temporary, moving, full, shape, source.dtype)
+            _write_npy(temporary, moving, shape, source.dtype)
     elif kind in (".tif", ".tiff"):
         with complete_or_absent(path, overwrite=overwrite) as temporary:
             _write_tiff(temporary, moving, source.nbytes > _CLASSIC_TIFF_BYTES)
@@ -161,20 +156,20 @@ def _reporting(frames: Frames, count: int, progress: Progress | None) -> Frames:
             progress(done, count)
 
 
-def _write_npy(path: Path, frames: Frames, full: Shape, shape: Shape, dtype: np.dtype[Any]) -> None:
+def _write_npy(path: Path, frames: Frames, shape: Shape, dtype: np.dtype[Any]) -> None:
     with path.open("wb") as file:
-        header = {"descr": dtype.str, "fortran_order": False, "shape": full}
+        header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         for frame in frames:
             file.write(np.ascontiguousarray(frame).data)
 
 
 def _write_hdf5(
-    file: Any, inner: str, frames: Frames, shape: Shape, full: Shape, dtype: np.dtype[Any]
+    file: Any, inner: str, frames: Frames, leading: Shape, shape: Shape, dtype: np.dtype[Any]
 ) -> None:
-    dataset = file.create_dataset(inner, shape=full, dtype=dtype)
+    dataset = file.create_dataset(inner, shape=shape, dtype=dtype)
     for number, frame in enumerate(frames):
-        dataset[np.unravel_index(number, full[: len(full) - len(shape) + 1])] = frame
+        dataset[np.unravel_index(number, leading)] = frame
 
 
 def _write_tiff(path: Path, frames: Frames, big: bool) -> None:
@@ -197,16 +192,10 @@ def _write_images(
 
     digits = max(6, len(str(count - 1)))
 
-    def save(number: int, frame: Pixels) -> None:
+    def save(numbered: tuple[int, Pixels]) -> None:
+        number, frame = numbered
         Image.fromarray(frame).save(folder / f"frame_{number:0{digits}d}.{image_format}")
 
     with ThreadPoolExecutor(default_workers(), "h5vidstack-save") as pool:
-        pending = []
-        for number, frame in zip(numbers, frames, strict=True):
-            pending.append(pool.submit(save, int(number), frame))
-            if len(pending) == 64:  # bounds the frames that wait to be written
-                for saved in pending:
-                    saved.result()
-                pending.clear()
-        for saved in pending:
-            saved.result()
+        for _ in in_order(pool, save, zip(numbers.tolist(), frames, strict=True), ahead=64):
+            pass  # the results are the files

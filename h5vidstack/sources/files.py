@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from ..errors import SourceError
+from ..filter import pipeline
 from ..layout import (
     DEFAULT_STACK,
     SEPARATOR,
@@ -200,9 +201,7 @@ def hdf5_source(name: str, gray: bool) -> Source:
 
 
 def _check_filters(dataset: h5py.Dataset, name: str) -> None:
-    plist = dataset.id.get_create_plist()
-    for number in range(plist.get_nfilters()):
-        code, _, _, label = plist.get_filter(number)
+    for code, _, _, label in pipeline(dataset):
         if not h5py.h5z.filter_avail(code):
             raise SourceError(
                 f"{name} needs the HDF5 filter {code} ({label.decode(errors='replace')}); "
