@@ -12,14 +12,17 @@ from .errors import (
     FormatError,
     NotExactError,
     OutputError,
+    QueryError,
     SelectionError,
     SourceError,
     UnsupportedError,
 )
 from .filter import FILTER_ID, Video
 from .filter import last_error as filter_error
+from .groups import Group
 from .packer import PackReport, pack
 from .reader import Stack, open
+from .search import Match
 from .sinks import unpack
 from .verification import verify
 
@@ -29,9 +32,12 @@ __all__ = [
     "ClosedError",
     "Error",
     "FormatError",
+    "Group",
+    "Match",
     "NotExactError",
     "OutputError",
     "PackReport",
+    "QueryError",
     "SelectionError",
     "SourceError",
     "Stack",

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from . import layout_checks
 from .block import frame_crcs
-from .chunks import ChunkReader, Pixels
-from .errors import BlockError
+from .chunks import Chunks, Pixels
+from .errors import BlockError, FormatError
+from .geometry import frame_bytes
+from .layout import Numbers
+from .stack_file import StackFile
 from .workers import Progress, default_workers, in_order
 
 if TYPE_CHECKING:  # sources open stacks, so they stand above this module
     from .sources import Source
 
+COMPARED_BYTES = 64 << 20
+"""Frames of a reordered stack that are compared with the source at a time."""
+
 
 def verify(
-    reader: ChunkReader,
+    file: StackFile,
     pool: Executor,
+    read: Callable[[Any], Pixels],
     *,
     against: Source | None = None,
     progress: Progress | None = None,
@@ -30,6 +38,8 @@ def verify(
 
     Parameters
     ----------
+    read
+        Gives the frames of a slice.
     against
         The input, read once: every frame is compared with it bit for bit.
 
@@ -38,62 +48,139 @@ def verify(
     list of str
         What is wrong, a sentence each; empty if nothing is.
     """
-    problems = list(reader.layout.problems())
-    crc32 = reader.layout.crc32()
-    originals: Iterator[Pixels] = iter(())
-    if against is not None:
-        if (against.frame, against.dtype) == (reader.shape[1:], reader.dtype):
-            originals = against.batches(reader.chunks[0])
-        else:
-            problems.append(
-                f"{against.name} has frames of {against.frame} {against.dtype}, "
-                f"the stack of {reader.shape[1:]} {reader.dtype}"
-            )
-            against = None
-    given = 0
-    nothing = np.empty((0, *reader.shape[1:]), reader.dtype)
-    step, count = reader.chunks[0], reader.shape[0]
-    rows = in_order(pool, partial(_row, reader), range(-(-count // step)), default_workers())
-    for number, (frames, damage) in enumerate(rows):
-        start, stop = number * step, min((number + 1) * step, count)
-        problems += damage
-        original = next(originals, nothing)
-        given += len(original)
-        if frames is not None:
-            if crc32 is not None:
-                wrong = frame_crcs(frames) != crc32[start:stop]
-                problems += _differing(wrong, start, "CRC-32 is wrong")
-            common = min(len(original), len(frames))
-            if common:
-                differs = original[:common] != frames[:common]
-                where = differs.reshape(common, -1).any(axis=1)
-                problems += _differing(where, start, "pixels differ from the source")
-        if progress is not None:
-            progress(stop, count)
-    given += sum(len(rest) for rest in originals)
-    if against is not None and given != count:
-        problems.append(f"{against.name} has {given} frames, the stack {count}")
+    problems = list(layout_checks.problems(file.layout))
+    if against is not None and (against.frame, against.dtype) != (file.shape[1:], file.dtype):
+        problems.append(
+            f"{against.name} has frames of {against.frame} {against.dtype}, "
+            f"the stack of {file.shape[1:]} {file.dtype}"
+        )
+        against = None
+    try:
+        reordered = file.places is not None
+    except FormatError as error:  # then frames cannot be found, but blocks be decoded
+        problems.append(str(error))
+        reordered, against = True, None
+    if against is None:
+        return problems + _check_blocks(file, pool, None, progress)
+    if not reordered:
+        batches = _Batches(against, file.piles[0].chunks[0])
+        problems += _check_blocks(file, pool, batches.take, progress)
+        given = batches.count_all()
+    elif against.can_take_any and against.count == file.shape[0]:
+        problems += _check_blocks(file, pool, against.take, progress)
+        given = against.count
+    else:
+        problems += _check_blocks(file, pool, None, progress)
+        found, given = _compare_in_order(file, against, read, progress)
+        problems += found
+    if given != file.shape[0]:
+        problems.append(f"{against.name} has {given} frames, the stack {file.shape[0]}")
     return problems
 
 
-def _row(reader: ChunkReader, number: int) -> tuple[Pixels | None, list[str]]:
-    """Decode all tiles of one run of frames: pixels (None if damaged), and what is damaged."""
-    step = reader.chunks[0]
-    frames = np.empty((min(step, reader.shape[0] - number * step), *reader.shape[1:]), reader.dtype)
-    damage: list[str] = []
-    for chunk in reader.row(number):
-        offset, extent = reader.offset(chunk), reader.extent(chunk)
-        place = tuple(slice(o, o + e) for o, e in zip(offset[1:], extent[1:], strict=True))
+class _Batches:
+    """The frames of a source in order, a run at a time; fewer, then none, when it ends."""
+
+    def __init__(self, source: Source, size: int) -> None:
+        self._batches = source.batches(size)
+        self._nothing = np.empty((0, *source.frame), source.dtype)
+        self._count = 0
+
+    def take(self, numbers: Numbers) -> Pixels:
+        batch = next(self._batches, self._nothing)
+        self._count += len(batch)
+        return batch
+
+    def count_all(self) -> int:
+        return self._count + sum(map(len, self._batches))
+
+
+def _check_blocks(
+    file: StackFile,
+    pool: Executor,
+    originals: Callable[[Numbers], Pixels] | None,
+    progress: Progress | None,
+) -> list[str]:
+    """Decode all blocks; compare with the CRCs, and with originals where there are any."""
+    problems: list[str] = []
+    crc32 = file.layout.crc32()
+    done, count = 0, sum(pile.shape[0] for pile in file.piles)
+    for number, pile in enumerate(file.piles):
         try:
-            frames[(slice(None), *place)] = reader.load(chunk, extent[0])
-        except BlockError as error:
-            damage.append(str(error))
-    return (None if damage else frames), damage
+            members = file.layout.pile(number).members
+        except FormatError:  # the tables were checked before
+            members = None
+        step = pile.chunks[0]
+        rows = in_order(
+            pool, partial(_row, pile), range(-(-pile.shape[0] // step)), default_workers()
+        )
+        for row, frames in enumerate(rows):
+            numbers = None if members is None else members[row * step : (row + 1) * step]
+            original = None
+            if originals is not None and numbers is not None:
+                original = originals(numbers)
+            if isinstance(frames, BlockError):
+                problems += str(frames).split("\n")
+                done += min(step, pile.shape[0] - row * step)
+            else:
+                done += len(frames)
+                if numbers is not None:
+                    problems += _compare(frames, numbers, crc32, original)
+            if progress is not None:
+                progress(done, count)
+    return problems
 
 
-def _differing(wrong: npt.NDArray[np.bool_], start: int, what: str) -> list[str]:
-    """One sentence for the frames of a row of which something is true."""
-    numbers = [str(start + int(i)) for i in np.flatnonzero(wrong)]
-    if not numbers:
+def _row(pile: Chunks, number: int) -> Pixels | BlockError:
+    try:
+        return pile.row_frames(number)
+    except BlockError as error:
+        return error
+
+
+def _compare(
+    frames: Pixels, numbers: Numbers, crc32: npt.NDArray[np.uint32] | None, original: Pixels | None
+) -> list[str]:
+    """Say which frames have another CRC-32, or other pixels than the original."""
+    problems = []
+    if crc32 is not None:
+        wrong = frame_crcs(frames) != crc32[np.minimum(numbers, len(crc32) - 1)]
+        problems += _differing(numbers[wrong], "CRC-32 is wrong")
+    if original is not None:
+        common = min(len(original), len(frames))
+        differs = original[:common] != frames[:common]
+        where = differs.reshape(common, -1).any(axis=1) if common else np.zeros(0, bool)
+        problems += _differing(numbers[:common][where], "pixels differ from the source")
+    return problems
+
+
+def _compare_in_order(
+    file: StackFile,
+    against: Source,
+    read: Callable[[Any], Pixels],
+    progress: Progress | None,
+) -> tuple[list[str], int]:
+    """Compare a reordered stack with a source that only runs forwards; count its frames."""
+    problems: list[str] = []
+    start, count = 0, file.shape[0]
+    size = max(1, COMPARED_BYTES // frame_bytes(against.frame, against.dtype.itemsize))
+    for original in against.batches(size):
+        numbers = np.arange(start, min(start + len(original), count))
+        start += len(original)
+        if not len(numbers):
+            continue
+        try:
+            frames = read(slice(int(numbers[0]), int(numbers[-1]) + 1))
+        except BlockError:  # told when the blocks were checked
+            continue
+        problems += _compare(frames, numbers, None, original)
+        if progress is not None:
+            progress(int(numbers[-1]) + 1, count)
+    return problems, start
+
+
+def _differing(numbers: Numbers, what: str) -> list[str]:
+    """One sentence for the frames of which something is true."""
+    if not len(numbers):
         return []
-    return [f"frame{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}: {what}"]
+    return [f"frame{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}: {what}"]

@@ -1,8 +1,7 @@
-"""An open stack as a grid of chunks: raw bytes out of HDF5, pixels out of bytes."""
+"""A coded dataset as a grid of chunks: raw bytes out of HDF5, pixels out of bytes."""
 
 from __future__ import annotations
 
-import os
 from itertools import product
 from typing import Any
 
@@ -14,56 +13,39 @@ from . import block
 from .errors import BlockError, ClosedError, FormatError
 from .filter import FILTER_ID, pipeline
 from .geometry import CHUNK_FRAMES, Shape, stack_shape
-from .layout import HDF5_ERRORS, SEPARATOR, damage_as_error, open_layout
+from .layout import HDF5_ERRORS, damage_as_error
 
 Pixels = npt.NDArray[Any]
 
 
-class ChunkReader:
-    """One open file handle and the chunks of one stack in it.
+class Chunks:
+    """One coded dataset of an open file, chunk by chunk.
 
     `load` may be called from many threads: only fetching a chunk's bytes takes
     h5py's lock, decoding does not.
 
     Parameters
     ----------
-    path
-        The HDF5 file.
-    stack
-        Path of the stack's group, or of a dataset, in the file.
+    video
+        The dataset, ``(N, H, W[, C])``.
+    name
+        What to call it in error messages.
 
     Raises
     ------
     FormatError
-        If the file or the stack is missing, damaged, or of a newer format.
+        If it is damaged or has another shape.
     """
 
-    def __init__(self, path: str, stack: str) -> None:
-        self.name = f"{path}{SEPARATOR}{stack}"
-        if not os.path.isfile(path):
-            kind = f"{path} is a folder" if os.path.isdir(path) else f"no such file: {path}"
-            raise FormatError(kind)
-        try:
-            self._file = h5py.File(path, "r")
-        except OSError as error:
-            raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
-        try:
-            self.layout = open_layout(self._file, stack)
-            with damage_as_error(self.name):
-                self.video = self.layout.video
-                self.shape: Shape = self.video.shape
-                self.dtype: np.dtype[Any] = self.video.dtype
-                if len(self.shape) != (4 if stack_shape(self.shape)[3] > 1 else 3):
-                    raise FormatError(f"{self.name} has shape {self.shape}, not (N, H, W[, 3|4])")
-                self.chunks: Shape = self.video.chunks or (CHUNK_FRAMES, *self.shape[1:])
-                self._coded = self._is_coded()
-        except BaseException:
-            self._file.close()
-            raise
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+    def __init__(self, video: h5py.Dataset, name: str) -> None:
+        self.name, self._video = name, video
+        with damage_as_error(name):
+            self.shape: Shape = video.shape
+            self.dtype: np.dtype[Any] = video.dtype
+            if len(self.shape) != (4 if stack_shape(self.shape)[3] > 1 else 3):
+                raise FormatError(f"{name} has shape {self.shape}, not (N, H, W[, 3|4])")
+            self.chunks: Shape = video.chunks or (CHUNK_FRAMES, *self.shape[1:])
+            self._coded = self._is_coded()
 
     def extent(self, chunk: Shape) -> Shape:
         """Shape of the part of a chunk that lies inside the stack."""
@@ -97,17 +79,17 @@ class ChunkReader:
         try:
             if not self._coded:
                 region = tuple(slice(o, o + e) for o, e in zip(offset, extent, strict=True))
-                return np.asarray(self.video[region])
+                return np.asarray(self._video[region])
             found = self._fetch(offset)
             if found is None:
-                return np.full(extent, self.video.fillvalue, self.dtype)
+                return np.full(extent, self._video.fillvalue, self.dtype)
             filter_mask, data = found
             if filter_mask:  # HDF5's word for "stored without the filter"
                 pixels = np.frombuffer(data, self.dtype).reshape(self.chunks)
             else:
                 pixels = block.decode(data, stack_shape(self.chunks), frames, out)
         except (BlockError, *HDF5_ERRORS) as error:
-            if not self._file:
+            if not self._video:
                 raise ClosedError(f"{self.name} was closed while it was read") from error
             last = offset[0] + self.extent(chunk)[0] - 1
             where = f"frames {offset[0]}-{last}" + (f" at {offset[1:]}" if any(offset[1:]) else "")
@@ -116,15 +98,38 @@ class ChunkReader:
             return pixels  # `out` itself where that was filled
         return block.padded(pixels[tuple(map(slice, extent))], extent)
 
+    def row_frames(self, number: int) -> Pixels:
+        """Decode all tiles of one run of frames.
+
+        Raises
+        ------
+        BlockError
+            If some are damaged; the message names them all.
+        """
+        step = self.chunks[0]
+        count = min(step, self.shape[0] - number * step)
+        frames = np.empty((count, *self.shape[1:]), self.dtype)
+        damage = []
+        for chunk in self.row(number):
+            offset, extent = self.offset(chunk), self.extent(chunk)
+            place = tuple(slice(o, o + e) for o, e in zip(offset[1:], extent[1:], strict=True))
+            try:
+                frames[(slice(None), *place)] = self.load(chunk, count)
+            except BlockError as error:
+                damage.append(str(error))
+        if damage:
+            raise BlockError("\n".join(damage))
+        return frames
+
     def _is_coded(self) -> bool:
         """Whether chunks are blocks of whole pixels and nothing else, to be fetched as they are."""
-        filters = [code for code, *_ in pipeline(self.video)]
+        filters = [code for code, *_ in pipeline(self._video)]
         whole_pixels = stack_shape(self.chunks)[3] == stack_shape(self.shape)[3]
         return filters == [FILTER_ID] and whole_pixels
 
     def _fetch(self, offset: Shape) -> tuple[int, bytes] | None:
         """Raw bytes of a chunk with their filter mask; None where it was never written."""
-        chunks = self.video.id
+        chunks = self._video.id
         if chunks.get_chunk_info_by_coord(offset).byte_offset is None:
             return None
         return chunks.read_direct_chunk(offset)  # type: ignore[no-any-return]

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import errno
 import json
+import re
 import signal
 import sys
 import threading
@@ -70,6 +71,20 @@ class _Pair(click.ParamType):  # type: ignore[type-arg]
         return numbers
 
 
+class _Bytes(click.ParamType):  # type: ignore[type-arg]
+    """A number of bytes: ``500M``, ``16G``, ``0``."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([kmgt]?)i?b?", value.lower())
+        if found is None:
+            self.fail(f"{value!r} is no size; write 500M, 16G or a number of bytes", param, ctx)
+        return int(float(found[1]) * 1024 ** " kmgt".index(found[2] or " "))
+
+
 class _Frames(click.ParamType):  # type: ignore[type-arg]
     """``10:20:2``, ``17`` or ``1,5,9``."""
 
@@ -122,13 +137,13 @@ def main() -> None:
 @click.argument("src", nargs=-1, required=True)
 @click.argument("dst")
 @click.option(
-    "--method", type=click.Choice(packer.METHODS), default="video", show_default=True,
-    help="How frames are grouped and coded.",
+    "--method", type=click.Choice(packer.METHODS), default="auto", show_default=True,
+    help="video: in their order; groupvideo: similar frames side by side; auto: what pays.",
 )  # fmt: skip
 @click.option("--codec", type=click.Choice(["x264"]), default="x264", show_default=True)
 @click.option(
-    "--preset", type=click.Choice(list(PRESETS)), default="x264-interm", show_default=True,
-    help="Effort of the codec; all are lossless.",
+    "--preset", type=click.Choice(list(PRESETS)),
+    help="Effort of the codec; all are lossless.  [default: chosen for each pile by a sample]",
 )  # fmt: skip
 @click.option("--chunk-frames", type=click.IntRange(min=1), help="Frames a block.  [default: 16]")
 @click.option(
@@ -136,15 +151,29 @@ def main() -> None:
     help="Height and width of tiles, or 'none'.  [default: for frames over 4 megapixels]",
 )  # fmt: skip
 @click.option("--gray", is_flag=True, help="Make gray of colour; of a video, keep its luma.")
+@click.option("--no-hashes", is_flag=True, help="Store no hash tables; 'find' needs them.")
+@click.option(
+    "--spool-limit", "spool_bytes", type=_Bytes(), default="16G", show_default=True,
+    help="Disk for frames that wait to be reordered.",
+)  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=1), help="Encoder threads.  [default: cores]")
 @click.option("--no-verify", is_flag=True, help="Do not decode and compare each block.")
 @_overwrite
 @_json
-def pack(src: tuple[str, ...], dst: str, no_verify: bool, as_json: bool, **options: Any) -> None:
+def pack(
+    src: tuple[str, ...],
+    dst: str,
+    no_verify: bool,
+    no_hashes: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Pack SRC into DST (out.h5 or out.h5::/group), losslessly."""
     source = src[0] if len(src) == 1 else list(src)
     with _progress("packing") as progress:
-        report = packer.pack(source, dst, verify=not no_verify, progress=progress, **options)
+        report = packer.pack(
+            source, dst, verify=not no_verify, hashes=not no_hashes, progress=progress, **options
+        )
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(report) | {"ratio": report.ratio}))
         return
@@ -155,6 +184,8 @@ def pack(src: tuple[str, ...], dst: str, no_verify: bool, as_json: bool, **optio
         f"{information.kilobytes(report.stored_bytes)} (ratio {report.ratio:.2f}) in "
         f"{report.seconds:.1f} s, {report.shape[0] / report.seconds:.0f} frames/s, {checked}"
     )
+    copies = f"; {report.copies:,} copies of other frames stored once" if report.copies else ""
+    click.echo(f"{report.order}{copies}")
 
 
 @main.command()

@@ -35,3 +35,7 @@ class SelectionError(Error, IndexError):
 
 class ClosedError(Error, ValueError):
     """The stack was closed before this was asked of it."""
+
+
+class QueryError(Error):
+    """A search that makes no sense: no image, no such hash."""

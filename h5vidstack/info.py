@@ -6,10 +6,10 @@ import contextlib
 import os
 from typing import Any
 
-from .chunks import ChunkReader
-from .filter import stored_coding
 from .geometry import frame_bytes
+from .groups import groups
 from .layout import DEFAULT_STACK, damage_as_error, split_target
+from .stack_file import StackFile
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -31,34 +31,48 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         If there is no such stack.
     """
     file, inner = split_target(path)
-    reader = ChunkReader(str(file), inner or DEFAULT_STACK)
-    with contextlib.closing(reader), damage_as_error(reader.name):
-        attrs, video = reader.layout.attrs, reader.video
-        raw = reader.shape[0] * frame_bytes(reader.shape[1:], reader.dtype.itemsize)
-        stored = video.id.get_storage_size()
-        settings = attrs.get("settings", {})
-        coding = stored_coding(video)
+    opened = StackFile(str(file), inner or DEFAULT_STACK)
+    with contextlib.closing(opened), damage_as_error(opened.name):
+        attrs, piles = opened.layout.attrs, list(groups(opened))
+        raw = opened.shape[0] * frame_bytes(opened.shape[1:], opened.dtype.itemsize)
+        stored = sum(pile.stored_bytes for pile in piles)
         return {
             "file": str(file),
             "stack": inner or DEFAULT_STACK,
             "format": attrs.get("h5vidstack_format"),
-            "shape": list(reader.shape),
-            "leading_shape": list(reader.layout.leading_shape),
-            "dtype": reader.dtype.name,
+            "shape": list(opened.shape),
+            "leading_shape": list(opened.layout.leading_shape),
+            "dtype": opened.dtype.name,
             "method": attrs.get("method"),
             "lossless": attrs.get("lossless", True),
             "max_error": attrs.get("max_error", 0.0),
-            "codec": coding.codec if coding else None,
-            "preset": coding.preset if coding else None,
-            "chunk": list(reader.chunks),
-            "blocks": video.id.get_num_chunks() if video.chunks else 0,
+            "codec": "/".join(sorted({pile.codec for pile in piles if pile.codec})) or None,
+            "preset": "/".join(sorted({pile.preset for pile in piles if pile.preset})) or None,
+            "in_order": opened.layout.in_order,
+            "unique_frames": sum(len(pile.frames) for pile in piles),
+            "chunk": list(opened.piles[0].chunks),
+            "blocks": sum(pile.blocks for pile in piles),
+            "groups": [
+                {
+                    "frames": len(pile.frames),
+                    "first": int(pile.frames[0]) if len(pile.frames) else None,
+                    "typical": pile.typical,
+                    "last": int(pile.frames[-1]) if len(pile.frames) else None,
+                    "raw_bytes": pile.raw_bytes,
+                    "stored_bytes": pile.stored_bytes,
+                    "ratio": pile.ratio,
+                    "codec": pile.codec,
+                    "preset": pile.preset,
+                }
+                for pile in piles
+            ],
             "raw_bytes": raw,
             "stored_bytes": stored,
             "file_bytes": os.path.getsize(file),
             "ratio": raw / stored if stored else None,
             "created": attrs.get("created"),
             "creator": attrs.get("creator"),
-            "settings": settings,
+            "settings": attrs.get("settings", {}),
         }
 
 
@@ -68,10 +82,16 @@ def table(facts: dict[str, Any]) -> str:
     exact = "lossless" if facts["lossless"] else f"LOSSY, max error {facts['max_error']}"
     settings = facts["settings"]
     coding = (facts["method"], facts["codec"], facts["preset"], exact)
+    piles = len(facts["groups"])
+    order = "time order" if facts["in_order"] else f"reordered, {piles} pile{'s' * (piles > 1)}"
+    copies = facts["shape"][0] - facts["unique_frames"]
+    if copies > 0:
+        order += f", {copies:,} copies of other frames stored once"
     rows = {
         "stack": f"{facts['file']}::{facts['stack']}, format {facts['format'] or '(bare dataset)'}",
         "frames": f"{shape} {facts['dtype']}",
         "coding": ", ".join(filter(None, coding)),
+        "order": order,
         "blocks": f"{facts['blocks']} of {' x '.join(map(str, facts['chunk']))}",
         "raw": kilobytes(facts["raw_bytes"]),
         "stored": kilobytes(facts["stored_bytes"]),
@@ -94,3 +114,20 @@ def table(facts: dict[str, Any]) -> str:
 def kilobytes(size: int) -> str:
     """Bytes as KB (1000 bytes), grouped for reading."""
     return f"{size / 1000:,.0f} KB"
+
+
+def groups_table(facts: dict[str, Any]) -> str:
+    """The piles of `describe` as a table for a person."""
+    columns = ("pile", "frames", "raw", "stored", "ratio", "preset", "first", "typical", "last")
+    rows: list[tuple[str, ...]] = [columns]
+    for number, pile in enumerate(facts["groups"]):
+        ratio = f"{pile['ratio']:.2f}" if pile["ratio"] else "-"
+        sizes = (kilobytes(pile["raw_bytes"]), kilobytes(pile["stored_bytes"]), ratio)
+        ends = (pile["first"], pile["typical"], pile["last"])
+        row = (number, f"{pile['frames']:,}", *sizes, pile["preset"], *ends)
+        rows.append(tuple("-" if cell is None else str(cell) for cell in row))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )

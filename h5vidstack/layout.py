@@ -1,4 +1,7 @@
-"""Names inside the HDF5 file: the only module that knows them (spec/format.md, "Layout")."""
+"""Names inside the HDF5 file (spec/format.md, "Layout"), and how a stack is found and read.
+
+Only this module, `layout_writer` and `layout_checks` know them.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,8 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +19,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ._version import __version__
-from .codecs import Coding
 from .errors import FormatError
-from .filter import Video, stored_coding
+from .filter import stored_coding
 from .geometry import Shape
 
-FORMAT = (1, 0)
+FORMAT = (1, 1)
 DEFAULT_STACK = "/stack"
 SEPARATOR = "::"
 
 HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError)
 """What h5py raises on a damaged file."""
 
-_FORMAT_ATTRIBUTE = "h5vidstack_format"
+FORMAT_ATTRIBUTE = "h5vidstack_format"
+
+Numbers = npt.NDArray[np.intp]
 
 
 def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
@@ -42,14 +45,38 @@ def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
 
 
 @dataclass(frozen=True)
+class Pile:
+    """One group of similar frames: the frames of its video are in packed order.
+
+    Attributes
+    ----------
+    video
+        The chunked dataset ``(n, H, W[, C])``.
+    members
+        Original frame number of each position, ``(n,)``; of frames that are stored once
+        for several numbers, the first.
+    typical
+        Original number of a frame that stands for the pile.
+    """
+
+    video: h5py.Dataset
+    members: Numbers
+    typical: int
+
+
+@dataclass(frozen=True)
 class Layout:
     """What a reader needs of a stack in an open file.
 
     Attributes
     ----------
-    video
-        The chunked dataset that holds the frames in order. Its shape and dtype are the
-        stack's: frames that were appended to it through h5py are read, too.
+    videos
+        The chunked datasets that hold the frames, one a pile.
+    shape
+        ``(N, H, W[, C])``. Where one video holds all frames in order it is that video's:
+        frames that were appended to it through h5py are read, too.
+    in_order
+        Whether one video holds all frames in order; else `places` says where they are.
     attrs
         The stack's attributes; `settings` already parsed, empty if it cannot be.
     leading_shape
@@ -58,10 +85,73 @@ class Layout:
         The stack's group; None for a bare dataset.
     """
 
-    video: h5py.Dataset
+    videos: Sequence[h5py.Dataset]
+    shape: Shape
+    in_order: bool
     attrs: Mapping[str, Any]
     leading_shape: Shape
     group: h5py.Group | None
+
+    def places(self) -> tuple[Numbers, Numbers]:
+        """Pile and position of each frame, ``(N,)`` each.
+
+        Raises
+        ------
+        FormatError
+            If the index is damaged.
+        """
+        n = self.shape[0]
+        if self.in_order or self.group is None:
+            return np.zeros(n, np.intp), np.arange(n)
+        name = f"{self.group.file.filename}{SEPARATOR}{self.group.name}/index"
+        with damage_as_error(name):
+            pile = read_table(self.group, "index/group", n).astype(np.intp)
+            position = read_table(self.group, "index/position", n).astype(np.intp)
+            lengths = np.array([video.shape[0] for video in self.videos])
+            wrong = (pile < 0) | (pile >= len(lengths))
+            wrong |= (position < 0) | (position >= lengths[np.where(wrong, 0, pile)])
+            if wrong.any():
+                raise ValueError(f"frame {np.argmax(wrong)} is in no pile")
+        return pile, position
+
+    def pile(self, number: int) -> Pile:
+        """One pile, for people to look at.
+
+        Raises
+        ------
+        FormatError
+            If its table of members is damaged.
+        """
+        video = self.videos[number]
+        members: Numbers = np.arange(video.shape[0])
+        if self.group is None:
+            return Pile(video, members, len(members) // 2)
+        name = f"groups/{number:06d}"
+        with damage_as_error(f"{self.group.file.filename}{SEPARATOR}{self.group.name}/{name}"):
+            if not self.in_order:
+                members = read_table(self.group, f"{name}/members", len(members)).astype(np.intp)
+            middle = members[len(members) // 2] if len(members) else 0
+            return Pile(video, members, int(self.group[name].attrs.get("typical", middle)))
+
+    def hashes(self, name: str) -> npt.NDArray[np.uint64]:
+        """The table of one image hash, ``(N,)``.
+
+        Raises
+        ------
+        FormatError
+            If the stack has none, or not one for each frame.
+        """
+        if self.group is None:
+            raise FormatError("a bare dataset has no hash tables; pack it as a stack to search it")
+        where = f"{self.group.file.filename}{SEPARATOR}{self.group.name}"
+        cure = f"h5vidstack rehash {where}"
+        if f"hashes/{name}" not in self.group:
+            raise FormatError(f"{where} has no hashes; add them with: {cure}")
+        try:
+            table: npt.NDArray[np.uint64] = read_table(self.group, f"hashes/{name}", self.shape[0])
+        except HDF5_ERRORS as error:
+            raise FormatError(f"{error}; make them anew with: {cure}") from error
+        return table
 
     def crc32(self) -> npt.NDArray[np.uint32] | None:
         """CRC-32 of the raw bytes of each frame, shape ``(N,)``.
@@ -71,52 +161,20 @@ class Layout:
         if self.group is None:
             return None
         try:
-            sound = not any(_table_problems(self.group, "index/crc32", self.video.shape[0], None))
-            return self.group["index/crc32"][()] if sound else None
+            table: npt.NDArray[np.uint32] = read_table(self.group, "index/crc32", self.shape[0])
         except HDF5_ERRORS:
             return None
-
-    def problems(self) -> Iterator[str]:
-        """Say where the tables of the stack contradict each other."""
-        if self.group is None:
-            return
-        n = self.video.shape[0]
-        if tuple(self.attrs["shape"]) != self.video.shape:
-            yield f"the video has shape {self.video.shape}, the attribute {self.attrs['shape']}"
-        if math.prod(self.attrs.get("leading_shape", (n,))) != n:
-            yield f"the product of leading_shape {self.attrs['leading_shape']} is not {n}"
-        expected: dict[str, Callable[[], npt.NDArray[Any]] | None] = {
-            "index/group": lambda: np.zeros(n),
-            "index/position": lambda: np.arange(n),
-            "groups/000000/members": lambda: np.arange(n),
-            "index/crc32": None,
-        }
-        for name, values in expected.items():
-            try:
-                yield from _table_problems(self.group, name, n, values)
-            except HDF5_ERRORS as error:
-                yield f"{name} cannot be read: {error}"
-        try:
-            linked = self.group["frames"].id == self.video.id
-        except HDF5_ERRORS:
-            linked = False
-        if not linked:
-            yield "frames is not a hard link to groups/000000/video"
+        return table
 
 
-def _table_problems(
-    group: h5py.Group, name: str, n: int, values: Callable[[], npt.NDArray[Any]] | None
-) -> Iterator[str]:
-    table = group.get(name)
+def read_table(group: h5py.Group | None, name: str, length: int) -> Any:
+    """All of a table of unsigned numbers; ValueError says what is wrong with it."""
+    table = group.get(name) if group is not None else None
     if not isinstance(table, h5py.Dataset):
-        yield f"{name} is missing"
-    elif table.shape != (n,) or table.dtype.kind != "u":
-        yield f"{name} has shape {table.shape} {table.dtype}, not ({n},) unsigned"
-    else:
-        found = table[()]
-        wrong = np.flatnonzero(found != (found if values is None else values()))
-        if len(wrong):
-            yield f"{name} is wrong at {len(wrong)} of {n} frames, first at {wrong[0]}"
+        raise ValueError(f"{name} is missing")  # noqa: TRY004
+    if table.shape != (length,) or table.dtype.kind != "u":
+        raise ValueError(f"{name} has shape {table.shape} {table.dtype}, not ({length},) unsigned")
+    return table[()]
 
 
 @contextlib.contextmanager
@@ -142,31 +200,40 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
         if isinstance(node, h5py.Dataset):
             if stored_coding(node) is None:
                 raise FormatError(f"{name} is a dataset without h5vidstack's filter")
-            return Layout(node, {}, node.shape[:1], None)
+            return Layout([node], node.shape, True, {}, node.shape[:1], None)
         if not is_stack(node):
             stacks = ", ".join(find_stacks(file)) or "none"
             raise FormatError(
                 f"{file.filename} has no h5vidstack stack at {stack}; stacks in it: {stacks}"
             )
-        _check_version(str(node.attrs[_FORMAT_ATTRIBUTE]), name)
+        _check_version(str(node.attrs[FORMAT_ATTRIBUTE]), name)
         attrs = _read_attributes(node)
-        video = node["groups/000000/video"]
-        if not isinstance(video, h5py.Dataset):
-            raise TypeError("groups/000000/video is no dataset")
-        if video.shape[1:] != attrs["shape"][1:] or video.dtype != np.dtype(attrs["dtype"]):
-            raise ValueError(
-                f"the video is {video.shape} {video.dtype}, "
-                f"the attributes say {attrs['shape']} {attrs['dtype']}"
-            )
-        leading = attrs.get("leading_shape", video.shape[:1])
+        videos = _videos(node)
+        for video in videos:
+            if video.shape[1:] != attrs["shape"][1:] or video.dtype != np.dtype(attrs["dtype"]):
+                raise ValueError(
+                    f"{video.name} is {video.shape} {video.dtype}, "
+                    f"the attributes say {attrs['shape']} {attrs['dtype']}"
+                )
+        in_order = len(videos) == 1 and "frames" in node and node["frames"].id == videos[0].id
+        shape = videos[0].shape if in_order else attrs["shape"]
+        leading = attrs.get("leading_shape", shape[:1])
         # After frames were appended the axes before have no meaning.
-        leading = leading if math.prod(leading) == video.shape[0] else video.shape[:1]
-        return Layout(video, attrs, leading, node)
+        leading = leading if math.prod(leading) == shape[0] else shape[:1]
+        return Layout(videos, shape, in_order, attrs, leading, node)
+
+
+def _videos(stack: h5py.Group) -> list[h5py.Dataset]:
+    """The videos of all piles, by number."""
+    videos = [stack[f"groups/{number:06d}/video"] for number in range(len(stack["groups"]))]
+    if not videos or not all(isinstance(video, h5py.Dataset) for video in videos):
+        raise TypeError("a video of a pile is missing")
+    return videos
 
 
 def is_stack(node: Any) -> bool:
     """Whether a node of an HDF5 file is a stack's group."""
-    return isinstance(node, h5py.Group) and _FORMAT_ATTRIBUTE in node.attrs
+    return isinstance(node, h5py.Group) and FORMAT_ATTRIBUTE in node.attrs
 
 
 def _check_version(version: str, name: str) -> None:
@@ -209,79 +276,3 @@ def find_stacks(file: h5py.File) -> list[str]:
     with damage_as_error(file.filename):
         file.visititems(visit)
     return found
-
-
-class StackWriter:
-    """Write a new stack, block after block, into an open file.
-
-    Parameters
-    ----------
-    file
-        Open for writing.
-    stack
-        Path of the group to make.
-    frame
-        ``(H, W[, C])``.
-    chunk
-        ``(G, h, w[, C])``.
-    coding, verify
-        Recorded as the filter's parameters, for whoever extends the dataset by h5py.
-    """
-
-    def __init__(
-        self,
-        file: h5py.File,
-        stack: str,
-        frame: Shape,
-        dtype: np.dtype[Any],
-        chunk: Shape,
-        coding: Coding,
-        verify: bool,
-    ) -> None:
-        self._group = file.create_group(stack)
-        self._frame, self._dtype = frame, dtype
-        self._video = self._group.create_dataset(
-            "groups/000000/video",
-            shape=(0, *frame),
-            maxshape=(None, *frame),
-            chunks=chunk,
-            dtype=dtype,
-            **Video(coding.codec, coding.preset, verify=verify),
-        )
-        self.stored_bytes = 0
-
-    def extend(self, frames: int) -> None:
-        """Make room for `frames` frames in all."""
-        self._video.resize(frames, axis=0)
-
-    def write_block(self, offset: Shape, block: bytes) -> None:
-        """Store the block of the chunk that begins at `offset`."""
-        self._video.id.write_direct_chunk(offset, block)
-        self.stored_bytes += len(block)
-
-    def finish(
-        self,
-        crc32: npt.NDArray[np.uint32],
-        method: str,
-        settings: Mapping[str, Any],
-        leading_shape: Shape | None,
-    ) -> None:
-        """Write the index and the attributes; the stack is complete after this."""
-        n = len(crc32)
-        group = self._group
-        group["frames"] = self._video
-        group["groups/000000/members"] = np.arange(n, dtype=np.uint64)
-        group["index/group"] = np.zeros(n, np.uint32)
-        group["index/position"] = np.arange(n, dtype=np.uint64)
-        group["index/crc32"] = crc32
-        if leading_shape is not None:
-            group.attrs["leading_shape"] = np.array(leading_shape, np.uint64)
-        group.attrs["shape"] = np.array((n, *self._frame), np.uint64)
-        group.attrs["dtype"] = self._dtype.str
-        group.attrs["method"] = method
-        group.attrs["lossless"] = True
-        group.attrs["max_error"] = 0.0
-        group.attrs["created"] = datetime.now(UTC).isoformat(timespec="seconds")
-        group.attrs["creator"] = f"h5vidstack {__version__}"
-        group.attrs["settings"] = json.dumps(settings)
-        group.attrs[_FORMAT_ATTRIBUTE] = f"{FORMAT[0]}.{FORMAT[1]}"

@@ -6,30 +6,31 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import checks
-from .cache import BlockCache
-from .chunks import ChunkReader, Pixels
+from . import checks, search
+from .chunks import Pixels
 from .errors import ClosedError, FormatError, OutputError
-from .geometry import Shape
+from .geometry import Shape, frame_bytes
+from .groups import Group, groups
+from .hashing import Hashes
 from .layout import DEFAULT_STACK, split_target
-from .selection import Job, Selection, parse
+from .selection import Selection, parse
+from .session import Session, wait
 from .workers import Progress, default_workers
 
 if TYPE_CHECKING:  # sources open stacks, so they stand above this module
     from .sources import Source
 
 CACHE_BYTES = 256 << 20
-KEPT_SHARE = 0.25
-"""A read of more decoded bytes than this share of the cache goes past it."""
-
+WINDOW_BYTES = 64 << 20
+"""Frames decoded together when a reordered stack is iterated over."""
 _opening = threading.Lock()
 
 
@@ -40,56 +41,6 @@ def _renew_lock() -> None:
 
 if hasattr(os, "register_at_fork"):  # the lock may be held by a thread that the fork lost
     os.register_at_fork(after_in_child=_renew_lock)
-
-
-class _Session:
-    """What belongs to one process: file handle, threads, decoded blocks."""
-
-    def __init__(self, path: str, stack: str, cache_bytes: int, workers: int) -> None:
-        self.process = os.getpid()
-        self.reader = ChunkReader(path, stack)
-        self.cache = BlockCache(cache_bytes)
-        self.block_bytes = math.prod(self.reader.chunks) * self.reader.dtype.itemsize
-        self.pool = ThreadPoolExecutor(workers, "h5vidstack-decode")
-
-    def fill(self, job: Job, plain: Pixels) -> None:
-        """Decode what a job needs, or find it in the cache, and put it in its place."""
-        pixels = self.cache.get(
-            job.chunk,
-            job.frames,
-            self.reader.extent(job.chunk)[0],
-            lambda frames: self.reader.load(job.chunk, frames),
-        )
-        plain[job.target] = pixels.transpose(job.axes)[job.source]
-
-    def stream(self, job: Job, plain: Pixels) -> None:
-        """Decode what a job needs in its place, where it is the head of a block as it stands."""
-        target = plain[job.target] if job.is_head else None
-        pixels = self.reader.load(job.chunk, job.frames, target)
-        if pixels is not target:
-            plain[job.target] = pixels.transpose(job.axes)[job.source]
-
-    def run(self, selection: Selection, plain: Pixels) -> None:
-        """Fill a plain result; one block is not worth a trip through the pool."""
-        jobs = list(selection.jobs(self.reader.chunks))
-        if len(jobs) == 1:
-            self.fill(jobs[0], plain)
-            return
-        # A large read would only push out of the cache what is read again and again.
-        large = len(jobs) * self.block_bytes > self.cache.limit * KEPT_SHARE
-        work = self.stream if large else self.fill
-        _wait([self.submit(work, job, plain) for job in jobs])
-
-    def submit(self, work: Callable[[Job, Pixels], None], job: Job, plain: Pixels) -> Future[None]:
-        """Start a job in the pool."""
-        try:
-            return self.pool.submit(work, job, plain)
-        except RuntimeError as error:  # the pool was shut down by another thread
-            raise ClosedError("the stack was closed while it was read") from error
-
-    def close(self) -> None:
-        self.pool.shutdown(cancel_futures=True)
-        self.reader.close()
 
 
 class Stack:
@@ -131,19 +82,19 @@ class Stack:
         cache_bytes: int = CACHE_BYTES,
         workers: int | None = None,
     ) -> None:
-        file, inner = split_target(path)
+        target, inner = split_target(path)
         if cache_bytes < 0 or (workers is not None and workers < 1):
             raise FormatError("cache_bytes must be at least 0 and workers at least 1")
-        self._path = os.path.abspath(file)
+        self._path = os.path.abspath(target)
         self._stack = inner or stack
         self._cache_bytes, self._workers = cache_bytes, workers or default_workers()
         self._closed = False
-        self._session: _Session | None = None
-        reader = self._live().reader
-        self._shape, self._dtype, self._chunks = reader.shape, reader.dtype, reader.chunks
-        self._attrs, self._leading_shape = dict(reader.layout.attrs), reader.layout.leading_shape
+        self._session: Session | None = None
+        file = self._live().file
+        self._shape, self._dtype, self._chunks = file.shape, file.dtype, file.piles[0].chunks
+        self._attrs, self._leading_shape = dict(file.layout.attrs), file.layout.leading_shape
 
-    def _live(self) -> _Session:
+    def _live(self) -> Session:
         """The session of this process; a fork or an unpickling starts a new one."""
         session = self._session
         if session is None or session.process != os.getpid():
@@ -152,7 +103,7 @@ class Stack:
                 if self._closed:
                     raise ClosedError(f"the stack {self._path} is closed")
                 if session is None or session.process != os.getpid():
-                    session = _Session(self._path, self._stack, self._cache_bytes, self._workers)
+                    session = Session(self._path, self._stack, self._cache_bytes, self._workers)
                     self._session = session
         return session
 
@@ -245,11 +196,11 @@ class Stack:
         if out is not None:
             return self._read_into(session, selection, out)
         plain = np.empty(selection.plain_shape, self._dtype)
-        session.run(selection, plain)
+        session.read(selection, plain)
         result = selection.finish(plain)
         return result if result.ndim else result[()]
 
-    def _read_into(self, session: _Session, selection: Selection, out: Pixels) -> Pixels:
+    def _read_into(self, session: Session, selection: Selection, out: Pixels) -> Pixels:
         if not isinstance(out, np.ndarray):
             raise OutputError(f"out is a {type(out).__name__}; it must be a numpy array")
         if out.shape != selection.shape or out.dtype != self._dtype or not out.flags.writeable:
@@ -260,10 +211,10 @@ class Stack:
         plain = selection.plain_view(out)
         if plain is None:
             plain = np.empty(selection.plain_shape, self._dtype)
-            session.run(selection, plain)
+            session.read(selection, plain)
             out[...] = selection.finish(plain)
         else:
-            session.run(selection, plain)
+            session.read(selection, plain)
         return out
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Pixels:
@@ -275,11 +226,14 @@ class Stack:
     def __iter__(self) -> Iterator[Pixels]:
         """Yield the frames in order, decoding the next blocks meanwhile."""
         session = self._live()
-        step, count = self._chunks[0], len(self)
-        tiles = len(session.reader.row(0))
+        step, tiles = self._chunks[0], len(session.file.piles[0].row(0))
         ahead = -(-self._workers // tiles) + 1
+        if session.file.places is not None:
+            # Neighbours lie in many blocks: each is decoded once a window.
+            frame = frame_bytes(self._shape[1:], self._dtype.itemsize)
+            step, ahead = max(step, WINDOW_BYTES // frame), 2
         running: deque[tuple[Pixels, list[Future[None]]]] = deque()
-        starts = iter(range(0, count, step))
+        starts = iter(range(0, len(self), step))
         try:
             while True:
                 if session.process != os.getpid():
@@ -287,19 +241,114 @@ class Stack:
                 while len(running) < ahead and (start := next(starts, None)) is not None:
                     selection = parse(slice(start, start + step), self._shape)
                     frames = np.empty(selection.plain_shape, self._dtype)
-                    jobs = selection.jobs(self._chunks)
-                    futures = [session.submit(session.stream, job, frames) for job in jobs]
+                    futures = [
+                        session.submit(session.stream, pile, job, frames)
+                        for pile, job in session.jobs(selection)
+                    ]
                     running.append((frames, futures))
                 if not running:
                     return
                 frames, futures = running.popleft()
-                _wait(futures)
-                for frame in frames:
-                    yield frame.copy()  # so that keeping one frame does not keep the block
+                wait(futures)
+                for pixels in frames:
+                    yield pixels.copy()  # so that keeping one frame does not keep the block
         finally:
             for _, futures in running:
                 for future in futures:
                     future.cancel()
+
+    @property
+    def groups(self) -> list[Group]:
+        """The piles of similar frames, in packed order."""
+        return list(groups(self._live().file))
+
+    def hashes(self, name: str = "phash") -> Hashes:
+        """The table of one image hash: phash, ahash or dhash.
+
+        Returns
+        -------
+        ndarray
+            ``(N,)`` uint64; ``f"{value:016x}"`` is what imagehash prints.
+
+        Raises
+        ------
+        FormatError
+            If the stack has no hashes.
+        """
+        search.check_hash(name)
+        return self._live().file.layout.hashes(name)
+
+    def find(
+        self,
+        image: Any,
+        k: int = 10,
+        *,
+        hash: str = "phash",
+        max_distance: int | None = None,
+        rerank: bool = True,
+    ) -> list[search.Match]:
+        """Find the frames most like an image.
+
+        Frames are proposed by the Hamming distance of their hashes; since hashes
+        collide, the nearest ones (at least 64) are then compared pixel by pixel.
+
+        Parameters
+        ----------
+        image
+            ``(H, W)`` or ``(H, W, 3|4)``: an array or a Pillow image. One of another
+            size or dtype than the stack's frames is compared by its hash only.
+        k
+            How many frames to give.
+        hash
+            ``"phash"``, ``"ahash"`` or ``"dhash"``.
+        max_distance
+            Only frames whose hash differs in at most so many of 64 bits.
+        rerank
+            Compare pixels.
+
+        Returns
+        -------
+        list of Match
+            At most `k`, the most similar first.
+
+        Raises
+        ------
+        FormatError
+            If the stack has no hashes.
+        QueryError
+            If `image` is none, or there is no such hash.
+        """
+        return search.find(
+            image,
+            k,
+            tables=self.hashes,
+            read=self.read,
+            frame=self._shape[1:],
+            dtype=self._dtype,
+            name=hash,
+            max_distance=max_distance,
+            rerank=rerank,
+        )
+
+    def near_duplicates(
+        self, max_distance: int = 4, *, hash: str = "phash"
+    ) -> Iterator[npt.NDArray[np.intp]]:
+        """Yield groups of frames whose hashes are nearly equal.
+
+        Parameters
+        ----------
+        max_distance
+            Most bits of 64 in which a frame's hash differs from that of the group's
+            first frame.
+        hash
+            ``"phash"``, ``"ahash"`` or ``"dhash"``.
+
+        Yields
+        ------
+        ndarray
+            Frame numbers of a group of at least two, in order; no frame is in two.
+        """
+        return search.near_duplicates(self.hashes(hash), max_distance)
 
     def verify(
         self, *, against: Source | None = None, progress: Progress | None = None
@@ -319,7 +368,9 @@ class Stack:
             What is wrong, a sentence each; empty for a sound stack.
         """
         session = self._live()
-        return checks.verify(session.reader, session.pool, against=against, progress=progress)
+        return checks.verify(
+            session.file, session.pool, self.read, against=against, progress=progress
+        )
 
     def close(self) -> None:
         """Close the file and stop the threads; later reads raise ClosedError."""
@@ -345,18 +396,6 @@ class Stack:
 
 def _reopen(path: str, stack: str, cache_bytes: int, workers: int) -> Stack:
     return Stack(path, stack, cache_bytes=cache_bytes, workers=workers)
-
-
-def _wait(futures: list[Future[None]]) -> None:
-    """Wait for all; if one fails, drop those that have not begun and raise its error."""
-    try:
-        for future in futures:
-            future.result()
-    except CancelledError as error:
-        raise ClosedError("the stack was closed while it was read") from error
-    finally:
-        for future in futures:
-            future.cancel()
 
 
 def open(

@@ -19,7 +19,7 @@ from .errors import SelectionError
 from .geometry import Shape
 
 Indices = npt.NDArray[np.intp]
-Part = slice | Indices
+Place = slice | Indices
 
 _NEW = -1  # in Selection.order: an axis that the key makes (np.newaxis)
 _POINTS = -2  # in Selection.order: the axes that the index arrays make together
@@ -39,16 +39,35 @@ class Job:
 
     chunk: Shape
     frames: int
-    target: tuple[Part, ...]
-    source: tuple[Part, ...]
+    target: tuple[Place, ...]
+    source: tuple[Place, ...]
     axes: Shape
 
     @property
-    def is_head(self) -> bool:
-        """Whether the source is the beginning of the chunk on every axis, in order."""
-        return all(
-            isinstance(part, slice) and part.start == 0 and part.step == 1 for part in self.source
+    def fits(self) -> bool:
+        """Whether the beginning of the chunk, as it stands, goes to one piece of the result."""
+        pieces = (*self.source, *self.target)
+        return all(isinstance(piece, slice) for piece in pieces) and all(
+            piece.start == 0 and piece.step == 1
+            for piece in self.source
+            if isinstance(piece, slice)
         )
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the frames of a selection, which lie in one array of packed frames.
+
+    Attributes
+    ----------
+    entries
+        Which entries of `Selection.frames` they are.
+    positions
+        Where each is on the first axis of the packed array.
+    """
+
+    entries: Indices
+    positions: Indices
 
 
 @dataclass(frozen=True)
@@ -118,13 +137,35 @@ class Selection:
             return None
         return result[tuple(None if axis in self.dropped else slice(None) for axis in self.ranges)]
 
-    def jobs(self, chunks: Shape) -> Iterator[Job]:
-        """Split the selection along a grid of chunks of shape `chunks`."""
+    @property
+    def frames(self) -> Indices:
+        """The frame of each entry along the plain result's axis that counts frames."""
+        return self.points[0] if 0 in self.points else np.array(self.ranges[0], np.intp)
+
+    def jobs(self, chunks: Shape, part: Part | None = None) -> Iterator[Job]:
+        """Split the selection along a grid of chunks of shape `chunks`.
+
+        Parameters
+        ----------
+        part
+            Only some of the frames, and where they are in the array that the grid
+            divides; None: all, where their numbers say.
+        """
         if 0 in self.plain_shape:
             return
         axes = (*self.points, *self.ranges)
-        runs = [list(_split_range(taken, chunks[axis])) for axis, taken in self.ranges.items()]
-        for numbers, heads, sources in self._split_points(chunks):
+        runs: list[list[tuple[int, Place, Place]]] = [
+            list(_split_range(taken, chunks[axis])) for axis, taken in self.ranges.items()
+        ]
+        crossing = False
+        if part is not None and 0 in self.ranges:
+            crossing = self.points_shape is not None
+            runs[0] = list(_split_positions(part, chunks[0], slices=not crossing))
+        for numbers, heads, sources in self._split_points(chunks, part):
+            if crossing:
+                # Two index arrays would be paired: as a column, points cross the frames.
+                heads = tuple(head.reshape(-1, 1) for head in heads)
+                sources = tuple(source.reshape(-1, 1) for source in sources)
             for combination in itertools.product(*runs):
                 found = dict(zip(axes, (*numbers, *(run[0] for run in combination)), strict=True))
                 source = (*sources, *(run[2] for run in combination))
@@ -138,21 +179,26 @@ class Selection:
                 )
 
     def _split_points(
-        self, chunks: Shape
-    ) -> Iterator[tuple[tuple[int, ...], tuple[Part, ...], tuple[Part, ...]]]:
+        self, chunks: Shape, part: Part | None
+    ) -> Iterator[tuple[tuple[int, ...], tuple[Indices, ...], tuple[Indices, ...]]]:
         """Group the points by chunk: its numbers, places in the plain result, places in it."""
         if self.points_shape is None:
             yield (), (), ()
             return
-        columns = [indices // chunks[axis] for axis, indices in self.points.items()]
+        points, heads = self.points, np.arange(math.prod(self.points_shape))
+        if part is not None and 0 in points:
+            heads = part.entries
+            points = {axis: indices[heads] for axis, indices in points.items()}
+            points[0] = part.positions
+        columns = [indices // chunks[axis] for axis, indices in points.items()]
         order = np.lexsort(columns)
         ordered = np.stack([column[order] for column in columns])
         cuts = np.flatnonzero((ordered[:, 1:] != ordered[:, :-1]).any(axis=0)) + 1
         for members in np.split(order, cuts):
             yield (
                 tuple(int(column[members[0]]) for column in columns),
-                (members,),
-                tuple(indices[members] % chunks[axis] for axis, indices in self.points.items()),
+                (heads[members],),
+                tuple(indices[members] % chunks[axis] for axis, indices in points.items()),
             )
 
 
@@ -291,7 +337,7 @@ def _in_bounds(indices: Indices, axis: int, shape: Shape) -> Indices:
     return np.where(indices < 0, indices + length, indices)
 
 
-def _split_range(taken: range, chunk: int) -> Iterator[tuple[int, slice, slice]]:
+def _split_range(taken: range, chunk: int) -> Iterator[tuple[int, Place, Place]]:
     """Cut a range at chunk borders: chunk number, place in the result, place in the chunk."""
     start = 0
     while start < len(taken):
@@ -302,6 +348,24 @@ def _split_range(taken: range, chunk: int) -> Iterator[tuple[int, slice, slice]]
         source = slice(first, None if end < 0 else end, taken.step)
         yield number, slice(start, stop), source
         start = stop
+
+
+def _split_positions(part: Part, chunk: int, slices: bool) -> Iterator[tuple[int, Place, Place]]:
+    """Group scattered frames by chunk: as `_split_range`, with slices only where they can be."""
+    form = _as_slice if slices else np.asarray
+    order = np.argsort(part.positions, kind="stable")
+    numbers = part.positions[order] // chunk
+    for members in np.split(order, np.flatnonzero(np.diff(numbers)) + 1):
+        positions = part.positions[members]
+        number = int(positions[0]) // chunk
+        yield number, form(part.entries[members]), form(positions - number * chunk)
+
+
+def _as_slice(indices: Indices) -> Place:
+    """Indices that count up by one as a slice."""
+    if (np.diff(indices) == 1).all():
+        return slice(int(indices[0]), int(indices[-1]) + 1, 1)
+    return indices
 
 
 def _last(source: slice) -> int:

@@ -10,10 +10,11 @@ from typing import Any
 
 from ..errors import SourceError
 from ..layout import split_target
-from .base import ArraySource, FrameSource, Source, iterate_frames
-from .files import hdf5_source, image_source, is_image, list_images, npy_source, video_source
+from .base import Access, ArraySource, FrameSource, Source, iterate_frames
+from .files import hdf5_source, npy_source, video_source
+from .images import ImageSource, is_image, list_images
 
-__all__ = ["ArraySource", "FrameSource", "Source", "open_source"]
+__all__ = ["Access", "ArraySource", "FrameSource", "Source", "open_source"]
 
 
 def open_source(source: Any, *, gray: bool = False) -> Source:
@@ -42,7 +43,7 @@ def open_source(source: Any, *, gray: bool = False) -> Source:
         )
     if isinstance(source, (list, tuple)):
         if source and all(isinstance(item, (str, os.PathLike)) for item in source):
-            return image_source([Path(item) for item in source], f"{len(source)} files", gray)
+            return ImageSource([Path(item) for item in source], f"{len(source)} files", gray)
         return FrameSource(iterate_frames(source), type(source).__name__, len(source), gray)
     return FrameSource(iterate_frames(source), type(source).__name__, None, gray)
 
@@ -51,11 +52,11 @@ def _open_path(name: str, gray: bool) -> Source:
     path, inside = split_target(name)
     file = str(path)
     if path.is_dir() and not inside:
-        return image_source(list_images(path), name, gray)
+        return ImageSource(list_images(path), name, gray)
     if not path.exists():
         matches = glob.glob(file)
         if matches and not inside:
-            return image_source([Path(match) for match in matches], name, gray)
+            return ImageSource([Path(match) for match in matches], name, gray)
         kind = "no file matches" if glob.has_magic(file) else "no such file or folder:"
         raise SourceError(f"{kind} {file}")
     if path.is_dir():
@@ -70,5 +71,5 @@ def _open_path(name: str, gray: bool) -> Source:
     if head.startswith(b"\x93NUMPY"):
         return npy_source(path, gray)
     if is_image(path):
-        return image_source([path], name, gray)
+        return ImageSource([path], name, gray)
     return video_source(path, gray)

@@ -6,8 +6,10 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
+from enum import IntEnum
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -18,8 +20,21 @@ Array = npt.NDArray[Any]
 LabelledFrames = Generator[tuple[str, Array], None, None]
 
 
+class Access(IntEnum):
+    """How frames can be read apart from once in order; each level can do what is below it."""
+
+    ONCE = 0
+    """Not at all."""
+    AGAIN = 1
+    """`Source.take` gives the frames that `Source.batches` has passed."""
+    RANDOM = 2
+    """It gives any frame at any time, and `Source.count` is exact."""
+    CHEAP = 3
+    """That costs no more than copying the frames."""
+
+
 class Source(ABC):
-    """A stack of frames of one shape and dtype, to be read once from first to last.
+    """A stack of frames of one shape and dtype, to be read from first to last.
 
     Attributes
     ----------
@@ -33,6 +48,8 @@ class Source(ABC):
         Number of frames, or None where only reading tells.
     leading_shape
         Axes before ``(H, W[, C])`` where there is not just one, else None.
+    access
+        What `take` can do.
     """
 
     name: str
@@ -40,10 +57,20 @@ class Source(ABC):
     dtype: np.dtype[Any]
     count: int | None
     leading_shape: Shape | None = None
+    access: Access = Access.ONCE
+
+    @property
+    def can_take_any(self) -> bool:
+        """Whether `take` gives any frame at any time."""
+        return self.access >= Access.RANDOM
 
     @abstractmethod
     def batches(self, size: int) -> Iterator[Array]:
         """Yield C-contiguous arrays ``(size, *frame)``; the last one may be shorter."""
+
+    def take(self, numbers: npt.NDArray[np.intp]) -> Array:
+        """Frames in any order, ``(len(numbers), *frame)``, as far as `access` allows."""
+        raise NotImplementedError
 
     @abstractmethod
     def close(self) -> None:
@@ -68,6 +95,10 @@ class ArraySource(Source):
         # Asking for an empty piece gives numpy's dtype whatever library the array is of.
         self.dtype = np.asarray(array[0:0]).dtype
         self.frame = (height, width) if gray or channels == 1 else (height, width, channels)
+        plain = isinstance(array, np.ndarray) or (
+            isinstance(array, h5py.Dataset) and array.chunks is None and not array.is_virtual
+        )
+        self.access = Access.CHEAP if plain and not gray else Access.RANDOM
 
     def batches(self, size: int) -> Iterator[Array]:  # noqa: D102
         *outer, inner = self._leading
@@ -81,6 +112,16 @@ class ArraySource(Source):
                 pieces.append(self._piece(index))
                 start += taken
             yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def take(self, numbers: npt.NDArray[np.intp]) -> Array:  # noqa: D102
+        index = np.unravel_index(numbers, self._leading)
+        if isinstance(self._array, np.ndarray):
+            return self._piece(index)
+        frames = np.empty((len(numbers), *self.frame), self.dtype)
+        for frame, place in zip(frames, zip(*index, strict=True), strict=True):
+            *outer, inner = map(int, place)
+            frame[...] = self._piece((*outer, slice(inner, inner + 1)))[0]
+        return frames
 
     def _piece(self, index: tuple[Any, ...]) -> Array:
         try:

@@ -1,9 +1,8 @@
-"""Frames from files: images, NumPy arrays, videos, HDF5 datasets."""
+"""Frames from files: NumPy arrays, videos, HDF5 datasets."""
 
 from __future__ import annotations
 
 import contextlib
-import re
 from pathlib import Path
 from typing import Any
 
@@ -23,95 +22,11 @@ from ..layout import (
 from ..reader import Stack
 from .base import Array, ArraySource, FrameSource, LabelledFrames, Source, to_gray
 
-IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
-
 VIDEO_FORMATS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,av1,obu,flv,asf,ogg,"
     "mxf,nut,dv,rm,wtv,yuv4mpegpipe,swf,vc1,mjpeg,nsv,roq,smk,bink,cine"
 )
 """FFmpeg's names of the containers that are opened."""
-
-# Pillow modes that are arrays as they stand; the others are converted, without loss
-# where the mode allows: a palette becomes the colours it names.
-_CONVERTED_MODES = {"P": "RGB", "PA": "RGBA", "LA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB"}
-
-
-def natural_key(name: str) -> list[tuple[bool, int, str]]:
-    """Sort key that puts img2 before img10."""
-    # re.split puts the runs of digits at the odd places.
-    parts = enumerate(re.split(r"(\d+)", name))
-    return [(place % 2 == 1, int(part) if place % 2 else 0, part) for place, part in parts]
-
-
-def list_images(folder: Path) -> list[Path]:
-    """Images directly in a folder, by the endings of their names."""
-    found = [path for path in folder.iterdir() if is_image(path) and path.is_file()]
-    if not found:
-        endings = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise SourceError(f"the folder {folder} holds no image (no file ends in {endings})")
-    return found
-
-
-def is_image(path: Path) -> bool:
-    """Whether a file's name ends as an image's."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-
-
-def image_source(paths: list[Path], name: str, gray: bool) -> Source:
-    """Images in natural order of their paths; each page of a multi-page file is a frame."""
-    ordered = sorted(paths, key=lambda path: natural_key(str(path)))
-    count = None if len(ordered) == 1 else len(ordered)
-    return FrameSource(_read_images(ordered), name, count, gray)
-
-
-def _read_images(paths: list[Path]) -> LabelledFrames:
-    from PIL import Image, UnidentifiedImageError
-
-    for path in paths:
-        try:
-            with Image.open(path) as image:
-                pages = getattr(image, "n_frames", 1)
-                for page in range(pages):
-                    image.seek(page)
-                    label = str(path) if pages == 1 else f"page {page} of {path}"
-                    yield label, _pixels(image)
-        except SourceError as error:
-            raise SourceError(f"cannot read the image {path}: {error}") from error
-        except UnidentifiedImageError as error:
-            yield from _read_tiff(path, error)
-        except Exception as error:  # Pillow's readers let every kind out on damaged files
-            raise SourceError(f"cannot read the image {path}: {error}") from error
-
-
-def _pixels(image: Any) -> Array:
-    if ";16" in str(image.tile) and image.mode in ("L", "LA", "RGB", "RGBA"):
-        raise SourceError(
-            "it has 16 bits a channel, which Pillow would cut to 8; "
-            "read it with another library and pass the array"
-        )
-    mode = _CONVERTED_MODES.get(image.mode, image.mode)
-    if image.mode == "P" and "transparency" in image.info:
-        mode = "RGBA"
-    return np.asarray(image if mode == image.mode else image.convert(mode))
-
-
-def _read_tiff(path: Path, cause: Exception) -> LabelledFrames:
-    """Pages of a TIFF that Pillow does not understand."""
-    if path.suffix.lower() not in (".tif", ".tiff"):
-        raise SourceError(f"cannot read the image {path}: not an image, or damaged") from cause
-    try:
-        import tifffile
-    except ImportError as error:
-        raise SourceError(
-            f"cannot read the image {path} with Pillow; damaged, or a TIFF that needs "
-            'tifffile: pip install "h5vidstack[tiff]"'
-        ) from error
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            for number, page in enumerate(tiff.pages):
-                yield f"page {number} of {path}", page.asarray()
-    except Exception as error:  # as with Pillow
-        raise SourceError(f"cannot read the image {path}: {error}") from error
 
 
 def npy_source(path: Path, gray: bool) -> Source:

@@ -1,0 +1,123 @@
+"""Frames of one pile on their way into blocks: a pool of encoders, written in order."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import block
+from .chunks import Chunks, Pixels
+from .codecs import Coding
+from .geometry import Shape
+from .layout_writer import PileWriter
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The blocks of one run of frames on their way through the pool."""
+
+    frames: Pixels
+    blocks: list[tuple[Shape, Future[bytes]]]
+
+
+class PileEncoder:
+    """Encode frames in a pool of threads and write their blocks in order.
+
+    However many frames there are, only a few rows of blocks are in memory: those that
+    keep the workers busy, and the one being filled.
+
+    Parameters
+    ----------
+    pool, workers
+        The pool, and how many rows' worth of threads it has.
+    writer
+        Where the blocks go.
+    coding, verify, chunk
+        How to encode; see `block.encode`.
+    written
+        Called with the number of frames of each row that was written.
+    """
+
+    def __init__(
+        self,
+        pool: Executor,
+        workers: int,
+        writer: PileWriter,
+        coding: Coding,
+        verify: bool,
+        chunk: Shape,
+        written: Callable[[int], None],
+    ) -> None:
+        self._pool, self._writer, self._coding = pool, writer, coding
+        self._verify, self._chunk, self._report = verify, chunk, written
+        frame = writer.video.shape[1:3]
+        tiles = math.prod(
+            math.ceil(edge / step) for edge, step in zip(frame, chunk[1:3], strict=True)
+        )
+        self._depth = math.ceil((workers + 1) / tiles)  # rows: work for all, and one waiting
+        self._pending: deque[_Row] = deque()
+        self._filling: list[Pixels] = []  # less than a row
+        self._added = 0
+        self._written = 0
+
+    def add(self, frames: Pixels) -> None:
+        """Take any number of frames ``(n, H, W[, C])``; they must not change any more."""
+        step = self._chunk[0]
+        while len(frames):
+            room = step - self._added % step
+            self._filling.append(frames[:room])
+            self._added += len(frames[:room])
+            frames = frames[room:]
+            if self._added % step == 0:
+                self._submit()
+
+    def frame(self, position: int) -> Pixels:
+        """One of the frames that were added: from memory, or out of the file."""
+        found: Pixels
+        start = self._written
+        for frames in [*(row.frames for row in self._pending), *self._filling]:
+            if start <= position < start + len(frames):
+                found = frames[position - start]
+                return found
+            start += len(frames)
+        row, place = divmod(position, self._chunk[0])
+        found = Chunks(self._writer.video, self._writer.video.name).row_frames(row)[place]
+        return found
+
+    def finish(self) -> None:
+        """Encode what is left and write everything."""
+        if self._filling:
+            self._submit()
+        while self._pending:
+            self._write_oldest()
+
+    def _submit(self) -> None:
+        while len(self._pending) >= self._depth:
+            self._write_oldest()
+        parts = self._filling
+        frames = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        self._filling = []
+        start = self._added - len(frames)
+        _, rows, columns = self._chunk[:3]
+        height, width = frames.shape[1:3]
+        blocks = []
+        for y in range(0, height, rows):
+            for x in range(0, width, columns):
+                tile = frames[:, y : y + rows, x : x + columns]
+                coded = self._pool.submit(block.encode, tile, self._coding, verify=self._verify)
+                blocks.append(((start, y, x, *(0 for _ in frames.shape[3:])), coded))
+        self._pending.append(_Row(frames, blocks))
+
+    def _write_oldest(self) -> None:
+        row = self._pending[0]
+        self._writer.extend(self._written + len(row.frames))
+        for offset, coded in row.blocks:
+            self._writer.write_block(offset, coded.result())
+        self._written += len(row.frames)
+        self._pending.popleft()
+        self._report(len(row.frames))

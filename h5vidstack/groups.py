@@ -1,0 +1,74 @@
+"""The piles of a packed stack, for people and programs to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .filter import stored_coding
+from .geometry import frame_bytes
+from .layout import damage_as_error
+from .stack_file import StackFile
+
+
+@dataclass(frozen=True)
+class Group:
+    """One pile of similar frames.
+
+    Attributes
+    ----------
+    number
+        Of the pile.
+    frames
+        Original frame numbers in packed order, ``(n,)``; a frame that is stored once
+        for several numbers is named by the first.
+    typical
+        Original number of the frame that stands for the pile.
+    raw_bytes, stored_bytes
+        Of its frames as an array, and of its blocks.
+    blocks
+        Number of blocks.
+    codec, preset
+        How it is coded; None where another program wrote it.
+    """
+
+    number: int
+    frames: npt.NDArray[np.intp]
+    typical: int
+    raw_bytes: int
+    stored_bytes: int
+    blocks: int
+    codec: str | None
+    preset: str | None
+
+    @property
+    def ratio(self) -> float | None:
+        """Raw bytes over stored bytes; None where nothing is stored."""
+        return self.raw_bytes / self.stored_bytes if self.stored_bytes else None
+
+
+def groups(file: StackFile) -> Iterator[Group]:
+    """Yield the piles of an open stack.
+
+    Raises
+    ------
+    FormatError
+        If a table is damaged.
+    """
+    for number in range(len(file.piles)):
+        pile = file.layout.pile(number)
+        with damage_as_error(file.name):
+            coding = stored_coding(pile.video)
+            yield Group(
+                number,
+                pile.members,
+                pile.typical,
+                len(pile.members) * frame_bytes(file.shape[1:], file.dtype.itemsize),
+                pile.video.id.get_storage_size(),
+                pile.video.id.get_num_chunks() if pile.video.chunks else 0,
+                coding.codec if coding else None,
+                coding.preset if coding else None,
+            )

@@ -1,0 +1,106 @@
+"""Do the tables of a stack (spec/format.md, "Layout") contradict each other?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import virtual
+from .hashing import HASHES
+from .layout import HDF5_ERRORS, Layout, read_table
+
+Table = npt.NDArray[Any]
+
+
+def problems(layout: Layout) -> Iterator[str]:
+    """Say where they do, a sentence each."""
+    if layout.group is None:
+        return
+    n = layout.shape[0]
+    if tuple(layout.attrs["shape"]) != layout.shape:
+        yield f"the video has shape {layout.shape}, the attribute {layout.attrs['shape']}"
+    if math.prod(layout.attrs.get("leading_shape", (n,))) != n:
+        yield f"the product of leading_shape {layout.attrs['leading_shape']} is not {n}"
+    crc32 = yield from _read(layout, "index/crc32", n)
+    pile = yield from _read(layout, "index/group", n)
+    position = yield from _read(layout, "index/position", n)
+    members = []
+    for number, video in enumerate(layout.videos):
+        found = yield from _read(layout, f"groups/{number:06d}/members", video.shape[0])
+        members.append(found)
+    if "hashes" in layout.group:
+        for name in HASHES:
+            yield from _read(layout, f"hashes/{name}", n)
+    if layout.in_order:
+        if pile is not None:
+            yield from _wrong("index/group", pile != 0)
+        counts = {"index/position": position, "groups/000000/members": members[0]}
+        for name, table in counts.items():
+            if table is not None:
+                yield from _wrong(name, table != np.arange(n))
+    elif pile is not None and position is not None:
+        yield from _index_problems(pile, position, members, crc32)
+        yield from _frames_problems(layout, pile, position)
+
+
+def _read(layout: Layout, name: str, length: int) -> Generator[str, None, Table | None]:
+    """Give a table, or say why there is none."""
+    try:
+        table: Table = read_table(layout.group, name, length)
+    except ValueError as error:
+        yield str(error)
+    except HDF5_ERRORS as error:
+        yield f"{name} cannot be read: {error}"
+    else:
+        return table
+    return None
+
+
+def _index_problems(
+    pile: Table, position: Table, members: Sequence[Table | None], crc32: Table | None
+) -> Iterator[str]:
+    """Compare the index with the members of the piles, which say the same."""
+    n = len(pile)
+    owner = np.full(n, -1)  # the frame that gave its pixels to each frame's place
+    for number, found in enumerate(members):
+        if found is None:
+            continue
+        here = np.flatnonzero(pile == number)
+        here = here[position[here] < len(found)]
+        owner[here] = found[position[here]].astype(np.intp)
+        frames = np.where(found < n, found, 0).astype(np.intp)
+        at_home = (pile[frames] == number) & (position[frames] == np.arange(len(found)))
+        yield from _wrong(f"groups/{number:06d}/members", ~at_home | (found >= n))
+    if any(found is None for found in members):
+        return
+    lost = (owner < 0) | (owner > np.arange(n))
+    if crc32 is not None:
+        lost |= crc32 != crc32[np.where(lost, 0, owner)]
+    yield from _wrong("the index", lost)
+
+
+def _frames_problems(layout: Layout, pile: Table, position: Table) -> Iterator[str]:
+    """Compare `frames` with the index."""
+    try:
+        frames = layout.group.get("frames") if layout.group is not None else None
+        if frames is None:
+            if len(virtual.runs(pile, position)) <= virtual.MAX_MAPPINGS:
+                yield "frames is missing"
+            return
+        found = virtual.places(frames, layout.videos) if frames.shape == layout.shape else None
+        if found is None:
+            yield "frames is neither a hard link to the only video nor a map of the videos"
+            return
+        yield from _wrong("frames", (found[0] != pile) | (found[1] != position))
+    except HDF5_ERRORS as error:
+        yield f"frames cannot be read: {error}"
+
+
+def _wrong(name: str, wrong: npt.NDArray[np.bool_]) -> Iterator[str]:
+    if wrong.any():
+        first = np.argmax(wrong)
+        yield f"{name} is wrong at {wrong.sum()} of {len(wrong)} frames, first at {first}"

@@ -1,0 +1,183 @@
+"""Write a stack (spec/format.md, "Layout") into an open HDF5 file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from . import virtual
+from ._version import __version__
+from .codecs import Coding
+from .filter import Video
+from .geometry import Shape
+from .hashing import HASHES, Fingerprints
+from .layout import FORMAT, FORMAT_ATTRIBUTE, Numbers
+
+TABLE_CHUNK = 1 << 16
+"""Entries a chunk of a table."""
+
+
+class PileWriter:
+    """Write the blocks of one pile.
+
+    Attributes
+    ----------
+    video
+        Its dataset.
+    stored_bytes
+        Bytes of the blocks written so far.
+    """
+
+    def __init__(self, video: h5py.Dataset) -> None:
+        self.video = video
+        self.stored_bytes = 0
+
+    def extend(self, frames: int) -> None:
+        """Make room for `frames` frames in all."""
+        self.video.resize(frames, axis=0)
+
+    def write_block(self, offset: Shape, block: bytes) -> None:
+        """Store the block of the chunk that begins at `offset`."""
+        self.video.id.write_direct_chunk(offset, block)
+        self.stored_bytes += len(block)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Where the frames are.
+
+    Attributes
+    ----------
+    pile, position
+        ``(N,)``: where each frame is.
+    members
+        For each pile the frame number of each position.
+    typical
+        For each pile the number of a frame that stands for it.
+    """
+
+    pile: Numbers
+    position: Numbers
+    members: Sequence[Numbers]
+    typical: Sequence[int]
+
+    @property
+    def in_order(self) -> bool:
+        """Whether one pile holds all frames in order."""
+        same: bool = np.array_equal(self.members[0], np.arange(len(self.pile)))
+        return len(self.members) == 1 and same
+
+
+class StackWriter:
+    """Write a new stack, pile after pile, into an open file.
+
+    Parameters
+    ----------
+    file
+        Open for writing.
+    stack
+        Path of the group to make.
+    frame
+        ``(H, W[, C])``.
+    chunk
+        ``(G, h, w[, C])``.
+    verify
+        Recorded as the filter's parameter, for whoever extends a dataset by h5py.
+    """
+
+    def __init__(
+        self,
+        file: h5py.File,
+        stack: str,
+        frame: Shape,
+        dtype: np.dtype[Any],
+        chunk: Shape,
+        verify: bool,
+    ) -> None:
+        self._group = file.create_group(stack)
+        self._frame, self._dtype, self._chunk, self._verify = frame, dtype, chunk, verify
+        self._piles: list[PileWriter] = []
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of all blocks written so far."""
+        return sum(pile.stored_bytes for pile in self._piles)
+
+    def add_pile(self, coding: Coding) -> PileWriter:
+        """Begin the next pile; `coding` is recorded as the filter's parameters."""
+        video = self._group.create_dataset(
+            f"groups/{len(self._piles):06d}/video",
+            shape=(0, *self._frame),
+            maxshape=(None, *self._frame),
+            chunks=self._chunk,
+            dtype=self._dtype,
+            **Video(coding.codec, coding.preset, verify=self._verify),
+        )
+        self._piles.append(PileWriter(video))
+        return self._piles[-1]
+
+    def finish(
+        self,
+        order: Order,
+        prints: Fingerprints,
+        method: str,
+        settings: Mapping[str, Any],
+        leading_shape: Shape | None,
+    ) -> None:
+        """Write the tables and the attributes; the stack is complete after this."""
+        n = len(order.pile)
+        group = self._group
+        shape = (n, *self._frame)
+        for number, members in enumerate(order.members):
+            name = f"groups/{number:06d}"
+            write_table(group, f"{name}/members", members.astype(np.uint64))
+            group[name].attrs["typical"] = np.uint64(order.typical[number])
+        write_table(group, "index/group", order.pile.astype(np.uint32))
+        write_table(group, "index/position", order.position.astype(np.uint64))
+        write_table(group, "index/crc32", prints.crc32)
+        write_hashes(group, prints)
+        videos = [pile.video for pile in self._piles]
+        if order.in_order:
+            group["frames"] = videos[0]
+        else:
+            mappings = virtual.runs(order.pile, order.position)
+            if len(mappings) <= virtual.MAX_MAPPINGS:
+                virtual.create(group, "frames", shape, self._dtype, mappings, videos)
+        if leading_shape is not None:
+            group.attrs["leading_shape"] = np.array(leading_shape, np.uint64)
+        group.attrs["shape"] = np.array(shape, np.uint64)
+        group.attrs["dtype"] = self._dtype.str
+        group.attrs["method"] = method
+        group.attrs["lossless"] = True
+        group.attrs["max_error"] = 0.0
+        group.attrs["created"] = datetime.now(UTC).isoformat(timespec="seconds")
+        group.attrs["creator"] = f"h5vidstack {__version__}"
+        group.attrs["settings"] = json.dumps(settings)
+        group.attrs[FORMAT_ATTRIBUTE] = f"{FORMAT[0]}.{FORMAT[1]}"
+
+
+def write_hashes(group: h5py.Group, prints: Fingerprints) -> None:
+    """Write the hash tables of a stack, if there are hashes."""
+    for name in HASHES:
+        table = getattr(prints, name)
+        if table is not None:
+            write_table(group, f"hashes/{name}", table)
+
+
+def write_table(group: h5py.Group, name: str, values: npt.NDArray[Any]) -> None:
+    """Write a table, with a checksum of HDF5's own, so that damage is found."""
+    group.create_dataset(
+        name,
+        data=values,
+        chunks=(min(len(values), TABLE_CHUNK),),
+        shuffle=True,
+        compression="gzip",
+        fletcher32=True,
+    )

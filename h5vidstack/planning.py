@@ -1,0 +1,150 @@
+"""Decide by encoding samples: which order, which direction, which codec settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from . import block
+from .chunks import Pixels
+from .codecs import Coding
+from .ordering import Features, Numbers, chain, cut
+
+Take = Callable[[Numbers], Pixels]
+"""Gives frames by their numbers, ``(n, H, W[, C])``."""
+
+WORTH = 0.99
+"""Reordering and slower presets are chosen where a sample becomes smaller than this share."""
+PAIRS = 48
+"""Most pairs of neighbours in a sample."""
+SHARE = 32
+"""A sample of pairs has no more than one of so many frames; but at least `FEWEST_PAIRS`."""
+FEWEST_PAIRS = 8
+SAMPLE_EDGE = 1024
+"""Of larger frames a sample sees the middle."""
+LEAST_PILE_CHUNKS = 2
+"""A pile has at least so many chunks, unless it is the only one."""
+
+_QUICK = Coding("x264", "x264-fast")
+CODINGS = (Coding("x264", "x264-interm"), Coding("x264", "x264-fast"))
+"""What a pile's coding is chosen from: the smallest first, faster ones where they are as good."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How frames are to be packed.
+
+    Attributes
+    ----------
+    piles
+        For each pile the numbers of its frames in packed order.
+    reordered
+        Whether that is another order than the given one.
+    gain
+        Size of a sample in similarity order over that in the given order; None where
+        none was taken.
+    """
+
+    piles: list[Numbers]
+    reordered: bool
+    gain: float | None
+
+
+def plan(features: Features, take: Take, pool: Executor, chunk_frames: int, always: bool) -> Plan:
+    """Put similar frames side by side, if that pays.
+
+    Parameters
+    ----------
+    features
+        ``(n, d)``, of frames 0 to n - 1.
+    always
+        Reorder even if it does not pay.
+    """
+    n = len(features)
+    given = np.arange(n)
+    order = chain(features)
+    gain = None
+    if not always:
+        if n > 1:
+            gain = _gain(order, take, pool)
+        if gain is None or gain >= WORTH:
+            return Plan([given], False, gain)
+    piles = cut(order, features, LEAST_PILE_CHUNKS * chunk_frames)
+    piles = [_better_direction(pile, take, pool) for pile in piles]
+    reordered = len(piles) > 1 or not np.array_equal(piles[0], given)
+    return Plan(piles, reordered, gain)
+
+
+def typical(features: Features) -> int:
+    """Which of ``(n, d)`` points lies nearest to their mean."""
+    distance = np.linalg.norm(features - features.mean(axis=0), axis=1)
+    return int(np.argmin(distance))
+
+
+def choose_coding(runs: Iterable[Pixels], pool: Executor) -> Coding:
+    """Choose the coding for a pile from some runs of its frames."""
+    samples = [_middle(run) for run in runs]
+    work = [(coding, run) for coding in CODINGS for run in samples]
+    sizes = list(pool.map(lambda item: len(block.encode(item[1], item[0], verify=False)), work))
+    totals = np.reshape(sizes, (len(CODINGS), -1)).sum(axis=1)
+    return CODINGS[1] if totals[0] >= totals[1] * WORTH else CODINGS[0]
+
+
+def sample_runs(pile: Numbers, chunk_frames: int) -> list[Numbers]:
+    """Up to three runs of a pile, a chunk long, that are a sixteenth of it at most; or one."""
+    chunks = len(pile) // chunk_frames
+    count = max(1, min(3, chunks // 16))
+    starts = (np.arange(count) * 2 + 1) * chunks // (2 * count) * chunk_frames
+    return [pile[start : start + chunk_frames] for start in starts]
+
+
+def _gain(order: Numbers, take: Take, pool: Executor) -> float:
+    """Size of frames coded after their neighbour in the chain, over that after the one before."""
+    sampled = _sample(len(order) - 1) + 1
+    frames, neighbours = order[sampled], order[sampled - 1]
+    kept = frames > 0
+    frames, neighbours = frames[kept], neighbours[kept]
+    if np.array_equal(neighbours, frames - 1):
+        return 1.0
+    chained = _cost(neighbours, frames, take, pool)
+    given = _cost(frames - 1, frames, take, pool)
+    return chained / max(given, 1)
+
+
+def _better_direction(pile: Numbers, take: Take, pool: Executor) -> Numbers:
+    """Turn a pile round if frames are coded better after what follows them.
+
+    Recordings often are: an object that has moved uncovers what no earlier frame shows,
+    and frames that come out of a lossy video were made from earlier ones.
+    """
+    if len(pile) < 2:
+        return pile
+    sampled = _sample(len(pile) - 1)
+    one, two = pile[sampled], pile[sampled + 1]
+    forwards = _cost(one, two, take, pool)
+    backwards = _cost(two, one, take, pool)
+    return pile[::-1] if backwards < forwards else pile
+
+
+def _sample(n: int) -> Numbers:
+    """Some of the numbers 0 to n - 1, evenly."""
+    count = min(n, PAIRS, max(FEWEST_PAIRS, n // SHARE))
+    return np.unique(np.linspace(0, n - 1, count).astype(np.intp))
+
+
+def _cost(before: Numbers, frames: Numbers, take: Take, pool: Executor) -> int:
+    """Bytes of frames that are each coded after another one."""
+    pairs = [_middle(take(np.array(pair))) for pair in zip(before, frames, strict=True)]
+    return sum(pool.map(partial(block.last_frame_bytes, coding=_QUICK), pairs))
+
+
+def _middle(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The middle of frames that are too large for a sample."""
+    top, left = (max(0, (edge - SAMPLE_EDGE) // 2) for edge in frames.shape[1:3])
+    # A copy, so that a sample does not keep the whole frames.
+    return frames[:, top : top + SAMPLE_EDGE, left : left + SAMPLE_EDGE].copy()

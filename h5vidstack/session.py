@@ -1,0 +1,101 @@
+"""What a `Stack` needs in one process: file handle, threads, decoded blocks."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+
+import numpy as np
+
+from .cache import BlockCache
+from .chunks import Chunks, Pixels
+from .errors import ClosedError
+from .selection import Job, Part, Selection
+from .stack_file import StackFile
+
+KEPT_SHARE = 0.25
+"""A read of more decoded bytes than this share of the cache goes past it."""
+
+Work = Callable[[Chunks, Job, Pixels], None]
+
+
+class Session:
+    """Reads of one stack in one process."""
+
+    def __init__(self, path: str, stack: str, cache_bytes: int, workers: int) -> None:
+        self.process = os.getpid()
+        self.file = StackFile(path, stack)
+        self.cache = BlockCache(cache_bytes)
+        self.block_bytes = max(
+            math.prod(pile.chunks) * pile.dtype.itemsize for pile in self.file.piles
+        )
+        self.pool = ThreadPoolExecutor(workers, "h5vidstack-decode")
+
+    def jobs(self, selection: Selection) -> Iterator[tuple[Chunks, Job]]:
+        """What to decode for a selection: each block once."""
+        places = self.file.places
+        if places is None:
+            pile = self.file.piles[0]
+            yield from ((pile, job) for job in selection.jobs(pile.chunks))
+            return
+        numbers, positions = (table[selection.frames] for table in places)
+        by_pile = np.argsort(numbers, kind="stable")
+        cuts = np.flatnonzero(np.diff(numbers[by_pile])) + 1
+        for entries in np.split(by_pile, cuts) if len(by_pile) else ():
+            pile = self.file.piles[numbers[entries[0]]]
+            part = Part(entries, positions[entries])
+            yield from ((pile, job) for job in selection.jobs(pile.chunks, part))
+
+    def fill(self, pile: Chunks, job: Job, plain: Pixels) -> None:
+        """Decode what a job needs, or find it in the cache, and put it in its place."""
+        pixels = self.cache.get(
+            (pile, job.chunk),
+            job.frames,
+            pile.extent(job.chunk)[0],
+            lambda frames: pile.load(job.chunk, frames),
+        )
+        plain[job.target] = pixels.transpose(job.axes)[job.source]
+
+    def stream(self, pile: Chunks, job: Job, plain: Pixels) -> None:
+        """Decode what a job needs, in its place where that can be."""
+        target = plain[job.target] if job.fits else None
+        pixels = pile.load(job.chunk, job.frames, target)
+        if pixels is not target:
+            plain[job.target] = pixels.transpose(job.axes)[job.source]
+
+    def read(self, selection: Selection, plain: Pixels) -> None:
+        """Fill a plain result; one block is not worth a trip through the pool."""
+        jobs = list(self.jobs(selection))
+        if len(jobs) == 1:
+            self.fill(*jobs[0], plain)
+            return
+        # A large read would only push out of the cache what is read again and again.
+        large = len(jobs) * self.block_bytes > self.cache.limit * KEPT_SHARE
+        work = self.stream if large else self.fill
+        wait([self.submit(work, pile, job, plain) for pile, job in jobs])
+
+    def submit(self, work: Work, pile: Chunks, job: Job, plain: Pixels) -> Future[None]:
+        """Start a job in the pool."""
+        try:
+            return self.pool.submit(work, pile, job, plain)
+        except RuntimeError as error:  # the pool was shut down by another thread
+            raise ClosedError("the stack was closed while it was read") from error
+
+    def close(self) -> None:
+        """Close the file and stop the threads."""
+        self.pool.shutdown(cancel_futures=True)
+        self.file.close()
+
+
+def wait(futures: list[Future[None]]) -> None:
+    """Wait for all; if one fails, drop those that have not begun and raise its error."""
+    try:
+        for future in futures:
+            future.result()
+    except CancelledError as error:
+        raise ClosedError("the stack was closed while it was read") from error
+    finally:
+        for future in futures:
+            future.cancel()

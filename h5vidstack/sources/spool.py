@@ -1,0 +1,88 @@
+"""Frames of a source that runs only once, kept on disk so that they can be read again."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..geometry import frame_bytes
+from .base import Access, Array, Source
+
+FREE_SHARE = 0.5
+"""A spool takes no more than this share of what is free on the disk."""
+
+
+class Spool(Source):
+    """A source, and all of its frames that have been read, in an unnamed file.
+
+    Parameters
+    ----------
+    source
+        Read once, by `batches`; not closed.
+    folder
+        Where the file is made.
+    limit
+        Bytes that it may take. When they are used up, or the source is known to need
+        more, frames are kept no longer: then `access` falls to what the source has.
+    """
+
+    def __init__(self, source: Source, folder: Path, limit: int) -> None:
+        self.name, self.frame, self.dtype = source.name, source.frame, source.dtype
+        self.count, self.leading_shape = source.count, source.leading_shape
+        self._source = source
+        self._frame_bytes = frame_bytes(self.frame, self.dtype.itemsize)
+        self._room = min(limit, int(shutil.disk_usage(folder).free * FREE_SHARE))
+        self._full = (source.count or 1) * self._frame_bytes > self._room
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._kept = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every frame so far was kept."""
+        return not self._full
+
+    @property
+    def access(self) -> Access:  # type: ignore[override]
+        """What `take` can do now."""
+        return Access.AGAIN if not self._full else min(self._source.access, Access.AGAIN)
+
+    def batches(self, size: int) -> Iterator[Array]:  # noqa: D102
+        for batch in self._source.batches(size):
+            if not self._full:
+                self._keep(batch)
+            yield batch
+
+    def _keep(self, batch: Array) -> None:
+        self._room -= batch.nbytes
+        if self._room < 0:
+            self._full = True
+            return
+        try:
+            self._file.write(np.ascontiguousarray(batch).data)
+            self._file.flush()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self._full = True
+        else:
+            self._kept += len(batch)
+
+    def take(self, numbers: npt.NDArray[np.intp]) -> Array:  # noqa: D102
+        frames = np.empty((len(numbers), *self.frame), self.dtype)
+        for place, number in enumerate(numbers.tolist()):
+            if number < self._kept:
+                self._file.seek(number * self._frame_bytes)
+                self._file.readinto(frames[place].data)
+            else:
+                frames[place] = self._source.take(numbers[place : place + 1])[0]
+        return frames
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()

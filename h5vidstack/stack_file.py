@@ -1,0 +1,77 @@
+"""An open file and one stack in it: its piles, and where each frame is."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+
+import h5py
+import numpy as np
+
+from .chunks import Chunks
+from .errors import FormatError
+from .geometry import Shape
+from .layout import SEPARATOR, Numbers, damage_as_error, open_layout
+
+
+class StackFile:
+    """One open file handle and one stack.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file.
+    stack
+        Path of the stack's group, or of a dataset, in the file.
+
+    Attributes
+    ----------
+    piles
+        The coded datasets, by number.
+    shape, dtype
+        Of the stack.
+
+    Raises
+    ------
+    FormatError
+        If the file or the stack is missing, damaged, or of a newer format.
+    """
+
+    def __init__(self, path: str, stack: str) -> None:
+        self.name = f"{path}{SEPARATOR}{stack}"
+        if not os.path.isfile(path):
+            kind = f"{path} is a folder" if os.path.isdir(path) else f"no such file: {path}"
+            raise FormatError(kind)
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
+        try:
+            with damage_as_error(self.name):
+                self.layout = open_layout(self._file, stack)
+                videos = self.layout.videos
+                names = (
+                    [self.name]
+                    if len(videos) == 1
+                    else [f"{path}{SEPARATOR}{video.name}" for video in videos]
+                )
+                self.piles = list(map(Chunks, videos, names))
+            self.shape: Shape = self.layout.shape
+            self.dtype = self.piles[0].dtype
+        except BaseException:
+            self._file.close()
+            raise
+
+    @cached_property
+    def places(self) -> tuple[Numbers, Numbers] | None:
+        """Pile and position of each frame; None where one pile holds all in order."""
+        if self.layout.in_order:
+            return None
+        pile, position = self.layout.places()
+        if len(self.piles) == 1 and np.array_equal(position, np.arange(len(position))):
+            return None
+        return pile, position
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
