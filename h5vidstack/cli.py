@@ -19,12 +19,25 @@ import click
 
 from . import demo as demonstration
 from . import info as information
-from . import packer, sinks, verification
+from . import packer, sheet, sinks, verification
+from . import rehash as rehashing
 from ._version import __version__
 from .codecs import PRESETS, library_versions
 from .errors import Error
+from .hashing import HASHES
 from .reader import Stack
+from .search import mismatch
+from .sources import read_image
 from .workers import Progress
+
+
+def _printable(text: str) -> str:
+    """Text from a damaged file may hold what no terminal takes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _say(text: str) -> None:
+    click.echo(_printable(text))
 
 
 class _Commands(click.Group):
@@ -37,11 +50,11 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Error as error:
-            raise click.ClickException(" ".join(str(error).split())) from error
+            raise click.ClickException(_printable(" ".join(str(error).split()))) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of our output has gone
                 raise
-            raise click.ClickException(" ".join(str(error).split())) from error
+            raise click.ClickException(_printable(" ".join(str(error).split()))) from error
 
 
 class _Pair(click.ParamType):  # type: ignore[type-arg]
@@ -106,9 +119,9 @@ class _Frames(click.ParamType):  # type: ignore[type-arg]
 
 def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        click.echo(f"h5vidstack {__version__}")
+        _say(f"h5vidstack {__version__}")
         for name, version in library_versions().items():
-            click.echo(f"{name} {version}")
+            _say(f"{name} {version}")
         ctx.exit()
 
 
@@ -175,17 +188,17 @@ def pack(
             source, dst, verify=not no_verify, hashes=not no_hashes, progress=progress, **options
         )
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(report) | {"ratio": report.ratio}))
+        _say(json.dumps(dataclasses.asdict(report) | {"ratio": report.ratio}))
         return
     shape = " x ".join(map(str, report.shape))
     checked = "each block decoded and compared" if report.verified else "not verified"
-    click.echo(
+    _say(
         f"packed {shape} {report.dtype}: {information.kilobytes(report.raw_bytes)} -> "
         f"{information.kilobytes(report.stored_bytes)} (ratio {report.ratio:.2f}) in "
         f"{report.seconds:.1f} s, {report.shape[0] / report.seconds:.0f} frames/s, {checked}"
     )
     copies = f"; {report.copies:,} copies of other frames stored once" if report.copies else ""
-    click.echo(f"{report.order}{copies}")
+    _say(f"{report.order}{copies}")
 
 
 @main.command()
@@ -204,16 +217,96 @@ def unpack(src: str, dst: str, **options: Any) -> None:
     """
     with _progress("unpacking") as progress:
         count = sinks.unpack(src, dst, progress=progress, **options)
-    click.echo(f"unpacked {count} frames to {dst}")
+    _say(f"unpacked {count} frames to {dst}")
 
 
 @main.command()
 @click.argument("file")
+@click.option("--groups", is_flag=True, help="Show the piles of similar frames, too.")
 @_json
-def info(file: str, as_json: bool) -> None:
+def info(file: str, groups: bool, as_json: bool) -> None:
     """Show what is in the stack FILE."""
     facts = information.describe(file)
-    click.echo(json.dumps(facts) if as_json else information.table(facts))
+    if as_json:
+        _say(json.dumps(facts))
+        return
+    _say(information.table(facts))
+    if groups:
+        _say("\n" + information.groups_table(facts))
+
+
+@main.command()
+@click.argument("file")
+@click.argument("query", required=False)
+@click.option("--frame", type=int, help="Search for frames like this one of FILE.")
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
+@click.option(
+    "--hash", "name", type=click.Choice(HASHES), default="phash", show_default=True,
+    help="Which hash proposes frames.",
+)  # fmt: skip
+@click.option(
+    "--max-distance", type=click.IntRange(0, 64), help="Only hashes that differ in so many bits."
+)
+@click.option("--no-rerank", is_flag=True, help="Do not compare pixels, only hashes.")
+@_json
+def find(
+    file: str,
+    query: str | None,
+    frame: int | None,
+    k: int,
+    name: str,
+    max_distance: int | None,
+    no_rerank: bool,
+    as_json: bool,
+) -> None:
+    """Find the frames of the stack FILE that are most like the image file QUERY.
+
+    Hashes propose frames; then the pixels of the nearest ones are compared.
+    """
+    if (query is None) == (frame is None):
+        raise click.UsageError("give an image file as QUERY, or --frame N")
+    with Stack(file) as stack:
+        image = stack[frame] if query is None else read_image(query)
+        note = mismatch(image, stack.shape[1:], stack.dtype)
+        matches = stack.find(image, k, hash=name, max_distance=max_distance, rerank=not no_rerank)
+    if as_json:
+        found = [dataclasses.asdict(match) for match in matches]
+        _say(json.dumps({"hash": name, "note": note, "matches": found}))
+        return
+    if note:
+        click.echo(_printable(f"note: {note}"), err=True)
+    _say(f"{'frame':>10}  {'bits apart':>10}  {'rms difference':>14}")
+    for match in matches:
+        rmse = "-" if match.rmse is None else f"{match.rmse:.4g}"
+        _say(f"{match.frame:>10}  {match.distance:>10}  {rmse:>14}")
+
+
+@main.command()
+@click.argument("file")
+def rehash(file: str) -> None:
+    """Add hash tables to the stack FILE, or make them anew."""
+    with _progress("hashing") as progress:
+        count = rehashing.rehash(file, progress=progress)
+    _say(f"{file}: hashes of {count} frames stored")
+
+
+@main.command("contact-sheet")
+@click.argument("file")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--size", type=click.IntRange(16, 2048), default=192, show_default=True,
+    help="Longest edge of a small picture, in pixels.",
+)  # fmt: skip
+@click.option(
+    "--rows", type=click.IntRange(min=1), default=sheet.MAX_ROWS, show_default=True,
+    help="Piles at most; the largest.",
+)  # fmt: skip
+@_overwrite
+def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -> None:
+    """Draw the piles of the stack FILE: first, typical and last frame of each."""
+    with Stack(file) as stack:
+        count = sheet.contact_sheet(stack, out, edge=size, max_rows=rows, overwrite=overwrite)
+    _say(f"drew {count} pile{'s' * (count != 1)} to {out}")
 
 
 @main.command()
@@ -231,14 +324,14 @@ def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> No
         problems = verification.verify(stack, against=source, gray=gray, progress=progress)
         frames = len(stack)
     if as_json:
-        click.echo(json.dumps({"frames": frames, "sound": not problems, "problems": problems}))
+        _say(json.dumps({"frames": frames, "sound": not problems, "problems": problems}))
     elif problems:
         for problem in problems:
-            click.echo(problem)
-        click.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {file}")
+            _say(problem)
+        _say(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {file}")
     else:
         compared = f", equal to {', '.join(against)}" if against else ""
-        click.echo(f"{file}: {frames} frames, every block, CRC and index sound{compared}")
+        _say(f"{file}: {frames} frames, every block, CRC and index sound{compared}")
     sys.exit(1 if problems else 0)
 
 
@@ -249,7 +342,7 @@ def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> No
 def demo(grid: tuple[int, int, int], size: tuple[int, int], out: Path | None) -> None:
     """Pack a generated stack, read frames back, and compare sizes with gzip."""
     with _progress("packing") as progress:
-        demonstration.demonstrate(grid, size, out, click.echo, progress)
+        demonstration.demonstrate(grid, size, out, _say, progress)
 
 
 @contextlib.contextmanager

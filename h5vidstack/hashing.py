@@ -52,6 +52,12 @@ class Fingerprints:
     def __len__(self) -> int:
         return len(self.crc32)
 
+    @property
+    def hashes(self) -> dict[str, Hashes]:
+        """The hash tables by name, as far as there are some."""
+        tables = {name: getattr(self, name) for name in HASHES}
+        return {name: table for name, table in tables.items() if table is not None}
+
 
 def fingerprint(frames: npt.NDArray[Any], *, hashes: bool = True) -> Fingerprints:
     """Compute the fingerprints of ``(n, H, W)`` or ``(n, H, W, C)`` frames."""

@@ -9,6 +9,7 @@ import contextlib
 import json
 import math
 import os
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError)
 """What h5py raises on a damaged file."""
 
 FORMAT_ATTRIBUTE = "h5vidstack_format"
+TABLE_CRC = "crc32"
 
 Numbers = npt.NDArray[np.intp]
 
@@ -174,7 +176,11 @@ def read_table(group: h5py.Group | None, name: str, length: int) -> Any:
         raise ValueError(f"{name} is missing")  # noqa: TRY004
     if table.shape != (length,) or table.dtype.kind != "u":
         raise ValueError(f"{name} has shape {table.shape} {table.dtype}, not ({length},) unsigned")
-    return table[()]
+    values = table[()]
+    little = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    if TABLE_CRC in table.attrs and zlib.crc32(little.tobytes()) != table.attrs[TABLE_CRC]:
+        raise ValueError(f"{name} is damaged: its CRC-32 is wrong")
+    return values
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,11 +18,8 @@ from ._version import __version__
 from .codecs import Coding
 from .filter import Video
 from .geometry import Shape
-from .hashing import HASHES, Fingerprints
-from .layout import FORMAT, FORMAT_ATTRIBUTE, Numbers
-
-TABLE_CHUNK = 1 << 16
-"""Entries a chunk of a table."""
+from .hashing import Fingerprints, Hashes
+from .layout import FORMAT, FORMAT_ATTRIBUTE, TABLE_CRC, Numbers
 
 
 class PileWriter:
@@ -142,7 +140,7 @@ class StackWriter:
         write_table(group, "index/group", order.pile.astype(np.uint32))
         write_table(group, "index/position", order.position.astype(np.uint64))
         write_table(group, "index/crc32", prints.crc32)
-        write_hashes(group, prints)
+        write_hashes(group, prints.hashes)
         videos = [pile.video for pile in self._piles]
         if order.in_order:
             group["frames"] = videos[0]
@@ -163,21 +161,27 @@ class StackWriter:
         group.attrs[FORMAT_ATTRIBUTE] = f"{FORMAT[0]}.{FORMAT[1]}"
 
 
-def write_hashes(group: h5py.Group, prints: Fingerprints) -> None:
-    """Write the hash tables of a stack, if there are hashes."""
-    for name in HASHES:
-        table = getattr(prints, name)
-        if table is not None:
-            write_table(group, f"hashes/{name}", table)
+def write_hashes(group: h5py.Group, tables: Mapping[str, Hashes]) -> None:
+    """Write the hash tables of a stack, by name."""
+    for name, table in tables.items():
+        write_table(group, f"hashes/{name}", table)
 
 
 def write_table(group: h5py.Group, name: str, values: npt.NDArray[Any]) -> None:
-    """Write a table, with a checksum of HDF5's own, so that damage is found."""
-    group.create_dataset(
+    """Write a table in one chunk by HDF5's shuffle and deflate, with a CRC-32.
+
+    The chunk is made here and written at once: what h5py keeps in a cache it writes
+    later, where an error is not seen.
+    """
+    little = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    table = group.create_dataset(
         name,
-        data=values,
-        chunks=(min(len(values), TABLE_CHUNK),),
+        shape=little.shape,
+        dtype=little.dtype,
+        chunks=little.shape,
         shuffle=True,
         compression="gzip",
-        fletcher32=True,
     )
+    shuffled = little.view(np.uint8).reshape(len(little), -1).T.tobytes()
+    table.id.write_direct_chunk((0,), zlib.compress(shuffled))
+    table.attrs[TABLE_CRC] = np.uint32(zlib.crc32(little.tobytes()))

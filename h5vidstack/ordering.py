@@ -87,7 +87,10 @@ def cut(order: Numbers, features: Features, least: int) -> list[Numbers]:
 
 def _steps(points: Features) -> npt.NDArray[np.float64]:
     """Distances of each point to the next one."""
-    return np.linalg.norm(np.diff(points, axis=0).astype(np.float64), axis=1)
+    steps: npt.NDArray[np.float64] = np.linalg.norm(
+        np.diff(points.astype(np.float64), axis=0), axis=1
+    )
+    return steps
 
 
 def _principal(features: Features) -> Features:
@@ -95,12 +98,13 @@ def _principal(features: Features) -> Features:
     sample = features[:: max(1, len(features) // 20_000)].astype(np.float64)
     mean = sample.mean(axis=0)
     scale = np.abs(sample - mean).max() or 1.0  # so that no square is 0 or infinite
-    centred = ((features - mean.astype(np.float32)) / np.float32(scale)).astype(np.float32)
+    centred: Features = (features - mean.astype(np.float32)) / np.float32(scale)
     if features.shape[1] <= DIMENSIONS:
         return centred
     sample = (sample - mean) / scale
     _, axes = np.linalg.eigh(sample.T @ sample)
-    return centred @ axes[:, -DIMENSIONS:].astype(np.float32)
+    turned: Features = centred @ axes[:, -DIMENSIONS:].astype(np.float32)
+    return turned
 
 
 class _Paths:

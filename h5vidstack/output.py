@@ -117,31 +117,51 @@ def open_hdf5_output(target: Path, inner: str | None, overwrite: bool) -> Iterat
     """
     if inner == "/":
         raise OutputError(f"the root of {target} cannot be replaced; name a path in it")
-    adding = inner is not None and target.exists()
-    with contextlib.ExitStack() as cleanup:
-        unchanged = cleanup.enter_context(_guard(target)) if adding else None
-        temporary = cleanup.enter_context(
-            complete_or_absent(
-                target, overwrite=overwrite or adding, start_from=target if adding else None
-            )
-        )
-        # HDF5 1.10 (2016) reads it; older formats index chunks in more bytes.
-        file = h5py.File(temporary, "r+" if adding else "w-", libver=("v110", "v110"))
-        try:
-            if adding and inner is not None:
-                _make_room(file, inner, overwrite, str(target))
+    if inner is not None and target.exists():
+        with edit_hdf5(target) as file:
+            _make_room(file, inner, overwrite, str(target))
             yield file
-        except BaseException:
-            # The file is thrown away; that it cannot be closed tidily is no news.
-            with contextlib.suppress(OSError, RuntimeError):
-                file.close()
-            raise
-        try:
+        return
+    with (
+        complete_or_absent(target, overwrite=overwrite) as temporary,
+        # HDF5 1.10 (2016) reads it; older formats index chunks in more bytes.
+        _closed_tidily(h5py.File(temporary, "w-", libver=("v110", "v110"))) as file,
+    ):
+        yield file
+
+
+@contextlib.contextmanager
+def edit_hdf5(target: Path) -> Iterator[h5py.File]:
+    """Open a copy of an existing HDF5 file, that takes its place when the body succeeds.
+
+    Raises
+    ------
+    OutputError
+        As `complete_or_absent`, or if another program writes the file meanwhile.
+    """
+    with (
+        _guard(target) as unchanged,
+        complete_or_absent(target, overwrite=True, start_from=target) as temporary,
+    ):
+        with _closed_tidily(h5py.File(temporary, "r+", libver=("v110", "v110"))) as file:
+            yield file
+        unchanged()
+
+
+@contextlib.contextmanager
+def _closed_tidily(file: h5py.File) -> Iterator[h5py.File]:
+    """Close a file; what cannot be written then is an OSError."""
+    try:
+        yield file
+    except BaseException:
+        # The file is thrown away; that it cannot be closed tidily is no news.
+        with contextlib.suppress(OSError, RuntimeError):
             file.close()
-        except RuntimeError as error:  # h5py's word for a failed write while closing
-            raise OSError(str(error)) from error
-        if unchanged is not None:
-            unchanged()
+        raise
+    try:
+        file.close()
+    except RuntimeError as error:  # h5py's word for a failed write while closing
+        raise OSError(str(error)) from error
 
 
 def _make_room(file: h5py.File, inner: str, overwrite: bool, name: str) -> None:

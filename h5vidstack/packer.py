@@ -158,7 +158,7 @@ def pack(
     if spool_bytes < 0:
         raise OutputError(f"spool_bytes is {spool_bytes}; it must be at least 0")
     started = time.perf_counter()
-    coding = Coding(codec, preset) if preset else None
+    coding = Coding(codec, preset or planning.CODINGS[0].preset)
     with contextlib.ExitStack() as cleanup:
         opened = cleanup.enter_context(contextlib.closing(open_source(source, gray=gray)))
         block.check_dtype(opened.dtype)
@@ -172,7 +172,14 @@ def pack(
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = cleanup.enter_context(contextlib.closing(spool))
         packing = _Packing(
-            store, writer, method, coding, chunk, verify, workers or default_workers(), progress
+            store,
+            writer,
+            method,
+            coding if preset else None,
+            chunk,
+            verify,
+            workers or default_workers(),
+            progress,
         )
         order, prints, sentence = packing.run(hashes)
         done = "video" if packing.in_given_order else "groupvideo"
@@ -223,7 +230,7 @@ class _Packing:
         self._workers, self._progress = workers, progress
         self._encoder: PileEncoder | None = None  # of frames in their order
         self._survey: Survey
-        self._features: planning.Features
+        self._features: npt.NDArray[np.float32]
         self._written, self._count = 0, store.count
         self.in_given_order = True
 
@@ -272,7 +279,8 @@ class _Packing:
         """The pixels of a new frame that has been passed."""
         if self._encoder is not None:
             return self._encoder.frame(number)
-        return self._take(np.array([number]))[0]
+        frame: Pixels = self._take(np.array([number]))[0]
+        return frame
 
     def _take(self, numbers: Numbers) -> Pixels:
         return self._store.take(self._survey.firsts[numbers])

@@ -82,7 +82,7 @@ def find(
     query = check_query(image)
     hashes = dict(zip(HASHES, hash_images(query[np.newaxis]), strict=True))
     distances = hamming(tables(name), int(hashes[name][0]))
-    pixels = rerank and comparable(query, frame, dtype)
+    pixels = rerank and mismatch(query, frame, dtype) is None
     count = max(4 * k, CANDIDATES) if pixels else k
     others = [(tables(other), int(hashes[other][0])) for other in HASHES if other != name]
     nearest = _nearest(distances, count, max_distance, others)
@@ -114,9 +114,15 @@ def check_query(image: Any) -> npt.NDArray[Any]:
     return query
 
 
-def comparable(query: npt.NDArray[Any], frame: Shape, dtype: np.dtype[Any]) -> bool:
-    """Whether a query's pixels can be compared with a stack's."""
-    return query.shape == frame and query.dtype == dtype
+def mismatch(query: npt.NDArray[Any], frame: Shape, dtype: np.dtype[Any]) -> str | None:
+    """Say why a query's pixels cannot be compared with a stack's; None if they can."""
+    if query.shape == frame and query.dtype == dtype:
+        return None
+    one, other = ("x".join(map(str, shape)) for shape in (query.shape, frame))
+    return (
+        f"the query is {one} {query.dtype}, frames are {other} {dtype}: it was resized for "
+        "hashing, pixels were not compared"
+    )
 
 
 def _nearest(

@@ -1,4 +1,4 @@
-"""An independent reader of the h5vidstack format 1.0, written from format.md alone.
+"""An independent reader of the h5vidstack format 1.1, written from format.md alone.
 
 It imports h5py, numpy and av, never h5vidstack, and does not need the HDF5 filter:
 it fetches the raw chunks and decodes them itself.
@@ -127,15 +127,37 @@ def read_dataset(dataset):
     return out
 
 
+def read_table(group, name, length):
+    """A table of section 2, checked against its CRC if it has one."""
+    table = group[name]
+    values = table[()]
+    require(values.shape == (length,), f"{name} has shape {values.shape}, not ({length},)")
+    if "crc32" in table.attrs:
+        little = values.astype(values.dtype.newbyteorder("<"))
+        require(zlib.crc32(little.tobytes()) == table.attrs["crc32"], f"CRC-32 of {name} is wrong")
+    return values
+
+
 def read_stack(path, stack="/stack"):
     """All frames of a stack in their original order, checked against index/crc32."""
     with h5py.File(path, "r") as file:
         group = file[stack]
         version = tuple(map(int, str(group.attrs["h5vidstack_format"]).split(".")))
-        require(version <= (1, 0), f"format {version} is newer than 1.0")
-        frames = read_dataset(group["groups/000000/video"])
-        require(frames.shape[1:] == tuple(group.attrs["shape"][1:]), "shape is not the video's")
-        for i, crc in enumerate(group["index/crc32"][()]):
+        require(version <= (1, 1), f"format {version} is newer than 1.1")
+        piles = [read_dataset(group["groups"][name]["video"]) for name in sorted(group["groups"])]
+        shape = tuple(map(int, group.attrs["shape"]))
+        require(all(pile.shape[1:] == shape[1:] for pile in piles), "shape is not the video's")
+        if "frames" in group and group["frames"] == group["groups/000000/video"]:
+            frames = piles[0]
+        else:
+            numbers = read_table(group, "index/group", shape[0])
+            positions = read_table(group, "index/position", shape[0])
+            frames = np.empty(shape, piles[0].dtype)
+            for i, (number, position) in enumerate(zip(numbers, positions)):
+                require(number < len(piles), f"frame {i} is in no pile")
+                require(position < len(piles[number]), f"frame {i} is not in its pile")
+                frames[i] = piles[number][position]
+        for i, crc in enumerate(read_table(group, "index/crc32", len(frames))):
             require(zlib.crc32(frames[i].tobytes()) == crc, f"CRC-32 of frame {i} is wrong")
         return frames
 

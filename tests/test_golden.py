@@ -9,9 +9,13 @@ import pytest
 
 import h5vidstack
 
-GOLDEN = Path(__file__).parent / "golden" / "1.0"
+GOLDEN = Path(__file__).parent / "golden"
 SPEC_READER = runpy.run_path(str(Path(__file__).parent.parent / "spec" / "reader.py"))
-STACKS = ["gray", "colour", "tiled", "raw", "single"]
+VERSIONS = {
+    "1.0": ["gray", "colour", "tiled", "raw", "single"],
+    "1.1": ["in_order", "copies", "piles", "colour", "tiled", "plain"],
+}
+STACKS = [f"{version}/{name}" for version, names in VERSIONS.items() for name in names]
 
 
 def expected(name):
@@ -22,7 +26,7 @@ def expected(name):
 @pytest.mark.parametrize("name", STACKS)
 def test_stack_reads_golden(name):
     with h5vidstack.open(GOLDEN / f"{name}.h5") as stack:
-        assert stack.attrs["h5vidstack_format"] == "1.0"
+        assert stack.attrs["h5vidstack_format"] == name.split("/")[0]
         np.testing.assert_array_equal(stack[:], expected(name), strict=True)
         assert stack.verify() == []
 
@@ -39,12 +43,19 @@ def test_spec_reader_reads_golden(name):
     np.testing.assert_array_equal(frames, expected(name), strict=True)
 
 
+@pytest.mark.parametrize("name", ["piles", "colour", "tiled"])
+def test_golden_files_are_what_they_are_for(name):
+    with h5vidstack.open(GOLDEN / f"1.1/{name}.h5") as stack:
+        assert len(stack.groups) > 1 or not np.all(np.diff(stack.groups[0].frames) == 1)
+        assert stack.find(stack[3], 1)[0].rmse == 0
+
+
 def test_bare_dataset():
-    want = expected("h5py")
-    with h5py.File(GOLDEN / "h5py.h5") as file:
+    want = expected("1.0/h5py")
+    with h5py.File(GOLDEN / "1.0/h5py.h5") as file:
         np.testing.assert_array_equal(file["data"][...], want, strict=True)
         np.testing.assert_array_equal(SPEC_READER["read_dataset"](file["data"]), want, strict=True)
-    with h5vidstack.open(GOLDEN / "h5py.h5", "/data") as stack:
+    with h5vidstack.open(GOLDEN / "1.0/h5py.h5", "/data") as stack:
         np.testing.assert_array_equal(stack[...], want, strict=True)
 
 
@@ -55,5 +66,7 @@ def test_spec_reader_is_independent_and_short():
 
 
 def test_every_golden_file_is_there():
-    names = {path.name for path in GOLDEN.iterdir()}
-    assert names == {f"{n}.{e}" for n in [*STACKS, "h5py"] for e in ("h5", "npz")}
+    VERSIONS["1.0"].append("h5py")
+    for version, names in VERSIONS.items():
+        found = {path.name for path in (GOLDEN / version).iterdir()}
+        assert found == {f"{name}.{ending}" for name in names for ending in ("h5", "npz")}

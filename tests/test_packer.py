@@ -35,20 +35,27 @@ def content(path="x.h5", stack="/stack"):
         return opened[:]
 
 
+@pytest.mark.parametrize("method", packer.METHODS)
 @pytest.mark.parametrize("make", [moving, noise])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_exact_in_every_reader(make, shape):
+def test_exact_in_every_reader(make, shape, method):
     frames = make(shape)
-    report = h5vidstack.pack(frames, "x.h5")
+    report = h5vidstack.pack(frames, "x.h5", method=method)
     np.testing.assert_array_equal(content(), frames, strict=True)
     with h5py.File("x.h5") as file:
         group = file["stack"]
         np.testing.assert_array_equal(group["frames"][...], frames, strict=True)
-        assert group["frames"] == group["groups/000000/video"]
         assert list(group["index/crc32"]) == [zlib.crc32(frame.tobytes()) for frame in frames]
-        assert list(group["index/position"]) == list(range(len(frames)))
-        assert set(group["index/group"]) == {0}
-        assert group.attrs["h5vidstack_format"] == "1.0"
+        for i, (pile, position) in enumerate(zip(group["index/group"], group["index/position"])):
+            members = group[f"groups/{pile:06d}/members"]
+            assert members[position] == i or (frames[members[position]] == frames[i]).all()
+        if method == "video" and not report.copies:
+            assert group["frames"] == group["groups/000000/video"]
+            assert list(group["index/position"]) == list(range(len(frames)))
+        unique = len({frame.tobytes() for frame in frames})
+        assert sum(len(pile["members"]) for pile in group["groups"].values()) == unique
+        assert report.copies == len(frames) - unique
+        assert group.attrs["h5vidstack_format"] == "1.1"
         assert tuple(group.attrs["shape"]) == frames.shape
         assert group.attrs["lossless"]
     assert report.shape == frames.shape
@@ -130,12 +137,19 @@ def test_memory_is_bounded_by_workers_not_by_length():
 
 def test_progress():
     calls = []
-    h5vidstack.pack(moving((37, 9, 9)), "x.h5", progress=lambda *at: calls.append(at))
+
+    def note(*at):
+        calls.append(at)
+
+    h5vidstack.pack(noise((37, 9, 9)), "x.h5", method="video", progress=note)
     assert calls == [(16, 37), (32, 37), (37, 37)]
     calls.clear()
-    frames = (frame for frame in moving((5, 9, 9)))
-    h5vidstack.pack(frames, "y.h5", progress=lambda *at: calls.append(at))
+    frames = (frame for frame in noise((5, 9, 9)))
+    h5vidstack.pack(frames, "y.h5", method="video", progress=note)
     assert calls == [(5, None)]
+    calls.clear()
+    h5vidstack.pack(noise((37, 9, 9)), "z.h5", method="groupvideo", progress=note)
+    assert calls == [(16, 37), (32, 37), (37, 37)] * 2
 
 
 @pytest.mark.parametrize(
@@ -243,9 +257,9 @@ def test_no_verify(monkeypatch):
     decoded = []
     decode = block.decode
     monkeypatch.setattr(block, "decode", lambda *a: decoded.append(1) or decode(*a))
-    h5vidstack.pack(moving((40, 9, 9)), "x.h5", verify=False)
+    h5vidstack.pack(noise((40, 9, 9)), "x.h5", verify=False)
     assert not decoded
-    h5vidstack.pack(moving((40, 9, 9)), "y.h5")
+    h5vidstack.pack(noise((40, 9, 9)), "y.h5")
     assert len(decoded) == 3
 
 

@@ -330,7 +330,7 @@ def test_settings_are_never_needed():
 
 def test_frames_appended_through_h5py_are_read():
     frames = moving((25, 9, 8))
-    h5vidstack.pack(frames[:20], "x.h5")
+    h5vidstack.pack(frames[:20], "x.h5", method="video")
     with h5py.File("x.h5", "r+") as file:
         file["stack/frames"].resize(25, axis=0)
         file["stack/frames"][20:] = frames[20:]
@@ -373,7 +373,7 @@ def test_bad_files(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("h5vidstack_format", "1.1", "upgrade"),
+        ("h5vidstack_format", "1.2", "upgrade"),
         ("h5vidstack_format", "2.0", "upgrade"),
         ("h5vidstack_format", "x", "bad format"),
         ("shape", [1, 2], "damaged"),

@@ -11,7 +11,7 @@ from frames import moving
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.sources import files, open_source
+from h5vidstack.sources import images, open_source
 
 
 def all_frames(source, **options):
@@ -66,7 +66,7 @@ def test_natural_order():
         "10.png",
         "9.png",
     ]
-    assert sorted(names, key=files.natural_key) == [
+    assert sorted(names, key=images.natural_key) == [
         "9.png", "10.png", "a3b2.png", "a3b12.png", "a²1.png", "img1.png", "img2.png", "img10.png",
     ]  # fmt: skip
 

@@ -19,7 +19,7 @@ FRAMES = moving((40, 20, 30))
 
 @pytest.fixture(autouse=True)
 def _packed():
-    h5vidstack.pack(FRAMES, "x.h5")
+    h5vidstack.pack(FRAMES, "x.h5", method="video")
 
 
 def problems(against=None):
@@ -58,23 +58,30 @@ def test_a_sound_block_with_other_pixels():
     assert problems(FRAMES)[1:] == ["frames 5, 7: pixels differ from the source"]
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("index/crc32", "frame 3: CRC-32 is wrong"),
-        ("index/group", "index/group is wrong at 1 of 40"),
-        ("index/position", "index/position is wrong"),
-        ("groups/000000/members", "members is wrong"),
-    ],
-)
-def test_every_table_is_checked(name, words):
-    def work(stack):
+TABLES = {
+    "index/crc32": "frame 3: CRC-32 is wrong",
+    "index/group": "index/group is wrong at 1 of 40",
+    "index/position": "index/position is wrong",
+    "groups/000000/members": "members is wrong",
+}
+
+
+@pytest.mark.parametrize("name", [*TABLES, "hashes/phash", "hashes/ahash", "hashes/dhash"])
+def test_every_table_is_checked(name):
+    def damage(stack):
         values = stack[name][()]
         values[3] ^= 1
         stack[name][...] = values
 
-    change(work)
-    assert words in problems()[0]
+    change(damage)
+    assert problems()[0] == f"{name} is damaged: its CRC-32 is wrong"
+
+    def without_crc(stack):
+        del stack[name].attrs["crc32"]
+
+    change(without_crc)
+    if name in TABLES:
+        assert TABLES[name] in problems()[0]
 
     def remove(stack):
         del stack[name]
@@ -89,20 +96,30 @@ def test_every_table_is_checked(name, words):
     assert f"{name} has shape (3,) uint32, not (40,) unsigned" in problems()
 
 
-def test_frames_and_shape():
+def test_a_video_that_was_extended():
     def work(stack):
-        del stack["frames"]
-        stack["frames"] = FRAMES
         stack["groups/000000/video"].resize(41, axis=0)
         stack.attrs["leading_shape"] = (4, 10)
 
     change(work)
     found = " ".join(problems())
     assert "the video has shape (41, 20, 30), the attribute (40, 20, 30)" in found
-    assert "hard link" in found
     assert "leading_shape (4, 10) is not 41" in found
     with h5vidstack.open("x.h5") as stack:
         assert stack.leading_shape == (41,)
+
+
+def test_frames_that_is_no_link():
+    def work(stack):
+        del stack["frames"]
+        stack["frames"] = FRAMES
+
+    change(work)
+    assert "hard link" in " ".join(problems())
+    change(lambda stack: stack.pop("frames"))
+    assert "frames is missing" in problems()
+    with h5vidstack.open("x.h5") as stack:
+        np.testing.assert_array_equal(stack[:], FRAMES)
 
 
 def test_tables_that_are_no_tables():

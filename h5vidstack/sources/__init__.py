@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ..errors import SourceError
 from ..layout import split_target
@@ -14,7 +18,7 @@ from .base import Access, ArraySource, FrameSource, Source, iterate_frames
 from .files import hdf5_source, npy_source, video_source
 from .images import ImageSource, is_image, list_images
 
-__all__ = ["Access", "ArraySource", "FrameSource", "Source", "open_source"]
+__all__ = ["Access", "ArraySource", "FrameSource", "Source", "open_source", "read_image"]
 
 
 def open_source(source: Any, *, gray: bool = False) -> Source:
@@ -73,3 +77,28 @@ def _open_path(name: str, gray: bool) -> Source:
     if is_image(path):
         return ImageSource([path], name, gray)
     return video_source(path, gray)
+
+
+def read_image(name: str) -> npt.NDArray[Any]:
+    """Read one image: an image file, or an ``.npy`` of one frame.
+
+    Raises
+    ------
+    SourceError
+        If it is missing, no image, or holds several.
+    """
+    path = Path(name)
+    if path.suffix.lower() == ".npy" and path.is_file():
+        try:
+            image: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise SourceError(f"cannot read {name}: {error}") from error
+        return image
+    if not path.is_file():
+        raise SourceError(f"no such image file: {name}")
+    with contextlib.closing(ImageSource([path], name, gray=False)) as source:
+        frames = list(source.batches(1))
+    if len(frames) > 1:
+        raise SourceError(f"{name} holds {len(frames)} images; give one of them")
+    only: npt.NDArray[Any] = frames[0][0]
+    return only

@@ -64,6 +64,7 @@ class Spool(Source):
             self._full = True
             return
         try:
+            self._file.seek(self._kept * self._frame_bytes)
             self._file.write(np.ascontiguousarray(batch).data)
             self._file.flush()
         except OSError as error:

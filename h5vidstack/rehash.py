@@ -1,0 +1,79 @@
+"""Add hash tables to a stack that has none, or make them anew."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from .chunks import Pixels
+from .errors import FormatError
+from .hashing import HASHES, hash_images
+from .layout import DEFAULT_STACK, SEPARATOR, is_stack, split_target
+from .layout_writer import write_hashes
+from .output import edit_hdf5
+from .reader import Stack
+from .workers import Progress, default_workers, in_order
+
+
+def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
+    """Compute the hashes of all frames of a stack and store them in its file.
+
+    The file is replaced by a complete new one, or left as it was.
+
+    Parameters
+    ----------
+    path
+        ``file.h5`` or ``file.h5::/path``.
+    progress
+        Called with the number of frames done and of all.
+
+    Returns
+    -------
+    int
+        Number of frames.
+
+    Raises
+    ------
+    FormatError, BlockError
+        If there is no stack, or a frame cannot be read.
+    OutputError
+        If the file cannot be replaced.
+    """
+    target, inner = split_target(path)
+    inner = inner or DEFAULT_STACK
+    workers = default_workers()
+    parts = []
+    with edit_hdf5(target) as file, Stack(target, inner, cache_bytes=0) as stack:
+        group = file[inner]
+        if not is_stack(group):
+            raise FormatError(
+                f"{target}{SEPARATOR}{inner} is a bare dataset, which has no place for hashes; "
+                "pack it as a stack to search it"
+            )
+        with ThreadPoolExecutor(workers, "h5vidstack-hash") as pool:
+            done = 0
+            for part in in_order(pool, hash_images, _batches(stack), workers):
+                parts.append(part)
+                done += len(part[0])
+                if progress is not None:
+                    progress(done, len(stack))
+        if "hashes" in group:
+            del group["hashes"]
+        tables = map(np.concatenate, zip(*parts, strict=True))
+        write_hashes(group, dict(zip(HASHES, tables, strict=True)))
+        return len(stack)
+
+
+def _batches(stack: Stack) -> Iterator[Pixels]:
+    """All frames in order, a chunk's worth at a time."""
+    batch = []
+    for frame in stack:
+        batch.append(frame)
+        if len(batch) == stack.chunks[0]:
+            yield np.stack(batch)
+            batch = []
+    if batch:
+        yield np.stack(batch)
