@@ -347,25 +347,27 @@ def demo(grid: tuple[int, int, int], size: tuple[int, int], out: Path | None) ->
 
 @contextlib.contextmanager
 def _progress(label: str) -> Iterator[Progress]:
-    """A bar with rate and ETA on stderr, if that is a terminal."""
+    """A bar with rate and ETA on stderr, if that is a terminal; a new one for each pass."""
     started = time.perf_counter()
     with contextlib.ExitStack() as cleanup:
         bar: Any = None
 
         def show(done: int, total: int | None) -> None:
-            nonlocal bar
+            nonlocal bar, started
             if not sys.stderr.isatty():
                 return
-            if bar is None:
+            if bar is None or done < bar.pos:
+                cleanup.close()
+                started = started if bar is None else time.perf_counter()
                 bar = cleanup.enter_context(
                     click.progressbar(
                         length=total,
-                        label=label,
+                        label=label if bar is None else f"{label}, second pass",
                         file=sys.stderr,
                         show_pos=True,
                         item_show_func=lambda rate: f"{rate:.0f} frames/s" if rate else "",
                     )
                 )
-            bar.update(done - bar.pos, done / (time.perf_counter() - started))
+            bar.update(done - bar.pos, done / max(time.perf_counter() - started, 1e-9))
 
         yield show

@@ -18,8 +18,10 @@ import numpy.typing as npt
 Numbers = npt.NDArray[np.intp]
 Features = npt.NDArray[np.float32]
 
-DIMENSIONS = 64
-"""Principal components of the features that distances are taken in."""
+NUMBERS = 1 << 24
+FEWEST_DIMENSIONS = 64
+"""Distances are taken in principal components of the features: as many as make `NUMBERS`
+numbers of all points, but no fewer than this."""
 TREES = 6
 LEAF = 192
 """All distances are taken among the points of a leaf: at most this many."""
@@ -28,7 +30,7 @@ LEAVES = 256
 NEIGHBOURS = 8
 """Candidates that each point keeps of each leaf that it is in."""
 JUMP = 8
-JUMP_SHARE = 0.2
+JUMP_SHARE = 0.02
 
 
 def chain(features: Features) -> Numbers:
@@ -99,11 +101,12 @@ def _principal(features: Features) -> Features:
     mean = sample.mean(axis=0)
     scale = np.abs(sample - mean).max() or 1.0  # so that no square is 0 or infinite
     centred: Features = (features - mean.astype(np.float32)) / np.float32(scale)
-    if features.shape[1] <= DIMENSIONS:
+    dimensions = max(FEWEST_DIMENSIONS, NUMBERS // len(features))
+    if features.shape[1] <= dimensions:
         return centred
     sample = (sample - mean) / scale
     _, axes = np.linalg.eigh(sample.T @ sample)
-    turned: Features = centred @ axes[:, -DIMENSIONS:].astype(np.float32)
+    turned: Features = centred @ axes[:, -dimensions:].astype(np.float32)
     return turned
 
 

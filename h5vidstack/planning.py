@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from . import block
+from . import block, virtual
 from .chunks import Pixels
 from .codecs import Coding
 from .ordering import Features, Numbers, chain, cut
@@ -104,7 +104,10 @@ def sample_runs(pile: Numbers, chunk_frames: int) -> list[Numbers]:
 
 
 def _gain(order: Numbers, take: Take, pool: Executor) -> float:
-    """Size of frames coded after their neighbour in the chain, over that after the one before."""
+    """Size of frames coded after their neighbour in the chain, over that after the one before.
+
+    What the file needs to show them in the given order is counted in the former.
+    """
     sampled = _sample(len(order) - 1) + 1
     frames, neighbours = order[sampled], order[sampled - 1]
     kept = frames > 0
@@ -113,7 +116,9 @@ def _gain(order: Numbers, take: Take, pool: Executor) -> float:
         return 1.0
     chained = _cost(neighbours, frames, take, pool)
     given = _cost(frames - 1, frames, take, pool)
-    return chained / max(given, 1)
+    mappings = len(virtual.runs(np.zeros(len(order), np.intp), np.argsort(order)))
+    per_frame = mappings * virtual.MAPPING_BYTES / len(order)
+    return (chained + per_frame * len(frames)) / max(given, 1)
 
 
 def _better_direction(pile: Numbers, take: Take, pool: Executor) -> Numbers:

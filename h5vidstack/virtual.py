@@ -17,6 +17,9 @@ from .geometry import Shape
 
 Numbers = npt.NDArray[np.integer[Any]]
 
+MAPPING_BYTES = 122
+"""What a mapping takes in a file."""
+
 MAX_MAPPINGS = 100_000
 """With more, no virtual dataset is made: HDF5 takes 26 KB of memory a mapping to write,
 7 KB in every program that opens it."""

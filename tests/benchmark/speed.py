@@ -9,6 +9,8 @@ hits both; the ratio printed is of the medians, and below it the ratio of each r
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import resource
 import statistics
 import subprocess
@@ -24,6 +26,7 @@ import numpy as np
 
 import h5vidstack
 from h5vidstack.demo import generate_uint8
+from h5vidstack.sources import open_source
 
 WORKERS = 2
 CHUNK = 16
@@ -103,11 +106,28 @@ def measure(name, frames, folder, rounds):
         def bare_read():
             list(pool.map(bare_decode, coded, [b.shape for b in blocks]))
 
-        def pack(verify):
-            h5vidstack.pack(frames, path, workers=WORKERS, verify=verify, overwrite=True)
+        def pack(verify, hashes=False, method="video"):
+            h5vidstack.pack(
+                frames,
+                path,
+                method=method,
+                preset="x264-interm",
+                workers=WORKERS,
+                verify=verify,
+                hashes=hashes,
+                overwrite=True,
+            )
 
         compare("pack, no verify / bare encoding", lambda: pack(False), bare_pack, rounds, 0.85)
         compare("pack, verify / bare encoding", lambda: pack(True), bare_pack, rounds, 0.65)
+        for method in ("auto", "video"):
+            compare(
+                f"{method} with hashes / video without (speed)",
+                lambda method=method: pack(True, True, method),
+                lambda: pack(True),
+                rounds,
+                0.75 if method == "video" else 0,
+            )
 
         def read():
             with h5vidstack.open(path, workers=WORKERS) as stack:
@@ -145,7 +165,9 @@ def frames(n):
     for i in range(n):
         yield np.roll(base, i, axis=1)
 with tempfile.TemporaryDirectory() as folder:
-    h5vidstack.pack(frames(int(sys.argv[1])), folder + "/x.h5", workers=2, preset="x264-fast")
+    h5vidstack.pack(
+        frames(int(sys.argv[1])), folder + "/x.h5", workers=2, preset="x264-fast", method=sys.argv[2]
+    )
 # ru_maxrss survives exec and would show the parent's peak; VmHWM does not.
 status = dict(line.split(':', 1) for line in open('/proc/self/status'))
 print(int(status['VmHWM'].split()[0]) / 1024)
@@ -154,14 +176,14 @@ print(int(status['VmHWM'].split()[0]) / 1024)
 
 def memory(counts):
     print("\nmemory: peak MiB of packing 424x640 frames from a generator (want <= 400, equal)")
-    for count in counts:
+    for count, method in itertools.product(counts, ("video", "auto")):
         out = subprocess.run(
-            [sys.executable, "-c", GENERATOR, str(count)],
+            [sys.executable, "-c", GENERATOR, str(count), method],
             check=True,
             capture_output=True,
             text=True,
         )
-        print(f"  {count:6} frames: {float(out.stdout):.0f} MiB", flush=True)
+        print(f"  {count:6} frames, {method}: {float(out.stdout):.0f} MiB", flush=True)
 
 
 def startup():
@@ -179,6 +201,15 @@ def startup():
     )
 
 
+def load(name, count=None):
+    """Frames of the generated stack "D", or of a source as gray; at most `count`."""
+    if name == "D":
+        return generate_uint8((12, 12, 12), (201, 301))[:count]
+    with contextlib.closing(open_source(name, gray=True)) as source:
+        batches = itertools.islice(source.batches(16), -(-count // 16) if count else None)
+        return np.concatenate(list(batches))[:count]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mouse", default="../shared/data/mouse.mp4")
@@ -188,13 +219,9 @@ def main():
     options = parser.parse_args()
     startup()
     with tempfile.TemporaryDirectory() as folder:
-        measure("D", generate_uint8((12, 12, 12), (201, 301)), folder, options.rounds)
+        measure("D", load("D"), folder, options.rounds)
         if Path(options.mouse).exists():
-            gray = Path(folder) / "mouse.h5"
-            h5vidstack.pack(options.mouse, gray, gray=True, preset="x264-fast", verify=False)
-            with h5vidstack.open(gray) as stack:
-                mouse = stack[: options.frames]
-            measure("mouse, gray", mouse, folder, options.rounds)
+            measure("mouse, gray", load(options.mouse, options.frames), folder, options.rounds)
     memory(options.memory)
     print(f"\npeak of this script: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB")
 
