@@ -46,14 +46,16 @@ def runs(group: Numbers, position: Numbers) -> list[Run]:
     group, position
         ``(N,)``: where each frame is; frames may share a place.
     """
+    n = len(group)
     frames = np.lexsort((position, group))
     places = np.stack([group[frames], position[frames]], axis=1).astype(np.int64)
-    shared = np.zeros(len(frames), bool)
-    shared[1:] = (places[1:] == places[:-1]).all(axis=1)
-    found: list[Run] = []
-    for part in (~shared, shared):  # the first frame of each place, then the other ones
-        found += _merge(places[part].tolist(), frames[part].tolist())
-    return found
+    # The first frames of all places, then the second ones, and so on: what repeats as a
+    # whole, as a loop does, makes one run each time.
+    begins = np.ones(n, bool)
+    begins[1:] = (places[1:] != places[:-1]).any(axis=1)
+    turn = np.arange(n) - np.maximum.accumulate(np.where(begins, np.arange(n), 0))
+    order = np.argsort(turn, kind="stable")
+    return list(_merge(places[order].tolist(), frames[order].tolist()))
 
 
 def _merge(places: list[list[int]], frames: list[int]) -> Iterator[Run]:

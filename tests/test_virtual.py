@@ -38,6 +38,7 @@ def test_runs_say_where_frames_are(data):
         (np.tile([0, 1], 500), np.repeat(np.arange(500), 2), 2),  # interleaved scenes
         (np.tile([0, 1, 2, 3], 250), np.repeat(np.arange(250), 4), 4),
         (np.repeat([1, 0], 500), np.tile(np.arange(500), 2), 2),
+        (np.zeros(1000), np.tile(np.arange(100), 10), 10),  # a loop
         (np.zeros(1000), np.arange(1000)[::-1], 1000),  # backwards, HDF5 has no word for it
     ],
 )
