@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from .block import frame_crcs
 
@@ -91,6 +90,7 @@ def hash_images(frames: npt.NDArray[Any]) -> tuple[Hashes, Hashes, Hashes]:
         ``dhash`` with their default sizes.
     """
     import scipy.fftpack
+    from PIL import Image
 
     n = len(frames)
     thumbnails = {
@@ -113,15 +113,19 @@ def hash_images(frames: npt.NDArray[Any]) -> tuple[Hashes, Hashes, Hashes]:
 
 
 def _gray(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
     image = to_8bit(frame)
     return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("L"))
 
 
-def _four_bands(images: Sequence[npt.NDArray[np.uint8]]) -> Image.Image:
+def _four_bands(images: Sequence[npt.NDArray[np.uint8]]) -> Any:
     """Up to four gray images as the bands of one.
 
     Pillow resizes each band as it would a gray image, and four at once 1.4 times as fast.
     """
+    from PIL import Image
+
     height, width = images[0].shape
     bands = np.zeros((height, width, 4), np.uint8)
     for band, image in enumerate(images):

@@ -22,7 +22,7 @@ READ_BYTES = 64 << 20
 """Pixels of candidates in memory at once."""
 BLOCK = 1 << 18
 """Hashes compared at a time: what fits a core's cache."""
-MOST_PIECES = 16
+MOST_PIECES = 9
 """With more pieces than this, looking pieces up is no faster than comparing all."""
 
 
@@ -171,8 +171,8 @@ def near_duplicates(table: Hashes, max_distance: int) -> Iterator[Numbers]:
         if not free[number]:
             continue
         near = candidates(number)
-        near = near[free[near]]
         near = near[np.bitwise_count(values[near] ^ values[number]) <= max_distance]
+        near = np.unique(near[free[near]])
         free[near] = False
         group = np.sort(np.concatenate([frames[other] for other in near]))
         if len(group) > 1:
@@ -180,11 +180,10 @@ def near_duplicates(table: Hashes, max_distance: int) -> Iterator[Numbers]:
 
 
 def _candidates(values: Hashes, max_distance: int) -> Callable[[int], Numbers]:
-    """Give a function that names what may be near one of `values`, each once."""
+    """Give a function that names what may be near one of `values`, some twice."""
     pieces = max_distance + 1
     if pieces > MOST_PIECES:
-        everything = np.arange(len(values))
-        return lambda number: everything
+        return lambda number: np.flatnonzero(hamming(values, int(values[number])) <= max_distance)
     borders = np.linspace(0, 64, pieces + 1).astype(int)
     indexes = []
     for low, high in itertools.pairwise(borders):
@@ -193,6 +192,6 @@ def _candidates(values: Hashes, max_distance: int) -> Callable[[int], Numbers]:
         start = np.searchsorted(keys[order], keys, "left").tolist()
         stop = np.searchsorted(keys[order], keys, "right").tolist()
         indexes.append((order, start, stop))
-    return lambda number: np.unique(
-        np.concatenate([order[start[number] : stop[number]] for order, start, stop in indexes])
+    return lambda number: np.concatenate(
+        [order[start[number] : stop[number]] for order, start, stop in indexes]
     )
