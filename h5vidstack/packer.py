@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -211,93 +211,95 @@ def pack(
         )
 
 
+@dataclass
 class _Packing:
-    """Frames of one source on their way into one stack."""
+    """Frames of one source on their way into one stack; see `pack`.
 
-    def __init__(
-        self,
-        store: Source,
-        writer: StackWriter,
-        method: str,
-        coding: Coding | None,
-        chunk: Shape,
-        verify: bool,
-        workers: int,
-        progress: Progress | None,
-    ) -> None:
-        self._store, self._writer, self._method = store, writer, method
-        self._coding, self._chunk, self._verify = coding, chunk, verify
-        self._workers, self._progress = workers, progress
-        self._encoder: PileEncoder | None = None  # of frames in their order
-        self._survey: Survey
-        self._features: npt.NDArray[np.float32]
-        self._written, self._count = 0, store.count
-        self.in_given_order = True
+    Attributes
+    ----------
+    store
+        The source, or a spool of it.
+    coding
+        None: chosen for each pile.
+    in_given_order
+        Afterwards: whether frames were not reordered.
+    """
+
+    store: Source
+    writer: StackWriter
+    method: str
+    coding: Coding | None
+    chunk: Shape
+    verify: bool
+    workers: int
+    progress: Progress | None
+    in_given_order: bool = True
 
     def run(self, hashes: bool) -> tuple[Order, Fingerprints, str]:
         """Pack everything; say where frames are, what they are, and why in that order."""
-        self._pool = ThreadPoolExecutor(self._workers, "h5vidstack-encode")
+        self._written, self._count = 0, self.store.count
+        self._encoder: PileEncoder | None = None  # of frames in their order
+        self._pool = ThreadPoolExecutor(self.workers, "h5vidstack-encode")
         try:
-            self._survey = Survey(self._pool, self._workers, hashes, self._earlier)
-            for new in self._survey.new_frames(self._store.batches(self._chunk[0])):
+            self._survey = Survey(self._pool, self.workers, hashes, self._earlier)
+            for new in self._survey.new_frames(self.store.batches(self.chunk[0])):
                 self._take_in(new)
-            prints = self._survey.prints(self._store.name)
-            self._features = prints.feature[self._survey.firsts]
+            prints = self._survey.prints(self.store.name)
+            self._firsts = self._survey.firsts()
+            self._features = prints.feature[self._firsts]
             if self._encoder is not None:
                 self._encoder.finish()
-                piles = [np.arange(len(self._features))]
+                piles = [np.arange(len(self._firsts))]
                 sentence = "time order"
-                if self._method != "video":
+                if self.method != "video":
                     sentence += (
                         ": the source runs only once and is too large to be spooled "
                         "(see --spool-limit)"
                     )
             else:
                 piles, sentence = self._reorder()
-            if self._progress is not None and len(prints) != self._written:
-                self._progress(len(prints), len(prints))
+            if self.progress is not None and len(prints) != self._written:
+                self.progress(len(prints), len(prints))
             return self._order(piles), prints, sentence
         finally:
             self._pool.shutdown(cancel_futures=True)
 
     def _take_in(self, new: Pixels) -> None:
         """Encode new frames at once, if they cannot be had again; else wait for the rest."""
-        in_order = self._method == "video" or self._store.access == Access.ONCE
+        in_order = self.method == "video" or self.store.access == Access.ONCE
         if self._encoder is None and in_order and len(new):
-            waiting = self._survey.firsts[: len(self._survey.firsts) - len(new)]
-            runs = [waiting[i : i + self._chunk[0]] for i in range(0, len(waiting), self._chunk[0])]
-            first = self._store.take(runs[0]) if runs else new
-            self._encoder = self._begin([first])
+            waiting = self._survey.firsts()[: self._survey.unique - len(new)]
+            runs = [waiting[i : i + self.chunk[0]] for i in range(0, len(waiting), self.chunk[0])]
+            self._encoder = self._begin([self.store.take(runs[0]) if runs else new])
             for run in runs:
-                self._encoder.add(self._store.take(run))
+                self._encoder.add(self.store.take(run))
         if self._encoder is not None:
             self._encoder.add(new)
-        elif self._progress is not None:
-            self._progress(self._survey.count, self._count)
+        elif self.progress is not None:
+            self.progress(self._survey.count, self._count)
 
     def _earlier(self, number: int) -> Pixels:
         """The pixels of a new frame that has been passed."""
         if self._encoder is not None:
             return self._encoder.frame(number)
-        frame: Pixels = self._take(np.array([number]))[0]
+        frame: Pixels = self.store.take(np.array([self._survey.first(number)]))[0]
         return frame
-
-    def _take(self, numbers: Numbers) -> Pixels:
-        return self._store.take(self._survey.firsts[numbers])
 
     def _reorder(self) -> tuple[list[Numbers], str]:
         """Encode pile after pile, from frames that can be read again."""
-        n = len(self._features)
-        always = self._method == "groupvideo"
-        plan = planning.plan(self._features, self._take, self._pool, self._chunk[0], always)
+
+        def take(numbers: Numbers) -> Pixels:
+            return self.store.take(self._firsts[numbers])
+
+        always, step = self.method == "groupvideo", self.chunk[0]
+        plan = planning.plan(self._features, take, self._pool, step, always)
         self.in_given_order = not plan.reordered
-        self._count = n
-        step = self._chunk[0]
+        self._count = len(self._firsts)
         for pile in plan.piles:
-            samples = planning.sample_runs(pile, step) if self._coding is None else []
-            encoder = self._begin(self._take(run) for run in samples)
+            samples = planning.sample_runs(pile, step) if self.coding is None else []
+            encoder = self._begin(map(take, samples))
             for start in range(0, len(pile), step):
-                encoder.add(self._take(pile[start : start + step]))
+                encoder.add(take(pile[start : start + step]))
             encoder.finish()
         return plan.piles, self._sentence(plan)
 
@@ -307,35 +309,38 @@ class _Packing:
                 return "time order, which is similarity order"
             return "time order: similarity order is not 1 % smaller in a sample"
         saved = f", {1 - plan.gain:.0%} smaller in a sample" if plan.gain is not None else ""
-        spooled = isinstance(self._store, Spool) and self._store.complete
+        spooled = isinstance(self.store, Spool) and self.store.complete
         how = "spooled to disk" if spooled else "read again in that order"
         piles = f"{len(plan.piles)} pile{'s' * (len(plan.piles) > 1)}"
         return f"similarity order, {piles}{saved}; frames were {how}"
 
-    def _begin(self, samples: Iterator[Pixels] | list[Pixels]) -> PileEncoder:
+    def _begin(self, samples: Iterable[Pixels]) -> PileEncoder:
         """Begin a pile; its coding is chosen from some of its frames."""
-        coding = self._coding or planning.choose_coding(samples, self._pool)
+        coding = self.coding or planning.choose_coding(samples, self._pool)
         return PileEncoder(
             self._pool,
-            self._workers,
-            self._writer.add_pile(coding),
+            self.workers,
+            self.writer.add_pile(coding),
             coding,
-            self._verify,
-            self._chunk,
+            self.verify,
+            self.chunk,
             self._note_written,
         )
 
     def _note_written(self, frames: int) -> None:
         self._written += frames
-        if self._progress is not None:
-            self._progress(self._written, self._count)
+        if self.progress is not None:
+            self.progress(self._written, self._count)
 
     def _order(self, piles: list[Numbers]) -> Order:
         """Where each frame is, copies where their first is."""
-        firsts, numbers = self._survey.firsts, self._survey.numbers
-        pile = np.empty(len(firsts), np.intp)
-        position = np.empty(len(firsts), np.intp)
-        for number, members in enumerate(piles):
-            pile[members], position[members] = number, np.arange(len(members))
-        typical = [int(firsts[m[planning.typical(self._features[m])]]) for m in piles]
-        return Order(pile[numbers], position[numbers], [firsts[m] for m in piles], typical)
+        numbers = self._survey.numbers()
+        pile, position = np.empty((2, len(self._firsts)), np.intp)
+        for number, held in enumerate(piles):
+            pile[held], position[held] = number, np.arange(len(held))
+        members = [self._firsts[held] for held in piles]
+        typical = [
+            int(frames[planning.typical(self._features[held])])
+            for frames, held in zip(members, piles, strict=True)
+        ]
+        return Order(pile[numbers], position[numbers], members, typical)

@@ -51,12 +51,19 @@ class Survey:
         """Frames seen."""
         return len(self._numbers)
 
+    def first(self, number: int) -> int:
+        """The frame number of a new frame."""
+        return self._firsts[number]
+
     @property
+    def unique(self) -> int:
+        """New frames seen."""
+        return len(self._firsts)
+
     def firsts(self) -> Numbers:
         """The frame number of each new frame, in order."""
         return np.array(self._firsts, np.intp)
 
-    @property
     def numbers(self) -> Numbers:
         """``(N,)``: which of the new frames each frame equals."""
         return np.array(self._numbers, np.intp)

@@ -89,7 +89,7 @@ def create(
     corner, one = (0,) * len(frame), (1,) * len(frame)
     target = h5py.h5s.create_simple(shape)
     sources = [h5py.h5s.create_simple(video.shape) for video in videos]
-    paths = [video.name.encode() for video in videos]
+    paths = [_escaped(video.name).encode() for video in videos]
     for run in mappings:
         target.select_hyperslab(
             (run.first, *corner), (run.length, *one), (run.step, *frame), (1, *frame)
@@ -108,7 +108,7 @@ def places(dataset: h5py.Dataset, videos: Sequence[h5py.Dataset]) -> tuple[Numbe
     """
     if not dataset.is_virtual:
         return None
-    numbers = {video.name: number for number, video in enumerate(videos)}
+    numbers = {_escaped(video.name): number for number, video in enumerate(videos)}
     group, position = np.full((2, dataset.shape[0]), -1)
     plist = dataset.id.get_create_plist()
     for mapping in range(plist.get_virtual_count()):
@@ -121,6 +121,11 @@ def places(dataset: h5py.Dataset, videos: Sequence[h5py.Dataset]) -> tuple[Numbe
             return None
         group[frames], position[frames] = number, found
     return group, position
+
+
+def _escaped(name: str) -> str:
+    """HDF5 takes these names for formats, in which ``%b`` would be a block's number."""
+    return name.replace("%", "%%")
 
 
 def _whole_frames(space: h5py.h5s.SpaceID, frame: Shape) -> Numbers | None:

@@ -101,3 +101,12 @@ def test_places_of_other_virtual_datasets():
         assert position.tolist() == [*range(5), *[-1] * 15]
         assert group.tolist() == [0] * 5 + [-1] * 15
         assert virtual.places(file["b"], videos) is None
+
+
+@pytest.mark.parametrize("stack", ["/a%b", "/50%", "/a%%b", "/a%%%b", "/x y/é"])
+def test_names_that_hdf5_takes_for_formats(stack):
+    frames = noise((20, 7, 9))
+    h5vidstack.pack(frames, f"x.h5::{stack}", method="groupvideo")
+    assert h5vidstack.verify(f"x.h5::{stack}") == []
+    with h5py.File("x.h5") as file:
+        np.testing.assert_array_equal(file[stack]["frames"][...], frames)
