@@ -101,12 +101,12 @@ def encode(frames: Frames, coding: Coding, *, verify: bool = True) -> bytes:
     return block
 
 
-def last_frame_bytes(frames: Frames, coding: Coding) -> int:
-    """How many bytes the last of ``(n, H, W[, C])`` frames takes, coded after the others."""
+def following_bytes(frames: Frames, coding: Coding) -> int:
+    """How many bytes all but the first of ``(n, H, W[, C])`` frames take, each after the others."""
     planes = frames if frames.ndim == 4 else frames[..., np.newaxis]
     encode_channel = codecs.BY_NAME[coding.codec].encode
     return sum(
-        len(encode_channel(planes[..., channel], coding.preset)[-1])
+        sum(map(len, encode_channel(planes[..., channel], coding.preset)[1:]))
         for channel in range(planes.shape[3])
     )
 

@@ -292,7 +292,8 @@ class _Packing:
             return self.store.take(self._firsts[numbers])
 
         always, step = self.method == "groupvideo", self.chunk[0]
-        plan = planning.plan(self._features, take, self._pool, step, always)
+        coding = self.coding or planning.CODINGS[0]
+        plan = planning.plan(self._features, take, self._pool, step, coding, always)
         self.in_given_order = not plan.reordered
         self._count = len(self._firsts)
         for pile in plan.piles:

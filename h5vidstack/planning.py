@@ -20,11 +20,14 @@ Take = Callable[[Numbers], Pixels]
 
 WORTH = 0.99
 """Reordering and slower presets are chosen where a sample becomes smaller than this share."""
-PAIRS = 48
-"""Most pairs of neighbours in a sample."""
 SHARE = 32
-"""A sample of pairs has no more than one of so many frames; but at least `FEWEST_PAIRS`."""
-FEWEST_PAIRS = 8
+"""A sample has a pair of neighbours for so many frames, within these bounds."""
+FEWEST_PAIRS, MOST_PAIRS = 8, 48
+RUN = 6
+"""Frames of a run that is coded in both directions."""
+RUN_SHARE = 64
+"""A sample has a run for so many frames, within these bounds."""
+FEWEST_RUNS, MOST_RUNS = 3, 10
 SAMPLE_EDGE = 1024
 """Of larger frames a sample sees the middle."""
 LEAST_PILE_CHUNKS = 2
@@ -55,13 +58,24 @@ class Plan:
     gain: float | None
 
 
-def plan(features: Features, take: Take, pool: Executor, chunk_frames: int, always: bool) -> Plan:
+def plan(
+    features: Features,
+    take: Take,
+    pool: Executor,
+    chunk_frames: int,
+    coding: Coding,
+    always: bool,
+) -> Plan:
     """Put similar frames side by side, if that pays.
 
     Parameters
     ----------
     features
         ``(n, d)``, of frames 0 to n - 1.
+    chunk_frames
+        Frames a block.
+    coding
+        What frames will be coded with, as far as that is known.
     always
         Reorder even if it does not pay.
     """
@@ -75,7 +89,7 @@ def plan(features: Features, take: Take, pool: Executor, chunk_frames: int, alwa
         if gain is None or gain >= WORTH:
             return Plan([given], False, gain)
     piles = cut(order, features, LEAST_PILE_CHUNKS * chunk_frames)
-    piles = [_better_direction(pile, take, pool) for pile in piles]
+    piles = [_better_direction(pile, take, pool, coding) for pile in piles]
     reordered = len(piles) > 1 or not np.array_equal(piles[0], given)
     return Plan(piles, reordered, gain)
 
@@ -108,44 +122,45 @@ def _gain(order: Numbers, take: Take, pool: Executor) -> float:
 
     What the file needs to show them in the given order is counted in the former.
     """
-    sampled = _sample(len(order) - 1) + 1
+    sampled = _sample(len(order) - 1, len(order) // SHARE, FEWEST_PAIRS, MOST_PAIRS) + 1
     frames, neighbours = order[sampled], order[sampled - 1]
     kept = frames > 0
     frames, neighbours = frames[kept], neighbours[kept]
     if np.array_equal(neighbours, frames - 1):
         return 1.0
-    chained = _cost(neighbours, frames, take, pool)
-    given = _cost(frames - 1, frames, take, pool)
+    chained = _cost(np.stack([neighbours, frames], axis=1), take, pool)
+    given = _cost(np.stack([frames - 1, frames], axis=1), take, pool)
     mappings = len(virtual.runs(np.zeros(len(order), np.intp), np.argsort(order)))
     per_frame = mappings * virtual.MAPPING_BYTES / len(order)
     return (chained + per_frame * len(frames)) / max(given, 1)
 
 
-def _better_direction(pile: Numbers, take: Take, pool: Executor) -> Numbers:
-    """Turn a pile round if frames are coded better after what follows them.
+def _better_direction(pile: Numbers, take: Take, pool: Executor, coding: Coding) -> Numbers:
+    """Turn a pile round if runs of it are coded better backwards.
 
-    Recordings often are: an object that has moved uncovers what no earlier frame shows,
-    and frames that come out of a lossy video were made from earlier ones.
+    Recordings often differ: what moves uncovers what no earlier frame shows, and frames
+    that come out of a lossy video were made from earlier ones. A sample shows that only
+    with the coding itself, which may look back further than one frame.
     """
     if len(pile) < 2:
         return pile
-    sampled = _sample(len(pile) - 1)
-    one, two = pile[sampled], pile[sampled + 1]
-    forwards = _cost(one, two, take, pool)
-    backwards = _cost(two, one, take, pool)
-    return pile[::-1] if backwards < forwards else pile
+    starts = _sample(max(1, len(pile) - RUN), len(pile) // RUN_SHARE, FEWEST_RUNS, MOST_RUNS)
+    runs = [pile[start : start + RUN] for start in starts]
+    forwards = _cost(runs, take, pool, coding)
+    backwards = _cost([run[::-1] for run in runs], take, pool, coding)
+    return pile[::-1] if backwards < forwards * WORTH else pile
 
 
-def _sample(n: int) -> Numbers:
+def _sample(n: int, wanted: int, fewest: int, most: int) -> Numbers:
     """Some of the numbers 0 to n - 1, evenly."""
-    count = min(n, PAIRS, max(FEWEST_PAIRS, n // SHARE))
+    count = min(n, most, max(fewest, wanted))
     return np.unique(np.linspace(0, n - 1, count).astype(np.intp))
 
 
-def _cost(before: Numbers, frames: Numbers, take: Take, pool: Executor) -> int:
-    """Bytes of frames that are each coded after another one."""
-    pairs = [_middle(take(np.array(pair))) for pair in zip(before, frames, strict=True)]
-    return sum(pool.map(partial(block.last_frame_bytes, coding=_QUICK), pairs))
+def _cost(runs: Iterable[Numbers], take: Take, pool: Executor, coding: Coding = _QUICK) -> int:
+    """Bytes of frames that are each coded after those before them in a run."""
+    samples = [_middle(take(run)) for run in runs]
+    return sum(pool.map(partial(block.following_bytes, coding=coding), samples))
 
 
 def _middle(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
