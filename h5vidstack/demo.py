@@ -100,7 +100,7 @@ def demonstrate(
         rows = [
             ("raw", frames.nbytes, 0.0),
             ("HDF5 gzip 9 + shuffle", plain.stat().st_size, seconds),
-            ("h5vidstack video", packed.stat().st_size, report.seconds),
+            ("h5vidstack", packed.stat().st_size, report.seconds),
         ]
     say("")
     say(f"{'':24}{'size':>14}{'ratio':>8}{'pack MB/s':>11}")
