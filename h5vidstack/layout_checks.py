@@ -6,10 +6,12 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
 from . import virtual
+from .errors import FormatError
 from .hashing import HASHES
 from .layout import HDF5_ERRORS, Layout, read_table
 
@@ -32,6 +34,7 @@ def problems(layout: Layout) -> Iterator[str]:
     for number, video in enumerate(layout.videos):
         found = yield from _read(layout, f"groups/{number:06d}/members", video.shape[0])
         members.append(found)
+        yield from _typical_problems(layout, number)
     if "hashes" in layout.group:
         for name in HASHES:
             yield from _read(layout, f"hashes/{name}", n)
@@ -58,6 +61,17 @@ def _read(layout: Layout, name: str, length: int) -> Generator[str, None, Table 
     else:
         return table
     return None
+
+
+def _typical_problems(layout: Layout, number: int) -> Iterator[str]:
+    """Whether the frame that stands for a pile is in it."""
+    try:
+        pile = layout.pile(number)
+    except FormatError as error:
+        yield str(error)
+    else:
+        if pile.typical not in pile.members:
+            yield f"groups/{number:06d}: typical is {pile.typical}, which is not in the pile"
 
 
 def _index_problems(
@@ -91,7 +105,8 @@ def _frames_problems(layout: Layout, pile: Table, position: Table) -> Iterator[s
             if len(virtual.runs(pile, position)) <= virtual.MAX_MAPPINGS:
                 yield "frames is missing"
             return
-        found = virtual.places(frames, layout.videos) if frames.shape == layout.shape else None
+        is_one = isinstance(frames, h5py.Dataset) and frames.shape == layout.shape
+        found = virtual.places(frames, layout.videos) if is_one else None
         if found is None:
             yield "frames is neither a hard link to the only video nor a map of the videos"
             return

@@ -11,7 +11,7 @@ import numpy as np
 from .chunks import Pixels
 from .errors import FormatError
 from .hashing import HASHES, hash_images
-from .layout import DEFAULT_STACK, SEPARATOR, is_stack, split_target
+from .layout import DEFAULT_STACK, SEPARATOR, damage_as_error, is_stack, split_target
 from .layout_writer import write_hashes
 from .output import edit_hdf5
 from .reader import Stack
@@ -46,8 +46,9 @@ def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
     inner = inner or DEFAULT_STACK
     workers = default_workers()
     parts = []
-    with edit_hdf5(target) as file, Stack(target, inner, cache_bytes=0) as stack:
-        group = file[inner]
+    with Stack(target, inner, cache_bytes=0) as stack, edit_hdf5(target) as file:
+        with damage_as_error(f"{target}{SEPARATOR}{inner}"):
+            group = file[inner]
         if not is_stack(group):
             raise FormatError(
                 f"{target}{SEPARATOR}{inner} is a bare dataset, which has no place for hashes; "
@@ -60,9 +61,10 @@ def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
                 done += len(part[0])
                 if progress is not None:
                     progress(done, len(stack))
-        if "hashes" in group:
-            del group["hashes"]
         tables = map(np.concatenate, zip(*parts, strict=True))
+        with damage_as_error(f"{target}{SEPARATOR}{inner}"):
+            if "hashes" in group:
+                del group["hashes"]
         write_hashes(group, dict(zip(HASHES, tables, strict=True)))
         return len(stack)
 

@@ -122,6 +122,18 @@ def test_frames_that_is_no_link():
         np.testing.assert_array_equal(stack[:], FRAMES)
 
 
+def test_frames_that_is_a_group_and_typical_of_another_kind():
+    def work(stack):
+        del stack["frames"]
+        stack.create_group("frames")
+
+    change(work)
+    assert "frames is neither a hard link to the only video nor a map of the videos" in problems()
+    for typical, words in ((40, "typical is 40, which is not in the pile"), ("x", "damaged")):
+        change(lambda stack, typical=typical: stack["groups/000000"].attrs.update(typical=typical))
+        assert words in " ".join(problems())
+
+
 def test_tables_that_are_no_tables():
     def work(stack):
         del stack["index"], stack["frames"]
