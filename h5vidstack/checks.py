@@ -68,6 +68,7 @@ def verify(
         given = batches.count_all()
     elif against.can_take_any and against.count == file.shape[0]:
         problems += _check_blocks(file, pool, against.take, progress)
+        problems += _compare_copies(file, against, read)
         given = against.count
     else:
         problems += _check_blocks(file, pool, None, progress)
@@ -177,6 +178,27 @@ def _compare_in_order(
         if progress is not None:
             progress(int(numbers[-1]) + 1, count)
     return problems, start
+
+
+def _compare_copies(file: StackFile, against: Source, read: Callable[[Any], Pixels]) -> list[str]:
+    """Compare those frames that no pile names, since they share a place with an earlier one."""
+    copies = np.ones(file.shape[0], bool)
+    for number in range(len(file.piles)):
+        try:
+            members = file.layout.pile(number).members
+        except FormatError:  # the tables were checked before; then its frames are compared here
+            continue
+        copies[members[(members >= 0) & (members < len(copies))]] = False
+    problems: list[str] = []
+    size = max(1, COMPARED_BYTES // frame_bytes(against.frame, against.dtype.itemsize))
+    numbers = np.flatnonzero(copies)
+    for start in range(0, len(numbers), size):
+        part = numbers[start : start + size]
+        try:
+            problems += _compare(read(part), part, None, against.take(part))
+        except BlockError:  # told when the blocks were checked
+            continue
+    return problems
 
 
 def _differing(numbers: Numbers, what: str) -> list[str]:

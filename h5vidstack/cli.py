@@ -275,10 +275,10 @@ def find(
         return
     if note:
         click.echo(_printable(f"note: {note}"), err=True)
-    _say(f"{'frame':>10}  {'bits apart':>10}  {'rms difference':>14}")
+    _say(f"{'frame':>10}  {'rms difference':>14}  {'hash bits apart':>15}")
     for match in matches:
         rmse = "-" if match.rmse is None else f"{match.rmse:.4g}"
-        _say(f"{match.frame:>10}  {match.distance:>10}  {rmse:>14}")
+        _say(f"{match.frame:>10}  {rmse:>14}  {match.distance:>15}")
 
 
 @main.command()

@@ -84,6 +84,7 @@ def table(facts: dict[str, Any]) -> str:
     coding = (facts["method"], facts["codec"], facts["preset"], exact)
     piles = len(facts["groups"])
     order = "time order" if facts["in_order"] else f"reordered, {piles} pile{'s' * (piles > 1)}"
+    order = str(settings.get("order", order))  # what packing said says why, too
     copies = facts["shape"][0] - facts["unique_frames"]
     if copies > 0:
         order += f", {copies:,} copies of other frames stored once"

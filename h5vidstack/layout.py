@@ -221,8 +221,10 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
                     f"{video.name} is {video.shape} {video.dtype}, "
                     f"the attributes say {attrs['shape']} {attrs['dtype']}"
                 )
-        in_order = len(videos) == 1 and "frames" in node and node["frames"].id == videos[0].id
+        in_order = len(videos) == 1 and _same_object(node, "frames", "groups/000000/video")
         shape = videos[0].shape if in_order else attrs["shape"]
+        if shape[0] < attrs["shape"][0]:
+            raise ValueError(f"it holds {shape[0]} of {attrs['shape'][0]} frames: it was cut")
         leading = attrs.get("leading_shape", shape[:1])
         # After frames were appended the axes before have no meaning.
         leading = leading if math.prod(leading) == shape[0] else shape[:1]
@@ -234,7 +236,19 @@ def _videos(stack: h5py.Group) -> list[h5py.Dataset]:
     videos = [stack[f"groups/{number:06d}/video"] for number in range(len(stack["groups"]))]
     if not videos or not all(isinstance(video, h5py.Dataset) for video in videos):
         raise TypeError("a video of a pile is missing")
+    if any(video.is_virtual or video.chunks is None for video in videos):
+        raise TypeError("a video of a pile is not chunked")
     return videos
+
+
+def _same_object(group: h5py.Group, one: str, other: str) -> bool:
+    """Whether two names are hard links to one object; neither is opened."""
+    found = []
+    for path in (one, other):
+        if group.get(path, getclass=True, getlink=True) is not h5py.HardLink:
+            return False
+        found.append(group.id.links.get_info(path.encode()).u)
+    return bool(found[0] == found[1])
 
 
 def is_stack(node: Any) -> bool:

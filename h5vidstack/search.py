@@ -77,8 +77,9 @@ def find(
         Of the stack's frames.
     """
     check_hash(name)
-    if k < 1 or (max_distance is not None and max_distance < 0):
-        raise QueryError(f"k is {k} and max_distance {max_distance}; at least 1 and 0 would do")
+    check_count("k", k, 1)
+    if max_distance is not None:
+        check_count("max_distance", max_distance, 0)
     query = check_query(image)
     hashes = dict(zip(HASHES, hash_images(query[np.newaxis]), strict=True))
     distances = hamming(tables(name), int(hashes[name][0]))
@@ -102,6 +103,12 @@ def check_hash(name: str) -> None:
     """Raise QueryError unless there is such a hash."""
     if name not in HASHES:
         raise QueryError(f"no hash {name!r}; there are {', '.join(HASHES)}")
+
+
+def check_count(name: str, value: Any, least: int) -> None:
+    """Raise QueryError unless `value` is a whole number of at least `least`."""
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise QueryError(f"{name} is {value!r}; it must be a whole number of at least {least}")
 
 
 def check_query(image: Any) -> npt.NDArray[Any]:
@@ -160,8 +167,7 @@ def near_duplicates(table: Hashes, max_distance: int) -> Iterator[Numbers]:
     ndarray
         Frame numbers of a group of at least two, in order.
     """
-    if max_distance < 0:
-        raise QueryError(f"max_distance is {max_distance}; it must be at least 0")
+    check_count("max_distance", max_distance, 0)
     values, first, inverse = np.unique(table, return_index=True, return_inverse=True)
     owners = np.argsort(inverse, kind="stable")
     frames = np.split(owners, np.cumsum(np.bincount(inverse))[:-1])

@@ -17,6 +17,8 @@ MARGIN = 12
 TEXT = 14
 """Height of a line of text in pixels."""
 LABEL_WIDTH = 150
+COLUMN_WIDTH = 130
+"""At least: room for the number of a frame."""
 BACKGROUND, INK, FAINT = "#ffffff", "#1a1a1a", "#707070"
 MAX_ROWS = 100
 
@@ -83,7 +85,8 @@ def _draw(stack: Stack, piles: list[Group], total: int, edge: int) -> Any:
     line = TEXT + 4
     # Room for the label, too.
     row_height = max(3 * line, _small_size(stack.shape[1], stack.shape[2], edge)[1] + line) + MARGIN
-    width = LABEL_WIDTH + 3 * (edge + MARGIN) + MARGIN
+    column_width = max(edge, COLUMN_WIDTH) + MARGIN
+    width = LABEL_WIDTH + 3 * column_width + MARGIN
     top = 2 * line + 2 * MARGIN
     sheet = Image.new("RGB", (width, top + len(piles) * row_height + MARGIN), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
@@ -91,7 +94,10 @@ def _draw(stack: Stack, piles: list[Group], total: int, edge: int) -> Any:
     shown = (
         f"{len(piles)} of {total} piles, the largest" if len(piles) < total else f"piles: {total}"
     )
-    draw.text((MARGIN, MARGIN), f"{os.path.basename(stack.path)}{stack.stack}", INK, font)
+    title = f"{os.path.basename(stack.path)}{stack.stack}"
+    while font.getlength(title) > width - 2 * MARGIN:
+        title = f"...{title[4:]}"  # its end says more
+    draw.text((MARGIN, MARGIN), title, INK, font)
     draw.text((MARGIN, MARGIN + line), f"{shape} {stack.dtype}, {shown}", FAINT, font)
     for row, pile in enumerate(piles):
         y = top + row * row_height
@@ -102,7 +108,7 @@ def _draw(stack: Stack, piles: list[Group], total: int, edge: int) -> Any:
             draw.text((MARGIN, y + number * line), text, FAINT if number else INK, font)
         columns = {"first": pile.frames[0], "typical": pile.typical, "last": pile.frames[-1]}
         for column, (name, frame) in enumerate(columns.items()):
-            x = LABEL_WIDTH + column * (edge + MARGIN)
+            x = LABEL_WIDTH + column * column_width
             small = _small(stack[int(frame)], edge)
             sheet.paste(small, (x, y))
             draw.text((x, y + small.height + 2), f"{name}: {int(frame)}", FAINT, font)

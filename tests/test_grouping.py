@@ -307,7 +307,10 @@ def test_command_line_says_which_order():
     done = CliRunner().invoke(main, ["pack", "a.npy", "x.h5", "--method", "groupvideo"])
     assert "similarity order, 1 pile; frames were read again in that order; 5 copies" in done.output
     done = CliRunner().invoke(main, ["info", "x.h5"])
-    assert "order      reordered, 1 pile, 5 copies of other frames stored once" in done.output
+    words = (
+        "similarity order, 1 pile; frames were read again in that order, 5 copies of other frames"
+    )
+    assert f"order      {words}" in done.output
     done = CliRunner().invoke(main, ["info", "x.h5", "--groups"])
     assert "typical" in done.output
     done = CliRunner().invoke(main, ["pack", "a.npy", "y.h5", "--spool-limit", "12X"])
@@ -383,3 +386,32 @@ def test_a_frame_that_shares_a_place_it_should_not():
     found = " ".join(h5vidstack.verify("x.h5"))
     assert "the index is wrong at 1 of 20 frames, first at 10" in found
     assert "frames is wrong at 1 of 20" in found
+
+
+@pytest.mark.parametrize("method", packer.METHODS)
+@pytest.mark.parametrize("make", [np.asarray, iter], ids=["array", "iterable"])
+def test_verify_compares_copies_too(make, method):
+    frames = np.zeros((40, 20, 30), np.uint8)
+    frames[::2] = 9
+    h5vidstack.pack(frames, "x.h5", method=method)
+    assert h5vidstack.verify("x.h5", against=make(frames)) == []
+    other = frames.copy()
+    other[7], other[30] = 200, 111
+    assert h5vidstack.verify("x.h5", against=make(other)) == [
+        "frames 7, 30: pixels differ from the source"
+    ]
+
+
+def test_videos_that_are_none():
+    h5vidstack.pack(SWEEP[SHUFFLE], "x.h5", method="groupvideo")
+    with h5py.File("x.h5", "r+") as file:
+        file.move("stack/frames", "t")
+        file.move("stack/groups/000000/video", "stack/frames")
+        file.move("t", "stack/groups/000000/video")
+    with pytest.raises(h5vidstack.FormatError, match="not chunked"):
+        h5vidstack.open("x.h5")
+    h5vidstack.pack(noise((20, 8, 9)), "x.h5", method="video", overwrite=True)
+    with h5py.File("x.h5", "r+") as file:
+        file["stack/frames"].resize(18, axis=0)
+    with pytest.raises(h5vidstack.FormatError, match="18 of 20 frames: it was cut"):
+        h5vidstack.open("x.h5")

@@ -104,7 +104,7 @@ def test_queries_of_another_size_or_dtype():
     found = run("find", "x.h5", "small.png", "-k", 2)
     assert found.exit_code == 0
     assert "70x90 uint8, frames are 40x56 uint8: it was resized for hashing" in found.stderr
-    assert found.stdout.splitlines()[1].split() == ["66", found.stdout.split()[-5], "-"]
+    assert found.stdout.splitlines()[1].split()[:2] == ["66", "-"]
 
 
 @pytest.mark.usefixtures("_packed")
@@ -137,7 +137,9 @@ def test_bad_queries():
         (["x.h5"], 2, "QUERY"),
         (["x.h5", "two.tif", "--frame", 3], 2, "QUERY"),
         (["x.h5", "two.tif"], 1, "holds 2 images"),
-        (["x.h5", "none.png"], 1, "no such image file"),
+        (["x.h5", "none.png"], 1, "does not exist"),
+        (["x.h5", "."], 1, "is a folder"),
+        (["x.h5", "x.h5"], 1, "no image file"),
         (["x.h5", "bad.png"], 1, "bad.png"),
         (["x.h5", "text.npy"], 1, "shape (1,)"),
         (["x.h5", "--frame", 70], 1, "out of bounds"),
@@ -152,6 +154,7 @@ def test_bad_queries():
     with h5vidstack.open("x.h5") as stack:
         for work in (
             lambda: stack.find(FRAMES[0], 0),
+            lambda: stack.find(FRAMES[0], 1.5),
             lambda: stack.find(FRAMES[0], max_distance=-1),
             lambda: stack.find(FRAMES[0], hash="whash"),
             lambda: stack.find(np.zeros(5)),

@@ -16,7 +16,7 @@ from ..errors import SourceError
 from ..layout import split_target
 from .base import Access, ArraySource, FrameSource, Source, iterate_frames
 from .files import hdf5_source, npy_source, video_source
-from .images import ImageSource, is_image, list_images
+from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images
 
 __all__ = ["Access", "ArraySource", "FrameSource", "Source", "open_source", "read_image"]
 
@@ -95,7 +95,11 @@ def read_image(name: str) -> npt.NDArray[Any]:
             raise SourceError(f"cannot read {name}: {error}") from error
         return image
     if not path.is_file():
-        raise SourceError(f"no such image file: {name}")
+        kind = "is a folder, not an image" if path.is_dir() else "does not exist"
+        raise SourceError(f"the image {name} {kind}")
+    if not is_image(path):
+        endings = ", ".join(sorted({*IMAGE_SUFFIXES, ".npy"}))
+        raise SourceError(f"{name} is no image file: its name must end in one of {endings}")
     with contextlib.closing(ImageSource([path], name, gray=False)) as source:
         frames = list(source.batches(1))
     if len(frames) > 1:
