@@ -18,6 +18,7 @@ lint: $(VENV)/installed
 
 benchmark: $(VENV)/installed
 	$(BIN)/python tests/benchmark/speed.py
+	$(BIN)/python tests/benchmark/order.py
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,6 +1,6 @@
 """What the order of frames is worth, and how long it takes to find one.
 
-python tests/benchmark/order.py [SOURCE[:FRAMES] ...]    (videos as gray; "D" is the generated stack)
+python tests/benchmark/order.py [--greedy] [SOURCE[:FRAMES] ...]    (videos as gray; "D" is the generated stack)
 
 For each source, shuffled with seed 0: the packed size (whole file) of the original order,
 of the shuffled frames as they are, sorted by their phash, and by `groupvideo`, and of
@@ -12,11 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 from speed import load
 
 import h5vidstack
-from h5vidstack import demo, hashing, ordering
+from h5vidstack import demo, hashing, ordering, search, virtual
 
 
 def packed(frames, method, folder):
@@ -79,10 +80,69 @@ def timing(counts):
         print(f"ordering {count:,} frames: {seconds:.2f} s, chain length {steps:.0f}", flush=True)
 
 
+def greedy(features):
+    """The plain nearest-neighbour chain, every step over all points that are left."""
+    numbers, points = np.arange(len(features)), features
+    squares = np.einsum("nd,nd->n", points, points)
+    free = np.ones(len(points), bool)
+    order, here = [0], features[0]
+    free[0] = False
+    while len(order) < len(features):
+        distance = squares - 2 * (points @ here)
+        distance[~free] = np.inf
+        nearest = int(np.argmin(distance))
+        free[nearest] = False
+        here = points[nearest]
+        order.append(int(numbers[nearest]))
+        if len(order) % 2000 == 0:
+            numbers, points, squares = numbers[free], points[free], squares[free]
+            free = np.ones(len(points), bool)
+    return np.array(order)
+
+
+def against_greedy(count, folder):
+    """Packed size along our chain over that along the plain greedy one."""
+    edge = round(count ** (1 / 3))
+    sweep = demo.generate_uint8((edge, edge, edge), (64, 96))
+    frames = sweep[np.random.default_rng(0).permutation(len(sweep))]
+    features = hashing.block_means(frames)
+    sizes = []
+    for work in (ordering.chain, greedy):
+        started = time.perf_counter()
+        order = work(features)
+        seconds = time.perf_counter() - started
+        path = Path(folder) / "x.h5"
+        report = h5vidstack.pack(
+            frames[order], path, method="video", preset="x264-fast", overwrite=True
+        )
+        sizes.append(report.stored_bytes)
+        print(f"{work.__name__} of {len(frames):,} frames: {seconds:.1f} s, {sizes[-1]:,} bytes")
+    print(f"  ratio {sizes[0] / sizes[1]:.4f}", flush=True)
+
+
+def virtual_timing(count, folder):
+    position = np.random.default_rng(0).permutation(count)
+    with h5py.File(Path(folder) / "v.h5", "w", libver=("v110", "v110")) as file:
+        video = file.create_dataset("video", (count, 64, 96), np.uint8, chunks=(16, 64, 96))
+        started = time.perf_counter()
+        runs = virtual.runs(np.zeros(count, int), position)
+        virtual.create(file["/"], "frames", video.shape, video.dtype, runs, [video])
+    seconds = time.perf_counter() - started
+    print(f"virtual dataset of {count:,} shuffled frames, {len(runs):,} mappings: {seconds:.1f} s")
+
+
+def search_timing(count):
+    random = np.random.default_rng(0)
+    table = random.integers(0, 2**64, count, dtype=np.uint64)
+    started = time.perf_counter()
+    search.hamming(table, 12345)
+    print(f"Hamming distance to {count:,} hashes: {time.perf_counter() - started:.3f} s")
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         stacks = {}
-        for argument in sys.argv[1:] or ["D"]:
+        for argument in [name for name in sys.argv[1:] if name != "--greedy"] or ["D"]:
             name, _, count = argument.partition(":")
             stacks[argument] = load(name, int(count) if count else None)
             compare(argument, stacks[argument], folder)
@@ -90,7 +150,11 @@ def main():
             scenes = [stack for name, stack in stacks.items() if name != "D"]
             if len(scenes) > 1:
                 mixture(scenes[0], scenes[1], folder)
-    timing([1_000, 10_000, 100_000])
+        timing([1_000, 10_000, 100_000])
+        virtual_timing(100_000, folder)
+        search_timing(10_000_000)
+        if "--greedy" in sys.argv:  # ten minutes
+            against_greedy(100_000, folder)
 
 
 if __name__ == "__main__":
