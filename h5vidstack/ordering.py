@@ -29,6 +29,9 @@ LEAVES = 256
 """Leaves at a time, to bound memory."""
 NEIGHBOURS = 8
 """Candidates that each point keeps of each leaf that it is in."""
+SAMPLE = 20_000
+"""Points that principal components are computed from, about."""
+BATCH = 1 << 14
 JUMP = 8
 JUMP_SHARE = 0.02
 
@@ -67,11 +70,10 @@ def cut(order: Numbers, features: Features, least: int) -> list[Numbers]:
     """Cut a chain into piles where it jumps from one scene to another.
 
     A jump is a step of more than `JUMP` times the median step and more than
-    `JUMP_SHARE` of the root mean square distance of two points. The shortest pile is
-    then put together with the nearer of its neighbours in the chain, until none has
-    fewer than `least` points.
+    `JUMP_SHARE` of the root mean square distance of two points. Piles of fewer than
+    `least` points are then put together with the nearer one of their neighbours.
     """
-    step = _steps(features[order])
+    step = _steps(features, order)
     if not len(step):
         return [order]
     spread = math.sqrt(2 * float(features.var(axis=0, dtype=np.float64).sum()))
@@ -87,24 +89,23 @@ def cut(order: Numbers, features: Features, least: int) -> list[Numbers]:
     return np.split(order, cuts)
 
 
-def _steps(points: Features) -> npt.NDArray[np.float64]:
-    """Distances of each point to the next one."""
-    steps: npt.NDArray[np.float64] = np.linalg.norm(
-        np.diff(points.astype(np.float64), axis=0), axis=1
-    )
+def _steps(features: Features, order: Numbers) -> npt.NDArray[np.float64]:
+    """Distances of each point to the next one in an order."""
+    steps = np.empty(len(order) - 1)
+    for start in range(0, len(steps), BATCH):
+        points = features[order[start : start + BATCH + 1]].astype(np.float64)
+        steps[start : start + BATCH] = np.linalg.norm(np.diff(points, axis=0), axis=1)
     return steps
 
 
 def _principal(features: Features) -> Features:
     """Turn points into few dimensions that keep their distances as well as may be."""
-    sample = features[:: max(1, len(features) // 20_000)].astype(np.float64)
-    mean = sample.mean(axis=0)
-    scale = np.abs(sample - mean).max() or 1.0  # so that no square is 0 or infinite
-    centred: Features = (features - mean.astype(np.float32)) / np.float32(scale)
+    centred: Features = features - features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred /= max(-centred.min(), centred.max()) or 1.0  # so that no square is infinite
     dimensions = max(FEWEST_DIMENSIONS, NUMBERS // len(features))
     if features.shape[1] <= dimensions:
         return centred
-    sample = (sample - mean) / scale
+    sample = centred[:: max(1, len(features) // SAMPLE)].astype(np.float64)
     _, axes = np.linalg.eigh(sample.T @ sample)
     turned: Features = centred @ axes[:, -dimensions:].astype(np.float32)
     return turned
