@@ -40,13 +40,20 @@ def _say(text: str) -> None:
     click.echo(_printable(text))
 
 
+def _end_tidily() -> None:
+    """Let a polite kill end like Ctrl-C: temporary files are removed.
+
+    Only for commands that write: those that read are to die at once, even where HDF5
+    does not come back from a damaged file.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
 class _Commands(click.Group):
     """Turn our errors, and the system's, into one line and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        # A polite kill ends like Ctrl-C: temporary files are removed.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         try:
             return super().invoke(ctx)
         except Error as error:
@@ -182,6 +189,7 @@ def pack(
     **options: Any,
 ) -> None:
     """Pack SRC into DST (out.h5 or out.h5::/group), losslessly."""
+    _end_tidily()
     source = src[0] if len(src) == 1 else list(src)
     with _progress("packing") as progress:
         report = packer.pack(
@@ -215,6 +223,7 @@ def unpack(src: str, dst: str, **options: Any) -> None:
 
     DST is a folder of images, x.tif (multi-page), x.npy, or x.h5::/path (plain HDF5).
     """
+    _end_tidily()
     with _progress("unpacking") as progress:
         count = sinks.unpack(src, dst, progress=progress, **options)
     _say(f"unpacked {count} frames to {dst}")
@@ -285,6 +294,7 @@ def find(
 @click.argument("file")
 def rehash(file: str) -> None:
     """Add hash tables to the stack FILE, or make them anew."""
+    _end_tidily()
     with _progress("hashing") as progress:
         count = rehashing.rehash(file, progress=progress)
     _say(f"{file}: hashes of {count} frames stored")
@@ -304,6 +314,7 @@ def rehash(file: str) -> None:
 @_overwrite
 def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -> None:
     """Draw the piles of the stack FILE: first, typical and last frame of each."""
+    _end_tidily()
     with Stack(file) as stack:
         count = sheet.contact_sheet(stack, out, edge=size, max_rows=rows, overwrite=overwrite)
     _say(f"drew {count} pile{'s' * (count != 1)} to {out}")
@@ -341,6 +352,7 @@ def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> No
 @click.option("--out", type=click.Path(path_type=Path), help="Keep the packed file here.")
 def demo(grid: tuple[int, int, int], size: tuple[int, int], out: Path | None) -> None:
     """Pack a generated stack, read frames back, and compare sizes with gzip."""
+    _end_tidily()
     with _progress("packing") as progress:
         demonstration.demonstrate(grid, size, out, _say, progress)
 
