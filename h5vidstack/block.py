@@ -82,7 +82,7 @@ def encode(frames: Frames, coding: Coding, *, verify: bool = True) -> bytes:
     check_dtype(frames.dtype)
     n, height, width = frames.shape[:3]
     channels = frames.shape[3] if frames.ndim == 4 else 1
-    planes = frames if frames.ndim == 4 else frames[..., np.newaxis]
+    planes = _planes(frames)
     parts = [b""]  # the header's place
     for channel in range(channels):
         parts += _encode_stream(planes[..., channel], channel, coding)
@@ -103,12 +103,17 @@ def encode(frames: Frames, coding: Coding, *, verify: bool = True) -> bytes:
 
 def following_bytes(frames: Frames, coding: Coding) -> int:
     """How many bytes all but the first of ``(n, H, W[, C])`` frames take, each after the others."""
-    planes = frames if frames.ndim == 4 else frames[..., np.newaxis]
+    planes = _planes(frames)
     encode_channel = codecs.BY_NAME[coding.codec].encode
     return sum(
         sum(map(len, encode_channel(planes[..., channel], coding.preset)[1:]))
         for channel in range(planes.shape[3])
     )
+
+
+def _planes(frames: Frames) -> Frames:
+    """Frames with an axis of channels, also where they are gray."""
+    return frames if frames.ndim == 4 else frames[..., np.newaxis]
 
 
 def _encode_stream(frames: Frames, channel: int, coding: Coding) -> list[bytes]:

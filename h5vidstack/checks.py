@@ -14,16 +14,12 @@ from . import layout_checks
 from .block import frame_crcs
 from .chunks import Chunks, Pixels
 from .errors import BlockError, FormatError
-from .geometry import frame_bytes
-from .layout import Numbers
+from .geometry import Numbers, window_frames
 from .stack_file import StackFile
 from .workers import Progress, default_workers, in_order
 
 if TYPE_CHECKING:  # sources open stacks, so they stand above this module
     from .sources import Source
-
-COMPARED_BYTES = 64 << 20
-"""Frames of a reordered stack that are compared with the source at a time."""
 
 
 def verify(
@@ -108,7 +104,7 @@ def _check_blocks(
     done, count = 0, sum(pile.shape[0] for pile in file.piles)
     for number, pile in enumerate(file.piles):
         try:
-            members = file.layout.pile(number).members
+            members = file.layout.members(number)
         except FormatError:  # the tables were checked before
             members = None
         step = pile.chunks[0]
@@ -164,7 +160,7 @@ def _compare_in_order(
     """Compare a reordered stack with a source that only runs forwards; count its frames."""
     problems: list[str] = []
     start, count = 0, file.shape[0]
-    size = max(1, COMPARED_BYTES // frame_bytes(against.frame, against.dtype.itemsize))
+    size = window_frames(against.frame, against.dtype.itemsize)
     for original in against.batches(size):
         numbers = np.arange(start, min(start + len(original), count))
         start += len(original)
@@ -185,12 +181,12 @@ def _compare_copies(file: StackFile, against: Source, read: Callable[[Any], Pixe
     copies = np.ones(file.shape[0], bool)
     for number in range(len(file.piles)):
         try:
-            members = file.layout.pile(number).members
+            members = file.layout.members(number)
         except FormatError:  # the tables were checked before; then its frames are compared here
             continue
         copies[members[(members >= 0) & (members < len(copies))]] = False
     problems: list[str] = []
-    size = max(1, COMPARED_BYTES // frame_bytes(against.frame, against.dtype.itemsize))
+    size = window_frames(against.frame, against.dtype.itemsize)
     numbers = np.flatnonzero(copies)
     for start in range(0, len(numbers), size):
         part = numbers[start : start + size]

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from .codecs import MAX_EDGE
 from .errors import UnsupportedError
 
 Shape = tuple[int, ...]
+Numbers = npt.NDArray[np.intp]
+"""Numbers of frames, or their positions."""
 
 CHUNK_FRAMES = 16
+WINDOW_BYTES = 64 << 20
+"""Raw frames of a `window_frames`: each block is decoded once for it."""
 MAX_BLOCK_BYTES = 64 << 20
 """Largest raw block that packing makes."""
 MAX_ROW_BYTES = 256 << 20
@@ -49,6 +56,11 @@ def stack_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
 def frame_bytes(frame: Shape, itemsize: int) -> int:
     """Bytes of one raw frame of shape ``(H, W)`` or ``(H, W, C)``."""
     return math.prod(frame) * itemsize
+
+
+def window_frames(frame: Shape, itemsize: int) -> int:
+    """How many frames to hold at a time where they are read out of their packed order."""
+    return max(1, WINDOW_BYTES // frame_bytes(frame, itemsize))
 
 
 def choose_chunk(

@@ -59,16 +59,16 @@ def groups(file: StackFile) -> Iterator[Group]:
         If a table is damaged.
     """
     for number in range(len(file.piles)):
-        pile = file.layout.pile(number)
+        video, members = file.layout.videos[number], file.layout.members(number)
         with damage_as_error(file.name):
-            coding = stored_coding(pile.video)
+            coding = stored_coding(video)
             yield Group(
                 number,
-                pile.members,
-                pile.typical,
-                len(pile.members) * frame_bytes(file.shape[1:], file.dtype.itemsize),
-                pile.video.id.get_storage_size(),
-                pile.video.id.get_num_chunks() if pile.video.chunks else 0,
+                members,
+                file.layout.typical(number, members),
+                len(members) * frame_bytes(file.shape[1:], file.dtype.itemsize),
+                video.id.get_storage_size(),
+                video.id.get_num_chunks() if video.chunks else 0,
                 coding.codec if coding else None,
                 coding.preset if coding else None,
             )

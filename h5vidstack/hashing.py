@@ -141,16 +141,14 @@ def to_8bit(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """The 8-bit image that stands for a frame of any dtype where one looks at it.
 
     uint8 stays. Else the finite values of this frame (all its channels together) are
-    spread over 0..255: ``floor((value - least) * 255 / (greatest - least))``; a frame
-    of one value becomes 0, NaN and -inf 0, inf 255. bool becomes 0 and 255.
+    spread over 0..255 as spec/format.md, "Image hashes", says; a frame of one value
+    becomes 0, NaN and -inf 0, inf 255. bool becomes 0 and 255.
     """
     if frame.dtype == np.uint8:
         return np.ascontiguousarray(frame)
     values = np.asarray(frame, np.float64)
     finite = np.isfinite(values)
-    if not finite.any():
-        return np.where(values == np.inf, np.uint8(255), np.uint8(0))
-    least, greatest = values[finite].min(), values[finite].max()
+    least, greatest = (values[finite].min(), values[finite].max()) if finite.any() else (0, 0)
     # Halved, so that the range of the largest floats is no infinity.
     span = greatest / 2 - least / 2
     if span == 0:

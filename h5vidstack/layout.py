@@ -22,7 +22,7 @@ import numpy.typing as npt
 from ._version import __version__
 from .errors import FormatError
 from .filter import stored_coding
-from .geometry import Shape
+from .geometry import Numbers, Shape
 
 FORMAT = (1, 1)
 DEFAULT_STACK = "/stack"
@@ -34,8 +34,6 @@ HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError)
 FORMAT_ATTRIBUTE = "h5vidstack_format"
 TABLE_CRC = "crc32"
 
-Numbers = npt.NDArray[np.intp]
-
 
 def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
     """Split ``file.h5::/path`` into the file and the path inside it (None if not given)."""
@@ -44,26 +42,6 @@ def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
         return Path(name), None
     path, found, inner = name.partition(SEPARATOR)
     return Path(path), "/" + inner.strip("/") if found else None
-
-
-@dataclass(frozen=True)
-class Pile:
-    """One group of similar frames: the frames of its video are in packed order.
-
-    Attributes
-    ----------
-    video
-        The chunked dataset ``(n, H, W[, C])``.
-    members
-        Original frame number of each position, ``(n,)``; of frames that are stored once
-        for several numbers, the first.
-    typical
-        Original number of a frame that stands for the pile.
-    """
-
-    video: h5py.Dataset
-    members: Numbers
-    typical: int
 
 
 @dataclass(frozen=True)
@@ -94,19 +72,18 @@ class Layout:
     leading_shape: Shape
     group: h5py.Group | None
 
-    def places(self) -> tuple[Numbers, Numbers]:
-        """Pile and position of each frame, ``(N,)`` each.
+    def places(self) -> tuple[Numbers, Numbers] | None:
+        """Pile and position of each frame, ``(N,)`` each; None where one pile has all in order.
 
         Raises
         ------
         FormatError
             If the index is damaged.
         """
-        n = self.shape[0]
         if self.in_order or self.group is None:
-            return np.zeros(n, np.intp), np.arange(n)
-        name = f"{self.group.file.filename}{SEPARATOR}{self.group.name}/index"
-        with damage_as_error(name):
+            return None
+        n = self.shape[0]
+        with damage_as_error(f"{self.group.file.filename}{SEPARATOR}{self.group.name}/index"):
             pile = read_table(self.group, "index/group", n).astype(np.intp)
             position = read_table(self.group, "index/position", n).astype(np.intp)
             lengths = np.array([video.shape[0] for video in self.videos])
@@ -114,26 +91,45 @@ class Layout:
             wrong |= (position < 0) | (position >= lengths[np.where(wrong, 0, pile)])
             if wrong.any():
                 raise ValueError(f"frame {np.argmax(wrong)} is in no pile")
+        if len(self.videos) == 1 and np.array_equal(position, np.arange(n)):
+            return None
         return pile, position
 
-    def pile(self, number: int) -> Pile:
-        """One pile, for people to look at.
+    def members(self, number: int) -> Numbers:
+        """Original frame number of each position of a pile.
+
+        Of frames that are stored once for several numbers it is the first.
 
         Raises
         ------
         FormatError
-            If its table of members is damaged.
+            If the table is damaged.
         """
-        video = self.videos[number]
-        members: Numbers = np.arange(video.shape[0])
+        length = self.videos[number].shape[0]
+        if self.in_order or self.group is None:
+            return np.arange(length)
+        with damage_as_error(self._pile_name(number)):
+            table = read_table(self.group, f"groups/{number:06d}/members", length)
+            members: Numbers = table.astype(np.intp)
+        return members
+
+    def typical(self, number: int, members: Numbers) -> int:
+        """Original number of a frame that stands for a pile of these members.
+
+        Raises
+        ------
+        FormatError
+            If what the file says is no number.
+        """
+        middle = members[len(members) // 2] if len(members) else 0
         if self.group is None:
-            return Pile(video, members, len(members) // 2)
-        name = f"groups/{number:06d}"
-        with damage_as_error(f"{self.group.file.filename}{SEPARATOR}{self.group.name}/{name}"):
-            if not self.in_order:
-                members = read_table(self.group, f"{name}/members", len(members)).astype(np.intp)
-            middle = members[len(members) // 2] if len(members) else 0
-            return Pile(video, members, int(self.group[name].attrs.get("typical", middle)))
+            return int(middle)
+        with damage_as_error(self._pile_name(number)):
+            return int(self.group[f"groups/{number:06d}"].attrs.get("typical", middle))
+
+    def _pile_name(self, number: int) -> str:
+        video = self.videos[number]
+        return f"{video.file.filename}{SEPARATOR}{video.parent.name}"
 
     def hashes(self, name: str) -> npt.NDArray[np.uint64]:
         """The table of one image hash, ``(N,)``.

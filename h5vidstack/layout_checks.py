@@ -34,7 +34,9 @@ def problems(layout: Layout) -> Iterator[str]:
     for number, video in enumerate(layout.videos):
         found = yield from _read(layout, f"groups/{number:06d}/members", video.shape[0])
         members.append(found)
-        yield from _typical_problems(layout, number)
+        held = layout.members(number) if layout.in_order else found
+        if held is not None:
+            yield from _typical_problems(layout, number, held)
     if "hashes" in layout.group:
         for name in HASHES:
             yield from _read(layout, f"hashes/{name}", n)
@@ -63,15 +65,15 @@ def _read(layout: Layout, name: str, length: int) -> Generator[str, None, Table 
     return None
 
 
-def _typical_problems(layout: Layout, number: int) -> Iterator[str]:
+def _typical_problems(layout: Layout, number: int, members: Table) -> Iterator[str]:
     """Whether the frame that stands for a pile is in it."""
     try:
-        pile = layout.pile(number)
+        typical = layout.typical(number, members)
     except FormatError as error:
         yield str(error)
     else:
-        if pile.typical not in pile.members:
-            yield f"groups/{number:06d}: typical is {pile.typical}, which is not in the pile"
+        if typical not in members:
+            yield f"groups/{number:06d}: typical is {typical}, which is not in the pile"
 
 
 def _index_problems(

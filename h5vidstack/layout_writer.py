@@ -17,9 +17,9 @@ from . import virtual
 from ._version import __version__
 from .codecs import Coding
 from .filter import Video
-from .geometry import Shape
+from .geometry import Numbers, Shape
 from .hashing import Fingerprints, Hashes
-from .layout import FORMAT, FORMAT_ATTRIBUTE, TABLE_CRC, Numbers
+from .layout import FORMAT, FORMAT_ATTRIBUTE, TABLE_CRC
 
 
 class PileWriter:

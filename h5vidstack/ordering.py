@@ -15,7 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.intp]
+from .geometry import Numbers
+
 Features = npt.NDArray[np.float32]
 
 NUMBERS = 1 << 24

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from . import block, planning
 from .chunks import Pixels
 from .codecs import Coding, library_versions
 from .encoder import PileEncoder
 from .errors import OutputError
-from .geometry import Shape, choose_chunk, frame_bytes
+from .geometry import Numbers, Shape, choose_chunk, frame_bytes
 from .hashing import Fingerprints
 from .layout import DEFAULT_STACK, split_target
 from .layout_writer import Order, StackWriter
@@ -31,8 +30,6 @@ from .workers import Progress, default_workers
 METHODS = ("auto", "video", "groupvideo")
 SPOOL_BYTES = 16 << 30
 """Disk that frames of a source that runs only once may take while they are reordered."""
-
-Numbers = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from . import block, virtual
 from .chunks import Pixels
 from .codecs import Coding
-from .ordering import Features, Numbers, chain, cut
+from .geometry import Numbers
+from .ordering import Features, chain, cut
 
 Take = Callable[[Numbers], Pixels]
 """Gives frames by their numbers, ``(n, H, W[, C])``."""

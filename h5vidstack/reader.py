@@ -17,7 +17,7 @@ import numpy.typing as npt
 from . import checks, search
 from .chunks import Pixels
 from .errors import ClosedError, FormatError, OutputError
-from .geometry import Shape, frame_bytes
+from .geometry import Shape, window_frames
 from .groups import Group, groups
 from .hashing import Hashes
 from .layout import DEFAULT_STACK, split_target
@@ -29,8 +29,6 @@ if TYPE_CHECKING:  # sources open stacks, so they stand above this module
     from .sources import Source
 
 CACHE_BYTES = 256 << 20
-WINDOW_BYTES = 64 << 20
-"""Frames decoded together when a reordered stack is iterated over."""
 _opening = threading.Lock()
 
 
@@ -230,8 +228,7 @@ class Stack:
         ahead = -(-self._workers // tiles) + 1
         if session.file.places is not None:
             # Neighbours lie in many blocks: each is decoded once a window.
-            frame = frame_bytes(self._shape[1:], self._dtype.itemsize)
-            step, ahead = max(step, WINDOW_BYTES // frame), 2
+            step, ahead = max(step, window_frames(self._shape[1:], self._dtype.itemsize)), 2
         running: deque[tuple[Pixels, list[Future[None]]]] = deque()
         starts = iter(range(0, len(self), step))
         try:
@@ -276,7 +273,7 @@ class Stack:
             If the stack has no hashes.
         """
         search.check_hash(name)
-        return self._live().file.layout.hashes(name)
+        return self._live().file.hashes(name).copy()
 
     def find(
         self,
@@ -321,7 +318,7 @@ class Stack:
         return search.find(
             image,
             k,
-            tables=self.hashes,
+            tables=self._live().file.hashes,
             read=self.read,
             frame=self._shape[1:],
             dtype=self._dtype,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from .chunks import Pixels
 from .errors import FormatError
 from .hashing import HASHES, hash_images
 from .layout import DEFAULT_STACK, SEPARATOR, damage_as_error, is_stack, split_target
 from .layout_writer import write_hashes
 from .output import edit_hdf5
 from .reader import Stack
+from .sources import open_source
 from .workers import Progress, default_workers, in_order
 
 
@@ -54,9 +53,10 @@ def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
                 f"{target}{SEPARATOR}{inner} is a bare dataset, which has no place for hashes; "
                 "pack it as a stack to search it"
             )
+        batches = open_source(iter(stack)).batches(stack.chunks[0])  # by its read-ahead
         with ThreadPoolExecutor(workers, "h5vidstack-hash") as pool:
             done = 0
-            for part in in_order(pool, hash_images, _batches(stack), workers):
+            for part in in_order(pool, hash_images, batches, workers):
                 parts.append(part)
                 done += len(part[0])
                 if progress is not None:
@@ -67,15 +67,3 @@ def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
                 del group["hashes"]
         write_hashes(group, dict(zip(HASHES, tables, strict=True)))
         return len(stack)
-
-
-def _batches(stack: Stack) -> Iterator[Pixels]:
-    """All frames in order, a chunk's worth at a time."""
-    batch = []
-    for frame in stack:
-        batch.append(frame)
-        if len(batch) == stack.chunks[0]:
-            yield np.stack(batch)
-            batch = []
-    if batch:
-        yield np.stack(batch)

@@ -11,15 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import QueryError
-from .geometry import Shape, frame_bytes
+from .geometry import Numbers, Shape, window_frames
 from .hashing import HASHES, Hashes, hash_images
-
-Numbers = npt.NDArray[np.intp]
 
 CANDIDATES = 64
 """Frames at least whose pixels are compared with the query's."""
-READ_BYTES = 64 << 20
-"""Pixels of candidates in memory at once."""
 BLOCK = 1 << 18
 """Hashes compared at a time: what fits a core's cache."""
 MOST_PIECES = 9
@@ -89,7 +85,7 @@ def find(
     nearest = _nearest(distances, count, max_distance, others)
     if not pixels:
         return [Match(int(number), int(distances[number]), None) for number in nearest]
-    step = max(1, READ_BYTES // frame_bytes(frame, dtype.itemsize))
+    step = window_frames(frame, dtype.itemsize)
     matches = []
     for start in range(0, len(nearest), step):
         numbers = nearest[start : start + step]

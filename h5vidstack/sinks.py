@@ -14,10 +14,10 @@ import numpy as np
 
 from .chunks import Pixels
 from .errors import OutputError
-from .geometry import Shape, frame_bytes
+from .geometry import Shape, window_frames
 from .layout import SEPARATOR, split_target
 from .output import complete_or_absent, open_hdf5_output
-from .reader import WINDOW_BYTES, Stack
+from .reader import Stack
 from .workers import Progress, default_workers, in_order
 
 IMAGE_FORMATS = ("png", "tiff")
@@ -144,8 +144,8 @@ def _read(stack: Stack, numbers: Numbers | None) -> Frames:
     if numbers is None:
         yield from stack
         return
-    frame = frame_bytes(stack.shape[1:], stack.dtype.itemsize)
-    step = max(stack.chunks[0] * default_workers(), WINDOW_BYTES // frame)
+    window = window_frames(stack.shape[1:], stack.dtype.itemsize)
+    step = max(stack.chunks[0] * default_workers(), window)
     for start in range(0, len(numbers), step):
         yield from stack[numbers[start : start + step]]
 

@@ -6,12 +6,12 @@ import os
 from functools import cached_property
 
 import h5py
-import numpy as np
 
 from .chunks import Chunks
 from .errors import FormatError
-from .geometry import Shape
-from .layout import SEPARATOR, Numbers, damage_as_error, open_layout
+from .geometry import Numbers, Shape
+from .hashing import Hashes
+from .layout import SEPARATOR, damage_as_error, open_layout
 
 
 class StackFile:
@@ -57,6 +57,7 @@ class StackFile:
                 )
                 self.piles = list(map(Chunks, videos, names))
             self.shape: Shape = self.layout.shape
+            self._hashes: dict[str, Hashes] = {}
             self.dtype = self.piles[0].dtype
         except BaseException:
             self._file.close()
@@ -65,12 +66,13 @@ class StackFile:
     @cached_property
     def places(self) -> tuple[Numbers, Numbers] | None:
         """Pile and position of each frame; None where one pile holds all in order."""
-        if self.layout.in_order:
-            return None
-        pile, position = self.layout.places()
-        if len(self.piles) == 1 and np.array_equal(position, np.arange(len(position))):
-            return None
-        return pile, position
+        return self.layout.places()
+
+    def hashes(self, name: str) -> Hashes:
+        """The table of one image hash, read once; see `Layout.hashes`."""
+        if name not in self._hashes:
+            self._hashes[name] = self.layout.hashes(name)
+        return self._hashes[name]
 
     def close(self) -> None:
         """Close the file."""

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 
 import numpy as np
-import numpy.typing as npt
 
 from .chunks import Pixels
 from .errors import SourceError
+from .geometry import Numbers
 from .hashing import Fingerprints, fingerprint, join
 from .workers import in_order
-
-Numbers = npt.NDArray[np.intp]
 
 RECENT = 4
 """Frames kept for comparing: a frozen camera repeats one, a flicker two."""
