@@ -1,147 +1,100 @@
 """A block: the bytes of one HDF5 chunk, a self-contained run of coded frames.
 
-The layout is normative in spec/format.md, section "Block". Nothing here knows of
-HDF5, threads or files.
+The layout is normative in spec/format.md, section "Block"; `block_format` reads and
+writes its headers. Nothing here knows of HDF5, threads or files.
 """
 
 from __future__ import annotations
 
-import struct
 import zlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import codecs
-from .codecs import Coding, Frames
-from .errors import BlockError, NotExactError, UnsupportedError
+from . import mapping
+from .block_format import Block, Stream, parse, seal
+from .codecs import RAW, Coding
+from .codecs.transforms import (
+    Colour,
+    Values,
+    container,
+    from_components,
+    predict,
+    take_bits,
+    to_components,
+    unpredict,
+)
+from .errors import NotExactError, UnsupportedError
+from .recipe import Part, Recipe
 
-MAGIC = b"H5VB"
-VERSION = 1
+Frames = npt.NDArray[Any]
 
-_HEADER = struct.Struct("<4sIBBcBIIIIHH")
-_STREAM = struct.Struct("<BBBBBBHqII")
-_CRC_FROM = 8  # the CRC covers everything behind itself
-
-
-@dataclass(frozen=True)
-class Stream:
-    """One coded channel: ``packets[i]`` decodes to frame i."""
-
-    codec: codecs.Codec
-    channel: int
-    extradata: bytes
-    packets: list[memoryview]
-
-
-@dataclass(frozen=True)
-class Block:
-    """A parsed block; its pixels are still coded.
-
-    `frames`, `height` and `width` may be smaller than the chunk's: what is missing
-    is zero.
-    """
-
-    frames: int
-    height: int
-    width: int
-    channels: int
-    streams: list[Stream]
+KINDS = {"b": (1,), "u": (1, 2, 4, 8), "i": (1, 2, 4, 8), "f": (2, 4, 8)}
+"""Item sizes of the dtypes that blocks hold, by NumPy's letter of their kind."""
 
 
-def check_dtype(dtype: np.dtype[np.generic]) -> None:
-    """Raise UnsupportedError unless blocks of this format can hold `dtype`."""
-    if dtype != np.uint8:
+def check_dtype(dtype: np.dtype[Any]) -> None:
+    """Raise UnsupportedError unless blocks can hold `dtype`."""
+    if dtype.itemsize not in KINDS.get(dtype.kind, ()):
         raise UnsupportedError(
-            f"dtype {dtype} is not supported yet: format 1.0 codes uint8 (8-bit gray or "
-            "colour); other dtypes come with other codecs"
+            f"dtype {dtype} is no pixel that h5vidstack holds: bool, integers of 8 to 64 bits, "
+            "and floats of 16, 32 and 64 bits; make a complex image two stacks"
         )
 
 
-def encode(frames: Frames, coding: Coding, *, verify: bool = True) -> bytes:
+def encode(frames: Frames, recipe: Recipe, *, verify: bool = True) -> bytes:
     """Code a run of frames as one block.
 
     Parameters
     ----------
     frames
-        ``(n, H, W)`` or ``(n, H, W, C)`` uint8, no axis empty.
-    coding
-        Codec and preset. A channel that the codec does not shrink is stored raw.
+        ``(n, H, W)`` or ``(n, H, W, C)``, of a dtype of `KINDS` in any byte order; no
+        axis empty.
+    recipe
+        How. A stream that its codec does not shrink, or does not take, is stored raw.
     verify
         Decode the block and compare it with `frames` before returning it.
 
     Raises
     ------
     UnsupportedError
-        For a dtype that no codec holds.
+        For a dtype that blocks do not hold, or more bits than a strict recipe's codec holds.
     NotExactError
-        If the check finds a difference.
+        If the check finds a difference, or one above the recipe's bound.
     """
-    check_dtype(frames.dtype)
-    n, height, width = frames.shape[:3]
-    channels = frames.shape[3] if frames.ndim == 4 else 1
-    planes = _planes(frames)
-    parts = [b""]  # the header's place
-    for channel in range(channels):
-        parts += _encode_stream(planes[..., channel], channel, coding)
-    length = _HEADER.size + sum(map(len, parts))
-    header = _HEADER.pack(
-        MAGIC, 0, VERSION, 0, b"u", 1, length, n, height, width, channels, channels
-    )
-    parts[0] = header[_CRC_FROM:]
-    body = b"".join(parts)
-    block = MAGIC + struct.pack("<I", zlib.crc32(body)) + body
-    if verify and not np.array_equal(decode(block, (n, height, width, channels)), frames):
-        raise NotExactError(
-            f"a block of {coding.codec} did not decode to its input; nothing was written. "
-            "Please report this with the versions that `h5vidstack --version` prints"
-        )
-    return block
+    data, frames = _encode(frames, recipe)
+    if verify and recipe.lossless:
+        _check_equal(frames, decode(data, _whole(frames), frames.dtype), recipe)
+    elif verify and recipe.bound:
+        _check_bound(frames, decode(data, _whole(frames), frames.dtype), recipe)
+    return data
 
 
-def following_bytes(frames: Frames, coding: Coding) -> int:
-    """How many bytes all but the first of ``(n, H, W[, C])`` frames take, each after the others."""
-    planes = _planes(frames)
-    encode_channel = codecs.BY_NAME[coding.codec].encode
-    return sum(
-        sum(map(len, encode_channel(planes[..., channel], coding.preset)[1:]))
-        for channel in range(planes.shape[3])
-    )
+def encode_lossy(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
+    """Code a run of frames, and say what a reader will get.
 
+    Returns
+    -------
+    tuple
+        The block, and the frames that it decodes to, of the shape and dtype of `frames`.
 
-def _planes(frames: Frames) -> Frames:
-    """Frames with an axis of channels, also where they are gray."""
-    return frames if frames.ndim == 4 else frames[..., np.newaxis]
-
-
-def _encode_stream(frames: Frames, channel: int, coding: Coding) -> list[bytes]:
-    codec = codecs.BY_NAME[coding.codec]
-    packets = codec.encode(frames, coding.preset)
-    if sum(map(len, packets)) >= frames.size:
-        codec = codecs.RAW
-        packets = codec.encode(frames, "")
-    bits, no_transform, low_bit, offset, extradata = 8, 0, 0, 0, b""
-    header = _STREAM.pack(
-        codec.id,
-        codec.pixel_format,
-        no_transform,
-        channel,
-        low_bit,
-        bits,
-        0,
-        offset,
-        len(packets),
-        len(extradata),
-    )
-    sizes = struct.pack(f"<{len(packets)}I", *map(len, packets))
-    return [header, sizes, extradata, *packets]
+    Raises
+    ------
+    UnsupportedError, NotExactError
+        As `encode`, always verified.
+    """
+    data, frames = _encode(frames, recipe)
+    decoded = decode(data, _whole(frames), frames.dtype)
+    if recipe.bound:
+        _check_bound(frames, decoded, recipe)
+    return data, decoded
 
 
 def decode(
     data: bytes,
     chunk: tuple[int, int, int, int],
+    dtype: np.dtype[Any],
     frames: int | None = None,
     out: Frames | None = None,
 ) -> Frames:
@@ -153,6 +106,8 @@ def decode(
         The block's bytes.
     chunk
         ``(n, H, W, C)`` that the block may fill at most: nothing larger is allocated.
+    dtype
+        Of the pixels, in native byte order.
     frames
         How many frames to decode; None: all. Codecs are run no further than this.
     out
@@ -161,22 +116,26 @@ def decode(
     Returns
     -------
     ndarray
-        uint8, ``(k, h, w)`` for one channel, else ``(k, h, w, C)``; k is at most
+        Of `dtype`, ``(k, h, w)`` for one channel, else ``(k, h, w, C)``; k is at most
         `frames`, and no axis is longer than `chunk`'s.
 
     Raises
     ------
     BlockError
-        If the bytes are damaged or do not fit `chunk`.
+        If the bytes are damaged, or do not fit `chunk` or `dtype`.
     """
-    block = parse(data, chunk)
+    block = parse(data, chunk, np.dtype(np.uint8) if dtype.kind == "b" else dtype)
     k = block.frames if frames is None else min(frames, block.frames)
-    channel_axis = (block.channels,) if block.channels > 1 else ()
-    shape = (k, block.height, block.width, *channel_axis)
-    pixels = out if out is not None and out.shape == shape else np.empty(shape, np.uint8)
-    for stream in block.streams:
-        plane = pixels[..., stream.channel] if block.channels > 1 else pixels
-        stream.codec.decode(stream.packets, stream.extradata, plane)
+    shape = (k, block.height, block.width)
+    whole = shape if block.channels == 1 else (*shape, block.channels)
+    fits = out is not None and out.shape == whole and out.dtype == dtype
+    pixels = out if fits and out is not None else np.empty(whole, dtype)
+    values = _values_in_place(block, pixels)
+    if values is None:
+        made = pixels if pixels.flags.c_contiguous else np.empty(whole, dtype)
+        mapping.to_pixels(block.mapping, _values(block, shape), dtype, made)
+        if made is not pixels:
+            pixels[...] = made
     return pixels
 
 
@@ -189,71 +148,159 @@ def padded(pixels: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]
     return whole
 
 
-def parse(data: bytes, chunk: tuple[int, int, int, int]) -> Block:
-    """Check every length and the CRC of a block, and find its packets. See `decode`."""
-    if len(data) < _HEADER.size or data[:4] != MAGIC:
-        raise BlockError("not an h5vidstack block: its first bytes are wrong")
-    (_, crc, version, flags, kind, itemsize, length, n, height, width, channels, streams) = (
-        _HEADER.unpack_from(data)
-    )
-    if length != len(data):
-        raise BlockError(f"a block of {length} bytes has {len(data)}: cut short or overwritten")
-    if zlib.crc32(memoryview(data)[_CRC_FROM:]) != crc:
-        raise BlockError("CRC-32 of a block is wrong: its bytes were damaged")
-    if version != VERSION or flags:
-        raise BlockError(
-            f"a block of version {version}, flags {flags}; this h5vidstack reads version "
-            f"{VERSION}: upgrade h5vidstack"
-        )
-    if (kind, itemsize) != (b"u", 1):
-        raise BlockError(f"a block of dtype {kind!r}{itemsize}; this h5vidstack reads uint8")
-    shape = (n, height, width, channels)
-    if min(shape) < 1 or any(a > b for a, b in zip(shape, chunk, strict=True)):
-        raise BlockError(f"a block of shape {shape} does not fit its chunk {chunk}")
-    if channels != chunk[3] or streams != channels:
-        raise BlockError(f"a block of {channels} channels in {streams} streams, not {chunk[3]}")
-    found, position = [], _HEADER.size
-    for _ in range(streams):
-        stream, position = _parse_stream(data, position, n)
-        found.append(stream)
-    if position != length:
-        raise BlockError(f"a block has {length - position} bytes that no stream claims")
-    if sorted(stream.channel for stream in found) != list(range(channels)):
-        raise BlockError("the streams of a block do not cover each channel once")
-    return Block(n, height, width, channels, found)
-
-
-def _parse_stream(data: bytes, position: int, frames: int) -> tuple[Stream, int]:
-    if position + _STREAM.size > len(data):
-        raise BlockError("a stream header runs past the end of its block")
-    codec_id, pixel_format, transform, channel, low_bit, bits, reserved, offset, count, extra = (
-        _STREAM.unpack_from(data, position)
-    )
-    position += _STREAM.size
-    codec = codecs.BY_ID.get(codec_id)
-    if codec is None:
-        raise BlockError(f"a stream of codec {codec_id}: unknown here; upgrade h5vidstack")
-    if (pixel_format, transform, low_bit, bits, reserved, offset) != (
-        codec.pixel_format, 0, 0, 8, 0, 0,
-    ):  # fmt: skip
-        raise BlockError("a stream uses a transform that is unknown here; upgrade h5vidstack")
-    if count != frames:
-        raise BlockError(f"a stream of {count} packets in a block of {frames} frames")
-    if position + 4 * count + extra > len(data):
-        raise BlockError("a stream's packet table runs past the end of its block")
-    sizes = struct.unpack_from(f"<{count}I", data, position)
-    position += 4 * count
-    extradata = bytes(data[position : position + extra])
-    position += extra
-    if position + sum(sizes) > len(data):
-        raise BlockError("a stream's packets run past the end of their block")
-    view, packets = memoryview(data), []
-    for size in sizes:
-        packets.append(view[position : position + size])
-        position += size
-    return Stream(codec, channel, extradata, packets), position
-
-
 def frame_crcs(frames: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
     """CRC-32 (ISO 3309, as zlib's) of the raw C-order bytes of each frame."""
     return np.array([zlib.crc32(np.ascontiguousarray(frame).data) for frame in frames], np.uint32)
+
+
+def _whole(frames: Frames) -> tuple[int, int, int, int]:
+    n, height, width = frames.shape[:3]
+    return n, height, width, frames.shape[3] if frames.ndim == 4 else 1
+
+
+def _encode(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
+    """The block, and the frames in native order and without gaps."""
+    check_dtype(frames.dtype)
+    frames = np.ascontiguousarray(frames, frames.dtype.newbyteorder("="))
+    if frames.dtype.kind == "b":
+        frames = frames.view(np.uint8)
+    found, components = prepare(frames, recipe)
+    streams = []
+    for number, component in enumerate(components):
+        for part in recipe.parts(found.bits):
+            stream = encode_part(component, number, part)
+            if stream is not None:
+                streams.append(stream)
+    n, height, width, channels = _whole(frames)
+    colour = recipe.colour if channels > 1 else Colour.NONE
+    block = Block(
+        n, height, width, channels, found, colour, recipe.predictor, recipe.fold, streams
+    )  # fmt: skip
+    return seal(block, frames.dtype), frames
+
+
+def prepare(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, list[Values]]:
+    """Do all of a recipe but coding: the values of each component, predictions subtracted."""
+    if not recipe.top.lossless:
+        found, values = mapping.map_to_depth(frames, recipe.top.engine.depths[-1])
+    elif recipe.bound:
+        found, values = mapping.map_within(frames, recipe.bound)
+    else:
+        found, values = mapping.map_exactly(frames)
+    if not found.bits:
+        return found, []
+    return found, [
+        predict(component, found.bits, recipe.predictor, recipe.fold)
+        for component in to_components(values, found.bits, recipe.colour)
+    ]
+
+
+def encode_part(component: Values, number: int, part: Part) -> Stream | None:
+    """Code some bits of a component; None where they are all 0."""
+    low, bits, coding = part
+    plane = take_bits(component, low, bits)
+    if not plane.any():
+        return None
+    codec, depth = coding.engine, coding.engine.depth_for(bits)
+    if depth is not None and min(plane.shape[1:]) >= codec.least_edge:
+        wide = plane.astype(container(depth), copy=False)
+        packets, extradata = coding.encode(wide, depth)
+        size = sum(map(len, packets)) + 4 * len(packets) + len(extradata)
+        if size < plane.size * bits / 8:
+            return Stream(codec, number, low, bits, depth, extradata, packets)
+    packets, extradata = Coding("raw").encode(plane, bits)
+    return Stream(RAW, number, low, bits, bits, extradata, packets)
+
+
+def _values_in_place(block: Block, pixels: Frames) -> Frames | None:
+    """Decode right into the pixels, where streams are pixels; None where they are not."""
+    plain = block.mapping.trivial and not block.predictor and block.colour == Colour.NONE
+    words = pixels.view(container(8 * pixels.itemsize)) if plain else pixels
+    for number in range(block.channels):
+        streams = [stream for stream in block.streams if stream.component == number]
+        if not plain or len(streams) != 1 or streams[0].low:
+            return None
+        if container(streams[0].depth) != words.dtype or streams[0].bits != block.mapping.bits:
+            return None
+    for stream in block.streams:
+        _decode_into(stream, words[..., stream.component] if block.channels > 1 else words)
+    return pixels
+
+
+def _values(block: Block, shape: tuple[int, int, int]) -> Values:
+    """The values of a block's first frames, ``(k, h, w)`` or ``(k, h, w, C)``."""
+    bits = block.mapping.bits
+    if not bits:
+        return np.zeros(shape if block.channels == 1 else (*shape, block.channels), np.uint8)
+    components = [_component(block, number, shape) for number in range(block.channels)]
+    if block.channels == 1:
+        return components[0]
+    values = np.empty((*shape, block.channels), container(bits))
+    from_components(components, bits, block.colour, values)
+    return values
+
+
+def _component(block: Block, number: int, shape: tuple[int, int, int]) -> Values:
+    bits = block.mapping.bits
+    values = None
+    for stream in block.streams:
+        if stream.component != number:
+            continue
+        part = decode_stream(stream, shape).astype(container(bits), copy=False)
+        if stream.low:
+            part = part << part.dtype.type(stream.low)
+        values = part if values is None else np.bitwise_or(values, part, out=values)
+    if values is None:
+        return np.zeros(shape, container(bits))
+    return unpredict(values, bits, block.predictor, block.fold)
+
+
+def decode_stream(stream: Stream, shape: tuple[int, ...]) -> Values:
+    """Decode the first ``shape[0]`` frames of a stream."""
+    plane = np.empty(shape, container(stream.depth))
+    _decode_into(stream, plane)
+    return plane
+
+
+def _decode_into(stream: Stream, out: Values) -> None:
+    stream.codec.decode(stream.packets, stream.extradata, stream.depth, out)
+    if stream.bits < 8 * out.itemsize and stream.codec is not RAW:
+        # A lossy codec may go over, and so may a hostile stream.
+        np.minimum(out, out.dtype.type((1 << stream.bits) - 1), out=out)
+
+
+def _check_equal(frames: Frames, decoded: Frames, recipe: Recipe) -> None:
+    words = container(8 * frames.itemsize)  # as bits: NaN differs from itself
+    if not np.array_equal(decoded.view(words), frames.view(words)):
+        raise NotExactError(
+            f"a block of {recipe} did not decode to its input; nothing was written. "
+            "Please report this with the versions that `h5vidstack --version` prints"
+        )
+
+
+def _check_bound(frames: Frames, decoded: Frames, recipe: Recipe) -> None:
+    if largest_difference(frames, decoded) > recipe.bound:
+        raise NotExactError(
+            f"a block of {recipe} is further than {recipe.bound} from its input; nothing was "
+            "written. Please report this with the versions that `h5vidstack --version` prints"
+        )
+
+
+def largest_difference(frames: Frames, decoded: Frames) -> float:
+    """The largest absolute difference of two arrays; inf where one is NaN or infinite alone."""
+    return float(np.max(differences(frames, decoded), initial=0))
+
+
+def differences(frames: Frames, decoded: Frames) -> npt.NDArray[np.float64]:
+    """Absolute differences of each pixel; 0 where NaN meets NaN, or an infinity its like."""
+    if frames.dtype.kind != "f":
+        larger, smaller = np.maximum(frames, decoded), np.minimum(frames, decoded)
+        unsigned = f"u{frames.itemsize}"
+        apart: npt.NDArray[np.float64] = (larger.view(unsigned) - smaller.view(unsigned)).astype(
+            np.float64
+        )
+        return apart
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = np.abs(decoded.astype(np.float64) - frames.astype(np.float64))
+    same = (frames == decoded) | (np.isnan(frames) & np.isnan(decoded))
+    return np.where(same, 0.0, np.where(np.isnan(found), np.inf, found))

@@ -45,6 +45,7 @@ class Chunks:
             if len(self.shape) != (4 if stack_shape(self.shape)[3] > 1 else 3):
                 raise FormatError(f"{name} has shape {self.shape}, not (N, H, W[, 3|4])")
             self.chunks: Shape = video.chunks or (CHUNK_FRAMES, *self.shape[1:])
+            self._native = self.dtype.newbyteorder("=")
             self._coded = self._is_coded()
 
     def extent(self, chunk: Shape) -> Shape:
@@ -87,7 +88,9 @@ class Chunks:
             if filter_mask:  # HDF5's word for "stored without the filter"
                 pixels = np.frombuffer(data, self.dtype).reshape(self.chunks)
             else:
-                pixels = block.decode(data, stack_shape(self.chunks), frames, out)
+                pixels = block.decode(
+                    data, stack_shape(self.chunks), self._native, frames, out
+                ).astype(self.dtype, copy=False)
         except (BlockError, *HDF5_ERRORS) as error:
             if not self._video:
                 raise ClosedError(f"{self.name} was closed while it was read") from error

@@ -22,9 +22,10 @@ from . import info as information
 from . import packer, sheet, sinks, verification
 from . import rehash as rehashing
 from ._version import __version__
-from .codecs import PRESETS, library_versions
+from .codecs import CODECS, PRESETS, library_versions
 from .errors import Error
 from .hashing import HASHES
+from .profiles import PROFILES
 from .reader import Stack
 from .search import mismatch
 from .sources import read_image
@@ -160,12 +161,28 @@ def main() -> None:
     "--method", type=click.Choice(packer.METHODS), default="auto", show_default=True,
     help="video: in their order; groupvideo: similar frames side by side; auto: what pays.",
 )  # fmt: skip
-@click.option("--codec", type=click.Choice(["x264"]), default="x264", show_default=True)
 @click.option(
-    "--preset", type=click.Choice(list(PRESETS)),
-    help="Effort of the codec; all are lossless.  [default: chosen for each pile by a sample]",
+    "--profile", type=click.Choice(list(PROFILES)), default="balanced", show_default=True,
+    help="What matters, when samples of each pile decide how it is coded.",
 )  # fmt: skip
-@click.option("--chunk-frames", type=click.IntRange(min=1), help="Frames a block.  [default: 16]")
+@click.option("--codec", type=click.Choice(list(CODECS)), help="Choose among this one's presets.")
+@click.option(
+    "--preset", type=click.Choice(list(PRESETS)), metavar="NAME",
+    help="Exactly this coding, as x264-slow or ffv1; mp4 (MPEG-4) is LOSSY.",
+)  # fmt: skip
+@click.option(
+    "--crf", type=float, metavar="Q",
+    help="LOSSY x264 (or --codec x265) of this constant rate factor, 0 to 51.",
+)  # fmt: skip
+@click.option(
+    "--max-error", metavar="E",
+    help="LOSSY: let no pixel move by more than E; 1e-3r or 0.1%: of the range of all.",
+)  # fmt: skip
+@click.option("--explain", is_flag=True, help="Show what was tried: sizes and speeds.")
+@click.option(
+    "--chunk-frames", type=click.IntRange(min=1),
+    help="Frames a block.  [default: 16; fast: fewer; small: 256]",
+)  # fmt: skip
 @click.option(
     "--tile", type=_Pair(2, none=True),
     help="Height and width of tiles, or 'none'.  [default: for frames over 4 megapixels]",
@@ -188,7 +205,7 @@ def pack(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Pack SRC into DST (out.h5 or out.h5::/group), losslessly."""
+    """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
     _end_tidily()
     source = src[0] if len(src) == 1 else list(src)
     with _progress("packing") as progress:
@@ -207,6 +224,10 @@ def pack(
     )
     copies = f"; {report.copies:,} copies of other frames stored once" if report.copies else ""
     _say(f"{report.order}{copies}")
+    exact = "lossless" if report.lossless else information.loss(report.max_error, report.psnr)
+    _say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {exact}")
+    for number, trials in enumerate(report.trials):
+        _say(f"\npile {number}:\n{information.trials_table(trials)}")
 
 
 @main.command()

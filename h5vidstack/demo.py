@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from .codecs import Frames
+from .codecs import Plane as Frames
 from .errors import NotExactError
 from .info import kilobytes
 from .packer import pack

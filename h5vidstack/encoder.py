@@ -7,14 +7,15 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from . import block
+from . import block, loss
 from .chunks import Chunks, Pixels
-from .codecs import Coding
 from .geometry import Shape
 from .layout_writer import PileWriter
+from .recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class _Row:
     """The blocks of one run of frames on their way through the pool."""
 
     frames: Pixels
-    blocks: list[tuple[Shape, Future[bytes]]]
+    blocks: list[tuple[Shape, Future[tuple[bytes, Pixels | None]]]]
 
 
 class PileEncoder:
@@ -37,10 +38,15 @@ class PileEncoder:
         The pool, and how many rows' worth of threads it has.
     writer
         Where the blocks go.
-    coding, verify, chunk
+    recipe, verify, chunk
         How to encode; see `block.encode`.
     written
         Called with the number of frames of each row that was written.
+
+    Attributes
+    ----------
+    losses, crc32
+        If the recipe is lossy: what a reader will get, run by run.
     """
 
     def __init__(
@@ -48,18 +54,20 @@ class PileEncoder:
         pool: Executor,
         workers: int,
         writer: PileWriter,
-        coding: Coding,
+        recipe: Recipe,
         verify: bool,
         chunk: Shape,
         written: Callable[[int], None],
     ) -> None:
-        self._pool, self._writer, self._coding = pool, writer, coding
+        self._pool, self._writer, self._recipe = pool, writer, recipe
         self._verify, self._chunk, self._report = verify, chunk, written
         frame = writer.video.shape[1:3]
         tiles = math.prod(
             math.ceil(edge / step) for edge, step in zip(frame, chunk[1:3], strict=True)
         )
         self._depth = math.ceil((workers + 1) / tiles)  # rows: work for all, and one waiting
+        self.losses: list[loss.FrameLoss] = []
+        self.crc32: list[np.ndarray[Any, np.dtype[np.uint32]]] = []
         self._pending: deque[_Row] = deque()
         self._filling: list[Pixels] = []  # less than a row
         self._added = 0
@@ -109,15 +117,29 @@ class PileEncoder:
         for y in range(0, height, rows):
             for x in range(0, width, columns):
                 tile = frames[:, y : y + rows, x : x + columns]
-                coded = self._pool.submit(block.encode, tile, self._coding, verify=self._verify)
+                coded = self._pool.submit(self._encode, tile)
                 blocks.append(((start, y, x, *(0 for _ in frames.shape[3:])), coded))
         self._pending.append(_Row(frames, blocks))
+
+    def _encode(self, tile: Pixels) -> tuple[bytes, Pixels | None]:
+        """A block, and what it decodes to where that differs."""
+        if self._recipe.lossless:
+            return block.encode(tile, self._recipe, verify=self._verify), None
+        return block.encode_lossy(tile, self._recipe)
 
     def _write_oldest(self) -> None:
         row = self._pending[0]
         self._writer.extend(self._written + len(row.frames))
+        decoded = None if self._recipe.lossless else np.empty_like(row.frames)
         for offset, coded in row.blocks:
-            self._writer.write_block(offset, coded.result())
+            data, tile = coded.result()
+            self._writer.write_block(offset, data)
+            if decoded is not None and tile is not None:
+                _, y, x = offset[:3]
+                decoded[:, y : y + tile.shape[1], x : x + tile.shape[2]] = tile
+        if decoded is not None:
+            self.losses.append(loss.measure(row.frames, decoded))
+            self.crc32.append(block.frame_crcs(decoded))
         self._written += len(row.frames)
         self._pending.popleft()
         self._report(len(row.frames))

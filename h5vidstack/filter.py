@@ -18,9 +18,11 @@ import h5py
 import numpy as np
 
 from . import block
-from .codecs import MAX_EDGE, PRESETS, PRESETS_BY_ID, Coding
+from .block_format import VERSION
+from .codecs import MAX_EDGE, PRESETS_BY_ID, Coding
 from .errors import BlockError, Error, UnsupportedError
 from .geometry import stack_shape
+from .recipe import Recipe
 
 FILTER_ID = 47113
 """From the range for unregistered use; to be replaced once The HDF Group assigns one."""
@@ -29,7 +31,8 @@ NAME = b"h5vidstack: frames as losslessly coded video"
 
 _FLAG_REVERSE = 0x0100  # H5Z_FLAG_REVERSE: HDF5 is reading
 _FLAG_MANDATORY = 0  # H5Z_FLAG_MANDATORY
-_CHOSEN, _STORED = 3, 7  # parameters that the user chooses, and with the chunk's shape
+_CHOSEN, _STORED = 3, 8  # parameters that the user chooses, and with those of the dataset
+_STORED_1 = 7  # in files of format 1.0 and 1.1, where all pixels are uint8
 
 _hid_t, _hsize_t = ctypes.c_int64, ctypes.c_uint64
 _uints, _voids = ctypes.POINTER(ctypes.c_uint), ctypes.POINTER(ctypes.c_void_p)
@@ -49,59 +52,84 @@ class Video(h5py.filters.FilterRefBase):  # type: ignore[misc]
     """Options for ``h5py.Group.create_dataset``: store its chunks as coded video.
 
     Use it as hdf5plugin's classes: ``f.create_dataset("d", data=a,
-    chunks=(16, H, W), **h5vidstack.Video())``. The dataset must be uint8 and its
-    chunk ``(G, H, W)`` or ``(G, H, W, 3|4)``; further leading axes count as frames.
+    chunks=(16, H, W), **h5vidstack.Video())``. The dataset is of bool, integers or
+    floats, and its chunk ``(G, H, W)`` or ``(G, H, W, 3|4)``; further leading axes count
+    as frames. All is lossless: chunks of more bits than the codec holds are coded by
+    FFV1 or, beyond 16 bits, by LZMA.
 
     Parameters
     ----------
-    codec
-        ``"x264"``: lossless H.264.
-    preset
-        ``"x264-fast"``, ``"x264-interm"`` or ``"x264-slow"``. All are lossless.
+    codec, preset
+        Names of the tables in `h5vidstack.codecs`: ``Video("ffv1")``,
+        ``Video(preset="x264-slow")``. By default x264-interm.
     verify
         Decode each chunk and compare it before it is written.
 
     Raises
     ------
     UnsupportedError
-        If there is no such codec or preset.
+        If there is no such codec or preset, or it is lossy.
     """
 
     filter_id = FILTER_ID
 
     def __init__(
-        self, codec: str = "x264", preset: str = "x264-interm", *, verify: bool = True
+        self, codec: str | None = None, preset: str | None = None, *, verify: bool = True
     ) -> None:
-        coding = Coding(codec, preset)
-        self.filter_options = (block.VERSION, PRESETS[coding.preset].id, int(verify))
+        coding = Coding.of(codec, preset)
+        if not coding.lossless:
+            raise UnsupportedError(
+                f"{coding} is lossy, and a plain dataset has no place to say by how much: "
+                "use h5vidstack.pack"
+            )
+        self.filter_options = (VERSION, coding.row.id, int(verify))
 
 
-def _decode_chunk(data: bytes, chunk: tuple[int, int, int, int]) -> bytes:
-    frames = block.decode(data, chunk)
-    return block.padded(frames, chunk[: frames.ndim]).tobytes()
+def _decode_chunk(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -> bytes:
+    frames = block.decode(data, chunk, dtype.newbyteorder("="))
+    return block.padded(frames, chunk[: frames.ndim]).astype(dtype, copy=False).tobytes()
 
 
-def _encode_chunk(data: bytes, chunk: tuple[int, int, int, int], coding: Coding, v: bool) -> bytes:
-    if len(data) != math.prod(chunk):
+def _encode_chunk(
+    data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any], coding: Coding, v: bool
+) -> bytes:
+    size = math.prod(chunk) * dtype.itemsize
+    if len(data) != size:
         raise UnsupportedError(
-            f"the filter was given {len(data)} bytes for a chunk of {math.prod(chunk)}: "
+            f"the filter was given {len(data)} bytes for a chunk of {size}: "
             "it must be the first filter that changes the size of a chunk"
         )
-    frames = np.frombuffer(data, np.uint8).reshape(chunk if chunk[3] > 1 else chunk[:3])
-    return block.encode(frames, coding, verify=v)
+    frames = np.frombuffer(data, dtype).reshape(chunk if chunk[3] > 1 else chunk[:3])
+    return block.encode(frames, Recipe(coding), verify=v)
 
 
 def _run_filter(reading: bool, values: list[int], data: bytes) -> bytes:
-    if len(values) != _STORED:
+    if len(values) not in (_STORED_1, _STORED):
         raise BlockError(f"the filter has {len(values)} parameters in this file, not {_STORED}")
     _version, preset_id, verify, *dims = values
     chunk = (dims[0], dims[1], dims[2], dims[3])
+    dtype = _unpack_dtype(values[_STORED_1]) if len(values) == _STORED else np.dtype(np.uint8)
     if reading:
-        return _decode_chunk(data, chunk)
+        return _decode_chunk(data, chunk, dtype)
     preset = PRESETS_BY_ID.get(preset_id)
     if preset is None:
         raise UnsupportedError(f"the file asks for preset {preset_id}, unknown here")
-    return _encode_chunk(data, chunk, Coding(preset.codec, preset.name), bool(verify))
+    # What is appended to a lossy pile is lossless: there is no place to say by how much not.
+    coding = Coding(preset=preset.name) if preset.lossless else Coding()
+    return _encode_chunk(data, chunk, dtype, coding, bool(verify))
+
+
+def _pack_dtype(dtype: np.dtype[Any]) -> int:
+    """A dtype as a filter parameter: item size, kind, and 1 for big-endian, a byte each."""
+    big = dtype.newbyteorder("<") != dtype
+    return dtype.itemsize | ord(dtype.kind) << 8 | big << 16
+
+
+def _unpack_dtype(number: int) -> np.dtype[Any]:
+    size, kind, big = number & 255, chr(number >> 8 & 255), number >> 16
+    if size not in block.KINDS.get(kind, ()) or big > 1:
+        raise BlockError(f"the file asks for pixels of kind {kind!r}{size}, unknown here")
+    return np.dtype(f"{'>' if big else '<'}{kind}{size}")
 
 
 def pipeline(dataset: h5py.Dataset) -> list[tuple[int, int, tuple[int, ...], bytes]]:
@@ -114,32 +142,33 @@ def stored_coding(dataset: h5py.Dataset) -> Coding | None:
     """The coding that a dataset's own filter parameters name, or None without the filter."""
     for code, _, values, _ in pipeline(dataset):
         if code == FILTER_ID and len(values) > 1 and values[1] in PRESETS_BY_ID:
-            preset = PRESETS_BY_ID[values[1]]
-            return Coding(preset.codec, preset.name)
+            return Coding(preset=PRESETS_BY_ID[values[1]].name)
     return None
 
 
-def parameters(values: list[int], shape: tuple[int, ...]) -> list[int]:
-    """Filter parameters to store for a dataset with chunks of `shape`.
+def parameters(values: list[int], shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[int]:
+    """Filter parameters to store for a dataset of `dtype` with chunks of `shape`.
 
     Parameters
     ----------
     values
         What the user gave: block version, preset id, verify; missing ones get the
-        defaults, and a chunk shape that is already there is replaced.
+        defaults, and parameters of a dataset that are already there are replaced.
 
     Raises
     ------
     UnsupportedError
-        If a chunk of `shape` cannot be coded, or no such preset exists.
+        If such chunks cannot be coded, or no such preset exists.
     """
+    block.check_dtype(dtype)
     chosen = [*values[:_CHOSEN], *Video().filter_options[len(values) :]]
-    if chosen[0] != block.VERSION or chosen[1] not in PRESETS_BY_ID:
+    preset = PRESETS_BY_ID.get(chosen[1])
+    if not 1 <= chosen[0] <= VERSION or preset is None:
         raise UnsupportedError(f"filter parameters {tuple(values)}: make them with Video(...)")
     n, height, width, channels = stack_shape(shape)
     if max(height, width) > MAX_EDGE:
         raise UnsupportedError(f"a chunk of {shape}: no edge may be over {MAX_EDGE} pixels")
-    return [*chosen, n, height, width, channels]
+    return [VERSION, *chosen[1:], n, height, width, channels, _pack_dtype(dtype)]
 
 
 _errors = threading.local()
@@ -181,6 +210,7 @@ class _Hdf5:
         self.type_class = _function(library.H5Tget_class, ctypes.c_int, _hid_t)
         self.type_size = _function(library.H5Tget_size, ctypes.c_size_t, _hid_t)
         self.type_sign = _function(library.H5Tget_sign, ctypes.c_int, _hid_t)
+        self.type_order = _function(library.H5Tget_order, ctypes.c_int, _hid_t)
         names = ("H5E_ERR_CLS_g", "H5E_PLINE_g", "H5E_CANTFILTER_g")
         self.error_ids = [_hid_t.in_dll(library, name) for name in names]
 
@@ -204,14 +234,16 @@ _hdf5 = _Hdf5()
 
 
 def _dtype_of(type_id: int) -> np.dtype[Any]:
-    """The numpy dtype of an HDF5 integer or float type, in native byte order."""
+    """The numpy dtype of an HDF5 integer, float or enumeration (as h5py's bool is one)."""
     type_class, size = _hdf5.type_class(type_id), _hdf5.type_size(type_id)
-    if type_class == 0:  # H5T_INTEGER; sign 0 is H5T_SGN_NONE
-        return np.dtype(f"{'i' if _hdf5.type_sign(type_id) else 'u'}{size}")
+    order = ">" if _hdf5.type_order(type_id) == 1 else "<"  # H5T_ORDER_BE
+    if type_class in (0, 8):  # H5T_INTEGER, H5T_ENUM; sign 0 is H5T_SGN_NONE
+        signed = type_class == 0 and _hdf5.type_sign(type_id)
+        return np.dtype(f"{order}{'i' if signed else 'u'}{size}")
     if type_class == 1:  # H5T_FLOAT
-        return np.dtype(f"f{size}")
-    name = {3: "string", 6: "compound", 8: "bool or enum"}.get(type_class, f"class {type_class}")
-    raise UnsupportedError(f"HDF5's {name} type is not supported: only uint8 is")
+        return np.dtype(f"{order}f{size}")
+    name = {3: "string", 6: "compound", 9: "variable-length"}.get(type_class, str(type_class))
+    raise UnsupportedError(f"HDF5's {name} type is no pixel: use integers, floats or bool")
 
 
 # HDF5 cannot carry a Python exception: the callbacks below turn every one, even an
@@ -221,7 +253,7 @@ def _dtype_of(type_id: int) -> np.dtype[Any]:
 def _set_local(dcpl: int, type_id: int, space: int) -> int:
     """At dataset creation: check dtype and chunk, store the chunk's shape as parameters."""
     try:
-        block.check_dtype(_dtype_of(type_id))
+        dtype = _dtype_of(type_id)
         shape = (_hsize_t * 32)()
         rank = _hdf5.get_chunk(dcpl, len(shape), shape)
         count, values = ctypes.c_size_t(_STORED), (ctypes.c_uint * _STORED)()
@@ -229,7 +261,7 @@ def _set_local(dcpl: int, type_id: int, space: int) -> int:
         if rank < 1 or _hdf5.get_filter(dcpl, FILTER_ID, flags, count, values, 0, None, config) < 0:
             raise UnsupportedError("HDF5 gives no chunk shape or filter parameters")
         given = list(values[: min(count.value, _STORED)])
-        stored = (ctypes.c_uint * _STORED)(*parameters(given, tuple(shape[:rank])))
+        stored = (ctypes.c_uint * _STORED)(*parameters(given, tuple(shape[:rank]), dtype))
         # h5py marks filters optional, and HDF5 would store raw what an optional one refuses.
         return _hdf5.modify_filter(dcpl, FILTER_ID, _FLAG_MANDATORY, _STORED, stored)  # type: ignore[no-any-return]
     except BaseException as error:  # noqa: BLE001

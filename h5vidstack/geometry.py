@@ -64,14 +64,18 @@ def window_frames(frame: Shape, itemsize: int) -> int:
 
 
 def choose_chunk(
-    frame: Shape, itemsize: int, chunk_frames: int | None, tile: tuple[int, int] | None
+    frame: Shape,
+    itemsize: int,
+    chunk_frames: int | None,
+    tile: tuple[int, int] | None,
+    usual: int = CHUNK_FRAMES,
 ) -> Shape:
     """Choose the chunk ``(G, h, w[, C])`` for frames of shape ``(H, W[, C])``.
 
     Parameters
     ----------
     chunk_frames
-        Frames a chunk; None: 16, or as many as `MAX_BLOCK_BYTES` and `MAX_ROW_BYTES` allow.
+        Frames a chunk; None: `usual`, or as many as `MAX_BLOCK_BYTES` and `MAX_ROW_BYTES` allow.
     tile
         Height and width of a tile; ``(0, 0)``: never tile; None: tile frames of more
         than `TILE_ABOVE_PIXELS` pixels or of an edge longer than a codec takes.
@@ -112,7 +116,7 @@ def choose_chunk(
     fitting = MAX_BLOCK_BYTES // block_frame
     if chunk_frames is None:
         in_a_row = max(1, MAX_ROW_BYTES // frame_bytes(frame, itemsize))
-        chunk_frames = min(CHUNK_FRAMES, fitting, in_a_row)
+        chunk_frames = min(usual, fitting, in_a_row)
     elif chunk_frames > fitting:
         raise UnsupportedError(
             f"{chunk_frames} frames of {rows}x{columns} are over the "

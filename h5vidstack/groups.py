@@ -32,7 +32,9 @@ class Group:
     blocks
         Number of blocks.
     codec, preset
-        How it is coded; None where another program wrote it.
+        Of its streams, or of those of the highest bits; None where another program wrote it.
+    coding
+        How it is coded, in words; None where the file does not say.
     """
 
     number: int
@@ -43,6 +45,7 @@ class Group:
     blocks: int
     codec: str | None
     preset: str | None
+    coding: str | None
 
     @property
     def ratio(self) -> float | None:
@@ -71,4 +74,5 @@ def groups(file: StackFile) -> Iterator[Group]:
                 video.id.get_num_chunks() if video.chunks else 0,
                 coding.codec if coding else None,
                 coding.preset if coding else None,
+                file.layout.coding(number),
             )

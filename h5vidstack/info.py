@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .geometry import frame_bytes
 from .groups import groups
 from .layout import DEFAULT_STACK, damage_as_error, split_target
+from .profiles import Trial
 from .stack_file import StackFile
 
 
@@ -46,6 +48,8 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
             "method": attrs.get("method"),
             "lossless": attrs.get("lossless", True),
             "max_error": attrs.get("max_error", 0.0),
+            "mse": float(attrs.get("mse", 0.0)),
+            "psnr": float(attrs["psnr"]) if "psnr" in attrs else None,
             "codec": "/".join(sorted({pile.codec for pile in piles if pile.codec})) or None,
             "preset": "/".join(sorted({pile.preset for pile in piles if pile.preset})) or None,
             "in_order": opened.layout.in_order,
@@ -63,6 +67,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
                     "ratio": pile.ratio,
                     "codec": pile.codec,
                     "preset": pile.preset,
+                    "coding": pile.coding,
                 }
                 for pile in piles
             ],
@@ -79,9 +84,10 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
 def table(facts: dict[str, Any]) -> str:
     """The facts of `describe` as lines for a person."""
     shape = " x ".join(map(str, facts["shape"]))
-    exact = "lossless" if facts["lossless"] else f"LOSSY, max error {facts['max_error']}"
+    exact = "lossless" if facts["lossless"] else loss(facts["max_error"], facts["psnr"])
     settings = facts["settings"]
-    coding = (facts["method"], facts["codec"], facts["preset"], exact)
+    codings = [pile["coding"] or pile["preset"] for pile in facts["groups"]]
+    coding = (facts["method"], " / ".join(dict.fromkeys(filter(None, codings))), exact)
     piles = len(facts["groups"])
     order = "time order" if facts["in_order"] else f"reordered, {piles} pile{'s' * (piles > 1)}"
     order = str(settings.get("order", order))  # what packing said says why, too
@@ -112,6 +118,30 @@ def table(facts: dict[str, Any]) -> str:
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
 
 
+def loss(max_error: float, psnr: float | None) -> str:
+    """How lossy a stack is, in words."""
+    decibels = "" if psnr is None else f", PSNR {psnr:.1f} dB"
+    return f"LOSSY, max error {max_error:g}{decibels}"
+
+
+def trials_table(trials: Iterable[Trial]) -> str:
+    """The codings that were tried for a pile, the smallest first, as a table for a person."""
+    rows: list[tuple[str, ...]] = [
+        ("", "coding", "sample", "stored", "ratio", "encode MB/s", "decode MB/s")
+    ]
+    for trial in sorted(trials, key=lambda trial: trial.stored_bytes):
+        speeds = (
+            f"{trial.sample_bytes / seconds / 1e6:.0f}" if seconds else "-"
+            for seconds in (trial.encode_seconds, trial.decode_seconds)
+        )
+        sizes = (kilobytes(trial.sample_bytes), kilobytes(trial.stored_bytes))
+        ratio = f"{trial.sample_bytes / max(trial.stored_bytes, 1):.2f}"
+        rows.append(("->" if trial.chosen else "", trial.recipe, *sizes, ratio, *speeds))
+    if len(rows) == 1:
+        return "one coding was given, or all pixels are equal: nothing to try"
+    return _aligned(rows, left=2)
+
+
 def kilobytes(size: int) -> str:
     """Bytes as KB (1000 bytes), grouped for reading."""
     return f"{size / 1000:,.0f} KB"
@@ -127,8 +157,16 @@ def groups_table(facts: dict[str, Any]) -> str:
         ends = (pile["first"], pile["typical"], pile["last"])
         row = (number, f"{pile['frames']:,}", *sizes, pile["preset"], *ends)
         rows.append(tuple("-" if cell is None else str(cell) for cell in row))
+    return _aligned(rows)
+
+
+def _aligned(rows: Sequence[Sequence[str]], left: int = 0) -> str:
+    """Rows as columns, all but the first few flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+        "  ".join(
+            f"{cell:{'<' if number < left else '>'}{width}}"
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
     )

@@ -24,7 +24,7 @@ from .errors import FormatError
 from .filter import stored_coding
 from .geometry import Numbers, Shape
 
-FORMAT = (1, 1)
+FORMAT = (1, 2)
 DEFAULT_STACK = "/stack"
 SEPARATOR = "::"
 
@@ -126,6 +126,13 @@ class Layout:
             return int(middle)
         with damage_as_error(self._pile_name(number)):
             return int(self.group[f"groups/{number:06d}"].attrs.get("typical", middle))
+
+    def coding(self, number: int) -> str | None:
+        """How a pile is coded, in words, if the file says so."""
+        if self.group is None:
+            return None
+        said = self.group[f"groups/{number:06d}"].attrs.get("coding")
+        return said if isinstance(said, str) else None
 
     def _pile_name(self, number: int) -> str:
         video = self.videos[number]

@@ -15,11 +15,13 @@ import numpy.typing as npt
 
 from . import virtual
 from ._version import __version__
-from .codecs import Coding
-from .filter import Video
+from .block_format import VERSION
+from .filter import FILTER_ID
 from .geometry import Numbers, Shape
 from .hashing import Fingerprints, Hashes
 from .layout import FORMAT, FORMAT_ATTRIBUTE, TABLE_CRC
+from .loss import Loss
+from .recipe import Recipe
 
 
 class PileWriter:
@@ -108,16 +110,18 @@ class StackWriter:
         """Bytes of all blocks written so far."""
         return sum(pile.stored_bytes for pile in self._piles)
 
-    def add_pile(self, coding: Coding) -> PileWriter:
-        """Begin the next pile; `coding` is recorded as the filter's parameters."""
+    def add_pile(self, recipe: Recipe) -> PileWriter:
+        """Begin the next pile; how it is coded is recorded as the filter's parameters."""
         video = self._group.create_dataset(
             f"groups/{len(self._piles):06d}/video",
             shape=(0, *self._frame),
             maxshape=(None, *self._frame),
             chunks=self._chunk,
             dtype=self._dtype,
-            **Video(coding.codec, coding.preset, verify=self._verify),
+            compression=FILTER_ID,
+            compression_opts=(VERSION, recipe.top.row.id, int(self._verify)),
         )
+        video.parent.attrs["coding"] = str(recipe)
         self._piles.append(PileWriter(video))
         return self._piles[-1]
 
@@ -128,6 +132,7 @@ class StackWriter:
         method: str,
         settings: Mapping[str, Any],
         leading_shape: Shape | None,
+        loss: Loss,
     ) -> None:
         """Write the tables and the attributes; the stack is complete after this."""
         n = len(order.pile)
@@ -153,8 +158,10 @@ class StackWriter:
         group.attrs["shape"] = np.array(shape, np.uint64)
         group.attrs["dtype"] = self._dtype.str
         group.attrs["method"] = method
-        group.attrs["lossless"] = True
-        group.attrs["max_error"] = 0.0
+        group.attrs["lossless"] = loss.max_error == 0
+        group.attrs["max_error"] = loss.max_error
+        if loss.max_error:
+            group.attrs["mse"], group.attrs["psnr"] = loss.mse, loss.psnr
         group.attrs["created"] = datetime.now(UTC).isoformat(timespec="seconds")
         group.attrs["creator"] = f"h5vidstack {__version__}"
         group.attrs["settings"] = json.dumps(settings)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from . import block, planning
+from . import block, loss, planning, profiles
 from .chunks import Pixels
-from .codecs import Coding, library_versions
+from .codecs import library_versions
 from .encoder import PileEncoder
 from .errors import OutputError
 from .geometry import Numbers, Shape, choose_chunk, frame_bytes
@@ -22,8 +23,11 @@ from .hashing import Fingerprints
 from .layout import DEFAULT_STACK, split_target
 from .layout_writer import Order, StackWriter
 from .output import open_hdf5_output
+from .profiles import Trial
+from .quality import Wish, needs_two_passes
+from .recipe import Recipe
 from .sources import Access, Source, open_source
-from .sources.spool import Spool
+from .sources.spool import Replay, Spool
 from .survey import Survey
 from .workers import Progress, default_workers
 
@@ -57,6 +61,14 @@ class PackReport:
         Frames that equal an earlier one, and are stored once with it.
     order
         A sentence: in which order frames are stored, and why.
+    codings
+        For each pile, in words: how it is coded.
+    lossless
+        Whether every pixel is as it was.
+    max_error, mse, psnr
+        If not: the measured largest and mean squared difference; see `loss.Loss`.
+    trials
+        For each pile the codings that were tried on a sample of it, if asked for.
     """
 
     path: str
@@ -71,6 +83,12 @@ class PackReport:
     piles: int
     copies: int
     order: str
+    codings: tuple[str, ...]
+    lossless: bool
+    max_error: float
+    mse: float
+    psnr: float
+    trials: tuple[tuple[Trial, ...], ...]
 
     @property
     def ratio(self) -> float:
@@ -83,8 +101,12 @@ def pack(
     path: str | os.PathLike[str],
     *,
     method: str = "auto",
-    codec: str = "x264",
+    profile: str = "balanced",
+    codec: str | None = None,
     preset: str | None = None,
+    crf: float | None = None,
+    max_error: float | str | None = None,
+    explain: bool = False,
     chunk_frames: int | None = None,
     tile: tuple[int, int] | None = None,
     gray: bool = False,
@@ -95,7 +117,7 @@ def pack(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> PackReport:
-    """Pack a stack of images into an HDF5 file, losslessly.
+    """Pack a stack of images into an HDF5 file, losslessly unless asked otherwise.
 
     Parameters
     ----------
@@ -111,11 +133,25 @@ def pack(
         ``"video"``: frames in their order. ``"groupvideo"``: similar frames side by side,
         in piles. ``"auto"``: that where a sample shows that it saves over 1 %.
         With all of them a frame that came before, bit for bit, is stored once.
-    codec, preset
-        See `Video`. Preset None: for each pile ``x264-interm``, or ``x264-fast`` where a
-        sample shows that it is as small within 1 %.
+    profile
+        ``"fast"``, ``"balanced"`` or ``"small"``: chooses a coding for each pile by
+        coding samples of it. The smallest one; but fast has only fast ones and takes a
+        faster one that is no more than 10 % larger, balanced one no more than 2 %.
+    codec
+        Only codings of this one: x264, x265, ffv1, magicyuv, ffvhuff, deflate, lzma, raw.
+    preset
+        Exactly this coding (`codecs.PRESETS`). ``"mp4"``, MPEG-4, is lossy.
+    crf
+        Lossy: constant rate factor of codec x264 (the default) or x265, 0 to 51.
+        What a lossy codec does not hold is scaled to 8, 10 or 12 bits first.
+    max_error
+        No pixel moves by more than this: a number, or a share of the range of all finite
+        values, as ``"1e-3r"`` or ``"0.1%"``. What is not finite is kept as it is.
+    explain
+        Report what was tried, with speeds.
     chunk_frames
-        Frames a block; None: 16, fewer where a raw block would be over 64 MiB.
+        Frames a block; None: 16, with small 256, with fast as many as make 128 KiB; fewer
+        where a raw block would be over 64 MiB.
     tile
         Height and width of tiles; None: frames over 4 megapixels get tiles of about
         a megapixel; ``(0, 0)``: no tiles.
@@ -132,7 +168,8 @@ def pack(
     workers
         Encoder threads; None: one a core.
     verify
-        Decode each block and compare it with its input before it is written.
+        Decode each block and compare it with its input before it is written. What is
+        lossy is always decoded and measured.
     overwrite
         Replace an existing output.
     progress
@@ -155,24 +192,32 @@ def pack(
     if spool_bytes < 0:
         raise OutputError(f"spool_bytes is {spool_bytes}; it must be at least 0")
     started = time.perf_counter()
-    coding = Coding(codec, preset or planning.CODINGS[0].preset)
+    wish = Wish.read(profile, codec, preset, crf, max_error)
     with contextlib.ExitStack() as cleanup:
         opened = cleanup.enter_context(contextlib.closing(open_source(source, gray=gray)))
         block.check_dtype(opened.dtype)
-        chunk = choose_chunk(opened.frame, opened.dtype.itemsize, chunk_frames, tile)
+        usual = wish.profile.chunk_frames(opened.frame, opened.dtype.itemsize)
+        chunk = choose_chunk(opened.frame, opened.dtype.itemsize, chunk_frames, tile, usual)
         target, inner = split_target(path)
         file = cleanup.enter_context(open_hdf5_output(target, inner, overwrite))
         stack = inner or DEFAULT_STACK
         writer = StackWriter(file, stack, opened.frame, opened.dtype, chunk, verify)
         store: Source = opened
-        if method != "video" and opened.access < Access.CHEAP:
+        if needs_two_passes(wish, opened):
+            spool = Spool(opened, target.resolve().parent, spool_bytes)
+            store = Replay(cleanup.enter_context(contextlib.closing(spool)))
+        bound = wish.bound.of(store) if wish.bound is not None else 0.0
+        template = wish.template(bound, opened.dtype)
+        if store is opened and method != "video" and opened.access < Access.CHEAP:
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = cleanup.enter_context(contextlib.closing(spool))
         packing = _Packing(
             store,
             writer,
             method,
-            coding if preset else None,
+            wish,
+            template,
+            explain,
             chunk,
             verify,
             workers or default_workers(),
@@ -183,14 +228,18 @@ def pack(
         settings = {
             "method": method,
             "order": sentence,
-            "codec": codec,
-            "preset": preset or "chosen for each pile",
+            "profile": profile,
+            "codings": packing.codings,
+            "max_error": max_error,
             "chunk": chunk,
             "verified": verify,
             "source": opened.name,
             "libraries": library_versions(),
         }
-        writer.finish(order, prints, done, settings, opened.leading_shape)
+        lost = packing.loss(order)
+        if wish.lossy:
+            prints = replace(prints, crc32=packing.crc32(order))
+        writer.finish(order, prints, done, settings, opened.leading_shape, lost)
         n = len(prints)
         return PackReport(
             str(target),
@@ -205,6 +254,12 @@ def pack(
             len(order.members),
             n - sum(map(len, order.members)),
             sentence,
+            tuple(packing.codings),
+            lost.max_error == 0,
+            lost.max_error,
+            lost.mse,
+            lost.psnr,
+            tuple(map(tuple, packing.trials)),
         )
 
 
@@ -216,8 +271,8 @@ class _Packing:
     ----------
     store
         The source, or a spool of it.
-    coding
-        None: chosen for each pile.
+    wish, template
+        How to code, as far as that is given.
     in_given_order
         Afterwards: whether frames were not reordered.
     """
@@ -225,12 +280,17 @@ class _Packing:
     store: Source
     writer: StackWriter
     method: str
-    coding: Coding | None
+    wish: Wish
+    template: Recipe
+    explain: bool
     chunk: Shape
     verify: bool
     workers: int
     progress: Progress | None
     in_given_order: bool = True
+    codings: list[str] = field(default_factory=list)
+    trials: list[list[Trial]] = field(default_factory=list)
+    _encoders: list[PileEncoder] = field(default_factory=list)
 
     def run(self, hashes: bool) -> tuple[Order, Fingerprints, str]:
         """Pack everything; say where frames are, what they are, and why in that order."""
@@ -267,7 +327,8 @@ class _Packing:
         if self._encoder is None and in_order and len(new):
             waiting = self._survey.firsts()[: self._survey.unique - len(new)]
             runs = [waiting[i : i + self.chunk[0]] for i in range(0, len(waiting), self.chunk[0])]
-            self._encoder = self._begin([self.store.take(runs[0]) if runs else new])
+            first = self.store.take(runs[0]) if runs else new
+            self._encoder = self._begin(np.arange(len(first)), lambda numbers: first[numbers])
             for run in runs:
                 self._encoder.add(self.store.take(run))
         if self._encoder is not None:
@@ -289,13 +350,11 @@ class _Packing:
             return self.store.take(self._firsts[numbers])
 
         always, step = self.method == "groupvideo", self.chunk[0]
-        coding = self.coding or planning.CODINGS[0]
-        plan = planning.plan(self._features, take, self._pool, step, coding, always)
+        plan = planning.plan(self._features, take, self._pool, always)
         self.in_given_order = not plan.reordered
         self._count = len(self._firsts)
         for pile in plan.piles:
-            samples = planning.sample_runs(pile, step) if self.coding is None else []
-            encoder = self._begin(map(take, samples))
+            encoder = self._begin(pile, take)
             for start in range(0, len(pile), step):
                 encoder.add(take(pile[start : start + step]))
             encoder.finish()
@@ -312,18 +371,47 @@ class _Packing:
         piles = f"{len(plan.piles)} pile{'s' * (len(plan.piles) > 1)}"
         return f"similarity order, {piles}{saved}; frames were {how}"
 
-    def _begin(self, samples: Iterable[Pixels]) -> PileEncoder:
+    def _begin(self, pile: Numbers, take: planning.Take) -> PileEncoder:
         """Begin a pile; its coding is chosen from some of its frames."""
-        coding = self.coding or planning.choose_coding(samples, self._pool)
-        return PileEncoder(
+        recipe = self.template
+        trials: list[Trial] = []
+        if self.wish.fixed is None:
+            profile = self.wish.profile
+            size = frame_bytes(self.store.frame, self.store.dtype.itemsize)
+            runs, wanted = planning.sample_runs(pile, self.chunk[0], size, profile)
+            pixels = wanted / (size / math.prod(self.store.frame[:2]))
+            samples = [profiles.crop(take(run), pixels) for run in runs]
+            recipe, trials = profiles.choose(
+                samples, profile, self.wish.codec, recipe, self._pool, self.explain
+            )
+        self.codings.append(str(recipe))
+        self.trials.append(trials if self.explain else [])
+        encoder = PileEncoder(
             self._pool,
             self.workers,
-            self.writer.add_pile(coding),
-            coding,
+            self.writer.add_pile(recipe),
+            recipe,
             self.verify,
             self.chunk,
             self._note_written,
         )
+        self._encoders.append(encoder)
+        return encoder
+
+    def loss(self, order: Order) -> loss.Loss:
+        """How far the stack is from its input."""
+        if not self.wish.lossy:
+            return loss.NO_LOSS
+        piles = [loss.join(encoder.losses) for encoder in self._encoders]
+        return loss.total(piles, order.pile, order.position, self.store.dtype)
+
+    def crc32(self, order: Order) -> npt.NDArray[np.uint32]:
+        """CRC-32 of each frame as a reader gets it."""
+        found = np.empty(len(order.pile), np.uint32)
+        for number, encoder in enumerate(self._encoders):
+            here = order.pile == number
+            found[here] = np.concatenate(encoder.crc32)[order.position[here]]
+        return found
 
     def _note_written(self, frames: int) -> None:
         self._written += frames

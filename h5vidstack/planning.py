@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
-from . import block, virtual
+from . import mapping, virtual
 from .chunks import Pixels
 from .codecs import Coding
-from .geometry import Numbers
+from .geometry import CHUNK_FRAMES, Numbers
 from .ordering import Features, chain, cut
+from .profiles import Profile, crop
 
 Take = Callable[[Numbers], Pixels]
 """Gives frames by their numbers, ``(n, H, W[, C])``."""
@@ -29,14 +29,13 @@ RUN = 6
 RUN_SHARE = 64
 """A sample has a run for so many frames, within these bounds."""
 FEWEST_RUNS, MOST_RUNS = 3, 10
-SAMPLE_EDGE = 1024
+SAMPLE_PIXELS = 1 << 20
 """Of larger frames a sample sees the middle."""
-LEAST_PILE_CHUNKS = 2
-"""A pile has at least so many chunks, unless it is the only one."""
+LEAST_PILE = 2 * CHUNK_FRAMES
+"""A pile has at least so many frames, unless it is the only one."""
 
-_QUICK = Coding("x264", "x264-fast")
-CODINGS = (Coding("x264", "x264-interm"), Coding("x264", "x264-fast"))
-"""What a pile's coding is chosen from: the smallest first, faster ones where they are as good."""
+_QUICK = Coding("x264-fast")
+_USUAL = Coding("x264-interm")
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,6 @@ def plan(
     features: Features,
     take: Take,
     pool: Executor,
-    chunk_frames: int,
-    coding: Coding,
     always: bool,
 ) -> Plan:
     """Put similar frames side by side, if that pays.
@@ -73,10 +70,6 @@ def plan(
     ----------
     features
         ``(n, d)``, of frames 0 to n - 1.
-    chunk_frames
-        Frames a block.
-    coding
-        What frames will be coded with, as far as that is known.
     always
         Reorder even if it does not pay.
     """
@@ -89,8 +82,8 @@ def plan(
             gain = _gain(order, take, pool)
         if gain is None or gain >= WORTH:
             return Plan([given], False, gain)
-    piles = cut(order, features, LEAST_PILE_CHUNKS * chunk_frames)
-    piles = [_better_direction(pile, take, pool, coding) for pile in piles]
+    piles = cut(order, features, LEAST_PILE)
+    piles = [_better_direction(pile, take, pool) for pile in piles]
     reordered = len(piles) > 1 or not np.array_equal(piles[0], given)
     return Plan(piles, reordered, gain)
 
@@ -101,21 +94,23 @@ def typical(features: Features) -> int:
     return int(np.argmin(distance))
 
 
-def choose_coding(runs: Iterable[Pixels], pool: Executor) -> Coding:
-    """Choose the coding for a pile from some runs of its frames."""
-    samples = [_middle(run) for run in runs]
-    work = [(coding, run) for coding in CODINGS for run in samples]
-    sizes = list(pool.map(lambda item: len(block.encode(item[1], item[0], verify=False)), work))
-    totals = np.reshape(sizes, (len(CODINGS), -1)).sum(axis=1)
-    return CODINGS[1] if totals[0] >= totals[1] * WORTH else CODINGS[0]
+def sample_runs(
+    pile: Numbers, chunk_frames: int, frame: int, profile: Profile
+) -> tuple[list[Numbers], float]:
+    """What of a pile is coded in every way: runs of its frames, and how many bytes of each frame.
 
-
-def sample_runs(pile: Numbers, chunk_frames: int) -> list[Numbers]:
-    """Up to three runs of a pile, a chunk long, that are a sixteenth of it at most; or one."""
-    chunks = len(pile) // chunk_frames
-    count = max(1, min(3, chunks // 16))
-    starts = (np.arange(count) * 2 + 1) * chunks // (2 * count) * chunk_frames
-    return [pile[start : start + chunk_frames] for start in starts]
+    Parameters
+    ----------
+    frame
+        Bytes of one.
+    """
+    length = min(chunk_frames, profile.sample_frames, len(pile))
+    count = max(1, min(3, len(pile) // (16 * length)))
+    room = len(pile) - length
+    starts = (np.arange(count) * 2 + 1) * room // (2 * count)
+    wanted = min(max(profile.sample_share * len(pile) * frame, profile.sample_least),
+                 profile.sample_most)  # fmt: skip
+    return [pile[start : start + length] for start in starts], wanted / (count * length)
 
 
 def _gain(order: Numbers, take: Take, pool: Executor) -> float:
@@ -136,7 +131,7 @@ def _gain(order: Numbers, take: Take, pool: Executor) -> float:
     return (chained + per_frame * len(frames)) / max(given, 1)
 
 
-def _better_direction(pile: Numbers, take: Take, pool: Executor, coding: Coding) -> Numbers:
+def _better_direction(pile: Numbers, take: Take, pool: Executor) -> Numbers:
     """Turn a pile round if runs of it are coded better backwards.
 
     Recordings often differ: what moves uncovers what no earlier frame shows, and frames
@@ -147,8 +142,8 @@ def _better_direction(pile: Numbers, take: Take, pool: Executor, coding: Coding)
         return pile
     starts = _sample(max(1, len(pile) - RUN), len(pile) // RUN_SHARE, FEWEST_RUNS, MOST_RUNS)
     runs = [pile[start : start + RUN] for start in starts]
-    forwards = _cost(runs, take, pool, coding)
-    backwards = _cost([run[::-1] for run in runs], take, pool, coding)
+    forwards = _cost(runs, take, pool, _USUAL)
+    backwards = _cost([run[::-1] for run in runs], take, pool, _USUAL)
     return pile[::-1] if backwards < forwards * WORTH else pile
 
 
@@ -160,12 +155,15 @@ def _sample(n: int, wanted: int, fewest: int, most: int) -> Numbers:
 
 def _cost(runs: Iterable[Numbers], take: Take, pool: Executor, coding: Coding = _QUICK) -> int:
     """Bytes of frames that are each coded after those before them in a run."""
-    samples = [_middle(take(run)) for run in runs]
-    return sum(pool.map(partial(block.following_bytes, coding=coding), samples))
+    samples = [crop(take(run), SAMPLE_PIXELS) for run in runs]
+    return sum(pool.map(partial(_following_bytes, coding=coding), samples))
 
 
-def _middle(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The middle of frames that are too large for a sample."""
-    top, left = (max(0, (edge - SAMPLE_EDGE) // 2) for edge in frames.shape[1:3])
-    # A copy, so that a sample does not keep the whole frames.
-    return frames[:, top : top + SAMPLE_EDGE, left : left + SAMPLE_EDGE].copy()
+def _following_bytes(frames: Pixels, coding: Coding) -> int:
+    """How many bytes all but the first of some frames take, each after the others, at 8 bits."""
+    _, values = mapping.map_to_depth(np.ascontiguousarray(frames), 8)
+    planes = values.astype(np.uint8).reshape(*frames.shape[:3], -1)
+    return sum(
+        sum(map(len, coding.encode(np.ascontiguousarray(planes[..., channel]), 8)[0][1:]))
+        for channel in range(planes.shape[3])
+    )

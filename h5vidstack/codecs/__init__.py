@@ -1,28 +1,31 @@
-"""The table of codecs: permanent ids, names, presets, and how to run each.
+"""The tables of codecs and codings: permanent ids, names, and how to run each.
 
-A codec turns the ``(n, H, W)`` uint8 frames of one *stream* into packets, one a
-frame, and back. Everything above this package names codecs only by this table.
+A *codec* turns the ``(n, H, W)`` values of one *stream*, of 1 to 16 bits, into packets
+and back. A *coding* is a codec with its settings. Everything above this package names
+both only by these tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from ..errors import UnsupportedError
+from . import bytewise, video
+from .video import Encoded, Plane, library_versions
 
-from ..errors import BlockError, UnsupportedError
-from . import video
+__all__ = ["BY_ID", "CODECS", "PRESETS", "Coding", "Encoded", "Plane", "library_versions"]
 
-Frames = npt.NDArray[np.uint8]
 Packet = bytes | memoryview
+
+MAX_EDGE = 16384
+"""Longest edge of a stream in pixels: the limit of x264 and of FFmpeg's H.264 decoder."""
 
 
 @dataclass(frozen=True)
 class Codec:
-    """One row of the table.
+    """One row of the table of codecs.
 
     Attributes
     ----------
@@ -30,90 +33,199 @@ class Codec:
         Number stored in blocks. Permanent: never reused for another codec.
     name
         What users write.
-    pixel_format
-        Id of the pixel format of its streams (spec/format.md, "Pixel formats").
+    depths
+        Bit depths that it codes, ascending; a stream takes the least that holds it.
     encode
-        ``encode(frames, preset_name) -> packets``, one packet a frame.
+        ``encode(frames, depth, options) -> packets, extradata``.
     decode
-        ``decode(packets, extradata, out)``: fills ``out`` from the first
-        ``len(out)`` packets, or raises `BlockError`.
+        ``decode(packets, extradata, depth, out)``: fills ``out`` with the first
+        ``len(out)`` frames, or raises `BlockError`.
+    whole
+        One packet holds all frames; else each has its own.
+    least_edge
+        Frames with a shorter edge cannot be coded.
+    bytewise
+        It sees no pictures, only bytes; more bits than it holds are split into bytes.
+    lossless
+        Whether every coding of it is.
     """
 
     id: int
     name: str
-    pixel_format: int
-    encode: Callable[[Frames, str], list[bytes]]
-    decode: Callable[[Sequence[Packet], bytes, Frames], None]
+    depths: tuple[int, ...]
+    encode: Callable[[Plane, int, Mapping[str, str]], Encoded]
+    decode: Callable[[Sequence[Packet], bytes, int, Plane], None]
+    whole: bool = False
+    least_edge: int = 1
+    bytewise: bool = False
+    lossless: bool = True
+
+    def depth_for(self, bits: int) -> int | None:
+        """The least depth that holds so many bits, or None."""
+        return next((depth for depth in self.depths if depth >= bits), None)
+
+
+def _video(number: int, name: str, engine: video.Engine, **rest: Any) -> Codec:
+    depths = tuple(sorted(engine.formats))
+    return Codec(number, name, depths, engine.encode, engine.decode, **rest)
+
+
+def _bytes(number: int, name: str, depths: tuple[int, ...], **rest: Any) -> Codec:
+    encode, decode = getattr(bytewise, f"encode_{name}"), getattr(bytewise, f"decode_{name}")
+    return Codec(number, name, depths, encode, decode, bytewise=True, **rest)
+
+
+RAW = _bytes(0, "raw", tuple(range(1, 17)))
+_CODECS = (
+    RAW,
+    _video(1, "x264", video.X264),
+    _video(2, "x265", video.X265, least_edge=16),
+    _video(3, "ffv1", video.FFV1),
+    _video(4, "magicyuv", video.MAGICYUV),
+    _video(5, "ffvhuff", video.FFVHUFF),
+    _bytes(6, "deflate", (8,)),
+    _bytes(7, "lzma", (8,), whole=True),
+    _video(8, "mpeg4", video.MPEG4, lossless=False),
+)
+BY_ID = {codec.id: codec for codec in _CODECS}
+CODECS = {codec.name: codec for codec in _CODECS}
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named setting of a codec; `id` is stored in HDF5 filter parameters."""
+    """One row of the table of codings; `id` is stored in HDF5 filter parameters."""
 
     id: int
     name: str
-    codec: str
+    codec: Codec
+    options: Mapping[str, str] = field(hash=False)
+    lossless: bool = True
 
 
-GRAY8 = 0
-"""Pixel format id of 8-bit gray, the only one of format 1.0."""
-
-MAX_EDGE = 16384
-"""Longest edge of a stream in pixels: the limit of x264 and of FFmpeg's H.264 decoder."""
+def _x264(preset: str) -> dict[str, str]:
+    # qp=0 is x264's lossless mode at 8 and 10 bits; crf=0 is not.
+    return {"preset": preset, "qp": "0"}
 
 
-def _encode_raw(frames: Frames, preset: str) -> list[bytes]:
-    return [frame.tobytes() for frame in frames]
+def _x265(preset: str) -> dict[str, str]:
+    return video.x265_options(preset=preset, lossless="1")
 
 
-def _decode_raw(packets: Sequence[Packet], extradata: bytes, out: Frames) -> None:
-    for frame, packet in zip(out, packets, strict=False):
-        if len(packet) != frame.size:
-            raise BlockError(f"a raw packet has {len(packet)} bytes; its frame has {frame.size}")
-        frame[...] = np.frombuffer(packet, np.uint8).reshape(frame.shape)
-
-
-_CODECS = (
-    Codec(0, "raw", GRAY8, _encode_raw, _decode_raw),
-    Codec(1, "x264", GRAY8, video.encode_x264, video.decode_h264),
-)
 _PRESETS = (
-    Preset(1, "x264-fast", "x264"),
-    Preset(2, "x264-interm", "x264"),
-    Preset(3, "x264-slow", "x264"),
+    Preset(1, "x264-fast", CODECS["x264"], _x264("veryfast")),
+    Preset(2, "x264-interm", CODECS["x264"], _x264("medium")),
+    Preset(3, "x264-slow", CODECS["x264"], _x264("veryslow")),
+    Preset(4, "x265-fast", CODECS["x265"], _x265("veryfast")),
+    Preset(5, "x265-interm", CODECS["x265"], _x265("medium")),
+    Preset(6, "x265-slow", CODECS["x265"], _x265("slower")),
+    Preset(7, "ffv1", CODECS["ffv1"], {"context": "0"}),
+    Preset(8, "ffv1-context", CODECS["ffv1"], {"context": "1"}),
+    Preset(9, "magicyuv", CODECS["magicyuv"], {"pred": "gradient"}),
+    Preset(10, "magicyuv-left", CODECS["magicyuv"], {"pred": "left"}),
+    Preset(11, "magicyuv-median", CODECS["magicyuv"], {"pred": "median"}),
+    Preset(12, "ffvhuff", CODECS["ffvhuff"], {"pred": "left"}),
+    Preset(13, "ffvhuff-median", CODECS["ffvhuff"], {"pred": "median"}),
+    Preset(14, "deflate", CODECS["deflate"], {"level": "6"}),
+    Preset(15, "deflate-fast", CODECS["deflate"], {"level": "1"}),
+    Preset(16, "lzma", CODECS["lzma"], {"level": "6"}),
+    Preset(17, "lzma-slow", CODECS["lzma"], {"level": str(9 | 1 << 31)}),  # PRESET_EXTREME
+    Preset(18, "raw", RAW, {}),
+    # The constant quantiser 2, FFmpeg's finest but one, in units of FF_QP2LAMBDA.
+    Preset(19, "mp4", CODECS["mpeg4"], {"flags": "+qscale", "global_quality": "236"}, False),
 )
-
-BY_ID = {codec.id: codec for codec in _CODECS}
-BY_NAME = {codec.name: codec for codec in _CODECS}
 PRESETS = {preset.name: preset for preset in _PRESETS}
 PRESETS_BY_ID = {preset.id: preset for preset in _PRESETS}
-RAW = BY_NAME["raw"]
+
+_DEFAULT_PRESET = {
+    "x264": "x264-interm", "x265": "x265-interm", "ffv1": "ffv1-context", "mpeg4": "mp4",
+}  # fmt: skip
+MAX_CRF = 51
 
 
 @dataclass(frozen=True)
 class Coding:
-    """How to encode: a codec of the table and one of its presets.
+    """How to encode a stream: a preset, and its quality where it is lossy.
+
+    Parameters
+    ----------
+    preset
+        A name of the table.
+    crf
+        Lossy: x264's or x265's constant rate factor, 0 (finest) to 51.
 
     Raises
     ------
     UnsupportedError
-        If there is no such codec or preset, or the preset is another codec's.
+        If there is no such preset, or it has no such quality.
     """
 
-    codec: str = "x264"
     preset: str = "x264-interm"
+    crf: float | None = None
 
     def __post_init__(self) -> None:
-        choices = sorted({preset.codec for preset in _PRESETS})
-        if self.codec not in choices:
-            raise UnsupportedError(f"no codec {self.codec!r}; there is {', '.join(choices)}")
-        fitting = [preset.name for preset in _PRESETS if preset.codec == self.codec]
-        if self.preset not in fitting:
+        if self.preset not in PRESETS:
+            raise UnsupportedError(f"no preset {self.preset!r}; there is {', '.join(PRESETS)}")
+        if self.crf is None:
+            return
+        if self.codec not in ("x264", "x265"):
+            kind = "lossless" if self.row.lossless else "lossy in its own way"
             raise UnsupportedError(
-                f"no preset {self.preset!r} of codec {self.codec}; there are {', '.join(fitting)}"
+                f"crf is the quality of lossy x264 and x265; {self.codec} is {kind} and has none"
             )
+        if not 0 <= self.crf <= MAX_CRF:
+            raise UnsupportedError(f"crf is {self.crf}; it must be 0 (finest) to {MAX_CRF}")
 
+    @staticmethod
+    def of(codec: str | None, preset: str | None = None, crf: float | None = None) -> Coding:
+        """The coding that a codec, a preset or both name; neither: the default.
 
-def library_versions() -> dict[str, Any]:
-    """Versions of PyAV and of the FFmpeg libraries in it, for provenance."""
-    return video.library_versions()
+        Raises
+        ------
+        UnsupportedError
+            If there is no such codec or preset, or they do not go together.
+        """
+        if codec is None:
+            return Coding(preset, crf) if preset is not None else Coding(crf=crf)
+        if codec not in CODECS:
+            raise UnsupportedError(f"no codec {codec!r}; there is {', '.join(CODECS)}")
+        coding = Coding(preset or _DEFAULT_PRESET.get(codec, codec), crf)
+        if coding.codec != codec:
+            fitting = [row.name for row in _PRESETS if row.codec.name == codec]
+            raise UnsupportedError(
+                f"no preset {preset!r} of codec {codec}; there is {', '.join(fitting)}"
+            )
+        return coding
+
+    @property
+    def codec(self) -> str:
+        """The codec's name."""
+        return self.row.codec.name
+
+    @property
+    def row(self) -> Preset:
+        """The preset's row of the table."""
+        return PRESETS[self.preset]
+
+    @property
+    def engine(self) -> Codec:
+        """The codec's row of the table."""
+        return self.row.codec
+
+    @property
+    def lossless(self) -> bool:
+        """Whether the coding gives back what it was given."""
+        return self.row.lossless and self.crf is None
+
+    def encode(self, frames: Plane, depth: int) -> Encoded:
+        """Encode the frames of one stream; see `Codec`."""
+        options = dict(self.row.options)
+        if self.crf is not None and self.codec == "x264":
+            del options["qp"]
+            options["crf"] = str(self.crf)
+        elif self.crf is not None:
+            effort = options["preset"]
+            options = video.x265_options(preset=effort, crf=str(self.crf))
+        return self.engine.encode(frames, depth, options)
+
+    def __str__(self) -> str:
+        return self.preset + (f" crf {self.crf:g}" if self.crf is not None else "")

@@ -6,7 +6,8 @@ threads add latency. Contexts cost 0.05 ms to open, so each call opens its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -16,83 +17,128 @@ import numpy.typing as npt
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from ..errors import BlockError
+from ..errors import BlockError, UnsupportedError
 
-_X264_PRESETS = {"x264-fast": "veryfast", "x264-interm": "medium", "x264-slow": "veryslow"}
-
-# What FFmpeg's H.264 decoder calls monochrome 8-bit (it fills two gray chroma planes).
-_GRAY_IN_PLANE_0 = ("gray", "yuv420p", "yuvj420p")
+Plane = npt.NDArray[Any]
+"""``(n, H, W)`` uint8 or uint16: the values of one stream."""
 
 
-def encode_x264(frames: npt.NDArray[np.uint8], preset: str) -> list[bytes]:
-    """Encode ``(n, H, W)`` uint8 frames as one closed lossless H.264 GOP.
+@dataclass(frozen=True)
+class Engine:
+    """How FFmpeg runs one codec for gray frames.
 
-    ``qp=0`` is x264's lossless mode (``crf=0`` is not). No B-frames and no scene
-    cuts: packet i holds frame i, and the only key frame is the first.
-
-    Returns
-    -------
-    list of bytes
-        n packets; end to end they are an H.264 Annex B elementary stream.
+    Attributes
+    ----------
+    encoder, decoder
+        FFmpeg's names.
+    formats
+        Bit depth to FFmpeg's pixel format for encoding.
+    decoded
+        Bit depth to the pixel formats in which the decoder may give gray (in plane 0).
+    options
+        Of the encoder, whatever the preset.
+    told
+        The decoder must be told size and pixel format, which are not in its packets.
+    tidy
+        What to do to the first packet.
     """
-    n, height, width = frames.shape
-    context = VideoCodecContext.create("libx264", "w")
-    context.width, context.height, context.pix_fmt = width, height, "gray"
-    context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
-    context.thread_count = 1
-    context.gop_size = n
-    context.options = {
-        "preset": _X264_PRESETS[preset],
-        "qp": "0",
-        "bf": "0",
-        "sc_threshold": "0",
-    }
-    packets: list[bytes] = []
-    for pts, pixels in enumerate(frames):
-        frame = VideoFrame(width, height, "gray")
-        _plane(frame)[...] = pixels
+
+    encoder: str
+    decoder: str
+    formats: Mapping[int, str]
+    decoded: Mapping[int, tuple[str, ...]]
+    options: Mapping[str, str]
+    told: bool = False
+    tidy: Callable[[bytes], bytes] | None = None
+
+    def encode(self, frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
+        """Encode frames as one closed GOP, one packet a frame.
+
+        Raises
+        ------
+        UnsupportedError
+            If FFmpeg refuses the frames' size or the options.
+        """
+        n, height, width = frames.shape
+        context: Any = VideoCodecContext.create(self.encoder, "w")
+        context.width, context.height, context.pix_fmt = width, height, self.formats[depth]
+        context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
+        context.thread_count = 1
+        context.gop_size = n
+        context.options = {**self.options, **options}
+        packets: list[bytes] = []
+        try:
+            for pts, pixels in enumerate(frames):
+                packets += map(bytes, context.encode(self._picture(pixels, depth, pts)))
+            packets += map(bytes, context.encode(None))
+        except av.FFmpegError as error:
+            raise UnsupportedError(
+                f"FFmpeg's {self.encoder} does not take frames of {height}x{width} "
+                f"with {dict(options)}: {error.strerror}"
+            ) from error
+        if len(packets) != n:
+            raise UnsupportedError(
+                f"FFmpeg's {self.encoder} made {len(packets)} packets of {n} frames"
+            )
+        if self.tidy is not None:
+            packets[0] = self.tidy(packets[0])
+        return packets, context.extradata or b""
+
+    def decode(
+        self, packets: Sequence[bytes | memoryview], extradata: bytes, depth: int, out: Plane
+    ) -> None:
+        """Decode the first ``len(out)`` frames of a stream into ``out``.
+
+        Raises
+        ------
+        BlockError
+            If the stream is damaged, or is not gray of ``out``'s size and this depth.
+        """
+        n, height, width = out.shape
+        context: Any = VideoCodecContext.create(self.decoder, "r")
+        context.thread_count = 1
+        # A hostile stream may name another size: FFmpeg shall refuse it before it allocates.
+        context.options = {"max_pixels": str(_padded(height) * _padded(width))}
+        if self.told:
+            context.width, context.height = width, height
+            context.pix_fmt = self.formats[depth]
+        if extradata:
+            context.extradata = extradata
+        done = 0
+        try:
+            for frame in _decoded(context, packets):
+                if (frame.height, frame.width) != (height, width):
+                    raise BlockError(
+                        f"a stream of {frame.height}x{frame.width} stands where "
+                        f"{height}x{width} was promised"
+                    )
+                # Asking costs 10 us a frame, and only a key frame can change it.
+                if frame.key_frame and frame.format.name not in self.decoded[depth]:
+                    raise BlockError(
+                        f"a stream of pixel format {frame.format.name}, not {depth}-bit gray"
+                    )
+                out[done] = _plane(frame, out.dtype)
+                done += 1
+                if done == n:
+                    return
+        except av.FFmpegError as error:
+            raise BlockError(f"FFmpeg cannot decode frame {done} of a stream: {error}") from error
+        except ValueError as error:  # a picture of another depth than its key frame
+            raise BlockError(f"frame {done} of a stream is no picture as promised") from error
+        raise BlockError(f"a stream ends after {done} of {n} frames")
+
+    def _picture(self, pixels: Plane, depth: int, pts: int) -> VideoFrame:
+        height, width = pixels.shape
+        frame = VideoFrame(width, height, self.formats[depth])
+        _plane(frame, pixels.dtype)[...] = pixels
+        for chroma in frame.planes[1:]:  # only where there is no gray pixel format
+            np.frombuffer(chroma, np.uint8)[...] = 128  # type: ignore[call-overload]
         frame.pts = pts
-        packets += [bytes(packet) for packet in context.encode(frame)]
-    packets += [bytes(packet) for packet in context.encode(None)]
-    packets[0] = _without_sei(packets[0])
-    return packets
+        return frame
 
 
-def decode_h264(
-    packets: Sequence[bytes | memoryview], extradata: bytes, out: npt.NDArray[np.uint8]
-) -> None:
-    """Decode the first ``len(out)`` frames of a gray H.264 stream into ``out`` (uint8).
-
-    Raises
-    ------
-    BlockError
-        If the stream is damaged, or is not 8-bit gray of ``out``'s height and width.
-    """
-    n, height, width = out.shape
-    context = VideoCodecContext.create("h264", "r")
-    context.thread_count = 1
-    # A hostile stream may name another size: FFmpeg shall refuse it before it allocates.
-    context.options = {"max_pixels": str(_padded(height) * _padded(width))}
-    if extradata:
-        context.extradata = extradata
-    done = 0
-    try:
-        for frame in _decoded(context, packets):
-            if (frame.height, frame.width) != (height, width):
-                raise BlockError(
-                    f"a stream of {frame.height}x{frame.width} stands where "
-                    f"{height}x{width} was promised"
-                )
-            # Asking costs 10 us a frame, and only a key frame can change it.
-            if frame.key_frame and frame.format.name not in _GRAY_IN_PLANE_0:
-                raise BlockError(f"a stream of pixel format {frame.format.name}, not 8-bit gray")
-            out[done] = _plane(frame)
-            done += 1
-            if done == n:
-                return
-    except av.FFmpegError as error:
-        raise BlockError(f"FFmpeg cannot decode frame {done} of a stream: {error}") from error
-    raise BlockError(f"a stream ends after {done} of {n} frames")
+Encoded = tuple[list[bytes], bytes]
+"""Packets, and decoder configuration (FFmpeg's extradata)."""
 
 
 def library_versions() -> dict[str, Any]:
@@ -110,10 +156,10 @@ def _decoded(
     yield from context.decode(None)
 
 
-def _plane(frame: VideoFrame) -> npt.NDArray[np.uint8]:
+def _plane(frame: VideoFrame, dtype: np.dtype[Any]) -> Plane:
     """Writable ``(height, width)`` view of plane 0; rows are ``line_size`` bytes apart."""
     plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)  # type: ignore[call-overload]
+    rows = np.frombuffer(plane, dtype).reshape(plane.height, -1)  # type: ignore[call-overload]
     return rows[:, : plane.width]  # type: ignore[no-any-return]
 
 
@@ -132,3 +178,48 @@ def _without_sei(packet: bytes) -> bytes:
     head, *units = packet.split(start_code)
     # The zero byte that may precede a start code stays with the unit before it.
     return head + b"".join(start_code + unit for unit in units if unit[0] & 0x1F != 6)
+
+
+# FFmpeg's H.264 decoder calls monochrome 4:2:0, and fills two gray chroma planes.
+_H264_GRAY = {8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le")}
+
+_X264_OPTIONS = {"bf": "0", "sc_threshold": "0"}  # packet i is frame i, one key frame
+_X265_OPTIONS = "bframes=0:scenecut=0:info=0:pools=none:frame-threads=1:wpp=0:log-level=none"
+
+X264 = Engine(
+    "libx264", "h264", {8: "gray", 10: "gray10le"}, _H264_GRAY, _X264_OPTIONS, tidy=_without_sei
+)
+X265 = Engine(
+    "libx265",
+    "hevc",
+    {8: "gray", 10: "gray10le", 12: "gray12le"},
+    {8: ("gray",), 10: ("gray10le",), 12: ("gray12le",)},
+    {},
+)
+_FFV1_FORMATS = {8: "gray", 10: "gray10le", 12: "gray12le", 16: "gray16le"}
+# Level 1 has neither slices, which cost 1 to 3 %, nor checksums, which the block has.
+FFV1 = Engine(
+    "ffv1",
+    "ffv1",
+    _FFV1_FORMATS,
+    {depth: (name,) for depth, name in _FFV1_FORMATS.items()},
+    {"level": "1", "coder": "range_tab"},
+    told=True,
+)
+MAGICYUV = Engine("magicyuv", "magicyuv", {8: "gray"}, {8: ("gray",)}, {}, told=True)
+FFVHUFF = Engine(
+    "ffvhuff",
+    "ffvhuff",
+    {8: "gray", 16: "gray16le"},
+    {8: ("gray",), 16: ("gray16le",)},
+    {},
+    told=True,
+)
+MPEG4 = Engine("mpeg4", "mpeg4", {8: "yuv420p"}, {8: ("yuv420p",)}, {"bf": "0"})
+
+
+def x265_options(**parameters: str) -> dict[str, str]:
+    """Encoder options of x265, which takes most as one string."""
+    preset = parameters.pop("preset")
+    given = "".join(f":{name}={value}" for name, value in parameters.items())
+    return {"preset": preset, "x265-params": _X265_OPTIONS + given}

@@ -93,7 +93,7 @@ class ArraySource(Source):
         self.leading_shape = tuple(map(int, leading)) if len(leading) > 1 else None
         self._leading = leading
         # Asking for an empty piece gives numpy's dtype whatever library the array is of.
-        self.dtype = np.asarray(array[0:0]).dtype
+        self.dtype = np.asarray(array[0:0]).dtype.newbyteorder("=")
         self.frame = (height, width) if gray or channels == 1 else (height, width, channels)
         plain = isinstance(array, np.ndarray) or (
             isinstance(array, h5py.Dataset) and array.chunks is None and not array.is_virtual
@@ -131,8 +131,8 @@ class ArraySource(Source):
         if self._gray and piece.ndim == 4:
             piece = to_gray(piece)
         # Encoding goes on while the next piece is read: only numpy's own arrays stay as they are.
-        keep = isinstance(self._array, np.ndarray)
-        return np.ascontiguousarray(piece) if keep else np.array(piece, order="C")
+        keep = None if isinstance(self._array, np.ndarray) else True
+        return np.array(piece, self.dtype, order="C", copy=keep)
 
     def close(self) -> None:  # noqa: D102
         if self._owner is not None:
@@ -185,6 +185,7 @@ class FrameSource(Source):
         return image
 
     def _convert(self, image: Array) -> Array:
+        image = image.astype(image.dtype.newbyteorder("="), copy=False)
         return to_gray(image) if self._gray and image.ndim == 3 else image
 
     def close(self) -> None:

@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import SourceError
 from ..geometry import frame_bytes
 from .base import Access, Array, Source
 
+BATCH = 16
+"""Frames that are kept at a time."""
 FREE_SHARE = 0.5
 """A spool takes no more than this share of what is free on the disk."""
 
@@ -87,3 +90,39 @@ class Spool(Source):
     def close(self) -> None:
         """Remove the file."""
         self._file.close()
+
+
+class Replay(Source):
+    """A source that runs only once, run through and kept, to be run through again.
+
+    Parameters
+    ----------
+    spool
+        Nothing of it read yet; not closed.
+
+    Raises
+    ------
+    SourceError
+        If the spool cannot keep it all.
+    """
+
+    def __init__(self, spool: Spool) -> None:
+        self.name, self.frame, self.dtype = spool.name, spool.frame, spool.dtype
+        self.leading_shape, self._spool = spool.leading_shape, spool
+        self.count = sum(len(batch) for batch in spool.batches(BATCH))
+        if spool.access == Access.ONCE:
+            raise SourceError(
+                f"{spool.name} runs only once and is too large to be spooled (see --spool-limit), "
+                "so the range of its values is not known before; give an absolute maximum error"
+            )
+        self.access = Access.RANDOM
+
+    def batches(self, size: int) -> Iterator[Array]:  # noqa: D102
+        for start in range(0, self.count or 0, size):
+            yield self.take(np.arange(start, min(start + size, self.count or 0)))
+
+    def take(self, numbers: npt.NDArray[np.intp]) -> Array:  # noqa: D102
+        return self._spool.take(numbers)
+
+    def close(self) -> None:
+        """Do nothing: the spool is another's."""

@@ -1,0 +1,206 @@
+"""The headers of a block: bytes to `Block` and back (spec/format.md, "Block")."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import codecs, mapping
+from .codecs.transforms import Colour, Predictor
+from .errors import BlockError
+
+MAGIC = b"H5VB"
+VERSION = 2
+
+_HEADER = struct.Struct("<4sIBBcBIIIIHH")
+_STEPS = struct.Struct("<BBBx")
+_STREAM = struct.Struct("<BBBBBBHqII")
+_CRC_FROM = 8  # the CRC covers everything behind itself
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Some bits of one component, coded.
+
+    Attributes
+    ----------
+    low, bits
+        Which bits of the component's values: the lowest, and how many.
+    depth
+        Bits of the pixels that the codec was given.
+    packets
+        One a frame, or one for all.
+    """
+
+    codec: codecs.Codec
+    component: int
+    low: int
+    bits: int
+    depth: int
+    extradata: bytes
+    packets: Sequence[bytes | memoryview]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A parsed block; its pixels are still coded.
+
+    `frames`, `height` and `width` may be smaller than the chunk's: what is missing
+    is zero.
+    """
+
+    frames: int
+    height: int
+    width: int
+    channels: int
+    mapping: mapping.Mapping
+    colour: Colour
+    predictor: Predictor
+    fold: bool
+    streams: list[Stream]
+
+
+def seal(block: Block, dtype: np.dtype[Any]) -> bytes:
+    """The bytes of a block of pixels of `dtype`."""
+    parts = [
+        b"",  # the header's place
+        _STEPS.pack(block.colour, block.predictor, block.fold),
+        block.mapping.pack(),
+    ]
+    for stream in block.streams:
+        parts.append(
+            _STREAM.pack(
+                stream.codec.id,
+                stream.depth,
+                0,
+                stream.component,
+                stream.low,
+                stream.bits,
+                0,
+                0,
+                len(stream.packets),
+                len(stream.extradata),
+            )
+        )
+        parts.append(struct.pack(f"<{len(stream.packets)}I", *map(len, stream.packets)))
+        parts += [stream.extradata, *map(bytes, stream.packets)]
+    length = _HEADER.size + sum(map(len, parts))
+    header = _HEADER.pack(
+        MAGIC,
+        0,
+        VERSION,
+        0,
+        dtype.kind.encode(),
+        dtype.itemsize,
+        length,
+        block.frames,
+        block.height,
+        block.width,
+        block.channels,
+        len(block.streams),
+    )
+    parts[0] = header[_CRC_FROM:]
+    body = b"".join(parts)
+    return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
+
+
+def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -> Block:
+    """Check every length and the CRC of a block, and find its packets.
+
+    Parameters
+    ----------
+    chunk, dtype
+        Of the dataset that the block stands in.
+
+    Raises
+    ------
+    BlockError
+        If it is damaged, or does not fit `chunk` or `dtype`.
+    """
+    if len(data) < _HEADER.size or data[:4] != MAGIC:
+        raise BlockError("not an h5vidstack block: its first bytes are wrong")
+    (_, crc, version, flags, kind, itemsize, length, n, height, width, channels, streams) = (
+        _HEADER.unpack_from(data)
+    )
+    if length != len(data):
+        raise BlockError(f"a block of {length} bytes has {len(data)}: cut short or overwritten")
+    if zlib.crc32(memoryview(data)[_CRC_FROM:]) != crc:
+        raise BlockError("CRC-32 of a block is wrong: its bytes were damaged")
+    if version not in (1, VERSION) or flags:
+        raise BlockError(
+            f"a block of version {version}, flags {flags}; this h5vidstack reads versions up to "
+            f"{VERSION}: upgrade h5vidstack"
+        )
+    if (kind, itemsize) != (dtype.kind.encode(), dtype.itemsize):
+        raise BlockError(f"a block of dtype {kind!r}{itemsize} stands where {dtype} was promised")
+    shape = (n, height, width, channels)
+    if min(shape) < 1 or any(a > b for a, b in zip(shape, chunk, strict=True)):
+        raise BlockError(f"a block of shape {shape} does not fit its chunk {chunk}")
+    if channels != chunk[3]:
+        raise BlockError(f"a block of {channels} channels, not {chunk[3]}")
+    position = _HEADER.size
+    colour, predictor, fold, how = Colour.NONE, Predictor.NONE, False, mapping.identity(dtype)
+    if version == VERSION:
+        colour, predictor, fold, position = _parse_steps(data, position, channels)
+        pixels = n * height * width * channels
+        how, position = mapping.unpack(data, position, dtype, pixels)
+    found, used = [], [0] * channels
+    for _ in range(streams):
+        stream, position = _parse_stream(data, position, n, version)
+        mask = ((1 << stream.bits) - 1) << stream.low
+        if stream.component >= channels or mask >> how.bits or used[stream.component] & mask:
+            raise BlockError("a stream holds bits that are not there, or another's")
+        used[stream.component] |= mask
+        found.append(stream)
+    if position != length:
+        raise BlockError(f"a block has {length - position} bytes that no stream claims")
+    if version == 1 and used != [255] * channels:
+        raise BlockError("the streams of a block do not cover each channel once")
+    return Block(n, height, width, channels, how, colour, predictor, fold, found)
+
+
+def _parse_steps(data: bytes, at: int, channels: int) -> tuple[Colour, Predictor, bool, int]:
+    if at + _STEPS.size > len(data):
+        raise BlockError("a block ends within its header")
+    colour, predictor, fold = _STEPS.unpack_from(data, at)
+    known = colour in tuple(Colour) and predictor in tuple(Predictor) and fold in (0, 1)
+    if not known or (colour and channels < 3):
+        raise BlockError("a block uses a transform that is unknown here; upgrade h5vidstack")
+    return Colour(colour), Predictor(predictor), bool(fold), at + _STEPS.size
+
+
+def _parse_stream(data: bytes, position: int, frames: int, version: int) -> tuple[Stream, int]:
+    if position + _STREAM.size > len(data):
+        raise BlockError("a stream header runs past the end of its block")
+    codec_id, depth, transform, component, low, bits, reserved, offset, count, extra = (
+        _STREAM.unpack_from(data, position)
+    )
+    position += _STREAM.size
+    codec = codecs.BY_ID.get(codec_id)
+    if codec is None or (version == 1 and codec.name not in ("raw", "x264")):
+        raise BlockError(f"a stream of codec {codec_id}: unknown here; upgrade h5vidstack")
+    if version == 1:
+        # There the depth was the number of a pixel format, of which there was one.
+        depth = 8 if (depth, low, bits) == (0, 0, 8) else 0
+    if (transform, reserved, offset) != (0, 0, 0) or depth not in codec.depths or bits > depth:
+        raise BlockError("a stream uses a transform that is unknown here; upgrade h5vidstack")
+    if not bits or count != (1 if codec.whole else frames):
+        raise BlockError(f"a stream of {count} packets in a block of {frames} frames")
+    if position + 4 * count + extra > len(data):
+        raise BlockError("a stream's packet table runs past the end of its block")
+    sizes = struct.unpack_from(f"<{count}I", data, position)
+    position += 4 * count
+    extradata = bytes(data[position : position + extra])
+    position += extra
+    if position + sum(sizes) > len(data):
+        raise BlockError("a stream's packets run past the end of their block")
+    view, packets = memoryview(data), []
+    for size in sizes:
+        packets.append(view[position : position + size])
+        position += size
+    return Stream(codec, component, low, bits, depth, extradata, packets), position

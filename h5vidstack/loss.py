@@ -1,0 +1,81 @@
+"""How far a lossy stack is from its input: measured, frame by frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .block import differences
+from .geometry import Numbers
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The difference of a stack to its input, over all pixels.
+
+    Attributes
+    ----------
+    max_error
+        Largest absolute difference.
+    mse
+        Mean of the squared differences.
+    psnr
+        ``10 log10(peak**2 / mse)`` in dB, where the peak is 255 for uint8, else the range
+        of the input's finite values; inf where nothing differs.
+    """
+
+    max_error: float
+    mse: float
+    psnr: float
+
+
+NO_LOSS = Loss(0.0, 0.0, math.inf)
+
+
+@dataclass(frozen=True)
+class FrameLoss:
+    """Of n frames, ``(n,)`` each: squared error (mean), largest error, finite range."""
+
+    mse: Floats
+    worst: Floats
+    low: Floats
+    high: Floats
+
+
+def measure(frames: npt.NDArray[Any], decoded: npt.NDArray[Any]) -> FrameLoss:
+    """Compare frames with what a reader gets, both ``(n, H, W[, C])``."""
+    found = np.empty((4, len(frames)))
+    for number, (frame, got) in enumerate(zip(frames, decoded, strict=True)):
+        differing = differences(frame, got)
+        with np.errstate(over="ignore"):
+            squares = np.mean(differing**2)
+        finite = frame[np.isfinite(frame)]
+        ends = (finite.min(), finite.max()) if len(finite) else (math.inf, -math.inf)
+        found[:, number] = squares, differing.max(), *map(float, ends)
+    return FrameLoss(*found)
+
+
+def join(parts: Sequence[FrameLoss]) -> FrameLoss:
+    """Put runs of frames together."""
+    names = ("mse", "worst", "low", "high")
+    return FrameLoss(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def total(
+    piles: Sequence[FrameLoss], pile: Numbers, position: Numbers, dtype: np.dtype[Any]
+) -> Loss:
+    """The loss of a stack whose frame i is at ``position[i]`` of ``pile[i]``."""
+    starts = np.cumsum([0, *(len(found.mse) for found in piles)])[:-1]
+    together = join(piles)
+    where = starts[pile] + position
+    mse = float(np.mean(together.mse[where]))
+    peak = 255.0 if dtype == np.uint8 else float(together.high.max() - together.low.min())
+    psnr = 20 * math.log10(peak) - 10 * math.log10(mse) if mse > 0 and peak > 0 else math.inf
+    return Loss(float(together.worst[where].max()), mse, psnr if mse else math.inf)

@@ -1,0 +1,318 @@
+"""Which codings a profile tries, and which it takes: the choice for each pile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy.typing as npt
+
+from . import block
+from .codecs import PRESETS, Coding
+from .codecs.transforms import Colour, Predictor, Values
+from .errors import UnsupportedError
+from .geometry import CHUNK_FRAMES, frame_bytes
+from .recipe import Recipe, too_deep
+
+Pixels = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What matters, and how much.
+
+    Attributes
+    ----------
+    tolerance
+        A candidate is taken before smaller ones that are slower, if it is larger by no
+        more than this share.
+    presets
+        Codings of streams, the fastest first.
+    predictors
+        With which they are tried.
+    low_bits
+        How many of more than 8 bits may be split off; 8, and all but 8, are always tried.
+    sample_share, sample_least, sample_most
+        Of a pile's bytes: how much is sampled.
+    sample_frames
+        Frames of a run of the sample at most.
+    """
+
+    name: str
+    tolerance: float
+    presets: tuple[str, ...]
+    predictors: tuple[Predictor, ...]
+    low_bits: tuple[int, ...]
+    sample_share: float
+    sample_least: int
+    sample_most: int
+    sample_frames: int
+
+    def chunk_frames(self, frame: tuple[int, ...], itemsize: int) -> int:
+        """Frames a block."""
+        if self.name == "small":
+            return 256
+        if self.name == "balanced":
+            return CHUNK_FRAMES
+        # To read one frame is to decode a block; a block has a cost of its own, too.
+        return max(1, min(CHUNK_FRAMES, (128 << 10) // frame_bytes(frame, itemsize)))
+
+
+_FAST = ("raw", "magicyuv-left", "magicyuv", "ffvhuff", "ffvhuff-median", "deflate-fast")
+_BALANCED = ("raw", "deflate", "x264-fast", "ffv1", "ffv1-context", "x264-interm")
+_SMALL = (*_BALANCED, "x264-slow", "x265-slow", "lzma-slow")
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            "fast", 0.1, _FAST, (Predictor.NONE, Predictor.LINEAR), (),
+            1 / 64, 1 << 18, 1 << 22, 16,
+        ),
+        Profile(
+            "balanced", 0.02, _BALANCED, (Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
+            (2, 4, 6), 1 / 128, 1 << 18, 1 << 22, 16,
+        ),
+        Profile("small", 0.0, _SMALL, tuple(Predictor), tuple(range(1, 9)), 1 / 16, 1 << 20, 1 << 21, 64),
+    )
+}  # fmt: skip
+
+_BYTEWISE = ("raw", "deflate", "deflate-fast", "lzma", "lzma-slow")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of a candidate on a sample.
+
+    Attributes
+    ----------
+    recipe
+        In words.
+    sample_bytes, stored_bytes
+        Of the sample's frames, and of their blocks.
+    encode_seconds, decode_seconds
+        Of one core.
+    chosen
+        Whether the pile is coded so.
+    """
+
+    recipe: str
+    sample_bytes: int
+    stored_bytes: int
+    encode_seconds: float
+    decode_seconds: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Recipes that differ in nothing but how their parts are coded."""
+
+    recipe: Recipe
+    codings: tuple[Coding, ...]
+
+
+def choose(
+    samples: Sequence[Pixels],
+    profile: Profile,
+    codec: str | None,
+    template: Recipe,
+    pool: Executor,
+    timed: bool,
+) -> tuple[Recipe, list[Trial]]:
+    """Choose how to code a pile by coding samples of it.
+
+    Parameters
+    ----------
+    samples
+        Runs of its frames, ``(n, H, W[, C])``.
+    codec
+        Only this one's codings; None: the profile's.
+    template
+        What is not to be chosen.
+    timed
+        Measure speeds, too, for people to see; the choice does not depend on them.
+
+    Raises
+    ------
+    UnsupportedError
+        If `codec` does not hold pixels of so many bits.
+    """
+    codings = _codings(profile, codec)
+    template = replace(template, colour=_better_colour(samples, template, codings))
+    bits = max(block.prepare(sample, template)[0].bits for sample in samples)
+    if not bits:
+        return replace(template, top=codings[-1]), []
+    families = _families(bits, codings, profile, template, codec is not None)
+    if not families:
+        raise UnsupportedError(too_deep(codings[0], bits))
+    found = []
+    for family in families:
+        found += _try(family, bits, samples, profile, pool, timed)
+    best = _fastest_of_smallest(found, profile)
+    return best[0], [replace(trial, chosen=recipe is best[0]) for recipe, trial in found]
+
+
+def crop(frames: Pixels, pixels: float) -> Pixels:
+    """The middle of frames that have more than so many pixels, as a copy."""
+    height, width = frames.shape[1:3]
+    scale = min(1.0, (pixels / (height * width)) ** 0.5)
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return frames[:, top : top + rows, left : left + columns].copy()
+
+
+def _codings(profile: Profile, codec: str | None) -> list[Coding]:
+    if codec is None:
+        return [Coding(preset=name) for name in profile.presets]
+    rows = [row for row in PRESETS.values() if row.codec.name == codec]
+    usual = [row.name for row in rows if row.name in profile.presets]
+    return [Coding(preset=name) for name in usual or [Coding.of(codec).preset]]
+
+
+def _better_colour(samples: Sequence[Pixels], template: Recipe, codings: list[Coding]) -> Colour:
+    """Differences to green, or the channels as they are."""
+    if samples[0].ndim == 3:
+        return Colour.NONE
+    quick = Coding(preset="ffvhuff")
+    sizes = {}
+    for colour in (Colour.DIFFERENCE, Colour.NONE):
+        recipe = replace(template, colour=colour, top=quick)
+        sizes[colour] = sum(len(block.encode(frames, recipe, verify=False)) for frames in samples)
+    return min(sizes, key=sizes.__getitem__)
+
+
+def _families(
+    bits: int, codings: Sequence[Coding], profile: Profile, template: Recipe, named: bool
+) -> list[_Family]:
+    """What to try for values of so many bits."""
+    bytewise = tuple(coding for coding in codings if coding.engine.bytewise)
+    pictures = tuple(coding for coding in codings if not coding.engine.bytewise)
+    found = []
+    for predictor in profile.predictors:
+        for fold in (False, True):
+            if predictor == Predictor.NONE:
+                allowed = () if fold else tuple(codings)
+            elif fold:
+                allowed = bytewise
+            else:  # pictures of differences still have edges, as noise along a line has not
+                allowed = tuple(
+                    coding
+                    for coding in pictures
+                    if coding.codec == "ffv1" and predictor == Predictor.PREVIOUS
+                )
+            whole = named and not bytewise
+            for widths in _splits(bits, profile, predictor, whole) if allowed else ():
+                recipe = replace(template, predictor=predictor, fold=fold)
+                low = tuple((width, allowed[0]) for width in widths)
+                family = _Family(replace(recipe, low=low), allowed)
+                if all(_fitting(allowed, width) for width in _widths(widths, bits)):
+                    found.append(family)
+    return found
+
+
+def _splits(
+    bits: int, profile: Profile, predictor: Predictor, whole: bool
+) -> list[tuple[int, ...]]:
+    """Widths of the low parts into which values may be split."""
+    if bits <= 8 or whole:
+        return [()]
+    if bits <= 16:
+        low = profile.low_bits if predictor == Predictor.NONE else ()
+        widths = {*(width for width in low if width < bits), 8, bits - 8}
+        return [(), *((width,) for width in sorted(widths, reverse=True))]
+    in_bytes = (8,) * (-(-bits // 8) - 1)
+    return [in_bytes, in_bytes[:-1]]
+
+
+def _widths(low: tuple[int, ...], bits: int) -> tuple[int, ...]:
+    return (*low, bits - sum(low))
+
+
+def _fitting(codings: Sequence[Coding], bits: int) -> list[Coding]:
+    return [coding for coding in codings if coding.engine.depth_for(bits) is not None]
+
+
+def _try(
+    family: _Family,
+    bits: int,
+    samples: Sequence[Pixels],
+    profile: Profile,
+    pool: Executor,
+    timed: bool,
+) -> list[tuple[Recipe, Trial]]:
+    """Code every part in every way; one candidate of the best, or all where there is one part."""
+    prepared = [block.prepare(sample, family.recipe)[1] for sample in samples]
+    size = sum(sample.nbytes for sample in samples)
+    low, parts = 0, []
+    for width in _widths(tuple(width for width, _ in family.recipe.low), bits):
+        fitting = _fitting(family.codings, width)
+        run = [pool.submit(_measure, prepared, low, width, coding, timed) for coding in fitting]
+        parts.append([(coding, *task.result()) for coding, task in zip(fitting, run, strict=True)])
+        low += width
+    if len(parts) == 1:
+        chosen = [[result] for result in parts[0]]
+    else:
+        chosen = [[_fastest_of_smallest_parts(part, profile) for part in parts]]
+    found = []
+    for results in chosen:
+        low_parts = tuple(
+            (width, result[0])
+            for (width, _), result in zip(family.recipe.low, results[:-1], strict=True)
+        )
+        recipe = replace(family.recipe, low=low_parts, top=results[-1][0])
+        size_, encoding, decoding = (
+            sum(column) for column in zip(*(result[1:] for result in results), strict=True)
+        )
+        found.append((recipe, Trial(str(recipe), size, int(size_), encoding, decoding, False)))
+    return found
+
+
+_Result = tuple[Coding, int, float, float]
+"""A coding of a part, bytes, seconds to encode and to decode."""
+
+
+def _measure(
+    prepared: Sequence[Sequence[Values]], low: int, width: int, coding: Coding, timed: bool
+) -> tuple[int, float, float]:
+    size, encoding, decoding = 0, 0.0, 0.0
+    for components in prepared:
+        for number, component in enumerate(components):
+            if low >= 8 * component.itemsize:
+                continue
+            started = time.perf_counter()
+            stream = block.encode_part(component, number, (low, width, coding))
+            encoding += time.perf_counter() - started
+            if stream is None:
+                continue
+            size += sum(map(len, stream.packets)) + 4 * len(stream.packets) + len(stream.extradata)
+            if timed:
+                started = time.perf_counter()
+                block.decode_stream(stream, component.shape)
+                decoding += time.perf_counter() - started
+    return size, encoding, decoding
+
+
+def _fastest_of_smallest(
+    found: Sequence[tuple[Recipe, Trial]], profile: Profile
+) -> tuple[Recipe, Trial]:
+    least = min(trial.stored_bytes for _, trial in found)
+    order = sorted(found, key=lambda item: _slowness(item[0].top, profile))
+    return next(
+        item for item in order if item[1].stored_bytes <= least * (1 + profile.tolerance)
+    )  # fmt: skip
+
+
+def _fastest_of_smallest_parts(part: Sequence[_Result], profile: Profile) -> _Result:
+    least = min(result[1] for result in part)
+    order = sorted(part, key=lambda result: _slowness(result[0], profile))
+    return next(result for result in order if result[1] <= least * (1 + profile.tolerance))
+
+
+def _slowness(coding: Coding, profile: Profile) -> int:
+    """Rank of a coding: names stand in the order of their speed."""
+    names = profile.presets
+    return names.index(coding.preset) if coding.preset in names else len(names)
