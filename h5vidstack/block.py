@@ -25,11 +25,13 @@ from .codecs.transforms import (
     to_components,
     unpredict,
 )
-from .errors import NotExactError, UnsupportedError
+from .errors import BlockError, NotExactError, UnsupportedError
 from .recipe import Part, Recipe
 
 Frames = npt.NDArray[Any]
 
+SURE = Coding("ffv1-context")
+"""Codes what another codec slipped on."""
 KINDS = {"b": (1,), "u": (1, 2, 4, 8), "i": (1, 2, 4, 8), "f": (2, 4, 8)}
 """Item sizes of the dtypes that blocks hold, by NumPy's letter of their kind."""
 
@@ -65,9 +67,9 @@ def encode(frames: Frames, recipe: Recipe, *, verify: bool = True) -> bytes:
     """
     data, frames = _encode(frames, recipe)
     if verify and recipe.lossless:
-        _check_equal(frames, decode(data, _whole(frames), frames.dtype), recipe)
+        _check_equal(frames, decode(data, whole_shape(frames), frames.dtype), recipe)
     elif verify and recipe.bound:
-        _check_bound(frames, decode(data, _whole(frames), frames.dtype), recipe)
+        _check_bound(frames, decode(data, whole_shape(frames), frames.dtype), recipe)
     return data
 
 
@@ -85,7 +87,7 @@ def encode_lossy(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
         As `encode`, always verified.
     """
     data, frames = _encode(frames, recipe)
-    decoded = decode(data, _whole(frames), frames.dtype)
+    decoded = decode(data, whole_shape(frames), frames.dtype)
     if recipe.bound:
         _check_bound(frames, decoded, recipe)
     return data, decoded
@@ -153,7 +155,8 @@ def frame_crcs(frames: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
     return np.array([zlib.crc32(np.ascontiguousarray(frame).data) for frame in frames], np.uint32)
 
 
-def _whole(frames: Frames) -> tuple[int, int, int, int]:
+def whole_shape(frames: Frames) -> tuple[int, int, int, int]:
+    """``(n, H, W, C)`` of frames of either form."""
     n, height, width = frames.shape[:3]
     return n, height, width, frames.shape[3] if frames.ndim == 4 else 1
 
@@ -171,7 +174,7 @@ def _encode(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
             stream = encode_part(component, number, part)
             if stream is not None:
                 streams.append(stream)
-    n, height, width, channels = _whole(frames)
+    n, height, width, channels = whole_shape(frames)
     colour = recipe.colour if channels > 1 else Colour.NONE
     block = Block(
         n, height, width, channels, found, colour, recipe.predictor, recipe.fold, streams
@@ -205,9 +208,11 @@ def encode_part(component: Values, number: int, part: Part) -> Stream | None:
     if depth is not None and min(plane.shape[1:]) >= codec.least_edge:
         wide = plane.astype(container(depth), copy=False)
         packets, extradata = coding.encode(wide, depth)
-        size = sum(map(len, packets)) + 4 * len(packets) + len(extradata)
-        if size < plane.size * bits / 8:
-            return Stream(codec, number, low, bits, depth, extradata, packets)
+        stream = Stream(codec, number, low, bits, depth, extradata, packets)
+        if codec.slips and coding.lossless and not _gives_back(stream, wide):
+            return encode_part(component, number, (low, bits, SURE))
+        if stream.nbytes < plane.size * bits / 8:
+            return stream
     packets, extradata = Coding("raw").encode(plane, bits)
     return Stream(RAW, number, low, bits, bits, extradata, packets)
 
@@ -253,6 +258,14 @@ def _component(block: Block, number: int, shape: tuple[int, int, int]) -> Values
     if values is None:
         return np.zeros(shape, container(bits))
     return unpredict(values, bits, block.predictor, block.fold)
+
+
+def _gives_back(stream: Stream, plane: Values) -> bool:
+    try:
+        decoded = decode_stream(stream, plane.shape)
+    except BlockError:
+        return False
+    return np.array_equal(decoded, plane)
 
 
 def decode_stream(stream: Stream, shape: tuple[int, ...]) -> Values:

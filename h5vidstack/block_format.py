@@ -45,6 +45,11 @@ class Stream:
     extradata: bytes
     packets: Sequence[bytes | memoryview]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its packets, their sizes and the decoder configuration."""
+        return sum(map(len, self.packets)) + 4 * len(self.packets) + len(self.extradata)
+
 
 @dataclass(frozen=True)
 class Block:

@@ -129,7 +129,7 @@ def trials_table(trials: Iterable[Trial]) -> str:
     rows: list[tuple[str, ...]] = [
         ("", "coding", "sample", "stored", "ratio", "encode MB/s", "decode MB/s")
     ]
-    for trial in sorted(trials, key=lambda trial: trial.stored_bytes):
+    for trial in sorted(trials, key=lambda trial: trial.stored_bytes / trial.sample_bytes):
         speeds = (
             f"{trial.sample_bytes / seconds / 1e6:.0f}" if seconds else "-"
             for seconds in (trial.encode_seconds, trial.decode_seconds)

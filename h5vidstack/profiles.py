@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -18,6 +19,11 @@ from .geometry import CHUNK_FRAMES, frame_bytes
 from .recipe import Recipe, too_deep
 
 Pixels = npt.NDArray[Any]
+
+FIRST_LOOK = 4
+"""At first, so much less of a sample is coded in every way."""
+CLOSE = 1.25
+"""All of it is coded by what came so close to the smallest."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +75,17 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile(
-            "fast", 0.1, _FAST, (Predictor.NONE, Predictor.LINEAR), (),
+            "fast", 0.1, _FAST, (Predictor.NONE, Predictor.LEFT), (),
             1 / 64, 1 << 18, 1 << 22, 16,
         ),
         Profile(
             "balanced", 0.02, _BALANCED, (Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
-            (2, 4, 6), 1 / 128, 1 << 18, 1 << 22, 16,
+            (2, 4, 6), 1 / 96, 1 << 20, 1 << 22, 16,
         ),
-        Profile("small", 0.0, _SMALL, tuple(Predictor), tuple(range(1, 9)), 1 / 16, 1 << 20, 1 << 21, 64),
+        Profile(
+            "small", 0.0, _SMALL, tuple(Predictor), tuple(range(1, 9)),
+            1 / 16, 1 << 20, 1 << 23, 64,
+        ),
     )
 }  # fmt: skip
 
@@ -149,11 +158,14 @@ def choose(
     families = _families(bits, codings, profile, template, codec is not None)
     if not families:
         raise UnsupportedError(too_deep(codings[0], bits))
-    found = []
-    for family in families:
-        found += _try(family, bits, samples, profile, pool, timed)
-    best = _fastest_of_smallest(found, profile)
-    return best[0], [replace(trial, chosen=recipe is best[0]) for recipe, trial in found]
+    small = [crop(sample, math.prod(sample.shape[1:3]) / FIRST_LOOK) for sample in samples]
+    found = [found for family in families for found in _try(family, bits, small, profile, pool)]
+    limit = CLOSE * min(trial.stored_bytes for _, trial in found)
+    close = [recipe for recipe, trial in found if trial.stored_bytes <= limit]
+    weighed = [(recipe, _weigh(recipe, samples, pool, timed)) for recipe in close]
+    best, _ = _fastest_of_smallest(weighed, profile)
+    trials = [replace(trial, chosen=recipe is best) for recipe, trial in weighed]
+    return best, trials + [trial for _, trial in found if trial.stored_bytes > limit]
 
 
 def crop(frames: Pixels, pixels: float) -> Pixels:
@@ -242,15 +254,17 @@ def _try(
     samples: Sequence[Pixels],
     profile: Profile,
     pool: Executor,
-    timed: bool,
 ) -> list[tuple[Recipe, Trial]]:
     """Code every part in every way; one candidate of the best, or all where there is one part."""
     prepared = [block.prepare(sample, family.recipe)[1] for sample in samples]
     size = sum(sample.nbytes for sample in samples)
     low, parts = 0, []
-    for width in _widths(tuple(width for width, _ in family.recipe.low), bits):
+    widths = _widths(tuple(width for width, _ in family.recipe.low), bits)
+    for number, width in enumerate(widths):
         fitting = _fitting(family.codings, width)
-        run = [pool.submit(_measure, prepared, low, width, coding, timed) for coding in fitting]
+        if number == len(widths) - 1 and len(fitting) > 1:  # it is what nothing else shrinks
+            fitting = [coding for coding in fitting if coding.codec != "raw"]
+        run = [pool.submit(_measure, prepared, low, width, coding) for coding in fitting]
         parts.append([(coding, *task.result()) for coding, task in zip(fitting, run, strict=True)])
         low += width
     if len(parts) == 1:
@@ -264,36 +278,43 @@ def _try(
             for (width, _), result in zip(family.recipe.low, results[:-1], strict=True)
         )
         recipe = replace(family.recipe, low=low_parts, top=results[-1][0])
-        size_, encoding, decoding = (
-            sum(column) for column in zip(*(result[1:] for result in results), strict=True)
-        )
-        found.append((recipe, Trial(str(recipe), size, int(size_), encoding, decoding, False)))
+        stored, seconds = (sum(column) for column in zip(*(r[1:] for r in results), strict=True))
+        found.append((recipe, Trial(str(recipe), size, int(stored), seconds, 0.0, False)))
     return found
 
 
-_Result = tuple[Coding, int, float, float]
-"""A coding of a part, bytes, seconds to encode and to decode."""
+_Result = tuple[Coding, int, float]
+"""A coding of a part, bytes, seconds to encode."""
 
 
 def _measure(
-    prepared: Sequence[Sequence[Values]], low: int, width: int, coding: Coding, timed: bool
-) -> tuple[int, float, float]:
-    size, encoding, decoding = 0, 0.0, 0.0
+    prepared: Sequence[Sequence[Values]], low: int, width: int, coding: Coding
+) -> tuple[int, float]:
+    """Code some bits of samples."""
+    size, started = 0, time.perf_counter()
     for components in prepared:
         for number, component in enumerate(components):
-            if low >= 8 * component.itemsize:
-                continue
-            started = time.perf_counter()
-            stream = block.encode_part(component, number, (low, width, coding))
-            encoding += time.perf_counter() - started
-            if stream is None:
-                continue
-            size += sum(map(len, stream.packets)) + 4 * len(stream.packets) + len(stream.extradata)
-            if timed:
-                started = time.perf_counter()
-                block.decode_stream(stream, component.shape)
-                decoding += time.perf_counter() - started
-    return size, encoding, decoding
+            if low < 8 * component.itemsize:
+                stream = block.encode_part(component, number, (low, width, coding))
+                size += stream.nbytes if stream is not None else 0
+    return size, time.perf_counter() - started
+
+
+def _weigh(recipe: Recipe, samples: Sequence[Pixels], pool: Executor, timed: bool) -> Trial:
+    """Code samples as blocks."""
+
+    def code(frames: Pixels) -> tuple[int, float, float]:
+        started = time.perf_counter()
+        data = block.encode(frames, recipe, verify=False)
+        coded = time.perf_counter()
+        if timed:
+            block.decode(data, block.whole_shape(frames), frames.dtype)
+        return len(data), coded - started, time.perf_counter() - coded if timed else 0.0
+
+    results = list(pool.map(code, samples))
+    stored, encoding, decoding = (sum(column) for column in zip(*results, strict=True))
+    size = sum(sample.nbytes for sample in samples)
+    return Trial(str(recipe), size, int(stored), encoding, decoding, False)
 
 
 def _fastest_of_smallest(

@@ -1,4 +1,4 @@
-"""An independent reader of the h5vidstack format 1.1, written from format.md alone.
+"""An independent reader of the h5vidstack format 1.2, written from format.md alone.
 
 It imports h5py, numpy and av, never h5vidstack, and does not need the HDF5 filter:
 it fetches the raw chunks and decodes them itself.
@@ -7,6 +7,7 @@ it fetches the raw chunks and decodes them itself.
 """
 
 import itertools
+import lzma
 import struct
 import sys
 import zlib
@@ -16,6 +17,20 @@ import h5py
 import numpy as np
 
 FILTER_ID = 47113
+ONE = (1).to_bytes(8, "little")
+# Section 3, "Codecs": FFmpeg's decoder, and whether it must be told size and pixel format.
+CODECS = {
+    1: ("h264", False), 2: ("hevc", False), 3: ("ffv1", True), 4: ("magicyuv", True),
+    5: ("ffvhuff", True), 8: ("mpeg4", False),
+}  # fmt: skip
+DEPTHS = {
+    0: range(1, 17), 1: (8, 10), 2: (8, 10, 12), 3: (8, 10, 12, 16), 4: (8,), 5: (8, 16),
+    6: (8,), 7: (8,), 8: (8,),
+}  # fmt: skip
+GRAY = {
+    8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le"), 12: ("gray12le",),
+    16: ("gray16le",),
+}  # fmt: skip
 
 
 class FormatError(Exception):
@@ -34,67 +49,128 @@ def stack_shape(shape):
     return (int(np.prod(shape[:-2])), *shape[-2:], 1)
 
 
-def parse_block(data, chunk):
-    """Section 3: yield (channel, codec, extradata, packets); first of all the shape."""
+def parse_block(data, chunk, dtype):
+    """Section 3: the block's shape, its steps, its mapping, its streams by component."""
     require(len(data) >= 32 and data[:4] == b"H5VB", "bad magic")
-    crc, version, flags, kind, itemsize, length, n, height, width, channels, streams = (
+    crc, version, flags, kind, itemsize, length, n, height, width, channels, count = (
         struct.unpack_from("<IBBcBIIIIHH", data, 4)
     )
     require(length == len(data), "bad length")
     require(zlib.crc32(data[8:]) == crc, "bad CRC")
-    require((version, flags, kind, itemsize) == (1, 0, b"u", 1), "unknown version or dtype")
+    require(version in (1, 2) and flags == 0, "unknown version")
+    require((kind, itemsize) == (dtype.kind.encode(), dtype.itemsize), "not the dataset's dtype")
     shape = (n, height, width, channels)
     require(all(1 <= a <= b for a, b in zip(shape, chunk)), "block does not fit its chunk")
-    require(channels == chunk[3] == streams, "wrong number of channels or streams")
-    found, position = {}, 32
-    for _ in range(streams):
-        require(position + 24 <= length, "stream header outside the block")
-        codec, pixel_format, transform, channel, low, bits, reserved, offset, count, extra = (
-            struct.unpack_from("<BBBBBBHqII", data, position)
+    require(channels == chunk[3], "wrong number of channels")
+    steps, mapping, at = (0, 0, 0), (0, 8, b"", b"", 0, 0, b""), 32
+    if version == 2:
+        colour, predictor, fold, kind, bits, low, step, colours, patches, size = struct.unpack_from(
+            "<BBBxBBxx8s8sIII", data, 32
         )
-        require(
-            (pixel_format, transform, low, bits, reserved, offset) == (0, 0, 0, 8, 0, 0),
-            "unknown pixel format or transform",
+        steps, at = (colour, predictor, fold), 68
+        require(colour <= (channels > 2) and predictor <= 4 and fold <= 1, "unknown step")
+        require(kind <= 2 and bits <= 8 * itemsize and at + size <= length, "bad mapping")
+        table = zlib.decompress(data[at : at + size]) if size else b""
+        require(len(table) == (colours + patches) * itemsize + 4 * patches, "bad table")
+        mapping, at = (kind, bits, low, step, colours, patches, table), at + size
+    streams = [[] for _ in range(channels)]
+    for _ in range(count):
+        require(at + 24 <= length, "stream header outside the block")
+        codec, depth, transform, component, low, bits, reserved, offset, packets, extra = (
+            struct.unpack_from("<BBBBBBHqII", data, at)
         )
-        require(count == n, "not one packet a frame")
-        position += 24
-        require(position + 4 * count + extra <= length, "packet table outside the block")
-        sizes = struct.unpack_from(f"<{count}I", data, position)
-        position += 4 * count
-        extradata = data[position : position + extra]
-        position += extra
-        require(position + sum(sizes) <= length, "packets outside the block")
-        packets = []
-        for size in sizes:
-            packets.append(data[position : position + size])
-            position += size
-        require(channel < channels and channel not in found, "channel outside or twice")
-        found[channel] = (codec, extradata, packets)
-    require(position == length, "bytes that no stream claims")
-    return shape, found
+        depth = 8 if version == 1 else depth
+        require((transform, reserved, offset) == (0, 0, 0) and codec in DEPTHS, "unknown codec")
+        require(1 <= bits <= depth and depth in DEPTHS[codec], "bits that the codec has not")
+        require(component < channels and low + bits <= mapping[1], "bits outside the values")
+        require(packets == (1 if codec == 7 else n), "not one packet a frame")
+        at += 24 + 4 * packets + extra
+        require(at <= length, "packet table outside the block")
+        sizes = struct.unpack_from(f"<{packets}I", data, at - extra - 4 * packets)
+        ends = list(itertools.accumulate(sizes, initial=at))
+        require(ends[-1] <= length, "packets outside the block")
+        found = [data[a:b] for a, b in itertools.pairwise(ends)]
+        streams[component].append((codec, depth, low, bits, data[at - extra : at], found))
+        at = ends[-1]
+    require(at == length, "bytes that no stream claims")
+    return shape, steps, mapping, streams
 
 
-def decode_stream(codec, extradata, packets, height, width):
-    """Frames of one stream, (n, height, width) uint8."""
-    if codec == 0:
-        require(all(len(p) == height * width for p in packets), "raw packet of a wrong size")
-        return np.stack([np.frombuffer(p, np.uint8).reshape(height, width) for p in packets])
-    require(codec == 1, "unknown codec")
-    context = av.CodecContext.create("h264", "r")
+def decode_stream(codec, depth, extradata, packets, shape):
+    """Values of one stream, (n, height, width)."""
+    n, height, width = shape
+    pixels, size = height * width, 1 if depth <= 8 else 2
+    if codec == 0 and depth not in (8, 16):
+        planes = np.frombuffer(b"".join(packets), np.uint8).reshape(n, depth, -1)
+        bits = np.unpackbits(planes, axis=2, count=pixels).astype(np.uint16)
+        return sum(bits[:, i] << i for i in range(depth)).reshape(shape)
+    if codec in (0, 6, 7):
+        if codec == 6:
+            packets = map(zlib.decompress, packets)
+        elif codec == 7:
+            filters = [{"id": lzma.FILTER_LZMA2, "dict_size": int.from_bytes(extradata, "little")}]
+            packets = [lzma.decompress(packets[0], lzma.FORMAT_RAW, filters=filters)]
+        return np.frombuffer(b"".join(packets), f"<u{size}").reshape(shape)
+    name, told = CODECS[codec]
+    context = av.CodecContext.create(name, "r")
     context.thread_count = 1
     context.options = {"max_pixels": str((height + 63) // 64 * 64 * ((width + 63) // 64 * 64))}
+    if told:
+        context.width, context.height, context.pix_fmt = width, height, GRAY[depth][0]
     if extradata:
         context.extradata = extradata
     pictures = [picture for p in packets for picture in context.decode(av.Packet(p))]
     pictures += context.decode(None)
-    require(len(pictures) == len(packets), "not one picture a packet")
-    frames = np.empty((len(pictures), height, width), np.uint8)
-    for frame, picture in zip(frames, pictures):
+    require(len(pictures) == n, "not one picture a packet")
+    values = np.empty(shape, f"<u{size}")
+    for frame, picture in zip(values, pictures):
         require((picture.height, picture.width) == (height, width), "picture of a wrong size")
-        require(picture.format.name in ("gray", "yuv420p", "yuvj420p"), "wrong pixel format")
-        plane = picture.planes[0]
-        frame[...] = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
-    return frames
+        require(picture.format.name in GRAY[depth], "wrong pixel format")
+        rows = np.frombuffer(picture.planes[0], values.dtype).reshape(picture.planes[0].height, -1)
+        frame[...] = rows[:height, :width]
+    return values
+
+
+def decode_component(streams, shape, bits, predictor, fold):
+    """Values of one component as uint64, (n, height, width): section 3, "From planes"."""
+    values, top = np.zeros(shape, np.uint64), np.uint64((1 << bits) - 1)
+    for codec, depth, low, count, extradata, packets in streams:
+        plane = decode_stream(codec, depth, extradata, packets, shape).astype(np.uint64)
+        values |= np.minimum(plane, np.uint64((1 << count) - 1)) << np.uint64(low)
+    if predictor and fold:
+        values = (values >> np.uint64(1)) ^ (0 - (values & np.uint64(1)))
+    for axis in {0: (), 1: (0,), 2: (2,), 3: (2, 2), 4: (2, 1)}[predictor]:
+        values = np.cumsum(values, axis=axis, dtype=np.uint64)
+    return values & top
+
+
+def decode_block(data, chunk, dtype):
+    """The pixels of a block, (n, height, width, channels)."""
+    shape, (colour, predictor, fold), mapping, streams = parse_block(data, chunk, dtype)
+    kind, bits, low, step, colours, patches, table = mapping
+    word = np.dtype(f"<u{dtype.itemsize}")
+    parts = [decode_component(s, shape[:3], bits, predictor, fold) for s in streams]
+    if colour and bits:
+        half, top = np.uint64(1 << (bits - 1)), np.uint64((1 << bits) - 1)
+        green, red, blue, *alpha = parts
+        parts = [(red + green - half) & top, green, (blue + green - half) & top, *alpha]
+    values = np.stack(parts, axis=-1)
+    if kind == 0:
+        (base,), (step,) = struct.unpack("<Q", low or bytes(8)), struct.unpack("<Q", step or ONE)
+        words = (values * np.uint64(step) + np.uint64(base)).astype(word)
+    elif kind == 1:
+        require(values.max() < colours, "a value outside the palette")
+        words = np.frombuffer(table, word, colours)[values]
+    else:
+        numbers = struct.unpack("<d", low)[0] + values.astype(float) * struct.unpack("<d", step)[0]
+        if dtype.kind != "f":
+            limits = np.iinfo(dtype)
+            numbers = np.clip(np.rint(numbers), limits.min, limits.max)
+        words = numbers.astype(dtype).view(word)
+    if patches:
+        places = np.cumsum(np.frombuffer(table, "<u4", patches, colours * word.itemsize), dtype=int)
+        words.reshape(-1)[places] = np.frombuffer(table[-patches * word.itemsize :], word)
+    return words.view(dtype)
 
 
 def read_chunk(dataset, offset):
@@ -104,12 +180,11 @@ def read_chunk(dataset, offset):
         return np.full(chunk, dataset.fillvalue, dataset.dtype)
     filter_mask, data = dataset.id.read_direct_chunk(offset)
     if filter_mask & 1:
-        return np.frombuffer(data, np.uint8).reshape(chunk)
-    (n, height, width, _channels), streams = parse_block(data, stack_shape(chunk))
-    pixels = np.zeros(stack_shape(chunk), np.uint8)
-    for channel, (codec, extradata, packets) in streams.items():
-        frames = decode_stream(codec, extradata, packets, height, width)
-        pixels[:n, :height, :width, channel] = frames
+        return np.frombuffer(data, dataset.dtype).reshape(chunk)
+    native = np.dtype(np.uint8) if dataset.dtype == bool else dataset.dtype.newbyteorder("<")
+    found = decode_block(data, stack_shape(chunk), native)
+    pixels = np.zeros(stack_shape(chunk), dataset.dtype)
+    pixels[tuple(map(slice, found.shape))] = found
     return pixels.reshape(chunk)
 
 
@@ -143,7 +218,7 @@ def read_stack(path, stack="/stack"):
     with h5py.File(path, "r") as file:
         group = file[stack]
         version = tuple(map(int, str(group.attrs["h5vidstack_format"]).split(".")))
-        require(version <= (1, 1), f"format {version} is newer than 1.1")
+        require(version <= (1, 2), f"format {version} is newer than 1.2")
         piles = [read_dataset(group["groups"][name]["video"]) for name in sorted(group["groups"])]
         shape = tuple(map(int, group.attrs["shape"]))
         require(all(pile.shape[1:] == shape[1:] for pile in piles), "shape is not the video's")

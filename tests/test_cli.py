@@ -45,7 +45,7 @@ def test_the_whole_road(images):
     assert "20 x 17 x 23 uint8" in run("pack", "imgs", "x.h5").output
     assert "equal to imgs" in run("verify", "x.h5", "--against", "imgs").output
     table = run("info", "x.h5").output
-    for words in ("20 x 17 x 23 uint8", "x264-interm", "lossless", "ratio", "2 of 16 x 17 x 23"):
+    for words in ("20 x 17 x 23 uint8", "video, ", "lossless", "ratio", "2 of 16 x 17 x 23"):
         assert words in table
     run("unpack", "x.h5", "x.npy", "--frames", "10:20:2")
     np.testing.assert_array_equal(np.load("x.npy"), images[10:20:2])
@@ -67,7 +67,8 @@ def test_json(images):
     assert facts["raw_bytes"] == images.nbytes
     assert facts["stored_bytes"] == report["stored_bytes"]
     assert facts["ratio"] == pytest.approx(report["ratio"])
-    assert facts["codec"] == "x264"
+    assert facts["codec"]
+    assert facts["groups"][0]["coding"] == report["codings"][0]
     assert facts["settings"]["libraries"]["PyAV"]
     assert json.loads(run("verify", "x.h5::/entry/s", "--json").output) == {
         "frames": 20, "sound": True, "problems": [],
@@ -106,7 +107,7 @@ def test_errors_are_one_line_and_exit_code_1(images):
     run("pack", "imgs", "x.h5")
     assert "no such file" in fails("pack", "none", "y.h5")
     assert "--overwrite" in fails("pack", "imgs", "x.h5")
-    assert "uint8" in fails("pack", np_file(np.zeros((2, 3, 4), "f4")), "y.h5")
+    assert "integers" in fails("pack", np_file(np.zeros((2, 3, 4), "c8")), "y.h5")
     assert "no such file" in fails("info", "none.h5")
     assert "not an HDF5 file" in fails("verify", "imgs/img0.png")
     assert "no such file" in fails("unpack", "none.h5", "out")
@@ -124,7 +125,7 @@ def np_file(array):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["pack"], ["pack", "a"], ["nonsense"], ["pack", "a", "b", "--preset", "mp4"],
+        ["pack"], ["pack", "a"], ["nonsense"], ["pack", "a", "b", "--preset", "mp5"],
         ["pack", "a", "b", "--codec", "h266"], ["pack", "a", "b", "--chunk-frames", "0"],
         ["pack", "a", "b", "--tile", "1x2x3"], ["pack", "a", "b", "--tile", "0"],
         ["unpack", "a", "b", "--frames", "x"], ["unpack", "a", "b", "--frames", "1:2:0"],

@@ -121,9 +121,23 @@ def test_with_a_checksum_behind_it():
         np.testing.assert_array_equal(stack[2:6], frames[2:6])
 
 
-@pytest.mark.parametrize("dtype", ["u2", "i1", "f4", "?", "S3"])
+DTYPES = ["?", "i1", ">u2", "<i2", "u4", ">i4", "i8", ">u8", "f2", ">f4", "f8"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("options", [{}, {"codec": "lzma"}, {"codec": "x265"}])
+def test_every_dtype_in_its_byte_order(dtype, options):
+    frames = (moving((11, 20, 30)) * 1.37 - 20).astype(np.int64).astype(dtype)
+    create("x.h5", frames, (4, 13, 30), **h5vidstack.Video(**options))
+    np.testing.assert_array_equal(read("x.h5"), frames, strict=True)
+    with h5vidstack.open("x.h5", "/d") as stack:
+        np.testing.assert_array_equal(stack[...], frames)
+        np.testing.assert_array_equal(stack[3:9, 2, ::-1], frames[3:9, 2, ::-1])
+
+
+@pytest.mark.parametrize("dtype", ["S3", "c8", "g", [("a", "u1")]])
 def test_unsupported_dtype_is_refused_with_its_reason(dtype):
-    with h5py.File("x.h5", "w") as file, pytest.raises(ValueError, match="h5vidstack: .*uint8"):
+    with h5py.File("x.h5", "w") as file, pytest.raises(ValueError, match="h5vidstack: .*pixel"):
         file.create_dataset("d", (4, 5, 6), dtype, chunks=(2, 5, 6), **h5vidstack.Video())
 
 

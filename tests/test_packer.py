@@ -55,7 +55,7 @@ def test_exact_in_every_reader(make, shape, method):
         unique = len({frame.tobytes() for frame in frames})
         assert sum(len(pile["members"]) for pile in group["groups"].values()) == unique
         assert report.copies == len(frames) - unique
-        assert group.attrs["h5vidstack_format"] == "1.1"
+        assert group.attrs["h5vidstack_format"] == "1.2"
         assert tuple(group.attrs["shape"]) == frames.shape
         assert group.attrs["lossless"]
     assert report.shape == frames.shape
@@ -398,10 +398,12 @@ BAD = {
     "sizes": ([np.zeros((4, 5), np.uint8), np.zeros((4, 6), np.uint8)], {}, "frame 1 is 4x6"),
     "dtypes": ([np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.int16)], {}, "int16"),
     "two channels": ([np.zeros((4, 5, 2), np.uint8)], {}, "a frame is"),
-    "dtype": (np.zeros((3, 4, 5), np.uint16), {}, "uint8"),
-    "strings": (np.zeros((3, 4, 5), "U3"), {}, "uint8"),
+    "complex": (np.zeros((3, 4, 5), "c8"), {}, "integers of 8 to 64 bits"),
+    "strings": (np.zeros((3, 4, 5), "U3"), {}, "integers of 8 to 64 bits"),
+    "long double": (np.zeros((3, 4, 5), "g"), {}, "floats of 16, 32 and 64"),
     "codec": (np.zeros((3, 4, 5), np.uint8), {"codec": "divx"}, "x264"),
-    "preset": (np.zeros((3, 4, 5), np.uint8), {"preset": "mp4"}, "x264-slow"),
+    "preset": (np.zeros((3, 4, 5), np.uint8), {"preset": "mp5"}, "x264-slow"),
+    "profile": (np.zeros((3, 4, 5), np.uint8), {"profile": "best"}, "balanced"),
     "method": (np.zeros((3, 4, 5), np.uint8), {"method": "magic"}, "video"),
     "chunk": (np.zeros((3, 4, 5), np.uint8), {"chunk_frames": 0}, "at least 1"),
     "big chunk": (np.zeros((3, 1000, 1000), np.uint8), {"chunk_frames": 70}, "at most 67"),

@@ -64,7 +64,7 @@ def test_attributes_and_protocols(packed):
     assert np.mean(stack[...]) == frames.mean()
     np.testing.assert_array_equal(np.stack(list(stack)), frames)
     assert "43" in repr(stack)
-    assert stack.attrs["settings"]["codec"] == "x264"
+    assert stack.attrs["settings"]["codings"] == ["x264-fast"]
 
 
 def test_scalar_is_a_scalar(packed):
@@ -120,9 +120,9 @@ def counting(monkeypatch):
     calls = []
     decode = block.decode
 
-    def counted(data, chunk, frames=None, out=None):
+    def counted(data, chunk, dtype, frames=None, out=None):
         calls.append(frames)
-        return decode(data, chunk, frames, out)
+        return decode(data, chunk, dtype, frames, out)
 
     monkeypatch.setattr(block, "decode", counted)
     return calls
@@ -373,7 +373,7 @@ def test_bad_files(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("h5vidstack_format", "1.2", "upgrade"),
+        ("h5vidstack_format", "1.3", "upgrade"),
         ("h5vidstack_format", "2.0", "upgrade"),
         ("h5vidstack_format", "x", "bad format"),
         ("shape", [1, 2], "damaged"),
