@@ -185,7 +185,8 @@ def _encode(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
 def prepare(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, list[Values]]:
     """Do all of a recipe but coding: the values of each component, predictions subtracted."""
     if not recipe.top.lossless:
-        found, values = mapping.map_to_depth(frames, recipe.top.engine.depths[-1])
+        depth = min(recipe.top.engine.depths[-1], 8 * frames.itemsize)
+        found, values = mapping.map_to_depth(frames, depth)
     elif recipe.bound:
         found, values = mapping.map_within(frames, recipe.bound)
     else:

@@ -200,7 +200,8 @@ def map_within(frames: Pixels, bound: float) -> tuple[Mapping, Values]:
     high = float(frames.max(initial=-np.inf, where=finite))
     # What rounding to the dtype adds is taken off first.
     span = high - low
-    room = min(bound, span) - float(np.spacing(frames.dtype.type(max(abs(low), abs(high)))))
+    most = frames.dtype.type(max(abs(low), abs(high)))
+    room = min(bound, span) - float(most - np.nextafter(most, frames.dtype.type(0)))
     if room <= 0 or span / (2 * room) >= 2 ** (SCALED_BITS - 1):
         return map_exactly(frames)
     return _scale(frames, low, 2 * room, bound, finite) or map_exactly(frames)

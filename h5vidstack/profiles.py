@@ -69,7 +69,7 @@ class Profile:
 
 _FAST = ("raw", "magicyuv-left", "magicyuv", "ffvhuff", "ffvhuff-median", "deflate-fast")
 _BALANCED = ("raw", "deflate", "x264-fast", "ffv1", "ffv1-context", "x264-interm")
-_SMALL = (*_BALANCED, "x264-slow", "x265-slow", "lzma-slow")
+_SMALL = (*_BALANCED, "x264-slow", "lzma-slow")
 
 PROFILES = {
     profile.name: profile

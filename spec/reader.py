@@ -114,12 +114,18 @@ def decode_stream(codec, depth, extradata, packets, shape):
     name, told = CODECS[codec]
     context = av.CodecContext.create(name, "r")
     context.thread_count = 1
-    context.options = {"max_pixels": str((height + 63) // 64 * 64 * ((width + 63) // 64 * 64))}
+    margin = 256 if codec == 8 else 0
+    rows, columns = ((edge + 63) // 64 * 64 + margin for edge in (height, width))
+    context.options = {"max_pixels": str(rows * columns)}
     if told:
         context.width, context.height, context.pix_fmt = width, height, GRAY[depth][0]
     if extradata:
         context.extradata = extradata
-    pictures = [picture for p in packets for picture in context.decode(av.Packet(p))]
+    pictures = []
+    for data in packets:
+        packet = av.Packet(len(data))  # FFmpeg wants zeros behind it
+        packet.update(data)
+        pictures += context.decode(packet)
     pictures += context.decode(None)
     require(len(pictures) == n, "not one picture a packet")
     values = np.empty(shape, f"<u{size}")

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from h5vidstack import FILTER_ID, block, codecs, layout
+from h5vidstack import FILTER_ID, block_format, codecs, layout
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,7 +31,7 @@ def test_spec_names_the_constants():
     text = (ROOT / "spec" / "format.md").read_text()
     assert f"version {layout.FORMAT[0]}.{layout.FORMAT[1]}" in text
     assert f"**{FILTER_ID}**" in text
-    assert f"`{block.MAGIC.decode()}`" in text
+    assert f"`{block_format.MAGIC.decode()}`" in text
     for codec in codecs.BY_ID.values():
         assert f"| {codec.id} | {codec.name} |" in text
     for preset in codecs.PRESETS.values():

@@ -39,6 +39,8 @@ class Engine:
         Of the encoder, whatever the preset.
     told
         The decoder must be told size and pixel format, which are not in its packets.
+    margin
+        Pixels that the decoder allocates around a picture and counts.
     tidy
         What to do to the first packet.
     """
@@ -49,6 +51,7 @@ class Engine:
     decoded: Mapping[int, tuple[str, ...]]
     options: Mapping[str, str]
     told: bool = False
+    margin: int = 0
     tidy: Callable[[bytes], bytes] | None = None
 
     def encode(self, frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
@@ -98,7 +101,9 @@ class Engine:
         context: Any = VideoCodecContext.create(self.decoder, "r")
         context.thread_count = 1
         # A hostile stream may name another size: FFmpeg shall refuse it before it allocates.
-        context.options = {"max_pixels": str(_padded(height) * _padded(width))}
+        context.options = {
+            "max_pixels": str((_padded(height) + self.margin) * (_padded(width) + self.margin))
+        }
         if self.told:
             context.width, context.height = width, height
             context.pix_fmt = self.formats[depth]
@@ -152,7 +157,10 @@ def _decoded(
 ) -> Iterator[VideoFrame]:
     """Feed packets only while the caller still asks for frames; drain at the end."""
     for data in packets:
-        yield from context.decode(av.Packet(data))  # type: ignore[arg-type]
+        # So it is copied, with the zeros behind it that FFmpeg's decoders may read.
+        packet = av.Packet(len(data))
+        packet.update(data)  # type: ignore[arg-type]
+        yield from context.decode(packet)
     yield from context.decode(None)
 
 
@@ -184,7 +192,10 @@ def _without_sei(packet: bytes) -> bytes:
 _H264_GRAY = {8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le")}
 
 _X264_OPTIONS = {"bf": "0", "sc_threshold": "0"}  # packet i is frame i, one key frame
-_X265_OPTIONS = "bframes=0:scenecut=0:info=0:pools=none:frame-threads=1:wpp=0:log-level=none"
+# Without cutree: with no lookahead it writes outside of its memory.
+_X265_OPTIONS = (
+    "bframes=0:scenecut=0:cutree=0:info=0:pools=none:frame-threads=1:wpp=0:log-level=none"
+)
 
 X264 = Engine(
     "libx264", "h264", {8: "gray", 10: "gray10le"}, _H264_GRAY, _X264_OPTIONS, tidy=_without_sei
@@ -215,7 +226,9 @@ FFVHUFF = Engine(
     {},
     told=True,
 )
-MPEG4 = Engine("mpeg4", "mpeg4", {8: "yuv420p"}, {8: ("yuv420p",)}, {"bf": "0"})
+MPEG4 = Engine(
+    "mpeg4", "mpeg4", {8: "yuv420p"}, {8: ("yuv420p",)}, {"bf": "0"}, margin=256
+)  # fmt: skip
 
 
 def x265_options(**parameters: str) -> dict[str, str]:

@@ -1,0 +1,199 @@
+"""Profiles, error bounds and lossy codecs, from a source to a stack and back."""
+
+import json
+import zlib
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from frames import moving, noise
+
+import h5vidstack
+from h5vidstack.cli import main
+from h5vidstack.profiles import PROFILES
+
+DTYPES = ["?", "i1", "u1", ">i2", "u2", "i4", ">u4", "i8", "u8", "f2", ">f4", "f8"]
+
+
+def wave(shape=(20, 30, 40)):
+    t, y, x = np.indices(shape)
+    return np.sin((x + t) / 7) * np.cos((y - t) / 5) + noise(shape) / 2560
+
+
+def packed(frames, **options):
+    report = h5vidstack.pack(frames, "x.h5", overwrite=True, **options)
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.verify() == []
+        return report, stack[:], dict(stack.attrs)
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("colour", [False, True])
+def test_every_dtype_in_every_profile(dtype, profile, colour):
+    frames = (wave((21, 18, 25)) * 60).astype(np.dtype(dtype).newbyteorder("="))
+    if colour:
+        frames = np.stack([frames, frames[::-1], frames[:, ::-1]], axis=-1)
+    given = frames.astype(dtype)
+    report, got, attrs = packed(given, profile=profile)
+    np.testing.assert_array_equal(got, frames, strict=True)
+    assert report.lossless
+    assert attrs["lossless"]
+    assert h5vidstack.verify("x.h5", against=given) == []
+    with h5py.File("x.h5") as file:
+        np.testing.assert_array_equal(file["stack/frames"][...], frames, strict=True)
+        assert list(file["stack/index/crc32"]) == [zlib.crc32(frame.tobytes()) for frame in frames]
+
+
+def test_profiles_differ_as_they_say():
+    frames = np.concatenate([moving((64, 90, 120)) // 16 * 16, noise((16, 90, 120)) // 64])
+    sizes = {name: packed(frames, profile=name)[0] for name in PROFILES}
+    assert sizes["small"].stored_bytes <= sizes["balanced"].stored_bytes * 1.001
+    assert sizes["balanced"].stored_bytes <= sizes["fast"].stored_bytes
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.chunks[0] == 256
+
+
+def test_the_choice_does_not_depend_on_the_clock(monkeypatch):
+    frames = wave()
+    first, _, _ = packed(frames)
+    monkeypatch.setattr("h5vidstack.profiles.time.perf_counter", iter(range(10**9)).__next__)
+    second, _, _ = packed(frames)
+    assert (first.codings, first.stored_bytes) == (second.codings, second.stored_bytes)
+
+
+def test_each_codec_alone():
+    for codec in ("x264", "x265", "ffv1", "magicyuv", "ffvhuff", "deflate", "lzma", "raw"):
+        report, got, _ = packed(moving((5, 40, 50)), codec=codec)
+        np.testing.assert_array_equal(got, moving((5, 40, 50)))
+        with h5vidstack.open("x.h5") as stack:
+            assert stack.groups[0].codec == codec, report.codings
+
+
+def test_explained():
+    report, _, _ = packed(wave(), explain=True)
+    (trials,) = report.trials
+    assert sum(trial.chosen for trial in trials) == 1
+    chosen = next(trial for trial in trials if trial.chosen)
+    assert chosen.recipe == report.codings[0]
+    assert chosen.encode_seconds > 0 < chosen.decode_seconds
+    np.save("a.npy", wave())
+    table = run("pack", "a.npy", "y.h5", "--explain").output
+    assert "encode MB/s" in table
+    assert f"->  {report.codings[0]}" in table
+
+
+@pytest.mark.parametrize("bound", [0.01, "1e-2", "1e-3r", "0.1%", 1e-12])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_bounded_floats(bound, dtype):
+    frames = wave().astype(dtype)
+    frames[3, 4, 5:9] = np.nan, np.inf, -np.inf, -0.0
+    allowed = float(bound) if str(bound)[-1] not in "r%" else 1e-3 * float(
+        np.ptp(frames[np.isfinite(frames)].astype("f8"))
+    )  # fmt: skip
+    report, got, attrs = packed(frames, max_error=bound)
+    finite = np.isfinite(frames)
+    assert got[~finite].tobytes() == frames[~finite].tobytes()
+    apart = np.abs(got[finite].astype("f8") - frames[finite].astype("f8")).max()
+    assert apart <= allowed
+    assert attrs["max_error"] == report.max_error == apart
+    assert attrs["lossless"] == (apart == 0)
+    with h5vidstack.open("x.h5") as stack, h5py.File("x.h5") as file:
+        assert list(file["stack/index/crc32"]) == [
+            zlib.crc32(stack[i].tobytes()) for i in range(20)
+        ]
+
+
+def test_bounded_integers():
+    frames = (wave() * 8000).astype(np.int16)
+    exact, _, _ = packed(frames)
+    report, got, attrs = packed(frames, max_error=20)
+    apart = np.abs(got.astype(int) - frames)
+    assert 0 < apart.max() <= 20
+    assert attrs["max_error"] == apart.max()
+    assert attrs["mse"] == pytest.approx(np.mean(apart**2))
+    peak = np.ptp(frames.astype(int))
+    assert attrs["psnr"] == pytest.approx(10 * np.log10(peak**2 / attrs["mse"]))
+    assert report.stored_bytes < exact.stored_bytes / 1.8
+    below_one, got, _ = packed(frames, max_error=0.9)
+    assert below_one.lossless
+    np.testing.assert_array_equal(got, frames)
+
+
+@pytest.mark.parametrize("options", [
+    {"preset": "mp4"}, {"crf": 18}, {"codec": "x265", "crf": 12}, {"crf": 30, "tile": (17, 20)},
+    {"preset": "x264-slow", "crf": 5, "method": "groupvideo"},
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_lossy(options, dtype):
+    frames = ((wave((50, 40, 48)) + 1.2) * (100 if dtype == "u1" else 900)).astype(dtype)
+    frames[30] = frames[11]
+    report, got, attrs = packed(frames, **options)
+    assert not report.lossless
+    assert not attrs["lossless"]
+    apart = np.abs(got.astype("f8") - frames.astype("f8"))
+    assert attrs["max_error"] == report.max_error == apart.max() > 0
+    assert attrs["mse"] == report.mse == pytest.approx(np.mean(apart**2))
+    peak = 255 if dtype == "u1" else float(np.ptp(frames.astype("f8")))
+    assert attrs["psnr"] == pytest.approx(20 * np.log10(peak) - 10 * np.log10(np.mean(apart**2)))
+    assert apart.max() < 0.5 * np.ptp(frames.astype("f8"))
+    assert "LOSSY, max error" in run("info", "x.h5").output
+    assert json.loads(run("info", "x.h5", "--json").output)["psnr"] == attrs["psnr"]
+    with h5py.File("x.h5") as file:
+        np.testing.assert_array_equal(file["stack/frames"][...], got)
+
+
+def test_a_range_of_a_source_that_runs_only_once():
+    frames = wave((40, 10, 12))
+    report, got, _ = packed(iter(frames), max_error="1%")
+    assert np.abs(got - frames).max() <= 0.01 * np.ptp(frames)
+    assert report.shape == frames.shape
+    with pytest.raises(h5vidstack.SourceError, match="absolute"):
+        h5vidstack.pack(iter(frames), "y.h5", max_error="1%", spool_bytes=100)
+
+
+def test_lossy_of_what_is_not_finite():
+    frames = wave().astype(np.float32)
+    frames[:, :5] = np.nan
+    _, got, _ = packed(frames, preset="mp4")
+    assert np.isnan(got[:, :5]).all()
+    _, got, _ = packed(np.full((3, 4, 5), np.nan), preset="mp4")
+    assert np.isnan(got).all()
+
+
+BAD = {
+    "no error": ({"max_error": 0}, "above 0"),
+    "negative": ({"max_error": -1.0}, "above 0"),
+    "nan": ({"max_error": "nan"}, "above 0"),
+    "infinite": ({"max_error": "inf"}, "above 0"),
+    "words": ({"max_error": "small"}, "1e-3r"),
+    "zero of the range": ({"max_error": "0r"}, "above 0"),
+    "crf of ffv1": ({"codec": "ffv1", "crf": 20}, "crf is the quality of lossy x264"),
+    "crf of a preset": ({"preset": "lzma", "crf": 20}, "lzma is lossless"),
+    "crf": ({"crf": 60}, "0 .finest. to 51"),
+    "both": ({"crf": 20, "max_error": 1}, "promises no maximum error"),
+    "deep": ({"codec": "magicyuv"}, r"holds values of up to 8 bits.*ffv1"),
+    "deep preset": ({"preset": "x264-fast"}, r"up to 10 bits.*ffv1"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_quality(name, tmp_path):
+    options, words = BAD[name]
+    frames = np.random.default_rng(0).integers(0, 1 << 14, (4, 40, 50)).astype(np.uint16)
+    with pytest.raises(h5vidstack.UnsupportedError, match=words):
+        h5vidstack.pack(frames, "x.h5", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bool_has_no_error_to_allow():
+    for options in ({"preset": "mp4"}, {"max_error": 1}):
+        with pytest.raises(h5vidstack.UnsupportedError, match="bool"):
+            h5vidstack.pack(np.zeros((3, 4, 5), bool), "x.h5", **options)
