@@ -84,12 +84,10 @@ PROFILES = {
         ),
         Profile(
             "small", 0.0, _SMALL, tuple(Predictor), tuple(range(1, 9)),
-            1 / 16, 1 << 20, 1 << 23, 64,
+            1 / 4, 1 << 23, 1 << 24, 64,
         ),
     )
 }  # fmt: skip
-
-_BYTEWISE = ("raw", "deflate", "deflate-fast", "lzma", "lzma-slow")
 
 
 @dataclass(frozen=True)
