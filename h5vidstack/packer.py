@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from . import block, loss, planning, profiles
-from .chunks import Pixels
+from . import block
 from .codecs import library_versions
-from .encoder import PileEncoder
 from .errors import OutputError
-from .geometry import Numbers, Shape, choose_chunk, frame_bytes
-from .hashing import Fingerprints
+from .geometry import Shape, choose_chunk, frame_bytes
 from .layout import DEFAULT_STACK, split_target
-from .layout_writer import Order, StackWriter
+from .layout_writer import StackWriter
 from .output import open_hdf5_output
+from .packing import Packing
 from .profiles import Trial
 from .quality import Wish, needs_two_passes
-from .recipe import Recipe
 from .sources import Access, Source, open_source
 from .sources.spool import Replay, Spool
-from .survey import Survey
 from .workers import Progress, default_workers
 
 METHODS = ("auto", "video", "groupvideo")
@@ -211,7 +202,7 @@ def pack(
         if store is opened and method != "video" and opened.access < Access.CHEAP:
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = cleanup.enter_context(contextlib.closing(spool))
-        packing = _Packing(
+        packing = Packing(
             store,
             writer,
             method,
@@ -261,172 +252,3 @@ def pack(
             lost.psnr,
             tuple(map(tuple, packing.trials)),
         )
-
-
-@dataclass
-class _Packing:
-    """Frames of one source on their way into one stack; see `pack`.
-
-    Attributes
-    ----------
-    store
-        The source, or a spool of it.
-    wish, template
-        How to code, as far as that is given.
-    in_given_order
-        Afterwards: whether frames were not reordered.
-    """
-
-    store: Source
-    writer: StackWriter
-    method: str
-    wish: Wish
-    template: Recipe
-    explain: bool
-    chunk: Shape
-    verify: bool
-    workers: int
-    progress: Progress | None
-    in_given_order: bool = True
-    codings: list[str] = field(default_factory=list)
-    trials: list[list[Trial]] = field(default_factory=list)
-    _encoders: list[PileEncoder] = field(default_factory=list)
-
-    def run(self, hashes: bool) -> tuple[Order, Fingerprints, str]:
-        """Pack everything; say where frames are, what they are, and why in that order."""
-        self._written, self._count = 0, self.store.count
-        self._encoder: PileEncoder | None = None  # of frames in their order
-        self._pool = ThreadPoolExecutor(self.workers, "h5vidstack-encode")
-        try:
-            self._survey = Survey(self._pool, self.workers, hashes, self._earlier)
-            for new in self._survey.new_frames(self.store.batches(self.chunk[0])):
-                self._take_in(new)
-            prints = self._survey.prints(self.store.name)
-            self._firsts = self._survey.firsts()
-            self._features = prints.feature[self._firsts]
-            if self._encoder is not None:
-                self._encoder.finish()
-                piles = [np.arange(len(self._firsts))]
-                sentence = "time order"
-                if self.method != "video":
-                    sentence += (
-                        ": the source runs only once and is too large to be spooled "
-                        "(see --spool-limit)"
-                    )
-            else:
-                piles, sentence = self._reorder()
-            if self.progress is not None and len(prints) != self._written:
-                self.progress(len(prints), len(prints))
-            return self._order(piles), prints, sentence
-        finally:
-            self._pool.shutdown(cancel_futures=True)
-
-    def _take_in(self, new: Pixels) -> None:
-        """Encode new frames at once, if they cannot be had again; else wait for the rest."""
-        in_order = self.method == "video" or self.store.access == Access.ONCE
-        if self._encoder is None and in_order and len(new):
-            waiting = self._survey.firsts()[: self._survey.unique - len(new)]
-            runs = [waiting[i : i + self.chunk[0]] for i in range(0, len(waiting), self.chunk[0])]
-            first = self.store.take(runs[0]) if runs else new
-            self._encoder = self._begin(np.arange(len(first)), lambda numbers: first[numbers])
-            for run in runs:
-                self._encoder.add(self.store.take(run))
-        if self._encoder is not None:
-            self._encoder.add(new)
-        elif self.progress is not None:
-            self.progress(self._survey.count, self._count)
-
-    def _earlier(self, number: int) -> Pixels:
-        """The pixels of a new frame that has been passed."""
-        if self._encoder is not None:
-            return self._encoder.frame(number)
-        frame: Pixels = self.store.take(np.array([self._survey.first(number)]))[0]
-        return frame
-
-    def _reorder(self) -> tuple[list[Numbers], str]:
-        """Encode pile after pile, from frames that can be read again."""
-
-        def take(numbers: Numbers) -> Pixels:
-            return self.store.take(self._firsts[numbers])
-
-        always, step = self.method == "groupvideo", self.chunk[0]
-        plan = planning.plan(self._features, take, self._pool, always)
-        self.in_given_order = not plan.reordered
-        self._count = len(self._firsts)
-        for pile in plan.piles:
-            encoder = self._begin(pile, take)
-            for start in range(0, len(pile), step):
-                encoder.add(take(pile[start : start + step]))
-            encoder.finish()
-        return plan.piles, self._sentence(plan)
-
-    def _sentence(self, plan: planning.Plan) -> str:
-        if not plan.reordered:
-            if plan.gain is None:
-                return "time order, which is similarity order"
-            return "time order: similarity order is not 1 % smaller in a sample"
-        saved = f", {1 - plan.gain:.0%} smaller in a sample" if plan.gain is not None else ""
-        spooled = isinstance(self.store, Spool) and self.store.complete
-        how = "spooled to disk" if spooled else "read again in that order"
-        piles = f"{len(plan.piles)} pile{'s' * (len(plan.piles) > 1)}"
-        return f"similarity order, {piles}{saved}; frames were {how}"
-
-    def _begin(self, pile: Numbers, take: planning.Take) -> PileEncoder:
-        """Begin a pile; its coding is chosen from some of its frames."""
-        recipe = self.template
-        trials: list[Trial] = []
-        if self.wish.fixed is None:
-            profile = self.wish.profile
-            size = frame_bytes(self.store.frame, self.store.dtype.itemsize)
-            runs, wanted = planning.sample_runs(pile, self.chunk[0], size, profile)
-            pixels = wanted / (size / math.prod(self.store.frame[:2]))
-            samples = [profiles.crop(take(run), pixels) for run in runs]
-            recipe, trials = profiles.choose(
-                samples, profile, self.wish.codec, recipe, self._pool, self.explain
-            )
-        self.codings.append(str(recipe))
-        self.trials.append(trials if self.explain else [])
-        encoder = PileEncoder(
-            self._pool,
-            self.workers,
-            self.writer.add_pile(recipe),
-            recipe,
-            self.verify,
-            self.chunk,
-            self._note_written,
-        )
-        self._encoders.append(encoder)
-        return encoder
-
-    def loss(self, order: Order) -> loss.Loss:
-        """How far the stack is from its input."""
-        if not self.wish.lossy:
-            return loss.NO_LOSS
-        piles = [loss.join(encoder.losses) for encoder in self._encoders]
-        return loss.total(piles, order.pile, order.position, self.store.dtype)
-
-    def crc32(self, order: Order) -> npt.NDArray[np.uint32]:
-        """CRC-32 of each frame as a reader gets it."""
-        found = np.empty(len(order.pile), np.uint32)
-        for number, encoder in enumerate(self._encoders):
-            here = order.pile == number
-            found[here] = np.concatenate(encoder.crc32)[order.position[here]]
-        return found
-
-    def _note_written(self, frames: int) -> None:
-        self._written += frames
-        if self.progress is not None:
-            self.progress(self._written, self._count)
-
-    def _order(self, piles: list[Numbers]) -> Order:
-        """Where each frame is, copies where their first is."""
-        numbers = self._survey.numbers()
-        pile, position = np.empty((2, len(self._firsts)), np.intp)
-        for number, held in enumerate(piles):
-            pile[held], position[held] = number, np.arange(len(held))
-        members = [self._firsts[held] for held in piles]
-        typical = [
-            int(frames[planning.typical(self._features[held])])
-            for frames, held in zip(members, piles, strict=True)
-        ]
-        return Order(pile[numbers], position[numbers], members, typical)

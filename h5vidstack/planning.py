@@ -14,7 +14,7 @@ from .chunks import Pixels
 from .codecs import Coding
 from .geometry import CHUNK_FRAMES, Numbers
 from .ordering import Features, chain, cut
-from .profiles import Profile, crop
+from .profiles import LEAST_LOOK, Profile, crop
 
 Take = Callable[[Numbers], Pixels]
 """Gives frames by their numbers, ``(n, H, W[, C])``."""
@@ -105,7 +105,8 @@ def sample_runs(
         Bytes of one.
     """
     length = min(chunk_frames, profile.sample_frames, len(pile))
-    count = max(1, min(3, len(pile) // (16 * length)))
+    enough = max(3, LEAST_LOOK // (length * frame))  # where frames are tiny
+    count = max(1, min(enough, len(pile) // (8 * length)))
     room = len(pile) - length
     starts = (np.arange(count) * 2 + 1) * room // (2 * count)
     wanted = min(max(profile.sample_share * len(pile) * frame, profile.sample_least),

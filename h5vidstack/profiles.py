@@ -22,6 +22,8 @@ Pixels = npt.NDArray[Any]
 
 FIRST_LOOK = 4
 """At first, so much less of a sample is coded in every way."""
+LEAST_LOOK = 1 << 18
+"""But so many bytes."""
 CLOSE = 1.25
 """All of it is coded by what came so close to the smallest."""
 
@@ -156,7 +158,8 @@ def choose(
     families = _families(bits, codings, profile, template, codec is not None)
     if not families:
         raise UnsupportedError(too_deep(codings[0], bits))
-    small = [crop(sample, math.prod(sample.shape[1:3]) / FIRST_LOOK) for sample in samples]
+    share = max(1 / FIRST_LOOK, LEAST_LOOK / sum(sample.nbytes for sample in samples))
+    small = [crop(sample, math.prod(sample.shape[1:3]) * share) for sample in samples]
     found = [found for family in families for found in _try(family, bits, small, profile, pool)]
     limit = CLOSE * min(trial.stored_bytes for _, trial in found)
     close = [recipe for recipe, trial in found if trial.stored_bytes <= limit]
