@@ -15,7 +15,7 @@ from .geometry import Shape, choose_chunk, frame_bytes
 from .layout import DEFAULT_STACK, split_target
 from .layout_writer import StackWriter
 from .output import open_hdf5_output
-from .packing import Packing
+from .packing import Packing, stays_in_order
 from .profiles import Trial
 from .quality import Wish, needs_two_passes
 from .sources import Access, Source, open_source
@@ -122,7 +122,8 @@ def pack(
         ``out.h5`` or ``out.h5::/group``; the latter adds to an existing file.
     method
         ``"video"``: frames in their order. ``"groupvideo"``: similar frames side by side,
-        in piles. ``"auto"``: that where a sample shows that it saves over 1 %.
+        in piles. ``"auto"``: that where a sample shows that it saves over 1 %
+        (profile fast does not look).
         With all of them a frame that came before, bit for bit, is stored once.
     profile
         ``"fast"``, ``"balanced"`` or ``"small"``: chooses a coding for each pile by
@@ -199,7 +200,7 @@ def pack(
             store = Replay(cleanup.enter_context(contextlib.closing(spool)))
         bound = wish.bound.of(store) if wish.bound is not None else 0.0
         template = wish.template(bound, opened.dtype)
-        if store is opened and method != "video" and opened.access < Access.CHEAP:
+        if store is opened and not stays_in_order(method, wish) and opened.access < Access.CHEAP:
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = cleanup.enter_context(contextlib.closing(spool))
         packing = Packing(

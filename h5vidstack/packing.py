@@ -12,7 +12,7 @@ import numpy.typing as npt
 from . import loss, planning, profiles
 from .chunks import Pixels
 from .encoder import PileEncoder
-from .geometry import Numbers, Shape, frame_bytes
+from .geometry import CHUNK_FRAMES, Numbers, Shape, frame_bytes
 from .hashing import Fingerprints
 from .layout_writer import Order, StackWriter
 from .profiles import Trial
@@ -22,6 +22,14 @@ from .sources import Access, Source
 from .sources.spool import Spool
 from .survey import Survey
 from .workers import Progress
+
+BATCH_BYTES = 16 << 20
+"""Small blocks are surveyed together up to so many bytes."""
+
+
+def stays_in_order(method: str, wish: Wish) -> bool:
+    """Whether frames are not to be reordered, whatever they are."""
+    return method == "video" or (method == "auto" and wish.profile.in_order)
 
 
 @dataclass
@@ -60,7 +68,7 @@ class Packing:
         self._pool = ThreadPoolExecutor(self.workers, "h5vidstack-encode")
         try:
             self._survey = Survey(self._pool, self.workers, hashes, self._earlier)
-            for new in self._survey.new_frames(self.store.batches(self.chunk[0])):
+            for new in self._survey.new_frames(self.store.batches(self._batch_frames())):
                 self._take_in(new)
             prints = self._survey.prints(self.store.name)
             self._firsts = self._survey.firsts()
@@ -69,7 +77,9 @@ class Packing:
                 self._encoder.finish()
                 piles = [np.arange(len(self._firsts))]
                 sentence = "time order"
-                if self.method != "video":
+                if self.wish.profile.in_order and self.method == "auto":
+                    sentence += f", as profile {self.wish.profile.name} keeps it"
+                elif self.method != "video":
                     sentence += (
                         ": the source runs only once and is too large to be spooled "
                         "(see --spool-limit)"
@@ -82,9 +92,15 @@ class Packing:
         finally:
             self._pool.shutdown(cancel_futures=True)
 
+    def _batch_frames(self) -> int:
+        """Whole blocks of about 16 frames: hashing one frame takes as long as hashing four."""
+        size = frame_bytes(self.store.frame, self.store.dtype.itemsize)
+        wanted = min(CHUNK_FRAMES, BATCH_BYTES // size)
+        return self.chunk[0] * max(1, wanted // self.chunk[0])
+
     def _take_in(self, new: Pixels) -> None:
         """Encode new frames at once, if they cannot be had again; else wait for the rest."""
-        in_order = self.method == "video" or self.store.access == Access.ONCE
+        in_order = stays_in_order(self.method, self.wish) or self.store.access == Access.ONCE
         if self._encoder is None and in_order and len(new):
             waiting = self._survey.firsts()[: self._survey.unique - len(new)]
             runs = [waiting[i : i + self.chunk[0]] for i in range(0, len(waiting), self.chunk[0])]

@@ -59,6 +59,11 @@ class Profile:
     sample_most: int
     sample_frames: int
 
+    @property
+    def in_order(self) -> bool:
+        """Whether method auto does without a second pass for similarity order."""
+        return self.name == "fast"
+
     def chunk_frames(self, frame: tuple[int, ...], itemsize: int) -> int:
         """Frames a block."""
         if self.name == "small":
