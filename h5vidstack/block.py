@@ -167,6 +167,8 @@ def _encode(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
     frames = np.ascontiguousarray(frames, frames.dtype.newbyteorder("="))
     if frames.dtype.kind == "b":
         frames = frames.view(np.uint8)
+    if not recipe.top.lossless and mapping.map_to_depth(frames, _depth(frames, recipe)) is None:
+        recipe = Recipe()  # there is no range to scale
     found, components = prepare(frames, recipe)
     streams = []
     for number, component in enumerate(components):
@@ -185,8 +187,8 @@ def _encode(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
 def prepare(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, list[Values]]:
     """Do all of a recipe but coding: the values of each component, predictions subtracted."""
     if not recipe.top.lossless:
-        depth = min(recipe.top.engine.depths[-1], 8 * frames.itemsize)
-        found, values = mapping.map_to_depth(frames, depth)
+        scaled = mapping.map_to_depth(frames, _depth(frames, recipe))
+        found, values = scaled or mapping.map_exactly(frames)
     elif recipe.bound:
         found, values = mapping.map_within(frames, recipe.bound)
     else:
@@ -197,6 +199,10 @@ def prepare(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, list[Value
         predict(component, found.bits, recipe.predictor, recipe.fold)
         for component in to_components(values, found.bits, recipe.colour)
     ]
+
+
+def _depth(frames: Frames, recipe: Recipe) -> int:
+    return min(recipe.top.engine.depths[-1], 8 * frames.itemsize)
 
 
 def encode_part(component: Values, number: int, part: Part) -> Stream | None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import layout_checks
-from .block import frame_crcs
+from .block import differences, frame_crcs
 from .chunks import Chunks, Pixels
 from .errors import BlockError, FormatError
 from .geometry import Numbers, window_frames
@@ -122,7 +122,7 @@ def _check_blocks(
             else:
                 done += len(frames)
                 if numbers is not None:
-                    problems += _compare(frames, numbers, crc32, original)
+                    problems += _compare(file, frames, numbers, crc32, original)
             if progress is not None:
                 progress(done, count)
     return problems
@@ -136,18 +136,29 @@ def _row(pile: Chunks, number: int) -> Pixels | BlockError:
 
 
 def _compare(
-    frames: Pixels, numbers: Numbers, crc32: npt.NDArray[np.uint32] | None, original: Pixels | None
+    file: StackFile,
+    frames: Pixels,
+    numbers: Numbers,
+    crc32: npt.NDArray[np.uint32] | None,
+    original: Pixels | None,
 ) -> list[str]:
     """Say which frames have another CRC-32, or other pixels than the original."""
     problems = []
+    attrs = file.layout.attrs
+    allowed = None if attrs.get("lossless", True) else float(attrs["max_error"])
     if crc32 is not None:
         wrong = frame_crcs(frames) != crc32[np.minimum(numbers, len(crc32) - 1)]
         problems += _differing(numbers[wrong], "CRC-32 is wrong")
     if original is not None:
         common = min(len(original), len(frames))
-        differs = original[:common] != frames[:common]
-        where = differs.reshape(common, -1).any(axis=1) if common else np.zeros(0, bool)
-        problems += _differing(numbers[:common][where], "pixels differ from the source")
+        where = np.zeros(common, bool)
+        for place in range(common):
+            if allowed is None:  # bit for bit: NaN is NaN, and -0 is not 0
+                where[place] = original[place].tobytes() != frames[place].tobytes()
+            else:
+                where[place] = differences(original[place], frames[place]).max() > allowed
+        said = "" if allowed is None else f" by more than the {allowed:g} that the stack promises"
+        problems += _differing(numbers[:common][where], f"pixels differ from the source{said}")
     return problems
 
 
@@ -170,7 +181,7 @@ def _compare_in_order(
             frames = read(slice(int(numbers[0]), int(numbers[-1]) + 1))
         except BlockError:  # told when the blocks were checked
             continue
-        problems += _compare(frames, numbers, None, original)
+        problems += _compare(file, frames, numbers, None, original)
         if progress is not None:
             progress(int(numbers[-1]) + 1, count)
     return problems, start
@@ -191,7 +202,7 @@ def _compare_copies(file: StackFile, against: Source, read: Callable[[Any], Pixe
     for start in range(0, len(numbers), size):
         part = numbers[start : start + size]
         try:
-            problems += _compare(read(part), part, None, against.take(part))
+            problems += _compare(file, read(part), part, None, against.take(part))
         except BlockError:  # told when the blocks were checked
             continue
     return problems

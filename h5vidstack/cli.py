@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import errno
 import json
+import math
 import re
 import signal
 import sys
@@ -39,6 +40,19 @@ def _printable(text: str) -> str:
 
 def _say(text: str) -> None:
     click.echo(_printable(text))
+
+
+def _json_text(facts: Any) -> str:
+    """JSON, in which what is not finite is null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: clean(inner) for name, inner in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [clean(inner) for inner in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(clean(facts))
 
 
 def _end_tidily() -> None:
@@ -213,7 +227,7 @@ def pack(
             source, dst, verify=not no_verify, hashes=not no_hashes, progress=progress, **options
         )
     if as_json:
-        _say(json.dumps(dataclasses.asdict(report) | {"ratio": report.ratio}))
+        _say(_json_text(dataclasses.asdict(report) | {"ratio": report.ratio}))
         return
     shape = " x ".join(map(str, report.shape))
     checked = "each block decoded and compared" if report.verified else "not verified"
@@ -258,7 +272,7 @@ def info(file: str, groups: bool, as_json: bool) -> None:
     """Show what is in the stack FILE."""
     facts = information.describe(file)
     if as_json:
-        _say(json.dumps(facts))
+        _say(_json_text(facts))
         return
     _say(information.table(facts))
     if groups:
@@ -301,7 +315,7 @@ def find(
         matches = stack.find(image, k, hash=name, max_distance=max_distance, rerank=not no_rerank)
     if as_json:
         found = [dataclasses.asdict(match) for match in matches]
-        _say(json.dumps({"hash": name, "note": note, "matches": found}))
+        _say(_json_text({"hash": name, "note": note, "matches": found}))
         return
     if note:
         click.echo(_printable(f"note: {note}"), err=True)
@@ -356,7 +370,7 @@ def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> No
         problems = verification.verify(stack, against=source, gray=gray, progress=progress)
         frames = len(stack)
     if as_json:
-        _say(json.dumps({"frames": frames, "sound": not problems, "problems": problems}))
+        _say(_json_text({"frames": frames, "sound": not problems, "problems": problems}))
     elif problems:
         for problem in problems:
             _say(problem)

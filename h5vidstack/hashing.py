@@ -137,6 +137,7 @@ def _pack_bits(bits: npt.NDArray[np.bool_]) -> Hashes:
     return np.packbits(bits.reshape(-1, 64), axis=1).view(">u8").ravel().astype(np.uint64)
 
 
+@np.errstate(all="ignore")
 def to_8bit(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """The 8-bit image that stands for a frame of any dtype where one looks at it.
 
@@ -158,6 +159,7 @@ def to_8bit(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return image
 
 
+@np.errstate(all="ignore")
 def block_means(frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Means of a grid of blocks of each frame and channel, ``(n, d)`` float32.
 

@@ -68,6 +68,7 @@ def join(parts: Sequence[FrameLoss]) -> FrameLoss:
     return FrameLoss(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
+@np.errstate(all="ignore")
 def total(
     piles: Sequence[FrameLoss], pile: Numbers, position: Numbers, dtype: np.dtype[Any]
 ) -> Loss:

@@ -159,10 +159,10 @@ def to_pixels(mapping: Mapping, values: Values, dtype: np.dtype[Any], out: Pixel
 
 def _scaled(mapping: Mapping, values: Values, dtype: np.dtype[Any]) -> Pixels:
     """Pixels of a scaled mapping, before what is kept apart."""
-    numbers = mapping.base + values.astype(np.float64) * mapping.step
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = mapping.base + values.astype(np.float64) * mapping.step
     if dtype.kind == "f":
-        with np.errstate(over="ignore", invalid="ignore"):
-            return numbers.astype(dtype)
+        return np.clip(numbers, np.finfo(dtype).min, np.finfo(dtype).max).astype(dtype)
     limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
     # The greatest float below the limit, so that the conversion cannot overflow.
     most = limits.max if dtype.itemsize < 8 else np.nextafter(float(limits.max), 0)
@@ -207,18 +207,21 @@ def map_within(frames: Pixels, bound: float) -> tuple[Mapping, Values]:
     return _scale(frames, low, 2 * room, bound, finite) or map_exactly(frames)
 
 
-def map_to_depth(frames: Pixels, depth: int) -> tuple[Mapping, Values]:
-    """Map pixels to values of at most `depth` bits for a lossy codec, coarsely if need be."""
+def map_to_depth(frames: Pixels, depth: int) -> tuple[Mapping, Values] | None:
+    """Map pixels to values of at most `depth` bits for a lossy codec, coarsely if need be.
+
+    None where they have no range: all are equal, or not finite, or it is infinite.
+    """
     finite = np.isfinite(frames)
     if not finite.any():
-        return map_exactly(frames)
+        return None
     low, high = float(frames[finite].min()), float(frames[finite].max())
     if frames.dtype.kind != "f" and high < 1 << depth and low >= 0:
         return _linear(frames.dtype, depth, 0, 1), frames.view(f"u{frames.itemsize}")
     step = (high - low) / ((1 << depth) - 1)
     if not 0 < step < math.inf:
-        return map_exactly(frames)
-    return _scale(frames, low, step, math.inf, finite) or map_exactly(frames)
+        return None
+    return _scale(frames, low, step, math.inf, finite)
 
 
 def _linear(dtype: np.dtype[Any], bits: int, base: int, step: int) -> Mapping:

@@ -222,14 +222,14 @@ def pack(
             "order": sentence,
             "profile": profile,
             "codings": packing.codings,
-            "max_error": max_error,
+            "max_error": None if max_error is None else str(max_error),
             "chunk": chunk,
             "verified": verify,
             "source": opened.name,
             "libraries": library_versions(),
         }
         lost = packing.loss(order)
-        if wish.lossy:
+        if not template.lossless:
             prints = replace(prints, crc32=packing.crc32(order))
         writer.finish(order, prints, done, settings, opened.leading_shape, lost)
         n = len(prints)
@@ -251,5 +251,5 @@ def pack(
             lost.max_error,
             lost.mse,
             lost.psnr,
-            tuple(map(tuple, packing.trials)),
+            tuple(map(tuple, packing.trials)) if explain else (),
         )

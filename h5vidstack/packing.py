@@ -177,7 +177,7 @@ class Packing:
 
     def loss(self, order: Order) -> loss.Loss:
         """How far the stack is from its input."""
-        if not self.wish.lossy:
+        if self.template.lossless:
             return loss.NO_LOSS
         piles = [loss.join(encoder.losses) for encoder in self._encoders]
         return loss.total(piles, order.pile, order.position, self.store.dtype)

@@ -162,7 +162,10 @@ def _cost(runs: Iterable[Numbers], take: Take, pool: Executor, coding: Coding = 
 
 def _following_bytes(frames: Pixels, coding: Coding) -> int:
     """How many bytes all but the first of some frames take, each after the others, at 8 bits."""
-    _, values = mapping.map_to_depth(np.ascontiguousarray(frames), 8)
+    scaled = mapping.map_to_depth(np.ascontiguousarray(frames), 8)
+    if scaled is None:
+        return 0
+    _, values = scaled
     planes = values.astype(np.uint8).reshape(*frames.shape[:3], -1)
     return sum(
         sum(map(len, coding.encode(np.ascontiguousarray(planes[..., channel]), 8)[0][1:]))

@@ -223,7 +223,10 @@ def _families(
                     if coding.codec == "ffv1" and predictor == Predictor.PREVIOUS
                 )
             whole = named and not bytewise
-            for widths in _splits(bits, profile, predictor, whole) if allowed else ():
+            splits = _splits(bits, profile, predictor, whole) if allowed else []
+            if bits > 8 and fold:
+                splits = [widths for widths in splits if widths]  # only raw takes so many
+            for widths in splits:
                 recipe = replace(template, predictor=predictor, fold=fold)
                 low = tuple((width, allowed[0]) for width in widths)
                 family = _Family(replace(recipe, low=low), allowed)

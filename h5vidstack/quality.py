@@ -127,11 +127,6 @@ class Wish:
             return Recipe(bound=bound)
         return Recipe(self.fixed, bound=bound, strict=self.fixed.lossless)
 
-    @property
-    def lossy(self) -> bool:
-        """Whether an error is allowed."""
-        return self.bound is not None or not (self.fixed is None or self.fixed.lossless)
-
 
 def needs_two_passes(wish: Wish, source: Source) -> bool:
     """Whether a source must be kept to be read a second time."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .block import differences
 from .errors import QueryError
 from .geometry import Numbers, Shape, window_frames
 from .hashing import HASHES, Hashes, hash_images
@@ -145,9 +146,10 @@ def _nearest(
     return near[np.lexsort((near, apart, distances[near]))][:count]
 
 
+@np.errstate(all="ignore")
 def _rmse(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
-    difference = one.astype(np.float64) - other.astype(np.float64)
-    return float(np.sqrt(np.mean(np.square(difference))))
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    return float(np.sqrt(np.mean(np.square(differences(one, other)))))
 
 
 def near_duplicates(table: Hashes, max_distance: int) -> Iterator[Numbers]:

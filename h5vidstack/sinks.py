@@ -21,6 +21,9 @@ from .reader import Stack
 from .workers import Progress, default_workers, in_order
 
 IMAGE_FORMATS = ("png", "tiff")
+_EXACT = {"png": {"b1": (1,), "u1": (1, 3, 4), "u2": (1,)}}
+_EXACT["tiff"] = _EXACT["png"] | {"i4": (1,), "f4": (1,)}
+"""Pixels that Pillow writes to images as they are: dtype, and numbers of channels."""
 _CLASSIC_TIFF_BYTES = 4_000_000_000  # beyond this only BigTIFF can point
 
 Frames = Iterator[Pixels]
@@ -95,12 +98,14 @@ def unpack(
         with complete_or_absent(path, overwrite=overwrite) as temporary:
             _write_npy(temporary, moving, shape, source.dtype)
     elif kind in (".tif", ".tiff"):
+        _check_pixels(source, "tiff")
         with complete_or_absent(path, overwrite=overwrite) as temporary:
             _write_tiff(temporary, moving, source.nbytes > _CLASSIC_TIFF_BYTES)
     elif as_folder:
         _check_folder(path)
         if image_format not in IMAGE_FORMATS:
             raise OutputError(f"no image format {image_format!r}; there are png and tiff")
+        _check_pixels(source, image_format)
         with complete_or_absent(path, overwrite=overwrite, folder=True) as temporary:
             _write_images(temporary, moving, chosen, image_format, len(source))
     else:
@@ -126,6 +131,19 @@ def _chosen(frames: slice | int | Sequence[int] | None, count: int) -> Numbers:
         which = f" {wrong[0]}" if wrong else "s to unpack"
         raise OutputError(f"no frame{which}: the stack has {count}, 0 to {count - 1}")
     return numbers[wanted]
+
+
+def _check_pixels(stack: Stack, image_format: str) -> None:
+    """Refuse pixels that an image would not hold exactly."""
+    channels = stack.shape[3] if stack.ndim == 4 else 1
+    dtype = f"{stack.dtype.kind}{stack.dtype.itemsize}"
+    if channels in _EXACT[image_format].get(dtype, ()):
+        return
+    also = " or --format tiff (or x.tif)" if channels in _EXACT["tiff"].get(dtype, ()) else ""
+    raise OutputError(
+        f"{image_format.upper()} images would not hold {stack.dtype} pixels of {channels} "
+        f"channel{'s' * (channels > 1)} exactly; unpack to x.npy or x.h5{SEPARATOR}/path{also}"
+    )
 
 
 def _check_folder(path: Path) -> None:

@@ -169,9 +169,9 @@ def decode_block(data, chunk, dtype):
         words = np.frombuffer(table, word, colours)[values]
     else:
         numbers = struct.unpack("<d", low)[0] + values.astype(float) * struct.unpack("<d", step)[0]
-        if dtype.kind != "f":
-            limits = np.iinfo(dtype)
-            numbers = np.clip(np.rint(numbers), limits.min, limits.max)
+        limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+        numbers = np.rint(numbers) if dtype.kind != "f" else numbers
+        numbers = np.clip(numbers, limits.min, limits.max)
         words = numbers.astype(dtype).view(word)
     if patches:
         places = np.cumsum(np.frombuffer(table, "<u4", patches, colours * word.itemsize), dtype=int)

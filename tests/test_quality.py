@@ -197,3 +197,79 @@ def test_bool_has_no_error_to_allow():
     for options in ({"preset": "mp4"}, {"max_error": 1}):
         with pytest.raises(h5vidstack.UnsupportedError, match="bool"):
             h5vidstack.pack(np.zeros((3, 4, 5), bool), "x.h5", **options)
+
+
+@pytest.mark.parametrize("bound", ["1e-3r", "0.1%", 3])
+def test_a_bound_on_a_constant_stack(bound):
+    report, got, _ = packed(np.full((5, 20, 20), 7, np.uint16), max_error=bound)
+    assert report.lossless
+    assert (got == 7).all()
+
+
+def test_lossy_never_makes_infinity():
+    frames = noise((4, 17, 23)).astype(np.float64)
+    frames.flat[100] = np.finfo(np.float64).max
+    _, got, _ = packed(frames, crf=0, codec="x265")
+    assert np.isfinite(got).all()
+    frames.flat[101] = -frames.flat[100]  # no range that a float holds
+    assert packed(frames, crf=18)[0].lossless
+
+
+def test_against_is_bit_for_bit():
+    frames = np.zeros((4, 8, 8), np.float32)
+    frames[1, 2, 3], frames[2, 2, 3] = np.nan, -0.0
+    packed(frames)
+    assert h5vidstack.verify("x.h5", against=frames) == []
+    (problem,) = h5vidstack.verify("x.h5", against=np.abs(frames))
+    assert "frame 2: pixels differ" in problem
+
+
+def test_against_a_lossy_stack_checks_the_promise():
+    frames = wave().astype(np.float32)
+    packed(frames, max_error=0.01)
+    assert h5vidstack.verify("x.h5", against=frames) == []
+    frames[3, 4, 5] += 0.1
+    (problem,) = h5vidstack.verify("x.h5", against=frames)
+    assert "frame 3: pixels differ from the source by more than the 0.00" in problem
+
+
+def test_json_is_json():
+    frames = wave().astype(np.float32)
+    frames[3], frames[4, 5, 6] = np.inf, np.nan
+    np.save("a.npy", frames)
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    for command in (("pack", "a.npy", "x.h5", "--json"), ("info", "x.h5", "--json"),
+                    ("find", "x.h5", "--frame", 4, "--json")):  # fmt: skip
+        facts = json.loads(run(*command).output, parse_constant=refuse)
+    assert (facts["matches"][0]["frame"], facts["matches"][0]["rmse"]) == (4, 0)
+
+
+def test_nothing_is_explained_unasked():
+    np.save("a.npy", wave())
+    assert "pile 0" not in run("pack", "a.npy", "x.h5").output
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "x.tif"])
+@pytest.mark.parametrize("dtype", ["?", "i1", "u2", "u4", "i4", "i8", "f2", "f4", "f8"])
+@pytest.mark.parametrize("colour", [False, True])
+def test_images_are_exact_or_refused(kind, dtype, colour):
+    frames = (wave((3, 9, 11)) * 100).astype(dtype)
+    frames = np.stack([frames] * 3, axis=-1) if colour else frames
+    packed(frames)
+    target = kind if "." in kind else "out"
+    form = kind if target == "out" else "png"
+    if (
+        dtype in ("?", "u2")
+        and not colour
+        or dtype in ("i4", "f4")
+        and not colour
+        and kind != "png"
+    ):
+        h5vidstack.unpack("x.h5", target, image_format=form)
+        assert h5vidstack.verify("x.h5", against=target) == []
+    else:
+        with pytest.raises(h5vidstack.OutputError, match="exactly; unpack to x.npy"):
+            h5vidstack.unpack("x.h5", target, image_format=form)

@@ -176,7 +176,8 @@ class Coding:
             raise UnsupportedError(
                 f"crf is the quality of lossy x264 and x265; {self.codec} is {kind} and has none"
             )
-        if not 0 <= self.crf <= MAX_CRF:
+        number = isinstance(self.crf, (int, float)) and not isinstance(self.crf, bool)
+        if not number or not 0 <= self.crf <= MAX_CRF:
             raise UnsupportedError(f"crf is {self.crf}; it must be 0 (finest) to {MAX_CRF}")
 
     @staticmethod

@@ -132,7 +132,7 @@ class ArraySource(Source):
             piece = to_gray(piece)
         # Encoding goes on while the next piece is read: only numpy's own arrays stay as they are.
         keep = None if isinstance(self._array, np.ndarray) else True
-        return np.array(piece, self.dtype, order="C", copy=keep)
+        return _tidy_bools(np.array(piece, self.dtype, order="C", copy=keep))
 
     def close(self) -> None:  # noqa: D102
         if self._owner is not None:
@@ -185,12 +185,17 @@ class FrameSource(Source):
         return image
 
     def _convert(self, image: Array) -> Array:
-        image = image.astype(image.dtype.newbyteorder("="), copy=False)
+        image = _tidy_bools(image.astype(image.dtype.newbyteorder("="), copy=False))
         return to_gray(image) if self._gray and image.ndim == 3 else image
 
     def close(self) -> None:
         """Run the clean-up of the generator that the frames come from."""
         self._origin.close()
+
+
+def _tidy_bools(pixels: Array) -> Array:
+    """True as 1: Pillow's arrays of 1-bit images have it as 255."""
+    return pixels.view(np.uint8) != 0 if pixels.dtype == np.bool_ else pixels
 
 
 def iterate_frames(frames: Iterable[Any]) -> LabelledFrames:
