@@ -132,8 +132,7 @@ def decode(
     whole = shape if block.channels == 1 else (*shape, block.channels)
     fits = out is not None and out.shape == whole and out.dtype == dtype
     pixels = out if fits and out is not None else np.empty(whole, dtype)
-    values = _values_in_place(block, pixels)
-    if values is None:
+    if not _decoded_in_place(block, pixels):
         made = pixels if pixels.flags.c_contiguous else np.empty(whole, dtype)
         mapping.to_pixels(block.mapping, _values(block, shape), dtype, made)
         if made is not pixels:
@@ -167,9 +166,10 @@ def _encode(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
     frames = np.ascontiguousarray(frames, frames.dtype.newbyteorder("="))
     if frames.dtype.kind == "b":
         frames = frames.view(np.uint8)
-    if not recipe.top.lossless and mapping.map_to_depth(frames, _depth(frames, recipe)) is None:
-        recipe = Recipe()  # there is no range to scale
-    found, components = prepare(frames, recipe)
+    mapped = _map(frames, recipe)
+    if mapped is None:  # there is no range to scale
+        recipe, mapped = Recipe(), mapping.map_exactly(frames)
+    found, components = mapped[0], _components(*mapped, recipe)
     streams = []
     for number, component in enumerate(components):
         for part in recipe.parts(found.bits):
@@ -186,23 +186,27 @@ def _encode(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
 
 def prepare(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, list[Values]]:
     """Do all of a recipe but coding: the values of each component, predictions subtracted."""
+    found, values = _map(frames, recipe) or mapping.map_exactly(frames)
+    return found, _components(found, values, recipe)
+
+
+def _map(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, Values] | None:
+    """Map pixels as a recipe wants; None where a lossy codec has no range to code."""
     if not recipe.top.lossless:
-        scaled = mapping.map_to_depth(frames, _depth(frames, recipe))
-        found, values = scaled or mapping.map_exactly(frames)
-    elif recipe.bound:
-        found, values = mapping.map_within(frames, recipe.bound)
-    else:
-        found, values = mapping.map_exactly(frames)
+        depth = min(recipe.top.engine.depths[-1], 8 * frames.itemsize)
+        return mapping.map_to_depth(frames, depth)
+    if recipe.bound:
+        return mapping.map_within(frames, recipe.bound)
+    return mapping.map_exactly(frames)
+
+
+def _components(found: mapping.Mapping, values: Values, recipe: Recipe) -> list[Values]:
     if not found.bits:
-        return found, []
-    return found, [
+        return []
+    return [
         predict(component, found.bits, recipe.predictor, recipe.fold)
         for component in to_components(values, found.bits, recipe.colour)
     ]
-
-
-def _depth(frames: Frames, recipe: Recipe) -> int:
-    return min(recipe.top.engine.depths[-1], 8 * frames.itemsize)
 
 
 def encode_part(component: Values, number: int, part: Part) -> Stream | None:
@@ -224,19 +228,19 @@ def encode_part(component: Values, number: int, part: Part) -> Stream | None:
     return Stream(RAW, number, low, bits, bits, extradata, packets)
 
 
-def _values_in_place(block: Block, pixels: Frames) -> Frames | None:
-    """Decode right into the pixels, where streams are pixels; None where they are not."""
+def _decoded_in_place(block: Block, pixels: Frames) -> bool:
+    """Decode right into the pixels, where streams are pixels; False where they are not."""
     plain = block.mapping.trivial and not block.predictor and block.colour == Colour.NONE
     words = pixels.view(container(8 * pixels.itemsize)) if plain else pixels
     for number in range(block.channels):
         streams = [stream for stream in block.streams if stream.component == number]
         if not plain or len(streams) != 1 or streams[0].low:
-            return None
+            return False
         if container(streams[0].depth) != words.dtype or streams[0].bits != block.mapping.bits:
-            return None
+            return False
     for stream in block.streams:
         _decode_into(stream, words[..., stream.component] if block.channels > 1 else words)
-    return pixels
+    return True
 
 
 def _values(block: Block, shape: tuple[int, int, int]) -> Values:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -225,24 +225,19 @@ def map_to_depth(frames: Pixels, depth: int) -> tuple[Mapping, Values] | None:
 
 
 def _linear(dtype: np.dtype[Any], bits: int, base: int, step: int) -> Mapping:
-    word = container(8 * dtype.itemsize)
-    nothing = np.empty(0, word)
-    base %= 1 << 8 * dtype.itemsize
-    return Mapping(Kind.LINEAR, bits, base, step, nothing, np.empty(0, np.uint32), nothing)
+    return _plain(Kind.LINEAR, dtype, bits, base % (1 << 8 * dtype.itemsize), step)
+
+
+def _plain(kind: Kind, dtype: np.dtype[Any], bits: int, base: float, step: float) -> Mapping:
+    """A mapping with empty tables."""
+    nothing = np.empty(0, container(8 * dtype.itemsize))
+    return Mapping(kind, bits, base, step, nothing, np.empty(0, np.uint32), nothing)
 
 
 def _patched(mapping: Mapping, unsigned: Words, apart: npt.NDArray[np.bool_]) -> Mapping:
     """The mapping with some pixels kept apart."""
     positions = np.flatnonzero(apart).astype(np.uint32)
-    return Mapping(
-        mapping.kind,
-        mapping.bits,
-        mapping.base,
-        mapping.step,
-        mapping.palette,
-        positions,
-        unsigned.reshape(-1)[positions],
-    )
+    return replace(mapping, positions=positions, words=unsigned.reshape(-1)[positions])
 
 
 def _words(frames: Pixels, unsigned: Words, base: int) -> tuple[Mapping, Values]:
@@ -257,10 +252,7 @@ def _words(frames: Pixels, unsigned: Words, base: int) -> tuple[Mapping, Values]
     if few is not None:
         palette, values = few
         bits = (len(palette) - 1).bit_length()
-        plain = _linear(dtype, bits, 0, 0)
-        mapping = Mapping(
-            Kind.PALETTE, bits, 0, 0, palette + offset, plain.positions, plain.words
-        )  # fmt: skip
+        mapping = replace(_plain(Kind.PALETTE, dtype, bits, 0, 0), palette=palette + offset)
         return mapping, values.astype(container(bits))
     step = _common_step(above)
     if step > 1:
@@ -375,14 +367,11 @@ def _scale(
     values = np.rint((whole - low) / step)
     bits = int(values.max()).bit_length()
     values = values.astype(container(max(bits, 1)))
-    nothing = np.empty(0, container(8 * frames.itemsize))
-    mapping = Mapping(
-        Kind.SCALED, bits, low, step, nothing, np.empty(0, np.uint32), nothing
-    )  # fmt: skip
+    mapping = _plain(Kind.SCALED, frames.dtype, bits, low, step)
     made = _scaled(mapping, values, frames.dtype)
-    unsigned = frames.view(nothing.dtype)
+    unsigned = frames.view(container(8 * frames.itemsize))
     if bound == 0:
-        wrong = made.view(nothing.dtype) != unsigned
+        wrong = made.view(unsigned.dtype) != unsigned
     elif math.isinf(bound):
         wrong = ~finite
     else:

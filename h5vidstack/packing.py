@@ -162,7 +162,7 @@ class Packing:
                 samples, profile, self.wish.codec, recipe, self._pool, self.explain
             )
         self.codings.append(str(recipe))
-        self.trials.append(trials if self.explain else [])
+        self.trials.append(trials)
         encoder = PileEncoder(
             self._pool,
             self.workers,

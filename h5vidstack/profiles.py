@@ -156,7 +156,7 @@ def choose(
         If `codec` does not hold pixels of so many bits.
     """
     codings = _codings(profile, codec)
-    template = replace(template, colour=_better_colour(samples, template, codings))
+    template = replace(template, colour=_better_colour(samples, template))
     bits = max(block.prepare(sample, template)[0].bits for sample in samples)
     if not bits:
         return replace(template, top=codings[-1]), []
@@ -169,7 +169,8 @@ def choose(
     limit = CLOSE * min(trial.stored_bytes for _, trial in found)
     close = [recipe for recipe, trial in found if trial.stored_bytes <= limit]
     weighed = [(recipe, _weigh(recipe, samples, pool, timed)) for recipe in close]
-    best, _ = _fastest_of_smallest(weighed, profile)
+    sizes = [(recipe.top, trial.stored_bytes) for recipe, trial in weighed]
+    best, _ = weighed[_fastest_of_smallest(sizes, profile)]
     trials = [replace(trial, chosen=recipe is best) for recipe, trial in weighed]
     return best, trials + [trial for _, trial in found if trial.stored_bytes > limit]
 
@@ -191,7 +192,7 @@ def _codings(profile: Profile, codec: str | None) -> list[Coding]:
     return [Coding(preset=name) for name in usual or [Coding.of(codec).preset]]
 
 
-def _better_colour(samples: Sequence[Pixels], template: Recipe, codings: list[Coding]) -> Colour:
+def _better_colour(samples: Sequence[Pixels], template: Recipe) -> Colour:
     """Differences to green, or the channels as they are."""
     if samples[0].ndim == 3:
         return Colour.NONE
@@ -279,7 +280,9 @@ def _try(
     if len(parts) == 1:
         chosen = [[result] for result in parts[0]]
     else:
-        chosen = [[_fastest_of_smallest_parts(part, profile) for part in parts]]
+        chosen = [
+            [part[_fastest_of_smallest([(r[0], r[1]) for r in part], profile)] for part in parts]
+        ]
     found = []
     for results in chosen:
         low_parts = tuple(
@@ -326,20 +329,11 @@ def _weigh(recipe: Recipe, samples: Sequence[Pixels], pool: Executor, timed: boo
     return Trial(str(recipe), size, int(stored), encoding, decoding, False)
 
 
-def _fastest_of_smallest(
-    found: Sequence[tuple[Recipe, Trial]], profile: Profile
-) -> tuple[Recipe, Trial]:
-    least = min(trial.stored_bytes for _, trial in found)
-    order = sorted(found, key=lambda item: _slowness(item[0].top, profile))
-    return next(
-        item for item in order if item[1].stored_bytes <= least * (1 + profile.tolerance)
-    )  # fmt: skip
-
-
-def _fastest_of_smallest_parts(part: Sequence[_Result], profile: Profile) -> _Result:
-    least = min(result[1] for result in part)
-    order = sorted(part, key=lambda result: _slowness(result[0], profile))
-    return next(result for result in order if result[1] <= least * (1 + profile.tolerance))
+def _fastest_of_smallest(sizes: Sequence[tuple[Coding, int]], profile: Profile) -> int:
+    """Which of some codings, with their bytes, a profile takes."""
+    most = min(size for _, size in sizes) * (1 + profile.tolerance)
+    order = sorted(range(len(sizes)), key=lambda place: _slowness(sizes[place][0], profile))
+    return next(place for place in order if sizes[place][1] <= most)
 
 
 def _slowness(coding: Coding, profile: Profile) -> int:
