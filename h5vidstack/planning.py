@@ -14,7 +14,7 @@ from .chunks import Pixels
 from .codecs import Coding
 from .geometry import CHUNK_FRAMES, Numbers
 from .ordering import Features, chain, cut
-from .profiles import LEAST_LOOK, Profile, crop
+from .profiles import Profile, crop
 
 Take = Callable[[Numbers], Pixels]
 """Gives frames by their numbers, ``(n, H, W[, C])``."""
@@ -29,6 +29,13 @@ RUN = 6
 RUN_SHARE = 64
 """A sample has a run for so many frames, within these bounds."""
 FEWEST_RUNS, MOST_RUNS = 3, 10
+RUNS = 3
+"""Of a pile at least so many runs are coded in every way,"""
+RUN_FRAMES = 3
+"""of so many frames or more,"""
+RUN_BYTES = 1 << 16
+"""and of more frames only where so many bytes of each are coded: codecs that learn from
+what they have seen would look worse than they are."""
 SAMPLE_PIXELS = 1 << 20
 """Of larger frames a sample sees the middle."""
 LEAST_PILE = 2 * CHUNK_FRAMES
@@ -104,13 +111,14 @@ def sample_runs(
     frame
         Bytes of one.
     """
-    length = min(chunk_frames, profile.sample_frames, len(pile))
-    enough = max(3, LEAST_LOOK // (length * frame))  # where frames are tiny
-    count = max(1, min(enough, len(pile) // (8 * length)))
-    room = len(pile) - length
-    starts = (np.arange(count) * 2 + 1) * room // (2 * count)
     wanted = min(max(profile.sample_share * len(pile) * frame, profile.sample_least),
                  profile.sample_most)  # fmt: skip
+    longest = min(chunk_frames, profile.sample_frames, len(pile))
+    length = min(longest, max(RUN_FRAMES, int(wanted / (RUNS * min(RUN_BYTES, frame)))))
+    enough = max(RUNS, int(wanted / (length * frame)))  # more where frames are tiny
+    count = max(1, min(enough, len(pile) // (2 * length)))
+    room = len(pile) - length
+    starts = (np.arange(count) * 2 + 1) * room // (2 * count)
     return [pile[start : start + length] for start in starts], wanted / (count * length)
 
 

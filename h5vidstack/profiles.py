@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from concurrent.futures import Executor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,10 +22,12 @@ Pixels = npt.NDArray[Any]
 
 FIRST_LOOK = 4
 """At first, so much less of a sample is coded in every way."""
-LEAST_LOOK = 1 << 18
-"""But so many bytes."""
+LEAST_LOOK = 1 << 15
+"""But so many bytes of each run."""
 CLOSE = 1.25
-"""All of it is coded by what came so close to the smallest."""
+"""All of it is coded by what came so close to the smallest,"""
+FEW = 5
+"""but, unless size is all that matters, by no more than so many."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ PROFILES = {
         ),
         Profile(
             "balanced", 0.02, _BALANCED, (Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
-            (2, 4, 6), 1 / 96, 1 << 20, 1 << 22, 16,
+            (2, 4, 6), 1 / 48, 1 << 19, 1 << 22, 16,
         ),
         Profile(
             "small", 0.0, _SMALL, tuple(Predictor), tuple(range(1, 9)),
@@ -119,6 +121,10 @@ class Trial:
     encode_seconds: float
     decode_seconds: float
     chosen: bool
+
+
+_Result = tuple[int, float]
+"""Bytes, and seconds to encode them."""
 
 
 @dataclass(frozen=True)
@@ -156,23 +162,35 @@ def choose(
         If `codec` does not hold pixels of so many bits.
     """
     codings = _codings(profile, codec)
-    template = replace(template, colour=_better_colour(samples, template))
+    small = [_first_look(sample) for sample in samples[:: max(1, len(samples) // 3)]]
+    template = replace(template, colour=_better_colour(small, template))
     bits = max(block.prepare(sample, template)[0].bits for sample in samples)
     if not bits:
         return replace(template, top=codings[-1]), []
     families = _families(bits, codings, profile, template, codec is not None)
     if not families:
         raise UnsupportedError(too_deep(codings[0], bits))
-    share = max(1 / FIRST_LOOK, LEAST_LOOK / sum(sample.nbytes for sample in samples))
-    small = [crop(sample, math.prod(sample.shape[1:3]) * share) for sample in samples]
-    found = [found for family in families for found in _try(family, bits, small, profile, pool)]
-    limit = CLOSE * min(trial.stored_bytes for _, trial in found)
-    close = [recipe for recipe, trial in found if trial.stored_bytes <= limit]
+    begun = [(family, _try(family, bits, small, profile, pool)) for family in families]
+    size = sum(sample.nbytes for sample in small)
+    found = [one for pair in begun for one in _candidates(*pair, size, profile)]
+    found.sort(key=lambda candidate: candidate[1].stored_bytes)
+    limit = CLOSE * found[0][1].stored_bytes
+    count = sum(trial.stored_bytes <= limit for _, trial in found)
+    if profile.tolerance:
+        count = min(count, FEW)
+    close = [recipe for recipe, _ in found[:count]]
     weighed = [(recipe, _weigh(recipe, samples, pool, timed)) for recipe in close]
     sizes = [(recipe.top, trial.stored_bytes) for recipe, trial in weighed]
     best, _ = weighed[_fastest_of_smallest(sizes, profile)]
     trials = [replace(trial, chosen=recipe is best) for recipe, trial in weighed]
-    return best, trials + [trial for _, trial in found if trial.stored_bytes > limit]
+    return best, trials + [trial for _, trial in found[count:]]
+
+
+def _first_look(sample: Pixels) -> Pixels:
+    """A small part of a run: two frames or, if they are tiny, more; of large ones the middle."""
+    wanted = max(sample.nbytes / FIRST_LOOK, LEAST_LOOK)
+    few = sample[: max(2, int(wanted / sample[0].nbytes))]
+    return crop(few, math.prod(few.shape[1:3]) * wanted / few.nbytes)
 
 
 def crop(frames: Pixels, pixels: float) -> Pixels:
@@ -264,44 +282,55 @@ def _try(
     samples: Sequence[Pixels],
     profile: Profile,
     pool: Executor,
-) -> list[tuple[Recipe, Trial]]:
-    """Code every part in every way; one candidate of the best, or all where there is one part."""
+) -> list[list[tuple[Coding, Future[_Result]]]]:
+    """Begin to code every part in every way: for each part its codings and what comes of them."""
     prepared = [block.prepare(sample, family.recipe)[1] for sample in samples]
-    size = sum(sample.nbytes for sample in samples)
     low, parts = 0, []
     widths = _widths(tuple(width for width, _ in family.recipe.low), bits)
     for number, width in enumerate(widths):
         fitting = _fitting(family.codings, width)
-        if number == len(widths) - 1 and len(fitting) > 1:  # it is what nothing else shrinks
+        last = number == len(widths) - 1
+        if last and len(fitting) > 1:  # it is what nothing else shrinks
             fitting = [coding for coding in fitting if coding.codec != "raw"]
-        run = [pool.submit(_measure, prepared, low, width, coding) for coding in fitting]
-        parts.append([(coding, *task.result()) for coding, task in zip(fitting, run, strict=True)])
-        low += width
-    if len(parts) == 1:
-        chosen = [[result] for result in parts[0]]
-    else:
-        chosen = [
-            [part[_fastest_of_smallest([(r[0], r[1]) for r in part], profile)] for part in parts]
-        ]
-    found = []
-    for results in chosen:
-        low_parts = tuple(
-            (width, result[0])
-            for (width, _), result in zip(family.recipe.low, results[:-1], strict=True)
+        elif not last and profile.tolerance:  # these are nearly noise: nothing moves there
+            fitting = [coding for coding in fitting if coding.codec != "x264"] or fitting
+        parts.append(
+            [(coding, pool.submit(_measure, prepared, low, width, coding)) for coding in fitting]
         )
-        recipe = replace(family.recipe, low=low_parts, top=results[-1][0])
-        stored, seconds = (sum(column) for column in zip(*(r[1:] for r in results), strict=True))
-        found.append((recipe, Trial(str(recipe), size, int(stored), seconds, 0.0, False)))
-    return found
+        low += width
+    return parts
 
 
-_Result = tuple[Coding, int, float]
-"""A coding of a part, bytes, seconds to encode."""
+def _candidates(
+    family: _Family,
+    parts: Sequence[Sequence[tuple[Coding, Future[_Result]]]],
+    size: int,
+    profile: Profile,
+) -> Iterator[tuple[Recipe, Trial]]:
+    """The best coding of each part together; or all, where there is one part."""
+    done = [[(coding, *task.result()) for coding, task in part] for part in parts]
+    if len(done) == 1:
+        chosen = [[result] for result in done[0]]
+    else:
+        sizes = [[(coding, stored) for coding, stored, _ in part] for part in done]
+        chosen = [
+            [
+                part[_fastest_of_smallest(sizes_of_part, profile)]
+                for part, sizes_of_part in zip(done, sizes, strict=True)
+            ]
+        ]
+    for results in chosen:
+        low = tuple(
+            (width, coding)
+            for (width, _), (coding, *_) in zip(family.recipe.low, results[:-1], strict=True)
+        )
+        recipe = replace(family.recipe, low=low, top=results[-1][0])
+        stored = sum(stored for _, stored, _ in results)
+        seconds = sum(seconds for *_, seconds in results)
+        yield recipe, Trial(str(recipe), size, stored, seconds, 0.0, False)
 
 
-def _measure(
-    prepared: Sequence[Sequence[Values]], low: int, width: int, coding: Coding
-) -> tuple[int, float]:
+def _measure(prepared: Sequence[Sequence[Values]], low: int, width: int, coding: Coding) -> _Result:
     """Code some bits of samples."""
     size, started = 0, time.perf_counter()
     for components in prepared:
