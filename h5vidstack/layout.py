@@ -24,7 +24,7 @@ from .errors import FormatError
 from .filter import stored_coding
 from .geometry import Numbers, Shape
 
-FORMAT = (1, 2)
+FORMAT = (1, 3)
 DEFAULT_STACK = "/stack"
 SEPARATOR = "::"
 

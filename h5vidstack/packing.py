@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -154,10 +153,7 @@ class Packing:
         trials: list[Trial] = []
         if self.wish.fixed is None:
             profile = self.wish.profile
-            size = frame_bytes(self.store.frame, self.store.dtype.itemsize)
-            runs, wanted = planning.sample_runs(pile, self.chunk[0], size, profile)
-            pixels = wanted / (size / math.prod(self.store.frame[:2]))
-            samples = [profiles.crop(take(run), pixels) for run in runs]
+            samples = planning.sample(pile, self.chunk[0], profile, take)
             recipe, trials = profiles.choose(
                 samples, profile, self.wish.codec, recipe, self._pool, self.explain
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from .chunks import Pixels
 from .codecs import Coding
 from .geometry import CHUNK_FRAMES, Numbers
 from .ordering import Features, chain, cut
-from .profiles import Profile, crop
+from .profiles import Profile, crop, stripe
 
 Take = Callable[[Numbers], Pixels]
 """Gives frames by their numbers, ``(n, H, W[, C])``."""
@@ -29,13 +30,8 @@ RUN = 6
 RUN_SHARE = 64
 """A sample has a run for so many frames, within these bounds."""
 FEWEST_RUNS, MOST_RUNS = 3, 10
-RUNS = 3
-"""Of a pile at least so many runs are coded in every way,"""
-RUN_FRAMES = 3
-"""of so many frames or more,"""
-RUN_BYTES = 1 << 16
-"""and of more frames only where so many bytes of each are coded: codecs that learn from
-what they have seen would look worse than they are."""
+RUNS, RUN_FRAMES = 3, 3
+"""Of a pile at least so many runs of at least so many frames are coded in every way."""
 SAMPLE_PIXELS = 1 << 20
 """Of larger frames a sample sees the middle."""
 LEAST_PILE = 2 * CHUNK_FRAMES
@@ -101,25 +97,28 @@ def typical(features: Features) -> int:
     return int(np.argmin(distance))
 
 
-def sample_runs(
-    pile: Numbers, chunk_frames: int, frame: int, profile: Profile
-) -> tuple[list[Numbers], float]:
-    """What of a pile is coded in every way: runs of its frames, and how many bytes of each frame.
+def sample(pile: Numbers, chunk_frames: int, profile: Profile, take: Take) -> list[Pixels]:
+    """What of a pile is coded in every way: parts of runs of its frames, ``(n, h, w[, C])``.
 
-    Parameters
-    ----------
-    frame
-        Bytes of one.
+    Short runs of whole frames are more like the pile than long runs of small parts:
+    borders differ from what is in the middle, and codecs that begin every frame with
+    nothing learnt look worse the less of it they see.
     """
+    one = take(pile[:1])
+    frame = one.nbytes
     wanted = min(max(profile.sample_share * len(pile) * frame, profile.sample_least),
                  profile.sample_most)  # fmt: skip
     longest = min(chunk_frames, profile.sample_frames, len(pile))
-    length = min(longest, max(RUN_FRAMES, int(wanted / (RUNS * min(RUN_BYTES, frame)))))
+    length = min(longest, max(RUN_FRAMES, int(wanted / (RUNS * frame))))
     enough = max(RUNS, int(wanted / (length * frame)))  # more where frames are tiny
     count = max(1, min(enough, len(pile) // (2 * length)))
     room = len(pile) - length
     starts = (np.arange(count) * 2 + 1) * room // (2 * count)
-    return [pile[start : start + length] for start in starts], wanted / (count * length)
+    pixels = wanted / (count * length * frame) * math.prod(one.shape[1:3])
+    return [
+        stripe(take(pile[start : start + length]), pixels, (number + 0.5) / count)
+        for number, start in enumerate(starts)
+    ]
 
 
 def _gain(order: Numbers, take: Take, pool: Executor) -> float:

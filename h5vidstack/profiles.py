@@ -24,6 +24,8 @@ FIRST_LOOK = 4
 """At first, so much less of a sample is coded in every way."""
 LEAST_LOOK = 1 << 15
 """But so many bytes of each run."""
+LEAST_ROWS = 48
+"""Of a stripe: three of the macroblocks that video codecs deal in."""
 CLOSE = 1.25
 """All of it is coded by what came so close to the smallest,"""
 FEW = 5
@@ -89,11 +91,11 @@ PROFILES = {
         ),
         Profile(
             "balanced", 0.02, _BALANCED, (Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
-            (2, 4, 6), 1 / 48, 1 << 19, 1 << 22, 16,
+            (2, 4, 6), 1 / 32, 1 << 19, 1 << 22, 16,
         ),
         Profile(
             "small", 0.0, _SMALL, tuple(Predictor), tuple(range(1, 9)),
-            1 / 4, 1 << 23, 1 << 24, 64,
+            1 / 4, 1 << 23, 1 << 26, 64,
         ),
     )
 }  # fmt: skip
@@ -202,6 +204,21 @@ def crop(frames: Pixels, pixels: float) -> Pixels:
     return frames[:, top : top + rows, left : left + columns].copy()
 
 
+def stripe(frames: Pixels, pixels: float, where: float) -> Pixels:
+    """A few rows of frames that have more than so many pixels, as a copy.
+
+    Parameters
+    ----------
+    where
+        0 for those at the top, 1 for the bottom.
+    """
+    height, width = frames.shape[1:3]
+    rows = min(height, max(LEAST_ROWS, round(pixels / width)))
+    columns = min(width, max(1, round(pixels / rows)))
+    top, left = round((height - rows) * where), (width - columns) // 2
+    return frames[:, top : top + rows, left : left + columns].copy()
+
+
 def _codings(profile: Profile, codec: str | None) -> list[Coding]:
     if codec is None:
         return [Coding(preset=name) for name in profile.presets]
@@ -211,12 +228,12 @@ def _codings(profile: Profile, codec: str | None) -> list[Coding]:
 
 
 def _better_colour(samples: Sequence[Pixels], template: Recipe) -> Colour:
-    """Differences to green, or the channels as they are."""
+    """How channels become components."""
     if samples[0].ndim == 3:
         return Colour.NONE
     quick = Coding(preset="ffvhuff")
     sizes = {}
-    for colour in (Colour.DIFFERENCE, Colour.NONE):
+    for colour in reversed(Colour):
         recipe = replace(template, colour=colour, top=quick)
         sizes[colour] = sum(len(block.encode(frames, recipe, verify=False)) for frames in samples)
     return min(sizes, key=sizes.__getitem__)

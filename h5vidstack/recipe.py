@@ -43,7 +43,7 @@ class Recipe:
     low: tuple[tuple[int, Coding], ...] = ()
     predictor: Predictor = Predictor.NONE
     fold: bool = False
-    colour: Colour = Colour.DIFFERENCE
+    colour: Colour = Colour.LIFT
     bound: float = 0.0
     strict: bool = False
 

@@ -1,4 +1,4 @@
-"""An independent reader of the h5vidstack format 1.2, written from format.md alone.
+"""An independent reader of the h5vidstack format 1.3, written from format.md alone.
 
 It imports h5py, numpy and av, never h5vidstack, and does not need the HDF5 filter:
 it fetches the raw chunks and decodes them itself.
@@ -23,10 +23,8 @@ CODECS = {
     1: ("h264", False), 2: ("hevc", False), 3: ("ffv1", True), 4: ("magicyuv", True),
     5: ("ffvhuff", True), 8: ("mpeg4", False),
 }  # fmt: skip
-DEPTHS = {
-    0: range(1, 17), 1: (8, 10), 2: (8, 10, 12), 3: (8, 10, 12, 16), 4: (8,), 5: (8, 16),
-    6: (8,), 7: (8,), 8: (8,),
-}  # fmt: skip
+DEPTHS = {0: range(1, 17), 1: (8, 10), 2: (8, 10, 12), 3: (8, 10, 12, 16), 5: (8, 16)}
+DEPTHS |= dict.fromkeys((4, 6, 7, 8), (8,))
 GRAY = {
     8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le"), 12: ("gray12le",),
     16: ("gray16le",),
@@ -68,7 +66,7 @@ def parse_block(data, chunk, dtype):
             "<BBBxBBxx8s8sIII", data, 32
         )
         steps, at = (colour, predictor, fold), 68
-        require(colour <= (channels > 2) and predictor <= 4 and fold <= 1, "unknown step")
+        require(colour <= 2 * (channels > 2) and predictor <= 4 and fold <= 1, "unknown step")
         require(kind <= 2 and bits <= 8 * itemsize and at + size <= length, "bad mapping")
         table = zlib.decompress(data[at : at + size]) if size else b""
         require(len(table) == (colours + patches) * itemsize + 4 * patches, "bad table")
@@ -157,9 +155,12 @@ def decode_block(data, chunk, dtype):
     word = np.dtype(f"<u{dtype.itemsize}")
     parts = [decode_component(s, shape[:3], bits, predictor, fold) for s in streams]
     if colour and bits:
-        half, top = np.uint64(1 << (bits - 1)), np.uint64((1 << bits) - 1)
+        half, top, lift = map(np.uint64, (1 << (bits - 1), (1 << bits) - 1, colour == 2))
         green, red, blue, *alpha = parts
-        parts = [(red + green - half) & top, green, (blue + green - half) & top, *alpha]
+        green = green - lift * ((blue >> 2) - (half >> 2))
+        blue = (blue + green - half) & top
+        green = green - lift * ((red >> 1) - (half >> 1))
+        parts = [(red + green - half) & top, green & top, blue, *alpha]
     values = np.stack(parts, axis=-1)
     if kind == 0:
         (base,), (step,) = struct.unpack("<Q", low or bytes(8)), struct.unpack("<Q", step or ONE)
@@ -224,7 +225,7 @@ def read_stack(path, stack="/stack"):
     with h5py.File(path, "r") as file:
         group = file[stack]
         version = tuple(map(int, str(group.attrs["h5vidstack_format"]).split(".")))
-        require(version <= (1, 2), f"format {version} is newer than 1.2")
+        require(version <= (1, 3), f"format {version} is newer than 1.3")
         piles = [read_dataset(group["groups"][name]["video"]) for name in sorted(group["groups"])]
         shape = tuple(map(int, group.attrs["shape"]))
         require(all(pile.shape[1:] == shape[1:] for pile in piles), "shape is not the video's")

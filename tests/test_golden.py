@@ -62,6 +62,7 @@ VERSIONS = {
         "crf",
         "mp4",
     ],
+    "1.3": ["rgb", "rgba", "bits", "piles"],
 }
 STACKS = [f"{version}/{name}" for version, names in VERSIONS.items() for name in names]
 
@@ -91,9 +92,9 @@ def test_spec_reader_reads_golden(name):
     np.testing.assert_array_equal(frames, expected(name), strict=True)
 
 
-@pytest.mark.parametrize("name", ["piles", "colour", "tiled"])
+@pytest.mark.parametrize("name", ["1.1/piles", "1.1/colour", "1.1/tiled", "1.3/piles"])
 def test_golden_files_are_what_they_are_for(name):
-    with h5vidstack.open(GOLDEN / f"1.1/{name}.h5") as stack:
+    with h5vidstack.open(GOLDEN / f"{name}.h5") as stack:
         assert len(stack.groups) > 1 or not np.all(np.diff(stack.groups[0].frames) == 1)
         assert stack.find(stack[3], 1)[0].rmse == 0
 

@@ -37,6 +37,8 @@ class Colour(IntEnum):
     NONE = 0
     DIFFERENCE = 1
     """Green; red less green and blue less green, each plus half of the range; alpha."""
+    LIFT = 2
+    """The mean of all; red less green; blue less the mean of both; alpha."""
 
 
 def container(bits: int) -> np.dtype[Any]:
@@ -54,19 +56,35 @@ def to_components(values: Values, bits: int, colour: Colour) -> list[Values]:
         return channels
     red, green, blue, *alpha = channels
     half = values.dtype.type(1 << (bits - 1))
-    return [green, _mask(red - green + half, bits), _mask(blue - green + half, bits), *alpha]
+    first = _mask(red - green + half, bits)
+    middle = green if colour == Colour.DIFFERENCE else green + _share(first, 1, bits)
+    second = _mask(blue - middle + half, bits)
+    if colour == Colour.LIFT:
+        middle = _mask(middle + _share(second, 2, bits), bits)
+    return [middle, first, second, *alpha]
 
 
 def from_components(components: Sequence[Values], bits: int, colour: Colour, out: Values) -> None:
     """Undo `to_components` into ``(n, H, W, C)``."""
-    if colour == Colour.DIFFERENCE:
-        green, red, blue, *alpha = components
+    if colour != Colour.NONE:
+        middle, first, second, *alpha = components
         half = out.dtype.type(1 << (bits - 1))
-        components = [
-            _mask(red + green - half, bits), green, _mask(blue + green - half, bits), *alpha,
-        ]  # fmt: skip
+        if colour == Colour.LIFT:
+            middle = middle - _share(second, 2, bits)
+        blue = _mask(second + middle - half, bits)
+        green = middle
+        if colour == Colour.LIFT:
+            green = _mask(middle - _share(first, 1, bits), bits)
+        components = [_mask(first + green - half, bits), green, blue, *alpha]
     for number, component in enumerate(components):
         out[..., number] = component
+
+
+def _share(difference: Values, shift: int, bits: int) -> Values:
+    """A ``2**shift``-th of a difference that half of the range was added to, rounded down."""
+    one = difference.dtype.type
+    part: Values = (difference >> one(shift)) - one((1 << (bits - 1)) >> shift)
+    return part
 
 
 def predict(values: Values, bits: int, predictor: Predictor, fold: bool) -> Values:
