@@ -65,7 +65,8 @@ def encode(frames: Frames, recipe: Recipe, *, verify: bool = True) -> bytes:
     NotExactError
         If the check finds a difference, or one above the recipe's bound.
     """
-    data, frames = _encode(frames, recipe)
+    block, frames = assemble(frames, recipe)
+    data = seal(block, frames.dtype)
     if verify and recipe.lossless:
         _check_equal(frames, decode(data, whole_shape(frames), frames.dtype), recipe)
     elif verify and recipe.bound:
@@ -86,7 +87,8 @@ def encode_lossy(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
     UnsupportedError, NotExactError
         As `encode`, always verified.
     """
-    data, frames = _encode(frames, recipe)
+    block, frames = assemble(frames, recipe)
+    data = seal(block, frames.dtype)
     decoded = decode(data, whole_shape(frames), frames.dtype)
     if recipe.bound:
         _check_bound(frames, decoded, recipe)
@@ -126,18 +128,47 @@ def decode(
     BlockError
         If the bytes are damaged, or do not fit `chunk` or `dtype`.
     """
+    return decode_from(0, data, chunk, dtype, frames, out)[0]
+
+
+def decode_from(
+    first: int,
+    data: bytes,
+    chunk: tuple[int, int, int, int],
+    dtype: np.dtype[Any],
+    frames: int | None = None,
+    out: Frames | None = None,
+) -> tuple[Frames, bool]:
+    """As `decode`, but frames before `first` are decoded only if others need them.
+
+    Returns
+    -------
+    tuple
+        The frames, and whether each stands alone: then those before `first` are anything.
+    """
     block = parse(data, chunk, np.dtype(np.uint8) if dtype.kind == "b" else dtype)
     k = block.frames if frames is None else min(frames, block.frames)
     shape = (k, block.height, block.width)
     whole = shape if block.channels == 1 else (*shape, block.channels)
     fits = out is not None and out.shape == whole and out.dtype == dtype
     pixels = out if fits and out is not None else np.empty(whole, dtype)
-    if not _decoded_in_place(block, pixels):
-        made = pixels if pixels.flags.c_contiguous else np.empty(whole, dtype)
-        mapping.to_pixels(block.mapping, _values(block, shape), dtype, made)
-        if made is not pixels:
-            pixels[...] = made
-    return pixels
+    alone = block.intra
+    if alone and 0 < first < k:
+        _decode(block.between(first, k), pixels[first:])
+    else:
+        _decode(block, pixels)
+    return pixels, alone and first < k
+
+
+def _decode(block: Block, pixels: Frames) -> None:
+    """Fill pixels with as many of a block's first frames."""
+    if _decoded_in_place(block, pixels):
+        return
+    made = pixels if pixels.flags.c_contiguous else np.empty(pixels.shape, pixels.dtype)
+    values = _values(block, (len(pixels), block.height, block.width))
+    mapping.to_pixels(block.mapping, values, pixels.dtype, made)
+    if made is not pixels:
+        pixels[...] = made
 
 
 def padded(pixels: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -160,8 +191,8 @@ def whole_shape(frames: Frames) -> tuple[int, int, int, int]:
     return n, height, width, frames.shape[3] if frames.ndim == 4 else 1
 
 
-def _encode(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
-    """The block, and the frames in native order and without gaps."""
+def assemble(frames: Frames, recipe: Recipe) -> tuple[Block, Frames]:
+    """All of `encode` but the bytes: the block, and its frames in native order without gaps."""
     check_dtype(frames.dtype)
     frames = np.ascontiguousarray(frames, frames.dtype.newbyteorder("="))
     if frames.dtype.kind == "b":
@@ -181,7 +212,7 @@ def _encode(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
     block = Block(
         n, height, width, channels, found, colour, recipe.predictor, recipe.fold, streams
     )  # fmt: skip
-    return seal(block, frames.dtype), frames
+    return block, frames
 
 
 def prepare(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, list[Values]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ VERSION = 2
 _HEADER = struct.Struct("<4sIBBcBIIIIHH")
 _STEPS = struct.Struct("<BBBx")
 _STREAM = struct.Struct("<BBBBBBHqII")
+_COLOURS, _PREDICTORS = frozenset(Colour), frozenset(Predictor)
 _CRC_FROM = 8  # the CRC covers everything behind itself
 
 
@@ -68,6 +69,19 @@ class Block:
     predictor: Predictor
     fold: bool
     streams: list[Stream]
+
+    @property
+    def intra(self) -> bool:
+        """Whether every frame can be decoded without those before it."""
+        alone = all(stream.codec.intra for stream in self.streams)
+        return alone and self.predictor != Predictor.PREVIOUS
+
+    def between(self, first: int, last: int) -> Block:
+        """Frames `first` to ``last - 1`` of an intra block."""
+        frame = self.height * self.width * self.channels
+        streams = [replace(stream, packets=stream.packets[first:last]) for stream in self.streams]
+        part = self.mapping.between(first * frame, last * frame)
+        return replace(self, frames=last - first, mapping=part, streams=streams)
 
 
 def seal(block: Block, dtype: np.dtype[Any]) -> bytes:
@@ -149,8 +163,9 @@ def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -
     if channels != chunk[3]:
         raise BlockError(f"a block of {channels} channels, not {chunk[3]}")
     position = _HEADER.size
-    colour, predictor, fold, how = Colour.NONE, Predictor.NONE, False, mapping.identity(dtype)
-    if version == VERSION:
+    if version == 1:
+        colour, predictor, fold, how = Colour.NONE, Predictor.NONE, False, mapping.identity(dtype)
+    else:
         colour, predictor, fold, position = _parse_steps(data, position, channels)
         pixels = n * height * width * channels
         how, position = mapping.unpack(data, position, dtype, pixels)
@@ -173,7 +188,7 @@ def _parse_steps(data: bytes, at: int, channels: int) -> tuple[Colour, Predictor
     if at + _STEPS.size > len(data):
         raise BlockError("a block ends within its header")
     colour, predictor, fold = _STEPS.unpack_from(data, at)
-    known = colour in tuple(Colour) and predictor in tuple(Predictor) and fold in (0, 1)
+    known = colour in _COLOURS and predictor in _PREDICTORS and fold in (0, 1)
     if not known or (colour and channels < 3):
         raise BlockError("a block uses a transform that is unknown here; upgrade h5vidstack")
     return Colour(colour), Predictor(predictor), bool(fold), at + _STEPS.size

@@ -12,13 +12,19 @@ import numpy.typing as npt
 
 Block = npt.NDArray[Any]
 
+PASSED = 4096
+"""Blocks of which is known what was asked for last, though it was not kept."""
+
 
 class BlockCache:
     """A thread-safe cache of blocks, bounded in bytes.
 
-    A block is held as far as it was decoded. A block asked for a second time, but
-    further, is decoded whole: it is being read frame by frame. Threads that want the
-    same block decode it once.
+    A block is held as far as it was decoded. A block asked for again, but further, is
+    decoded whole: it is being read frame by frame. Threads that want the same block
+    decode it once.
+
+    Where frames stand alone, those that were asked for are kept only when they, or the
+    next ones, are asked for again: memory that is new costs as much as decoding.
 
     Parameters
     ----------
@@ -29,8 +35,9 @@ class BlockCache:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._bytes = 0
-        self._blocks: OrderedDict[Hashable, Block] = OrderedDict()
-        self._running: dict[Hashable, tuple[int, Future[Block]]] = {}
+        self._blocks: OrderedDict[Hashable, tuple[Block, int]] = OrderedDict()
+        self._passed: OrderedDict[Hashable, tuple[int, int]] = OrderedDict()
+        self._running: dict[Hashable, tuple[int, int, Future[Block]]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -38,15 +45,23 @@ class BlockCache:
         """Bytes of pixels held now."""
         return self._bytes
 
-    def get(self, key: Hashable, frames: int, whole: int, decode: Callable[[int], Block]) -> Block:
-        """Give a block, decoded to at least `frames` frames.
+    def get(
+        self,
+        key: Hashable,
+        first: int,
+        frames: int,
+        whole: int,
+        decode: Callable[[int, int], tuple[Block, bool]],
+    ) -> Block:
+        """Give a block, decoded at least from frame `first` to ``frames - 1``.
 
         Parameters
         ----------
-        frames, whole
-            Frames needed, and frames of the whole block.
+        whole
+            Frames of the whole block.
         decode
-            ``decode(n)`` gives the first n frames; it is called outside the lock.
+            ``decode(first, frames)`` gives the first frames, and whether they stand alone:
+            then those before `first` are not decoded. It is called outside the lock.
 
         Returns
         -------
@@ -57,40 +72,59 @@ class BlockCache:
             held = self._blocks.get(key)
             if held is not None:
                 self._blocks.move_to_end(key)
-                if len(held) >= frames:
-                    return held
-                frames = whole
-            wanted, running = self._running.get(key, (0, None))
-            if running is None or wanted < frames:
-                mine: Future[Block] = Future()
-                self._running[key] = frames, mine
+                block, start = held
+                if start <= first and len(block) >= frames:
+                    return block
+                last = start, len(block)
+            else:
+                last = self._passed.get(key, (-1, -1))
+            again = held is not None or last == (first, frames)
+            if last[1] == first or (held is not None and start == 0):
+                first, frames, again = 0, whole, True
+            running = self._running.get(key)
+            if running is not None and (running[0] > first or running[1] < frames):
                 running = None
+            if running is None:
+                mine: Future[Block] = Future()
+                self._running[key] = first, frames, mine
         if running is not None:
-            return running.result()
+            return running[2].result()
         try:
-            block = decode(frames)
+            block, alone = decode(first, frames)
             block.flags.writeable = False
-            self._keep(key, block)
+            if alone and not again:
+                self._pass(key, first, frames)
+            else:
+                self._keep(key, block, first if alone else 0)
             mine.set_result(block)
         except BaseException as error:
             mine.set_exception(error)
             raise
         finally:
             with self._lock:
-                if self._running.get(key, (0, None))[1] is mine:
+                if key in self._running and self._running[key][2] is mine:
                     del self._running[key]
         return block
 
-    def _keep(self, key: Hashable, block: Block) -> None:
+    def _keep(self, key: Hashable, block: Block, start: int) -> None:
         with self._lock:
             held = self._blocks.get(key)
-            if block.nbytes > self.limit or (held is not None and len(held) >= len(block)):
+            if block.nbytes > self.limit:
                 return
             if held is not None:
-                self._bytes -= held.nbytes
-            self._blocks[key] = block
+                if len(held[0]) >= len(block) and held[1] <= start:
+                    return
+                self._bytes -= held[0].nbytes
+            self._blocks[key] = block, start
             self._blocks.move_to_end(key)
             self._bytes += block.nbytes
             while self._bytes > self.limit:
-                _, oldest = self._blocks.popitem(last=False)
+                _, (oldest, _) = self._blocks.popitem(last=False)
                 self._bytes -= oldest.nbytes
+
+    def _pass(self, key: Hashable, first: int, frames: int) -> None:
+        with self._lock:
+            self._passed[key] = first, frames
+            self._passed.move_to_end(key)
+            while len(self._passed) > PASSED:
+                self._passed.popitem(last=False)

@@ -66,10 +66,22 @@ class Chunks:
         )
         return [(number, *rest) for rest in product(*map(range, counts))]
 
-    def load(self, chunk: Shape, frames: int, out: Pixels | None = None) -> Pixels:
+    def load(
+        self, chunk: Shape, frames: int, out: Pixels | None = None, first: int = 0
+    ) -> tuple[Pixels, bool]:
         """Decode the first `frames` frames of a chunk, cut to what lies inside the stack.
 
-        If `out` has the shape of the result, it may be filled and returned.
+        Parameters
+        ----------
+        out
+            May be filled and returned, if it has the shape of the result.
+        first
+            What comes before this frame is not needed.
+
+        Returns
+        -------
+        tuple
+            The frames, and whether each stands alone: then those before `first` are anything.
 
         Raises
         ------
@@ -80,17 +92,18 @@ class Chunks:
         try:
             if not self._coded:
                 region = tuple(slice(o, o + e) for o, e in zip(offset, extent, strict=True))
-                return np.asarray(self._video[region])
+                return np.asarray(self._video[region]), False
             found = self._fetch(offset)
             if found is None:
-                return np.full(extent, self._video.fillvalue, self.dtype)
+                return np.full(extent, self._video.fillvalue, self.dtype), False
             filter_mask, data = found
+            alone = False
             if filter_mask:  # HDF5's word for "stored without the filter"
                 pixels = np.frombuffer(data, self.dtype).reshape(self.chunks)
             else:
-                pixels = block.decode(
-                    data, stack_shape(self.chunks), self._native, frames, out
-                ).astype(self.dtype, copy=False)
+                shape = stack_shape(self.chunks)
+                pixels, alone = block.decode_from(first, data, shape, self._native, frames, out)
+                pixels = pixels.astype(self.dtype, copy=False)
         except (BlockError, *HDF5_ERRORS) as error:
             if not self._video:
                 raise ClosedError(f"{self.name} was closed while it was read") from error
@@ -98,8 +111,8 @@ class Chunks:
             where = f"frames {offset[0]}-{last}" + (f" at {offset[1:]}" if any(offset[1:]) else "")
             raise BlockError(f"{self.name}, {where}: {error}") from error
         if pixels.shape == extent:
-            return pixels  # `out` itself where that was filled
-        return block.padded(pixels[tuple(map(slice, extent))], extent)
+            return pixels, alone  # `out` itself where that was filled
+        return block.padded(pixels[tuple(map(slice, extent))], extent), alone
 
     def row_frames(self, number: int) -> Pixels:
         """Decode all tiles of one run of frames.
@@ -117,7 +130,7 @@ class Chunks:
             offset, extent = self.offset(chunk), self.extent(chunk)
             place = tuple(slice(o, o + e) for o, e in zip(offset[1:], extent[1:], strict=True))
             try:
-                frames[(slice(None), *place)] = self.load(chunk, count)
+                frames[(slice(None), *place)] = self.load(chunk, count)[0]
             except BlockError as error:
                 damage.append(str(error))
         if damage:

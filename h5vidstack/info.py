@@ -10,8 +10,8 @@ from typing import Any
 from .geometry import frame_bytes
 from .groups import groups
 from .layout import DEFAULT_STACK, damage_as_error, split_target
-from .profiles import Trial
 from .stack_file import StackFile
+from .trials import Trial
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -42,6 +42,8 @@ class Kind(IntEnum):
     """``pixel = base + value * step`` in float64, rounded to the pixel's dtype."""
 
 
+_KINDS = frozenset(Kind)
+_NOTHING = np.empty(0, np.uint64)
 _PACKED = struct.Struct("<BBxx8s8sIII")
 
 
@@ -67,6 +69,12 @@ class Mapping:
     def trivial(self) -> bool:
         """Whether a value is the pixel's word itself."""
         return (self.kind, self.base, self.step, len(self.positions)) == (Kind.LINEAR, 0, 1, 0)
+
+    def between(self, first: int, last: int) -> Mapping:
+        """The mapping of a run of a block's pixels."""
+        start, stop = np.searchsorted(self.positions, (first, last))
+        positions = self.positions[start:stop] - np.uint64(first)
+        return replace(self, positions=positions, words=self.words[start:stop])
 
     def pack(self) -> bytes:
         """The bytes that a block keeps of it."""
@@ -106,15 +114,19 @@ def unpack(data: bytes, at: int, dtype: np.dtype[Any], pixels: int) -> tuple[Map
         raise BlockError("a mapping runs past the end of its block")
     code, bits, base, step, colours, patches, length = _PACKED.unpack_from(data, at)
     at += _PACKED.size
-    if code not in tuple(Kind):
+    if code not in _KINDS:
         raise BlockError(f"a mapping of kind {code}: unknown here; upgrade h5vidstack")
     kind = Kind(code)
     most = SCALED_BITS if kind == Kind.SCALED else 8 * dtype.itemsize
     if bits > most or colours > MAX_PALETTE or patches > pixels or at + length > len(data):
         raise BlockError("a mapping of impossible size")
+    form = "<d" if kind == Kind.SCALED else "<Q"
+    (base,), (step,) = struct.unpack(form, base), struct.unpack(form, step)
     size = (colours + patches) * dtype.itemsize + 4 * patches
+    if not size:
+        return Mapping(kind, bits, base, step, _NOTHING, _NOTHING, _NOTHING), at + length
     try:
-        table = zlib.decompressobj().decompress(data[at : at + length], size) if size else b""
+        table = zlib.decompressobj().decompress(data[at : at + length], size)
     except zlib.error as error:
         raise BlockError(f"a mapping is damaged: {error}") from error
     if len(table) != size:
@@ -126,8 +138,6 @@ def unpack(data: bytes, at: int, dtype: np.dtype[Any], pixels: int) -> tuple[Map
     positions = np.cumsum(gaps, dtype=np.uint64)
     if patches and positions[-1] >= pixels:
         raise BlockError("a mapping names a pixel outside of its block")
-    form = "<d" if kind == Kind.SCALED else "<Q"
-    (base,), (step,) = struct.unpack(form, base), struct.unpack(form, step)
     return Mapping(kind, bits, base, step, palette, positions, words), at + length
 
 

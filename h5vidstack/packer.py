@@ -16,10 +16,10 @@ from .layout import DEFAULT_STACK, split_target
 from .layout_writer import StackWriter
 from .output import open_hdf5_output
 from .packing import Packing, stays_in_order
-from .profiles import Trial
 from .quality import Wish, needs_two_passes
 from .sources import Access, Source, open_source
 from .sources.spool import Replay, Spool
+from .trials import Trial
 from .workers import Progress, default_workers
 
 METHODS = ("auto", "video", "groupvideo")

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from . import loss, planning, profiles
+from . import loss, planning, trials
 from .chunks import Pixels
 from .encoder import PileEncoder
 from .geometry import CHUNK_FRAMES, Numbers, Shape, frame_bytes
 from .hashing import Fingerprints
 from .layout_writer import Order, StackWriter
-from .profiles import Trial
 from .quality import Wish
 from .recipe import Recipe
+from .sampling import Take, sample
 from .sources import Access, Source
 from .sources.spool import Spool
 from .survey import Survey
+from .trials import Trial
 from .workers import Progress
 
 BATCH_BYTES = 16 << 20
@@ -147,18 +148,18 @@ class Packing:
         piles = f"{len(plan.piles)} pile{'s' * (len(plan.piles) > 1)}"
         return f"similarity order, {piles}{saved}; frames were {how}"
 
-    def _begin(self, pile: Numbers, take: planning.Take) -> PileEncoder:
+    def _begin(self, pile: Numbers, take: Take) -> PileEncoder:
         """Begin a pile; its coding is chosen from some of its frames."""
         recipe = self.template
-        trials: list[Trial] = []
+        tried: list[Trial] = []
         if self.wish.fixed is None:
             profile = self.wish.profile
-            samples = planning.sample(pile, self.chunk[0], profile, take)
-            recipe, trials = profiles.choose(
-                samples, profile, self.wish.codec, recipe, self._pool, self.explain
+            samples = sample(pile, self.chunk[0], profile, take)
+            recipe, tried = trials.choose(
+                samples, profile, self.wish.codec, recipe, self.chunk[0], self._pool, self.explain
             )
         self.codings.append(str(recipe))
-        self.trials.append(trials)
+        self.trials.append(tried)
         encoder = PileEncoder(
             self._pool,
             self.workers,

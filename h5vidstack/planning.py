@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -15,10 +14,7 @@ from .chunks import Pixels
 from .codecs import Coding
 from .geometry import CHUNK_FRAMES, Numbers
 from .ordering import Features, chain, cut
-from .profiles import Profile, crop, stripe
-
-Take = Callable[[Numbers], Pixels]
-"""Gives frames by their numbers, ``(n, H, W[, C])``."""
+from .sampling import Take, crop
 
 WORTH = 0.99
 """Reordering and slower presets are chosen where a sample becomes smaller than this share."""
@@ -30,8 +26,6 @@ RUN = 6
 RUN_SHARE = 64
 """A sample has a run for so many frames, within these bounds."""
 FEWEST_RUNS, MOST_RUNS = 3, 10
-RUNS, RUN_FRAMES = 3, 3
-"""Of a pile at least so many runs of at least so many frames are coded in every way."""
 SAMPLE_PIXELS = 1 << 20
 """Of larger frames a sample sees the middle."""
 LEAST_PILE = 2 * CHUNK_FRAMES
@@ -95,30 +89,6 @@ def typical(features: Features) -> int:
     """Which of ``(n, d)`` points lies nearest to their mean."""
     distance = np.linalg.norm(features - features.mean(axis=0), axis=1)
     return int(np.argmin(distance))
-
-
-def sample(pile: Numbers, chunk_frames: int, profile: Profile, take: Take) -> list[Pixels]:
-    """What of a pile is coded in every way: parts of runs of its frames, ``(n, h, w[, C])``.
-
-    Short runs of whole frames are more like the pile than long runs of small parts:
-    borders differ from what is in the middle, and codecs that begin every frame with
-    nothing learnt look worse the less of it they see.
-    """
-    one = take(pile[:1])
-    frame = one.nbytes
-    wanted = min(max(profile.sample_share * len(pile) * frame, profile.sample_least),
-                 profile.sample_most)  # fmt: skip
-    longest = min(chunk_frames, profile.sample_frames, len(pile))
-    length = min(longest, max(RUN_FRAMES, int(wanted / (RUNS * frame))))
-    enough = max(RUNS, int(wanted / (length * frame)))  # more where frames are tiny
-    count = max(1, min(enough, len(pile) // (2 * length)))
-    room = len(pile) - length
-    starts = (np.arange(count) * 2 + 1) * room // (2 * count)
-    pixels = wanted / (count * length * frame) * math.prod(one.shape[1:3])
-    return [
-        stripe(take(pile[start : start + length]), pixels, (number + 0.5) / count)
-        for number, start in enumerate(starts)
-    ]
 
 
 def _gain(order: Numbers, take: Take, pool: Executor) -> float:

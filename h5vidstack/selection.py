@@ -33,11 +33,12 @@ class Job:
     ----------
     chunk
         The chunk's number along each axis of the array.
-    frames
-        How many of its first frames are needed.
+    first, frames
+        Which of its frames is the first that is needed, and how many to the last one.
     """
 
     chunk: Shape
+    first: int
     frames: int
     target: tuple[Place, ...]
     source: tuple[Place, ...]
@@ -169,10 +170,11 @@ class Selection:
             for combination in itertools.product(*runs):
                 found = dict(zip(axes, (*numbers, *(run[0] for run in combination)), strict=True))
                 source = (*sources, *(run[2] for run in combination))
-                first = source[axes.index(0)]
+                first, last = _ends(source[axes.index(0)])
                 yield Job(
                     tuple(found[axis] for axis in sorted(found)),
-                    1 + (_last(first) if isinstance(first, slice) else int(first.max())),
+                    first,
+                    last + 1,
                     (*heads, *(run[1] for run in combination)),
                     source,
                     axes,
@@ -368,8 +370,10 @@ def _as_slice(indices: Indices) -> Place:
     return indices
 
 
-def _last(source: slice) -> int:
-    """The largest index that a non-empty slice from `_split_range` takes."""
-    if source.step < 0:
-        return int(source.start)
-    return int(range(source.start, source.stop, source.step)[-1])
+def _ends(source: Place) -> tuple[int, int]:
+    """The least and the largest index that a non-empty place in a chunk takes."""
+    if not isinstance(source, slice):
+        return int(source.min()), int(source.max())
+    stop = source.stop if source.stop is not None else -1
+    taken = range(source.start, stop, source.step)
+    return min(taken[0], taken[-1]), max(taken[0], taken[-1])

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from .stack_file import StackFile
 KEPT_SHARE = 0.25
 """A read of more decoded bytes than this share of the cache goes past it."""
 
-Work = Callable[[Chunks, Job, Pixels], None]
+TOGETHER = 1 << 20
+"""Blocks of together so many decoded bytes are one task of the pool."""
 
 
 class Session:
@@ -31,6 +33,7 @@ class Session:
         self.block_bytes = max(
             math.prod(pile.chunks) * pile.dtype.itemsize for pile in self.file.piles
         )
+        self._workers = workers
         self.pool = ThreadPoolExecutor(workers, "h5vidstack-decode")
 
     def jobs(self, selection: Selection) -> Iterator[tuple[Chunks, Job]]:
@@ -52,16 +55,17 @@ class Session:
         """Decode what a job needs, or find it in the cache, and put it in its place."""
         pixels = self.cache.get(
             (pile, job.chunk),
+            job.first,
             job.frames,
             pile.extent(job.chunk)[0],
-            lambda frames: pile.load(job.chunk, frames),
+            lambda first, frames: pile.load(job.chunk, frames, first=first),
         )
         plain[job.target] = pixels.transpose(job.axes)[job.source]
 
     def stream(self, pile: Chunks, job: Job, plain: Pixels) -> None:
         """Decode what a job needs, in its place where that can be."""
         target = plain[job.target] if job.fits else None
-        pixels = pile.load(job.chunk, job.frames, target)
+        pixels, _ = pile.load(job.chunk, job.frames, target, job.first)
         if pixels is not target:
             plain[job.target] = pixels.transpose(job.axes)[job.source]
 
@@ -74,12 +78,20 @@ class Session:
         # A large read would only push out of the cache what is read again and again.
         large = len(jobs) * self.block_bytes > self.cache.limit * KEPT_SHARE
         work = self.stream if large else self.fill
-        wait([self.submit(work, pile, job, plain) for pile, job in jobs])
+        # A trip through the pool costs as much as some blocks of tiny frames.
+        together = min(TOGETHER // self.block_bytes, len(jobs) // (4 * self._workers)) or 1
 
-    def submit(self, work: Work, pile: Chunks, job: Job, plain: Pixels) -> Future[None]:
-        """Start a job in the pool."""
+        def several(some: list[tuple[Chunks, Job]]) -> None:
+            for pile, job in some:
+                work(pile, job, plain)
+
+        parts = (jobs[start : start + together] for start in range(0, len(jobs), together))
+        wait([self.submit(several, part) for part in parts])
+
+    def submit(self, work: Callable[..., None], *arguments: Any) -> Future[None]:
+        """Start some work in the pool."""
         try:
-            return self.pool.submit(work, pile, job, plain)
+            return self.pool.submit(work, *arguments)
         except RuntimeError as error:  # the pool was shut down by another thread
             raise ClosedError("the stack was closed while it was read") from error
 

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as npst
 from h5vidstack import BlockError, NotExactError, UnsupportedError, block, codecs
 from h5vidstack.block_format import parse
 from h5vidstack.codecs import Coding, video
+from h5vidstack.codecs.transforms import Predictor
 from h5vidstack.recipe import Recipe
 
 LOSSLESS = [name for name, row in codecs.PRESETS.items() if row.lossless]
@@ -203,3 +204,23 @@ def test_a_stream_of_another_size_is_refused():
     stream = data[68:92] + struct.pack("<2I", *map(len, packets)) + b"".join(packets)
     with pytest.raises(BlockError, match="decode|promised"):
         block.decode(resealed(data[:68] + stream), whole(small), U1)
+
+
+@pytest.mark.parametrize(
+    "coding", ["raw", "magicyuv", "ffvhuff", "deflate", "lzma", "ffv1", "x264-fast"]
+)
+@pytest.mark.parametrize("predictor", list(Predictor))
+def test_frames_from_the_middle(coding, predictor):
+    """Whatever lies before them is decoded only where it is needed."""
+    frames = moving((7, 33, 47)).astype(np.int32) * 3 + 5
+    frames[[1, 4, 4, 6], [0, 3, 32, 0], [0, 5, 46, 2]] = -(2**30)  # patches
+    recipe = Recipe(Coding(coding), ((3, Coding("raw")),), predictor)
+    data = block.encode(frames, recipe)
+    alone = coding not in ("lzma", "ffv1", "x264-fast") and predictor != Predictor.PREVIOUS
+    for first in range(7):
+        for last in range(first + 1, 8):
+            found, said = block.decode_from(first, data, (7, 33, 47, 1), frames.dtype, last)
+            assert len(found) == last
+            assert said == alone
+            start = first if alone else 0
+            np.testing.assert_array_equal(found[start:], frames[start:last])

@@ -55,7 +55,7 @@ def test_exact_in_every_reader(make, shape, method):
         unique = len({frame.tobytes() for frame in frames})
         assert sum(len(pile["members"]) for pile in group["groups"].values()) == unique
         assert report.copies == len(frames) - unique
-        assert group.attrs["h5vidstack_format"] == "1.2"
+        assert group.attrs["h5vidstack_format"] == "1.3"
         assert tuple(group.attrs["shape"]) == frames.shape
         assert group.attrs["lossless"]
     assert report.shape == frames.shape
@@ -178,8 +178,8 @@ def test_large_frames_are_tiled_and_regions_decode_only_their_tiles(monkeypatch)
     with h5vidstack.open("x.h5") as stack:
         assert stack.chunks == (16, 704, 736)
         calls = []
-        decode = block.decode
-        monkeypatch.setattr(block, "decode", lambda *a: calls.append(1) or decode(*a))
+        decode = block._decode
+        monkeypatch.setattr(block, "_decode", lambda *a: calls.append(1) or decode(*a))
         region = stack[1, 100:200, 730:740]
         assert len(calls) == 2
         np.testing.assert_array_equal(region, frames[1, 100:200, 730:740])

@@ -117,14 +117,13 @@ def test_out_into_a_view_and_bad_out(packed):
 
 
 def counting(monkeypatch):
-    calls = []
-    decode = block.decode
+    calls, decode = [], block._decode
 
-    def counted(data, chunk, dtype, frames=None, out=None):
-        calls.append(frames)
-        return decode(data, chunk, dtype, frames, out)
+    def counted(parsed, pixels):
+        calls.append(len(pixels))
+        decode(parsed, pixels)
 
-    monkeypatch.setattr(block, "decode", counted)
+    monkeypatch.setattr(block, "_decode", counted)
     return calls
 
 
@@ -148,6 +147,28 @@ def test_decodes_no_more_than_needed(monkeypatch):
         calls.clear()
         stack[[47, 0, 47, 1]]
         assert sorted(calls) == [16] * 8
+
+
+def test_frames_that_stand_alone_are_decoded_alone(monkeypatch):
+    frames = moving((48, 40, 50))
+    h5vidstack.pack(frames, "x.h5", profile="fast")
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.chunks[0] == 16
+        calls = counting(monkeypatch)
+        np.testing.assert_array_equal(stack[18], frames[18])
+        np.testing.assert_array_equal(stack[37:40], frames[37:40])
+        np.testing.assert_array_equal(stack[[14, 11, 14]], frames[[14, 11, 14]])
+        np.testing.assert_array_equal(stack[14:11:-1], frames[14:11:-1])
+        assert calls == [1, 3, 4, 3]
+        for first, decoded in ((2, [1]), (2, [1]), (2, []), (9, [1]), (10, [16]), (0, [])):
+            calls.clear()  # the same again is kept; what follows shows that all is read
+            np.testing.assert_array_equal(stack[first], frames[first])
+            assert calls == decoded
+        calls.clear()
+        np.testing.assert_array_equal(stack[32], frames[32])
+        np.testing.assert_array_equal(stack[33], frames[33])
+        np.testing.assert_array_equal(stack[34:48], frames[34:48])
+        assert calls == [1, 16]
 
 
 def test_the_cache_is_bounded(monkeypatch):
@@ -373,7 +394,7 @@ def test_bad_files(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("h5vidstack_format", "1.3", "upgrade"),
+        ("h5vidstack_format", "1.4", "upgrade"),
         ("h5vidstack_format", "2.0", "upgrade"),
         ("h5vidstack_format", "x", "bad format"),
         ("shape", [1, 2], "damaged"),

@@ -46,6 +46,8 @@ class Codec:
         Frames with a shorter edge cannot be coded.
     slips
         Its lossless mode sometimes is not: what it made of a stream must be tried.
+    intra
+        Every packet can be decoded without those before it.
     bytewise
         It sees no pictures, only bytes; more bits than it holds are split into bytes.
     lossless
@@ -60,6 +62,7 @@ class Codec:
     whole: bool = False
     least_edge: int = 1
     slips: bool = False
+    intra: bool = False
     bytewise: bool = False
     lossless: bool = True
 
@@ -78,16 +81,16 @@ def _bytes(number: int, name: str, depths: tuple[int, ...], **rest: Any) -> Code
     return Codec(number, name, depths, encode, decode, bytewise=True, **rest)
 
 
-RAW = _bytes(0, "raw", tuple(range(1, 17)))
+RAW = _bytes(0, "raw", tuple(range(1, 17)), intra=True)
 _CODECS = (
     RAW,
     _video(1, "x264", video.X264),
     # Seen: one stream in 200 of 16 or 32 columns is wrong at its right edge.
     _video(2, "x265", video.X265, least_edge=16, slips=True),
     _video(3, "ffv1", video.FFV1),
-    _video(4, "magicyuv", video.MAGICYUV),
-    _video(5, "ffvhuff", video.FFVHUFF),
-    _bytes(6, "deflate", (8,)),
+    _video(4, "magicyuv", video.MAGICYUV, intra=True),
+    _video(5, "ffvhuff", video.FFVHUFF, intra=True),
+    _bytes(6, "deflate", (8,), intra=True),
     _bytes(7, "lzma", (8,), whole=True),
     _video(8, "mpeg4", video.MPEG4, lossless=False),
 )

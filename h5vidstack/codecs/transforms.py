@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Colour(IntEnum):
     """The mean of all; red less green; blue less the mean of both; alpha."""
 
 
+@cache
 def container(bits: int) -> np.dtype[Any]:
     """The smallest unsigned dtype for values of so many bits."""
     size = next(size for size in (1, 2, 4, 8) if bits <= 8 * size)
