@@ -236,7 +236,7 @@ def pack(
         f"{information.kilobytes(report.stored_bytes)} (ratio {report.ratio:.2f}) in "
         f"{report.seconds:.1f} s, {report.shape[0] / report.seconds:.0f} frames/s, {checked}"
     )
-    copies = f"; {report.copies:,} copies of other frames stored once" if report.copies else ""
+    copies = f"; {information.repeats(report.copies)}" if report.copies else ""
     _say(f"{report.order}{copies}")
     exact = "lossless" if report.lossless else information.loss(report.max_error, report.psnr)
     _say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {exact}")

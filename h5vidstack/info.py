@@ -93,7 +93,7 @@ def table(facts: dict[str, Any]) -> str:
     order = str(settings.get("order", order))  # what packing said says why, too
     copies = facts["shape"][0] - facts["unique_frames"]
     if copies > 0:
-        order += f", {copies:,} copies of other frames stored once"
+        order += f", {repeats(copies)}"
     rows = {
         "stack": f"{facts['file']}::{facts['stack']}, format {facts['format'] or '(bare dataset)'}",
         "frames": f"{shape} {facts['dtype']}",
@@ -140,6 +140,11 @@ def trials_table(trials: Iterable[Trial]) -> str:
     if len(rows) == 1:
         return "one coding was given, or all pixels are equal: nothing to try"
     return _aligned(rows, left=2)
+
+
+def repeats(copies: int) -> str:
+    """How many frames equal an earlier one, in words."""
+    return f"{copies:,} cop{'y' if copies == 1 else 'ies'} of other frames stored once"
 
 
 def kilobytes(size: int) -> str:
