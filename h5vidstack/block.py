@@ -208,7 +208,7 @@ def assemble(frames: Frames, recipe: Recipe) -> tuple[Block, Frames]:
             if stream is not None:
                 streams.append(stream)
     n, height, width, channels = whole_shape(frames)
-    colour = recipe.colour if channels > 1 else Colour.NONE
+    colour = recipe.colour_of(channels)
     block = Block(
         n, height, width, channels, found, colour, recipe.predictor, recipe.fold, streams
     )  # fmt: skip
@@ -234,9 +234,10 @@ def _map(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, Values] | Non
 def _components(found: mapping.Mapping, values: Values, recipe: Recipe) -> list[Values]:
     if not found.bits:
         return []
+    colour = recipe.colour_of(values.shape[3] if values.ndim == 4 else 1)
     return [
         predict(component, found.bits, recipe.predictor, recipe.fold)
-        for component in to_components(values, found.bits, recipe.colour)
+        for component in to_components(values, found.bits, colour)
     ]
 
 

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
@@ -23,8 +23,9 @@ class BlockCache:
     decoded whole: it is being read frame by frame. Threads that want the same block
     decode it once.
 
-    Where frames stand alone, those that were asked for are kept only when they, or the
-    next ones, are asked for again: memory that is new costs as much as decoding.
+    Where frames stand alone, those that were asked for are decoded, but not kept: memory
+    that is new costs as much as decoding. The whole block is, once the same frames or the
+    next ones are asked for, or as much was decoded as half of it holds.
 
     Parameters
     ----------
@@ -35,8 +36,8 @@ class BlockCache:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._bytes = 0
-        self._blocks: OrderedDict[Hashable, tuple[Block, int]] = OrderedDict()
-        self._passed: OrderedDict[Hashable, tuple[int, int]] = OrderedDict()
+        self._blocks: OrderedDict[Hashable, Block] = OrderedDict()
+        self._passed: OrderedDict[Hashable, _Passed] = OrderedDict()
         self._running: dict[Hashable, tuple[int, int, Future[Block]]] = {}
         self._lock = threading.Lock()
 
@@ -50,7 +51,7 @@ class BlockCache:
         key: Hashable,
         first: int,
         frames: int,
-        whole: int,
+        whole: int | None,
         decode: Callable[[int, int], tuple[Block, bool]],
     ) -> Block:
         """Give a block, decoded at least from frame `first` to ``frames - 1``.
@@ -58,7 +59,7 @@ class BlockCache:
         Parameters
         ----------
         whole
-            Frames of the whole block.
+            Frames of the whole block; None if it is too large to be kept.
         decode
             ``decode(first, frames)`` gives the first frames, and whether they stand alone:
             then those before `first` are not decoded. It is called outside the lock.
@@ -72,15 +73,13 @@ class BlockCache:
             held = self._blocks.get(key)
             if held is not None:
                 self._blocks.move_to_end(key)
-                block, start = held
-                if start <= first and len(block) >= frames:
-                    return block
-                last = start, len(block)
-            else:
-                last = self._passed.get(key, (-1, -1))
-            again = held is not None or last == (first, frames)
-            if last[1] == first or (held is not None and start == 0):
-                first, frames, again = 0, whole, True
+                if len(held) >= frames:
+                    return held
+            passed = self._passed.get(key)
+            if whole is not None and (
+                held is not None or (passed is not None and passed.enough(first, frames, whole))
+            ):
+                first, frames = 0, whole
             running = self._running.get(key)
             if running is not None and (running[0] > first or running[1] < frames):
                 running = None
@@ -92,10 +91,10 @@ class BlockCache:
         try:
             block, alone = decode(first, frames)
             block.flags.writeable = False
-            if alone and not again:
+            if alone and (first, frames) != (0, whole):
                 self._pass(key, first, frames)
             else:
-                self._keep(key, block, first if alone else 0)
+                self._keep(key, block)
             mine.set_result(block)
         except BaseException as error:
             mine.set_exception(error)
@@ -106,25 +105,39 @@ class BlockCache:
                     del self._running[key]
         return block
 
-    def _keep(self, key: Hashable, block: Block, start: int) -> None:
+    def _keep(self, key: Hashable, block: Block) -> None:
         with self._lock:
+            self._passed.pop(key, None)
             held = self._blocks.get(key)
-            if block.nbytes > self.limit:
+            if block.nbytes > self.limit or (held is not None and len(held) >= len(block)):
                 return
             if held is not None:
-                if len(held[0]) >= len(block) and held[1] <= start:
-                    return
-                self._bytes -= held[0].nbytes
-            self._blocks[key] = block, start
+                self._bytes -= held.nbytes
+            self._blocks[key] = block
             self._blocks.move_to_end(key)
             self._bytes += block.nbytes
             while self._bytes > self.limit:
-                _, (oldest, _) = self._blocks.popitem(last=False)
+                _, oldest = self._blocks.popitem(last=False)
                 self._bytes -= oldest.nbytes
 
     def _pass(self, key: Hashable, first: int, frames: int) -> None:
         with self._lock:
-            self._passed[key] = first, frames
+            before = self._passed.get(key)
+            count = frames - first + (before.asked if before is not None else 0)
+            self._passed[key] = _Passed(first, frames, count)
             self._passed.move_to_end(key)
             while len(self._passed) > PASSED:
                 self._passed.popitem(last=False)
+
+
+class _Passed(NamedTuple):
+    """What was asked for of a block and not kept: the last frames, and how many in all."""
+
+    first: int
+    frames: int
+    asked: int
+
+    def enough(self, first: int, frames: int, whole: int) -> bool:
+        """Whether the whole block is worth decoding."""
+        again = (first, frames) == (self.first, self.frames)
+        return again or first == self.frames or 2 * self.asked >= whole

@@ -18,6 +18,12 @@ from .layout import HDF5_ERRORS, damage_as_error
 Pixels = npt.NDArray[Any]
 
 
+def to_words(pixels: Pixels) -> Pixels:
+    """View pixels as unsigned numbers of their size, in native byte order."""
+    native = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
+    return native.view(f"u{native.itemsize}")
+
+
 class Chunks:
     """One coded dataset of an open file, chunk by chunk.
 
@@ -91,8 +97,7 @@ class Chunks:
         offset, extent = self.offset(chunk), (frames, *self.extent(chunk)[1:])
         try:
             if not self._coded:
-                region = tuple(slice(o, o + e) for o, e in zip(offset, extent, strict=True))
-                return np.asarray(self._video[region]), False
+                return np.asarray(self._video[self._region(chunk, frames)]), False
             found = self._fetch(offset)
             if found is None:
                 return np.full(extent, self._video.fillvalue, self.dtype), False
@@ -137,6 +142,11 @@ class Chunks:
             raise BlockError("\n".join(damage))
         return frames
 
+    def _region(self, chunk: Shape, frames: int) -> tuple[slice, ...]:
+        """Where the first frames of a chunk lie in the dataset."""
+        extent = (frames, *self.extent(chunk)[1:])
+        return tuple(slice(o, o + e) for o, e in zip(self.offset(chunk), extent, strict=True))
+
     def _is_coded(self) -> bool:
         """Whether chunks are blocks of whole pixels and nothing else, to be fetched as they are."""
         filters = [code for code, *_ in pipeline(self._video)]
@@ -149,3 +159,43 @@ class Chunks:
         if chunks.get_chunk_info_by_coord(offset).byte_offset is None:
             return None
         return chunks.read_direct_chunk(offset)  # type: ignore[no-any-return]
+
+
+class DifferenceChunks(Chunks):
+    """Frames that are kept as their differences to one image.
+
+    Parameters
+    ----------
+    difference
+        ``(N, H, W[, C])`` unsigned, of the pixels' size.
+    mean
+        ``(H, W[, C])``, of the pixels' dtype.
+
+    Raises
+    ------
+    FormatError
+        If one of them is damaged, or they do not go together.
+    """
+
+    def __init__(self, difference: h5py.Dataset, mean: h5py.Dataset, name: str) -> None:
+        super().__init__(difference, name)
+        with damage_as_error(name):
+            words = f"u{mean.dtype.itemsize}"
+            if mean.shape != self.shape[1:] or self.dtype != np.dtype(words):
+                raise FormatError(
+                    f"{name}: the mean is {mean.shape} {mean.dtype}, differences are "
+                    f"{self.shape} {self.dtype}"
+                )
+            self._mean = to_words(mean[()])
+            self.dtype = mean.dtype
+
+    def load(
+        self, chunk: Shape, frames: int, out: Pixels | None = None, first: int = 0
+    ) -> tuple[Pixels, bool]:
+        """See `Chunks.load`."""
+        words, alone = super().load(chunk, frames)
+        words = words.astype(words.dtype.newbyteorder("="), copy=False)
+        pixels = (words + self._mean[self._region(chunk, frames)[1:]]).view(
+            self.dtype.newbyteorder("=")
+        )
+        return pixels.astype(self.dtype, copy=False), alone

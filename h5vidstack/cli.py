@@ -26,6 +26,7 @@ from ._version import __version__
 from .codecs import CODECS, PRESETS, library_versions
 from .errors import Error
 from .hashing import HASHES
+from .methods import METHODS
 from .profiles import PROFILES
 from .reader import Stack
 from .search import mismatch
@@ -172,8 +173,9 @@ def main() -> None:
 @click.argument("src", nargs=-1, required=True)
 @click.argument("dst")
 @click.option(
-    "--method", type=click.Choice(packer.METHODS), default="auto", show_default=True,
-    help="video: in their order; groupvideo: similar frames side by side; auto: what pays.",
+    "--method", type=click.Choice(list(METHODS)), default="auto", show_default=True,
+    help="video: in their order; groupvideo: similar frames side by side; auto: what pays. "
+    "Without video: hdf5*: as HDF5 keeps them; group: differences to the mean of a pile.",
 )  # fmt: skip
 @click.option(
     "--profile", type=click.Choice(list(PROFILES)), default="balanced", show_default=True,

@@ -13,9 +13,9 @@ import numpy as np
 
 from . import block, loss
 from .chunks import Chunks, Pixels
+from .coders import Coder
 from .geometry import Shape
 from .layout_writer import PileWriter
-from .recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ class PileEncoder:
         The pool, and how many rows' worth of threads it has.
     writer
         Where the blocks go.
-    recipe, verify, chunk
-        How to encode; see `block.encode`.
+    coder, chunk
+        How to encode.
     written
         Called with the number of frames of each row that was written.
 
     Attributes
     ----------
     losses, crc32
-        If the recipe is lossy: what a reader will get, run by run.
+        If the coder is lossy: what a reader will get, run by run.
     """
 
     def __init__(
@@ -54,14 +54,13 @@ class PileEncoder:
         pool: Executor,
         workers: int,
         writer: PileWriter,
-        recipe: Recipe,
-        verify: bool,
+        coder: Coder,
         chunk: Shape,
         written: Callable[[int], None],
     ) -> None:
-        self._pool, self._writer, self._recipe = pool, writer, recipe
-        self._verify, self._chunk, self._report = verify, chunk, written
-        frame = writer.video.shape[1:3]
+        self._pool, self._writer, self._coder = pool, writer, coder
+        self._chunk, self._report = chunk, written
+        frame = writer.data.shape[1:3]
         tiles = math.prod(
             math.ceil(edge / step) for edge, step in zip(frame, chunk[1:3], strict=True)
         )
@@ -94,7 +93,7 @@ class PileEncoder:
                 return found
             start += len(frames)
         row, place = divmod(position, self._chunk[0])
-        found = Chunks(self._writer.video, self._writer.video.name).row_frames(row)[place]
+        found = Chunks(self._writer.data, self._writer.data.name).row_frames(row)[place]
         return found
 
     def finish(self) -> None:
@@ -117,20 +116,14 @@ class PileEncoder:
         for y in range(0, height, rows):
             for x in range(0, width, columns):
                 tile = frames[:, y : y + rows, x : x + columns]
-                coded = self._pool.submit(self._encode, tile)
+                coded = self._pool.submit(self._coder.encode, tile, (y, x))
                 blocks.append(((start, y, x, *(0 for _ in frames.shape[3:])), coded))
         self._pending.append(_Row(frames, blocks))
-
-    def _encode(self, tile: Pixels) -> tuple[bytes, Pixels | None]:
-        """A block, and what it decodes to where that differs."""
-        if self._recipe.lossless:
-            return block.encode(tile, self._recipe, verify=self._verify), None
-        return block.encode_lossy(tile, self._recipe)
 
     def _write_oldest(self) -> None:
         row = self._pending[0]
         self._writer.extend(self._written + len(row.frames))
-        decoded = None if self._recipe.lossless else np.empty_like(row.frames)
+        decoded = None if self._coder.lossless else np.empty_like(row.frames)
         for offset, coded in row.blocks:
             data, tile = coded.result()
             self._writer.write_block(offset, data)

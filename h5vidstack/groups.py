@@ -62,16 +62,16 @@ def groups(file: StackFile) -> Iterator[Group]:
         If a table is damaged.
     """
     for number in range(len(file.piles)):
-        video, members = file.layout.videos[number], file.layout.members(number)
+        pile, members = file.layout.piles[number], file.layout.members(number)
         with damage_as_error(file.name):
-            coding = stored_coding(video)
+            coding = stored_coding(pile.data)
             yield Group(
                 number,
                 members,
                 file.layout.typical(number, members),
                 len(members) * frame_bytes(file.shape[1:], file.dtype.itemsize),
-                video.id.get_storage_size(),
-                video.id.get_num_chunks() if video.chunks else 0,
+                pile.stored_bytes,
+                pile.data.id.get_num_chunks() if pile.data.chunks else 0,
                 coding.codec if coding else None,
                 coding.preset if coding else None,
                 file.layout.coding(number),

@@ -45,18 +45,51 @@ def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
 
 
 @dataclass(frozen=True)
+class Pile:
+    """The datasets that hold the frames of one pile.
+
+    Attributes
+    ----------
+    data
+        One entry of its first axis for each frame: pixels, or their differences to `mean`.
+    mean
+        ``(H, W[, C])``; None where `data` are the pixels.
+    """
+
+    data: h5py.Dataset
+    mean: h5py.Dataset | None = None
+
+    @property
+    def length(self) -> int:
+        """Number of frames."""
+        return int(self.data.shape[0])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels."""
+        dtype: np.dtype[Any] = (self.data if self.mean is None else self.mean).dtype
+        return dtype
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes that it takes in the file."""
+        stored = self.data.id.get_storage_size()
+        return int(stored + (self.mean.id.get_storage_size() if self.mean is not None else 0))
+
+
+@dataclass(frozen=True)
 class Layout:
     """What a reader needs of a stack in an open file.
 
     Attributes
     ----------
-    videos
-        The chunked datasets that hold the frames, one a pile.
+    piles
+        What holds the frames.
     shape
-        ``(N, H, W[, C])``. Where one video holds all frames in order it is that video's:
+        ``(N, H, W[, C])``. Where one dataset holds all frames in order it is that one's:
         frames that were appended to it through h5py are read, too.
     in_order
-        Whether one video holds all frames in order; else `places` says where they are.
+        Whether one dataset holds all frames in order; else `places` says where they are.
     attrs
         The stack's attributes; `settings` already parsed, empty if it cannot be.
     leading_shape
@@ -65,7 +98,7 @@ class Layout:
         The stack's group; None for a bare dataset.
     """
 
-    videos: Sequence[h5py.Dataset]
+    piles: Sequence[Pile]
     shape: Shape
     in_order: bool
     attrs: Mapping[str, Any]
@@ -86,12 +119,12 @@ class Layout:
         with damage_as_error(f"{self.group.file.filename}{SEPARATOR}{self.group.name}/index"):
             pile = read_table(self.group, "index/group", n).astype(np.intp)
             position = read_table(self.group, "index/position", n).astype(np.intp)
-            lengths = np.array([video.shape[0] for video in self.videos])
+            lengths = np.array([pile.length for pile in self.piles])
             wrong = (pile < 0) | (pile >= len(lengths))
             wrong |= (position < 0) | (position >= lengths[np.where(wrong, 0, pile)])
             if wrong.any():
                 raise ValueError(f"frame {np.argmax(wrong)} is in no pile")
-        if len(self.videos) == 1 and np.array_equal(position, np.arange(n)):
+        if len(self.piles) == 1 and np.array_equal(position, np.arange(n)):
             return None
         return pile, position
 
@@ -105,7 +138,7 @@ class Layout:
         FormatError
             If the table is damaged.
         """
-        length = self.videos[number].shape[0]
+        length = self.piles[number].length
         if self.in_order or self.group is None:
             return np.arange(length)
         with damage_as_error(self._pile_name(number)):
@@ -135,8 +168,8 @@ class Layout:
         return said if isinstance(said, str) else None
 
     def _pile_name(self, number: int) -> str:
-        video = self.videos[number]
-        return f"{video.file.filename}{SEPARATOR}{video.parent.name}"
+        data = self.piles[number].data
+        return f"{data.file.filename}{SEPARATOR}{data.parent.name}"
 
     def hashes(self, name: str) -> npt.NDArray[np.uint64]:
         """The table of one image hash, ``(N,)``.
@@ -209,7 +242,7 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
         if isinstance(node, h5py.Dataset):
             if stored_coding(node) is None:
                 raise FormatError(f"{name} is a dataset without h5vidstack's filter")
-            return Layout([node], node.shape, True, {}, node.shape[:1], None)
+            return Layout([Pile(node)], node.shape, True, {}, node.shape[:1], None)
         if not is_stack(node):
             stacks = ", ".join(find_stacks(file)) or "none"
             raise FormatError(
@@ -217,31 +250,35 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
             )
         _check_version(str(node.attrs[FORMAT_ATTRIBUTE]), name)
         attrs = _read_attributes(node)
-        videos = _videos(node)
-        for video in videos:
-            if video.shape[1:] != attrs["shape"][1:] or video.dtype != np.dtype(attrs["dtype"]):
+        piles = [_pile(node[f"groups/{number:06d}"]) for number in range(len(node["groups"]))]
+        if not piles:
+            raise TypeError("it has no piles")
+        for pile in piles:
+            data = pile.data
+            if data.shape[1:] != attrs["shape"][1:] or pile.dtype != np.dtype(attrs["dtype"]):
                 raise ValueError(
-                    f"{video.name} is {video.shape} {video.dtype}, "
+                    f"{data.name} is {data.shape} {pile.dtype}, "
                     f"the attributes say {attrs['shape']} {attrs['dtype']}"
                 )
-        in_order = len(videos) == 1 and _same_object(node, "frames", "groups/000000/video")
-        shape = videos[0].shape if in_order else attrs["shape"]
+        in_order = len(piles) == 1 and _same_object(node, "frames", "groups/000000/video")
+        shape = piles[0].data.shape if in_order else attrs["shape"]
         if shape[0] < attrs["shape"][0]:
             raise ValueError(f"it holds {shape[0]} of {attrs['shape'][0]} frames: it was cut")
         leading = attrs.get("leading_shape", shape[:1])
         # After frames were appended the axes before have no meaning.
         leading = leading if math.prod(leading) == shape[0] else shape[:1]
-        return Layout(videos, shape, in_order, attrs, leading, node)
+        return Layout(piles, shape, in_order, attrs, leading, node)
 
 
-def _videos(stack: h5py.Group) -> list[h5py.Dataset]:
-    """The videos of all piles, by number."""
-    videos = [stack[f"groups/{number:06d}/video"] for number in range(len(stack["groups"]))]
-    if not videos or not all(isinstance(video, h5py.Dataset) for video in videos):
-        raise TypeError("a video of a pile is missing")
-    if any(video.is_virtual or video.chunks is None for video in videos):
-        raise TypeError("a video of a pile is not chunked")
-    return videos
+def _pile(group: h5py.Group) -> Pile:
+    """The datasets of a pile."""
+    mean = group.get("mean")
+    data = group["video" if mean is None else "difference"]
+    if not all(isinstance(node, h5py.Dataset) for node in (data, mean) if node is not None):
+        raise TypeError(f"{group.name} holds no pixels")
+    if data.is_virtual or data.chunks is None:
+        raise TypeError(f"{data.name} is not chunked")
+    return Pile(data, mean)
 
 
 def _same_object(group: h5py.Group, one: str, other: str) -> bool:

@@ -31,12 +31,12 @@ def problems(layout: Layout) -> Iterator[str]:
     pile = yield from _read(layout, "index/group", n)
     position = yield from _read(layout, "index/position", n)
     members = []
-    for number, video in enumerate(layout.videos):
-        found = yield from _read(layout, f"groups/{number:06d}/members", video.shape[0])
+    for number, held in enumerate(layout.piles):
+        found = yield from _read(layout, f"groups/{number:06d}/members", held.length)
         members.append(found)
-        held = layout.members(number) if layout.in_order else found
-        if held is not None:
-            yield from _typical_problems(layout, number, held)
+        known = layout.members(number) if layout.in_order else found
+        if known is not None:
+            yield from _typical_problems(layout, number, known)
     if "hashes" in layout.group:
         for name in HASHES:
             yield from _read(layout, f"hashes/{name}", n)
@@ -104,11 +104,13 @@ def _frames_problems(layout: Layout, pile: Table, position: Table) -> Iterator[s
     try:
         frames = layout.group.get("frames") if layout.group is not None else None
         if frames is None:
+            if any(held.mean is not None for held in layout.piles):
+                return
             if len(virtual.runs(pile, position)) <= virtual.MAX_MAPPINGS:
                 yield "frames is missing"
             return
         is_one = isinstance(frames, h5py.Dataset) and frames.shape == layout.shape
-        found = virtual.places(frames, layout.videos) if is_one else None
+        found = virtual.places(frames, [held.data for held in layout.piles]) if is_one else None
         if found is None:
             yield "frames is neither a hard link to the only video nor a map of the videos"
             return

@@ -15,13 +15,10 @@ import numpy.typing as npt
 
 from . import virtual
 from ._version import __version__
-from .block_format import VERSION
-from .filter import FILTER_ID
 from .geometry import Numbers, Shape
 from .hashing import Fingerprints, Hashes
 from .layout import FORMAT, FORMAT_ATTRIBUTE, TABLE_CRC
 from .loss import Loss
-from .recipe import Recipe
 
 
 class PileWriter:
@@ -29,23 +26,23 @@ class PileWriter:
 
     Attributes
     ----------
-    video
+    data
         Its dataset.
     stored_bytes
         Bytes of the blocks written so far.
     """
 
-    def __init__(self, video: h5py.Dataset) -> None:
-        self.video = video
-        self.stored_bytes = 0
+    def __init__(self, data: h5py.Dataset, other_bytes: int = 0) -> None:
+        self.data = data
+        self.stored_bytes = other_bytes
 
     def extend(self, frames: int) -> None:
         """Make room for `frames` frames in all."""
-        self.video.resize(frames, axis=0)
+        self.data.resize(frames, axis=0)
 
     def write_block(self, offset: Shape, block: bytes) -> None:
         """Store the block of the chunk that begins at `offset`."""
-        self.video.id.write_direct_chunk(offset, block)
+        self.data.id.write_direct_chunk(offset, block)
         self.stored_bytes += len(block)
 
 
@@ -88,8 +85,6 @@ class StackWriter:
         ``(H, W[, C])``.
     chunk
         ``(G, h, w[, C])``.
-    verify
-        Recorded as the filter's parameter, for whoever extends a dataset by h5py.
     """
 
     def __init__(
@@ -99,10 +94,9 @@ class StackWriter:
         frame: Shape,
         dtype: np.dtype[Any],
         chunk: Shape,
-        verify: bool,
     ) -> None:
         self._group = file.create_group(stack)
-        self._frame, self._dtype, self._chunk, self._verify = frame, dtype, chunk, verify
+        self._frame, self._dtype, self._chunk = frame, dtype, chunk
         self._piles: list[PileWriter] = []
 
     @property
@@ -110,19 +104,36 @@ class StackWriter:
         """Bytes of all blocks written so far."""
         return sum(pile.stored_bytes for pile in self._piles)
 
-    def add_pile(self, recipe: Recipe) -> PileWriter:
-        """Begin the next pile; how it is coded is recorded as the filter's parameters."""
-        video = self._group.create_dataset(
-            f"groups/{len(self._piles):06d}/video",
+    def add_pile(
+        self, coding: str, options: Mapping[str, Any], mean: npt.NDArray[Any] | None = None
+    ) -> PileWriter:
+        """Begin the next pile.
+
+        Parameters
+        ----------
+        coding
+            In words.
+        options
+            Filters, as h5py's `create_dataset` takes them.
+        mean
+            ``(H, W[, C])``: then differences to it are written instead of pixels.
+        """
+        group = self._group.create_group(f"groups/{len(self._piles):06d}")
+        group.attrs["coding"] = coding
+        dtype, stored = self._dtype, 0
+        if mean is not None:
+            dtype = np.dtype(f"<u{dtype.itemsize}")
+            stored = _write_image(group, "mean", mean)
+        data = group.create_dataset(
+            "video" if mean is None else "difference",
             shape=(0, *self._frame),
             maxshape=(None, *self._frame),
             chunks=self._chunk,
-            dtype=self._dtype,
-            compression=FILTER_ID,
-            compression_opts=(VERSION, recipe.top.row.id, int(self._verify)),
+            dtype=dtype,
+            **options,
         )
-        video.parent.attrs["coding"] = str(recipe)
-        self._piles.append(PileWriter(video))
+        self._piles.append(PileWriter(data, stored))
+        self._plain = mean is None
         return self._piles[-1]
 
     def finish(
@@ -146,10 +157,10 @@ class StackWriter:
         write_table(group, "index/position", order.position.astype(np.uint64))
         write_table(group, "index/crc32", prints.crc32)
         write_hashes(group, prints.hashes)
-        videos = [pile.video for pile in self._piles]
-        if order.in_order:
+        videos = [pile.data for pile in self._piles]
+        if order.in_order and self._plain:
             group["frames"] = videos[0]
-        else:
+        elif self._plain:
             mappings = virtual.runs(order.pile, order.position)
             if len(mappings) <= virtual.MAX_MAPPINGS:
                 virtual.create(group, "frames", shape, self._dtype, mappings, videos)
@@ -166,6 +177,23 @@ class StackWriter:
         group.attrs["creator"] = f"h5vidstack {__version__}"
         group.attrs["settings"] = json.dumps(settings)
         group.attrs[FORMAT_ATTRIBUTE] = f"{FORMAT[0]}.{FORMAT[1]}"
+
+
+def _write_image(group: h5py.Group, name: str, image: npt.NDArray[Any]) -> int:
+    """Write an image in one chunk by HDF5's shuffle and deflate; give its bytes."""
+    little = image.astype(image.dtype.newbyteorder("<"), copy=False)
+    dataset = group.create_dataset(
+        name,
+        shape=image.shape,
+        dtype=little.dtype,
+        chunks=image.shape,
+        shuffle=True,
+        compression="gzip",
+    )
+    shuffled = np.ascontiguousarray(little).view(np.uint8).reshape(-1, little.itemsize).T.tobytes()
+    data = zlib.compress(shuffled)
+    dataset.id.write_direct_chunk((0,) * image.ndim, data)
+    return len(data)
 
 
 def write_hashes(group: h5py.Group, tables: Mapping[str, Hashes]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import h5py
 
 from .errors import OutputError
+from .layout import is_stack
 
 try:
     import fcntl
@@ -171,6 +172,8 @@ def _make_room(file: h5py.File, inner: str, overwrite: bool, name: str) -> None:
         parent = "/".join(parts[:depth])
         if parent in file and not isinstance(file[parent], h5py.Group):
             raise OutputError(f"/{parent} is a dataset; nothing can be made in it")
+        if parent in file and is_stack(file[parent]):
+            raise OutputError(f"/{parent} is a stack; what is in it is its own")
     if inner in file:
         if not overwrite:
             raise OutputError(

@@ -14,6 +14,7 @@ from .errors import OutputError
 from .geometry import Shape, choose_chunk, frame_bytes
 from .layout import DEFAULT_STACK, split_target
 from .layout_writer import StackWriter
+from .methods import Kept, find_method
 from .output import open_hdf5_output
 from .packing import Packing, stays_in_order
 from .quality import Wish, needs_two_passes
@@ -22,7 +23,6 @@ from .sources.spool import Replay, Spool
 from .trials import Trial
 from .workers import Progress, default_workers
 
-METHODS = ("auto", "video", "groupvideo")
 SPOOL_BYTES = 16 << 30
 """Disk that frames of a source that runs only once may take while they are reordered."""
 
@@ -123,7 +123,9 @@ def pack(
     method
         ``"video"``: frames in their order. ``"groupvideo"``: similar frames side by side,
         in piles. ``"auto"``: that where a sample shows that it saves over 1 %
-        (profile fast does not look).
+        (profile fast does not look). ``"hdf5"``, ``"hdf5gz"``, ``"hdf5gzshuffle"``: pixels as
+        HDF5 alone keeps them, in order, with gzip 9 or without. ``"group"``: piles of similar
+        frames, each as its mean and the differences to it, by HDF5's shuffle and gzip.
         With all of them a frame that came before, bit for bit, is stored once.
     profile
         ``"fast"``, ``"balanced"`` or ``"small"``: chooses a coding for each pile by
@@ -177,8 +179,8 @@ def pack(
     SourceError, UnsupportedError, OutputError, NotExactError
         `path` is then as it was before.
     """
-    if method not in METHODS:
-        raise OutputError(f"no method {method!r}; there is {', '.join(METHODS)}")
+    way = find_method(method)
+    way.check_free_of(codec=codec, preset=preset, crf=crf, max_error=max_error)
     if workers is not None and workers < 1:
         raise OutputError(f"workers is {workers}; it must be at least 1")
     if spool_bytes < 0:
@@ -189,24 +191,26 @@ def pack(
         opened = cleanup.enter_context(contextlib.closing(open_source(source, gray=gray)))
         block.check_dtype(opened.dtype)
         usual = wish.profile.chunk_frames(opened.frame, opened.dtype.itemsize)
+        if way.kept != Kept.VIDEO:
+            usual = 1
         chunk = choose_chunk(opened.frame, opened.dtype.itemsize, chunk_frames, tile, usual)
         target, inner = split_target(path)
         file = cleanup.enter_context(open_hdf5_output(target, inner, overwrite))
         stack = inner or DEFAULT_STACK
-        writer = StackWriter(file, stack, opened.frame, opened.dtype, chunk, verify)
+        writer = StackWriter(file, stack, opened.frame, opened.dtype, chunk)
         store: Source = opened
         if needs_two_passes(wish, opened):
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = Replay(cleanup.enter_context(contextlib.closing(spool)))
         bound = wish.bound.of(store) if wish.bound is not None else 0.0
         template = wish.template(bound, opened.dtype)
-        if store is opened and not stays_in_order(method, wish) and opened.access < Access.CHEAP:
+        if store is opened and not stays_in_order(way, wish) and opened.access < Access.CHEAP:
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = cleanup.enter_context(contextlib.closing(spool))
         packing = Packing(
             store,
             writer,
-            method,
+            way,
             wish,
             template,
             explain,
@@ -216,7 +220,9 @@ def pack(
             progress,
         )
         order, prints, sentence = packing.run(hashes)
-        done = "video" if packing.in_given_order else "groupvideo"
+        done = method
+        if way.kept == Kept.VIDEO:
+            done = "video" if packing.in_given_order else "groupvideo"
         settings = {
             "method": method,
             "order": sentence,

@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from . import loss, planning, trials
 from .chunks import Pixels
+from .coders import BlockCoder, Coder, DifferenceCoder, PlainCoder, mean_frame
 from .encoder import PileEncoder
-from .geometry import CHUNK_FRAMES, Numbers, Shape, frame_bytes
+from .geometry import CHUNK_FRAMES, Numbers, Shape, frame_bytes, window_frames
 from .hashing import Fingerprints
 from .layout_writer import Order, StackWriter
+from .methods import Kept, Method, Ordering
 from .quality import Wish
 from .recipe import Recipe
 from .sampling import Take, sample
@@ -27,9 +29,10 @@ BATCH_BYTES = 16 << 20
 """Small blocks are surveyed together up to so many bytes."""
 
 
-def stays_in_order(method: str, wish: Wish) -> bool:
+def stays_in_order(method: Method, wish: Wish) -> bool:
     """Whether frames are not to be reordered, whatever they are."""
-    return method == "video" or (method == "auto" and wish.profile.in_order)
+    keeps = method.ordering == Ordering.AUTO and wish.profile.in_order
+    return method.ordering == Ordering.GIVEN or keeps
 
 
 @dataclass
@@ -48,7 +51,7 @@ class Packing:
 
     store: Source
     writer: StackWriter
-    method: str
+    method: Method
     wish: Wish
     template: Recipe
     explain: bool
@@ -77,9 +80,9 @@ class Packing:
                 self._encoder.finish()
                 piles = [np.arange(len(self._firsts))]
                 sentence = "time order"
-                if self.wish.profile.in_order and self.method == "auto":
+                if self.wish.profile.in_order and self.method.ordering == Ordering.AUTO:
                     sentence += f", as profile {self.wish.profile.name} keeps it"
-                elif self.method != "video":
+                elif self.method.ordering != Ordering.GIVEN:
                     sentence += (
                         ": the source runs only once and is too large to be spooled "
                         "(see --spool-limit)"
@@ -126,7 +129,7 @@ class Packing:
         def take(numbers: Numbers) -> Pixels:
             return self.store.take(self._firsts[numbers])
 
-        always, step = self.method == "groupvideo", self.chunk[0]
+        always, step = self.method.ordering == Ordering.SIMILAR, self.chunk[0]
         plan = planning.plan(self._features, take, self._pool, always)
         self.in_given_order = not plan.reordered
         self._count = len(self._firsts)
@@ -149,28 +152,47 @@ class Packing:
         return f"similarity order, {piles}{saved}; frames were {how}"
 
     def _begin(self, pile: Numbers, take: Take) -> PileEncoder:
-        """Begin a pile; its coding is chosen from some of its frames."""
+        """Begin a pile."""
+        coder, tried, mean = self._coder(pile, take)
+        self.codings.append(str(coder))
+        self.trials.append(tried)
+        encoder = PileEncoder(
+            self._pool,
+            self.workers,
+            self.writer.add_pile(str(coder), coder.options(), mean),
+            coder,
+            self.chunk,
+            self._note_written,
+        )
+        self._encoders.append(encoder)
+        return encoder
+
+    def _coder(self, pile: Numbers, take: Take) -> tuple[Coder, list[Trial], Pixels | None]:
+        """How a pile is coded: as the method says, or chosen from some of its frames."""
         recipe = self.template
         tried: list[Trial] = []
+        if self.method.kept != Kept.VIDEO:
+            how = (self.chunk, self.method.level, self.method.shuffle, self.verify)
+            if self.method.kept == Kept.PLAIN:
+                return PlainCoder(*how), tried, None
+            mean = self._mean(pile, take)
+            return DifferenceCoder(mean, *how), tried, mean
         if self.wish.fixed is None:
             profile = self.wish.profile
             samples = sample(pile, self.chunk[0], profile, take)
             recipe, tried = trials.choose(
                 samples, profile, self.wish.codec, recipe, self.chunk[0], self._pool, self.explain
             )
-        self.codings.append(str(recipe))
-        self.trials.append(tried)
-        encoder = PileEncoder(
-            self._pool,
-            self.workers,
-            self.writer.add_pile(recipe),
-            recipe,
-            self.verify,
-            self.chunk,
-            self._note_written,
-        )
-        self._encoders.append(encoder)
-        return encoder
+        return BlockCoder(recipe, self.verify), tried, None
+
+    def _mean(self, pile: Numbers, take: Take) -> Pixels:
+        """The mean of a pile's frames."""
+        total = np.zeros(self.store.frame)
+        size = window_frames(self.store.frame, self.store.dtype.itemsize)
+        for start in range(0, len(pile), size):
+            frames = take(pile[start : start + size]).astype(np.float64)
+            total += np.nan_to_num(frames, nan=0, posinf=0, neginf=0).sum(axis=0)
+        return mean_frame(total, len(pile), self.store.dtype)
 
     def loss(self, order: Order) -> loss.Loss:
         """How far the stack is from its input."""

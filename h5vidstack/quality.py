@@ -32,7 +32,7 @@ class Bound:
         UnsupportedError
             If it is neither, or not above 0.
         """
-        found = re.fullmatch(r"\s*([^\sr%]+)\s*([r%]?)\s*", str(given))
+        found = re.fullmatch(r"\s*([^\sr%_]+)\s*([r%]?)\s*", str(given))
         try:
             value = float(found[1]) if found else math.nan
         except ValueError:

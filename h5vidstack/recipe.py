@@ -47,6 +47,13 @@ class Recipe:
     bound: float = 0.0
     strict: bool = False
 
+    def colour_of(self, channels: int) -> Colour:
+        """What becomes of so many channels.
+
+        Nothing where the codec is lossy: differences modulo the range would go round.
+        """
+        return self.colour if channels > 1 and self.top.lossless else Colour.NONE
+
     @property
     def lossless(self) -> bool:
         """Whether blocks decode to their input, bit for bit."""

@@ -53,11 +53,13 @@ class Session:
 
     def fill(self, pile: Chunks, job: Job, plain: Pixels) -> None:
         """Decode what a job needs, or find it in the cache, and put it in its place."""
+        extent = pile.extent(job.chunk)
+        fits = math.prod(extent) * pile.dtype.itemsize <= self.cache.limit
         pixels = self.cache.get(
             (pile, job.chunk),
             job.first,
             job.frames,
-            pile.extent(job.chunk)[0],
+            extent[0] if fits else None,
             lambda first, frames: pile.load(job.chunk, frames, first=first),
         )
         plain[job.target] = pixels.transpose(job.axes)[job.source]

@@ -7,11 +7,11 @@ from functools import cached_property
 
 import h5py
 
-from .chunks import Chunks
+from .chunks import Chunks, DifferenceChunks
 from .errors import FormatError
 from .geometry import Numbers, Shape
 from .hashing import Hashes
-from .layout import SEPARATOR, damage_as_error, open_layout
+from .layout import SEPARATOR, Pile, damage_as_error, open_layout
 
 
 class StackFile:
@@ -49,13 +49,13 @@ class StackFile:
         try:
             with damage_as_error(self.name):
                 self.layout = open_layout(self._file, stack)
-                videos = self.layout.videos
+                piles = self.layout.piles
                 names = (
                     [self.name]
-                    if len(videos) == 1
-                    else [f"{path}{SEPARATOR}{video.name}" for video in videos]
+                    if len(piles) == 1
+                    else [f"{path}{SEPARATOR}{pile.data.name}" for pile in piles]
                 )
-                self.piles = list(map(Chunks, videos, names))
+                self.piles = list(map(_open_pile, piles, names))
             self.shape: Shape = self.layout.shape
             self._hashes: dict[str, Hashes] = {}
             self.dtype = self.piles[0].dtype
@@ -77,3 +77,9 @@ class StackFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _open_pile(pile: Pile, name: str) -> Chunks:
+    if pile.mean is None:
+        return Chunks(pile.data, name)
+    return DifferenceChunks(pile.data, pile.mean, name)

@@ -116,6 +116,8 @@ def choose(
     sizes = [(recipe.top, trial.stored_bytes) for recipe, trial in weighed]
     best, _ = weighed[_fastest_of_smallest(sizes, profile)]
     trials = [replace(trial, chosen=recipe is best) for recipe, trial in weighed]
+    if all(coding.codec == "raw" for _, _, coding in best.parts(bits)):
+        best = replace(template, top=Coding("raw"))  # steps that gain nothing take time
     return best, trials + [trial for _, trial in found[count:]]
 
 

@@ -171,8 +171,9 @@ def decode_block(data, chunk, dtype):
     else:
         numbers = struct.unpack("<d", low)[0] + values.astype(float) * struct.unpack("<d", step)[0]
         limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-        numbers = np.rint(numbers) if dtype.kind != "f" else numbers
-        numbers = np.clip(numbers, limits.min, limits.max)
+        numbers = numbers if dtype.kind == "f" else np.rint(numbers)
+        less = 2**-53 if dtype.str[1:] in ("i8", "u8") else 0  # no float64 is 2^64 - 1
+        numbers = np.clip(numbers, limits.min, float(limits.max) * (1 - less))
         words = numbers.astype(dtype).view(word)
     if patches:
         places = np.cumsum(np.frombuffer(table, "<u4", patches, colours * word.itemsize), dtype=int)
@@ -195,10 +196,22 @@ def read_chunk(dataset, offset):
     return pixels.reshape(chunk)
 
 
+def read_pile(group):
+    """The frames of one pile, in the order in which it holds them."""
+    if "mean" not in group:
+        return read_dataset(group["video"])
+    mean, difference = group["mean"][()], read_dataset(group["difference"])
+    require(difference.dtype == f"u{mean.dtype.itemsize}", "differences of another size")
+    require(difference.shape[1:] == mean.shape, "a mean of another shape")
+    return (difference + mean.view(difference.dtype)).view(mean.dtype)
+
+
 def read_dataset(dataset):
-    """All pixels of a dataset whose only filter is h5vidstack's."""
+    """All entries of a dataset whose only filter is h5vidstack's, or that has only HDF5's own."""
     plist = dataset.id.get_create_plist()
     filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
+    if FILTER_ID not in filters:
+        return dataset[()]
     require(filters == [FILTER_ID], f"filters {filters}, not [{FILTER_ID}]")
     out = np.empty(dataset.shape, dataset.dtype)
     starts = [range(0, edge, step) for edge, step in zip(dataset.shape, dataset.chunks)]
@@ -226,10 +239,10 @@ def read_stack(path, stack="/stack"):
         group = file[stack]
         version = tuple(map(int, str(group.attrs["h5vidstack_format"]).split(".")))
         require(version <= (1, 3), f"format {version} is newer than 1.3")
-        piles = [read_dataset(group["groups"][name]["video"]) for name in sorted(group["groups"])]
+        piles = [read_pile(group["groups"][name]) for name in sorted(group["groups"])]
         shape = tuple(map(int, group.attrs["shape"]))
         require(all(pile.shape[1:] == shape[1:] for pile in piles), "shape is not the video's")
-        if "frames" in group and group["frames"] == group["groups/000000/video"]:
+        if "frames" in group and group["frames"] == group["groups/000000"].get("video"):
             frames = piles[0]
         else:
             numbers = read_table(group, "index/group", shape[0])

@@ -13,6 +13,26 @@ SHAPES = [
 ]
 
 
+DTYPES = ["?", "i1", "u1", ">i2", "u2", "i4", ">u4", "i8", "u8", "f2", ">f4", "f8"]
+
+
+def pixels(shape, dtype):
+    """Frames of any dtype, with its extremes and what is no number."""
+    dtype = np.dtype(dtype)
+    rng = np.random.default_rng(0)
+    if dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(dtype)
+    if dtype.kind == "f":
+        frames = (rng.normal(size=shape) * 100).astype(dtype)
+        frames[0, 0, :2] = np.nan, np.inf
+        frames[-1, -1, -2:] = -0.0, -np.inf
+        return frames
+    limits = np.iinfo(dtype)
+    frames = rng.integers(limits.min, limits.max, shape, dtype.newbyteorder("="), endpoint=True)
+    frames[0, 0, :2] = limits.min, limits.max
+    return frames.astype(dtype)
+
+
 def moving(shape, seed=0):
     """Uint8 frames of a pattern that drifts: what video coding is good at."""
     n, height, width = shape[:3]

@@ -14,6 +14,7 @@ from frames import SHAPES, moving, noise
 
 import h5vidstack
 from h5vidstack import block, geometry, packer
+from h5vidstack.methods import METHODS
 
 
 class ArrayLike:
@@ -35,7 +36,7 @@ def content(path="x.h5", stack="/stack"):
         return opened[:]
 
 
-@pytest.mark.parametrize("method", packer.METHODS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("make", [moving, noise])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_exact_in_every_reader(make, shape, method):
@@ -44,7 +45,10 @@ def test_exact_in_every_reader(make, shape, method):
     np.testing.assert_array_equal(content(), frames, strict=True)
     with h5py.File("x.h5") as file:
         group = file["stack"]
-        np.testing.assert_array_equal(group["frames"][...], frames, strict=True)
+        if method == "group":
+            assert "frames" not in group
+        else:
+            np.testing.assert_array_equal(group["frames"][...], frames, strict=True)
         assert list(group["index/crc32"]) == [zlib.crc32(frame.tobytes()) for frame in frames]
         for i, (pile, position) in enumerate(zip(group["index/group"], group["index/position"])):
             members = group[f"groups/{pile:06d}/members"]
@@ -347,10 +351,18 @@ def test_nothing_is_added_to_a_file_that_others_write():
 
 @pytest.mark.parametrize(
     ("target", "words"),
-    [("x.h5::/", "root"), ("x.h5::/stack/frames/y", "is a dataset"), ("new.h5::/", "root")],
+    [
+        ("x.h5::/", "root"),
+        ("x.h5::/stack/frames/y", "is a stack"),
+        ("x.h5::/stack/frames", "is a stack"),
+        ("x.h5::/data/y", "is a dataset"),
+        ("new.h5::/", "root"),
+    ],
 )
 def test_bad_paths_in_a_file(target, words):
     h5vidstack.pack(moving((5, 9, 9)), "x.h5")
+    with h5py.File("x.h5", "r+") as file:
+        file["data"] = 1
     for overwrite in (False, True):
         with pytest.raises(h5vidstack.OutputError, match=words):
             h5vidstack.pack(moving((5, 9, 9)), target, overwrite=overwrite)

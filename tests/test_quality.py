@@ -1,19 +1,19 @@
 """Profiles, error bounds and lossy codecs, from a source to a stack and back."""
 
 import json
+import runpy
 import zlib
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from frames import moving, noise
+from frames import DTYPES, moving, noise
 
 import h5vidstack
 from h5vidstack.cli import main
 from h5vidstack.profiles import PROFILES
-
-DTYPES = ["?", "i1", "u1", ">i2", "u2", "i4", ">u4", "i8", "u8", "f2", ">f4", "f8"]
 
 
 def wave(shape=(20, 30, 40)):
@@ -269,3 +269,38 @@ def test_images_are_exact_or_refused(kind, dtype, colour):
     else:
         with pytest.raises(h5vidstack.OutputError, match="exactly; unpack to x.npy"):
             h5vidstack.unpack("x.h5", target, image_format=form)
+
+
+@pytest.mark.parametrize("how", [{"crf": 18}, {"codec": "x265", "crf": 18}, {"preset": "mp4"}])
+def test_lossy_colour_does_not_go_round(how):
+    """Near black and white, and where colours are strong."""
+    y, x = np.mgrid[:96, :128]
+    glow = np.stack(
+        [400 * np.exp(-((x - 40 - 3 * t) ** 2 + (y - 48) ** 2) / 900) for t in range(8)]
+    )
+    frames = np.stack([glow, glow * 0.9, 300 - glow], -1) + np.random.default_rng(0).normal(
+        0, 2, (8, 96, 128, 3)
+    )
+    frames = frames.clip(0, 255).astype(np.uint8)
+    report = h5vidstack.pack(frames, "x.h5", **how)
+    assert report.psnr > 38
+    assert report.max_error < 30
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_lossy_at_the_end_of_64_bits(dtype):
+    y, x = np.mgrid[:32, :32]
+    top = np.iinfo(dtype).max
+    frames = (np.stack([x + y + t for t in range(8)]) / 70 * top).astype(dtype)
+    frames[:, :4, :4] = top
+    h5vidstack.pack(frames, "x.h5", crf=18)
+    spec = runpy.run_path(str(Path(__file__).parent.parent / "spec" / "reader.py"))
+    with h5vidstack.open("x.h5") as stack:
+        np.testing.assert_array_equal(spec["read_stack"]("x.h5"), stack[:], strict=True)
+
+
+def test_noise_gets_no_steps():
+    frames = np.random.default_rng(0).integers(-(2**31), 2**31, (20, 40, 50)).astype(np.int32)
+    for profile in PROFILES:
+        report = h5vidstack.pack(frames, "x.h5", profile=profile, overwrite=True)
+        assert report.codings == ("raw",)

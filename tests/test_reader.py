@@ -160,15 +160,25 @@ def test_frames_that_stand_alone_are_decoded_alone(monkeypatch):
         np.testing.assert_array_equal(stack[[14, 11, 14]], frames[[14, 11, 14]])
         np.testing.assert_array_equal(stack[14:11:-1], frames[14:11:-1])
         assert calls == [1, 3, 4, 3]
-        for first, decoded in ((2, [1]), (2, [1]), (2, []), (9, [1]), (10, [16]), (0, [])):
-            calls.clear()  # the same again is kept; what follows shows that all is read
-            np.testing.assert_array_equal(stack[first], frames[first])
+        for number, decoded in ((2, [1]), (2, [16]), (2, []), (9, []), (40, [16]), (20, [1])):
+            calls.clear()  # the same again: all of the block is kept
+            np.testing.assert_array_equal(stack[number], frames[number])
             assert calls == decoded
+        calls.clear()
+    with h5vidstack.open("x.h5") as stack:
+        for number in (3, 7) * 50:
+            np.testing.assert_array_equal(stack[number], frames[number])
+        assert calls == [1] * 8 + [16]
         calls.clear()
         np.testing.assert_array_equal(stack[32], frames[32])
         np.testing.assert_array_equal(stack[33], frames[33])
         np.testing.assert_array_equal(stack[34:48], frames[34:48])
         assert calls == [1, 16]
+        calls.clear()
+    with h5vidstack.open("x.h5", cache_bytes=16 * 40 * 50 - 1) as stack:
+        for number in range(48):
+            np.testing.assert_array_equal(stack[number], frames[number])
+        assert calls == [1] * 48
 
 
 def test_the_cache_is_bounded(monkeypatch):

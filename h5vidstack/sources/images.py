@@ -123,7 +123,8 @@ def _pixels(image: Any) -> Array:
             "read it with another library and pass the array"
         )
     mode = _CONVERTED_MODES.get(image.mode, image.mode)
-    if image.mode == "P" and "transparency" in image.info:
+    keyed = image.mode == "P" or (image.format == "PNG" and image.mode in ("L", "RGB"))
+    if keyed and "transparency" in image.info:
         mode = "RGBA"
     return np.asarray(image if mode == image.mode else image.convert(mode))
 

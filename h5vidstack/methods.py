@@ -1,0 +1,84 @@
+"""The methods of `pack`: how frames are ordered, and as what they are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from .errors import OutputError, UnsupportedError
+
+
+class Ordering(Enum):
+    """In which order frames are packed."""
+
+    GIVEN = auto()
+    AUTO = auto()
+    """Similar ones side by side if a sample shows that it pays."""
+    SIMILAR = auto()
+
+
+class Kept(Enum):
+    """As what a pile is kept (spec/format.md, "Layout")."""
+
+    VIDEO = auto()
+    """Blocks of this package's filter."""
+    PLAIN = auto()
+    """Pixels in chunks that any HDF5 reads."""
+    DIFFERENCE = auto()
+    """The pile's mean, and each frame's difference to it in such chunks."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the table.
+
+    Attributes
+    ----------
+    level
+        Of HDF5's deflate; None: it is not used.
+    shuffle
+        Whether HDF5's shuffle goes before it.
+    """
+
+    name: str
+    ordering: Ordering
+    kept: Kept = Kept.VIDEO
+    level: int | None = None
+    shuffle: bool = False
+
+    def check_free_of(self, **options: object) -> None:
+        """Raise UnsupportedError if an option is given that means nothing here."""
+        given = [name.replace("_", "-") for name, value in options.items() if value is not None]
+        if given and self.kept != Kept.VIDEO:
+            raise UnsupportedError(
+                f"method {self.name} takes no {' and no '.join(given)}: it is exact, and coded by "
+                "HDF5 alone; auto, video and groupvideo take them"
+            )
+
+
+LEVEL = 9
+METHODS = {
+    method.name: method
+    for method in (
+        Method("auto", Ordering.AUTO),
+        Method("video", Ordering.GIVEN),
+        Method("groupvideo", Ordering.SIMILAR),
+        Method("hdf5", Ordering.GIVEN, Kept.PLAIN),
+        Method("hdf5gz", Ordering.GIVEN, Kept.PLAIN, LEVEL),
+        Method("hdf5gzshuffle", Ordering.GIVEN, Kept.PLAIN, LEVEL, shuffle=True),
+        Method("group", Ordering.SIMILAR, Kept.DIFFERENCE, LEVEL, shuffle=True),
+    )
+}
+
+
+def find_method(name: str) -> Method:
+    """Give a method by its name.
+
+    Raises
+    ------
+    OutputError
+        If there is none.
+    """
+    if name not in METHODS:
+        raise OutputError(f"no method {name!r}; there is {', '.join(METHODS)}")
+    return METHODS[name]
