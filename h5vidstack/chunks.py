@@ -12,10 +12,14 @@ import numpy.typing as npt
 from . import block
 from .errors import BlockError, ClosedError, FormatError
 from .filter import FILTER_ID, pipeline
-from .geometry import CHUNK_FRAMES, Shape, stack_shape
+from .geometry import CHUNK_FRAMES, Shape, frame_bytes, stack_shape
 from .layout import HDF5_ERRORS, damage_as_error
+from .projection import Basis
 
 Pixels = npt.NDArray[Any]
+
+PCA_BYTES = 1 << 22
+"""Frames of a PCA are rebuilt together up to so many bytes."""
 
 
 def to_words(pixels: Pixels) -> Pixels:
@@ -51,6 +55,7 @@ class Chunks:
             if len(self.shape) != (4 if stack_shape(self.shape)[3] > 1 else 3):
                 raise FormatError(f"{name} has shape {self.shape}, not (N, H, W[, 3|4])")
             self.chunks: Shape = video.chunks or (CHUNK_FRAMES, *self.shape[1:])
+            self._stored = self.dtype
             self._native = self.dtype.newbyteorder("=")
             self._coded = self._is_coded()
 
@@ -100,15 +105,15 @@ class Chunks:
                 return np.asarray(self._video[self._region(chunk, frames)]), False
             found = self._fetch(offset)
             if found is None:
-                return np.full(extent, self._video.fillvalue, self.dtype), False
+                return np.full(extent, self._video.fillvalue, self._stored), False
             filter_mask, data = found
             alone = False
             if filter_mask:  # HDF5's word for "stored without the filter"
-                pixels = np.frombuffer(data, self.dtype).reshape(self.chunks)
+                pixels = np.frombuffer(data, self._stored).reshape(self.chunks)
             else:
                 shape = stack_shape(self.chunks)
                 pixels, alone = block.decode_from(first, data, shape, self._native, frames, out)
-                pixels = pixels.astype(self.dtype, copy=False)
+                pixels = pixels.astype(self._stored, copy=False)
         except (BlockError, *HDF5_ERRORS) as error:
             if not self._video:
                 raise ClosedError(f"{self.name} was closed while it was read") from error
@@ -199,3 +204,65 @@ class DifferenceChunks(Chunks):
             self.dtype.newbyteorder("=")
         )
         return pixels.astype(self.dtype, copy=False), alone
+
+
+class PcaChunks(Chunks):
+    """Frames that are made of the components of a PCA.
+
+    Parameters
+    ----------
+    data
+        ``(N, k)`` coefficients, or ``(N, H, W[, C])`` of what is added to what they make.
+    pca
+        The group of mean, components and coefficients.
+    dtype
+        Of the pixels.
+
+    Raises
+    ------
+    FormatError
+        If something is damaged, or does not go together.
+    """
+
+    def __init__(
+        self, data: h5py.Dataset, pca: h5py.Group, dtype: np.dtype[Any], name: str
+    ) -> None:
+        with damage_as_error(name):
+            mean, components = pca["mean"][()], pca["components"]
+            self._coefficients = pca["coefficients"][()]
+            whole = components.dtype.kind == "i" and self._coefficients.dtype.kind == "i"
+            if not whole or self._coefficients.shape != (data.shape[0], components.shape[0]):
+                raise FormatError(
+                    f"{name}: coefficients are {self._coefficients.shape} "
+                    f"{self._coefficients.dtype}, components {components.shape} {components.dtype}"
+                )
+            self._basis = Basis(mean, components[()], float(pca.attrs["step"]), dtype)
+        self._residual = data.ndim != 2
+        if self._residual:
+            super().__init__(data, name)
+            if self.dtype != np.dtype(f"u{dtype.itemsize}") or self.shape[1:] != mean.shape:
+                raise FormatError(f"{name}: the residual is {self.shape} {self.dtype}")
+        else:
+            self.name, self._video = name, data
+            self.shape = (data.shape[0], *mean.shape)
+            size = frame_bytes(mean.shape, dtype.itemsize)
+            self.chunks = (max(1, min(CHUNK_FRAMES, PCA_BYTES // size)), *mean.shape)
+        self.dtype = dtype
+
+    def load(
+        self, chunk: Shape, frames: int, out: Pixels | None = None, first: int = 0
+    ) -> tuple[Pixels, bool]:
+        """See `Chunks.load`."""
+        region = self._region(chunk, frames)
+        start = region[0].start
+        if not self._residual:
+            pixels = np.empty((frames, *self.shape[1:]), self.dtype)
+            made = self._basis.frames(self._coefficients[start + first : start + frames])
+            pixels[first:] = made
+            return pixels, True
+        words, alone = super().load(chunk, frames)
+        made = self._basis.frames(self._coefficients[start : start + frames])
+        native = words.dtype.newbyteorder("=").type
+        words = words + to_words(made)[(slice(None), *region[1:])]
+        words -= native(1 << (8 * self.dtype.itemsize - 1))
+        return words.view(self.dtype.newbyteorder("=")).astype(self.dtype, copy=False), alone

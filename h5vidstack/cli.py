@@ -175,7 +175,8 @@ def main() -> None:
 @click.option(
     "--method", type=click.Choice(list(METHODS)), default="auto", show_default=True,
     help="video: in their order; groupvideo: similar frames side by side; auto: what pays. "
-    "Without video: hdf5*: as HDF5 keeps them; group: differences to the mean of a pile.",
+    "Without video: hdf5*: as HDF5 keeps them; group: differences to the mean of a pile; "
+    "pca: LOSSY without --exact.",
 )  # fmt: skip
 @click.option(
     "--profile", type=click.Choice(list(PROFILES)), default="balanced", show_default=True,
@@ -194,6 +195,9 @@ def main() -> None:
     "--max-error", metavar="E",
     help="LOSSY: let no pixel move by more than E; 1e-3r or 0.1%: of the range of all.",
 )  # fmt: skip
+@click.option("--components", type=click.IntRange(min=1), help="Of method pca.  [default: 20]")
+@click.option("--target-psnr", type=float, metavar="DB", help="Of pca: as many as this needs.")
+@click.option("--exact", is_flag=True, help="Of pca: keep what the components leave, too.")
 @click.option("--explain", is_flag=True, help="Show what was tried: sizes and speeds.")
 @click.option(
     "--chunk-frames", type=click.IntRange(min=1),
@@ -370,7 +374,7 @@ def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> No
     with Stack(file, cache_bytes=0) as stack, _progress("verifying") as progress:
         source = against[0] if len(against) == 1 else list(against) or None
         problems = verification.verify(stack, against=source, gray=gray, progress=progress)
-        frames = len(stack)
+        frames, exact = len(stack), stack.attrs.get("lossless", True)
     if as_json:
         _say(_json_text({"frames": frames, "sound": not problems, "problems": problems}))
     elif problems:
@@ -378,7 +382,8 @@ def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> No
             _say(problem)
         _say(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {file}")
     else:
-        compared = f", equal to {', '.join(against)}" if against else ""
+        how = "equal to" if exact else "within its largest error of"
+        compared = f", {how} {', '.join(against)}" if against else ""
         _say(f"{file}: {frames} frames, every block, CRC and index sound{compared}")
     sys.exit(1 if problems else 0)
 

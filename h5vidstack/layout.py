@@ -51,30 +51,37 @@ class Pile:
     Attributes
     ----------
     data
-        One entry of its first axis for each frame: pixels, or their differences to `mean`.
+        One entry of its first axis for each frame: pixels, or what is added to others.
+    shape, dtype
+        Of the pixels: ``(n, H, W[, C])``.
     mean
-        ``(H, W[, C])``; None where `data` are the pixels.
+        ``(H, W[, C])``: `data` are differences to it.
+    pca
+        The group of a PCA: `data` are its coefficients, or differences to what it makes.
     """
 
     data: h5py.Dataset
+    shape: Shape
+    dtype: np.dtype[Any]
     mean: h5py.Dataset | None = None
+    pca: h5py.Group | None = None
 
     @property
     def length(self) -> int:
         """Number of frames."""
-        return int(self.data.shape[0])
+        return int(self.shape[0])
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the pixels."""
-        dtype: np.dtype[Any] = (self.data if self.mean is None else self.mean).dtype
-        return dtype
+    def plain(self) -> bool:
+        """Whether `data` are the pixels."""
+        return self.mean is None and self.pca is None
 
     @property
     def stored_bytes(self) -> int:
         """Bytes that it takes in the file."""
-        stored = self.data.id.get_storage_size()
-        return int(stored + (self.mean.id.get_storage_size() if self.mean is not None else 0))
+        parts = list(self.pca.values()) if self.pca is not None else []
+        parts += [part for part in (self.data, self.mean) if part is not None]
+        return sum({part.id: part.id.get_storage_size() for part in parts}.values())
 
 
 @dataclass(frozen=True)
@@ -242,7 +249,9 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
         if isinstance(node, h5py.Dataset):
             if stored_coding(node) is None:
                 raise FormatError(f"{name} is a dataset without h5vidstack's filter")
-            return Layout([Pile(node)], node.shape, True, {}, node.shape[:1], None)
+            return Layout(
+                [Pile(node, node.shape, node.dtype)], node.shape, True, {}, node.shape[:1], None
+            )
         if not is_stack(node):
             stacks = ", ".join(find_stacks(file)) or "none"
             raise FormatError(
@@ -250,14 +259,15 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
             )
         _check_version(str(node.attrs[FORMAT_ATTRIBUTE]), name)
         attrs = _read_attributes(node)
-        piles = [_pile(node[f"groups/{number:06d}"]) for number in range(len(node["groups"]))]
+        dtype = np.dtype(attrs["dtype"])
+        names = [f"groups/{number:06d}" for number in range(len(node["groups"]))]
+        piles = [_pile(node[name], dtype) for name in names]
         if not piles:
             raise TypeError("it has no piles")
         for pile in piles:
-            data = pile.data
-            if data.shape[1:] != attrs["shape"][1:] or pile.dtype != np.dtype(attrs["dtype"]):
+            if pile.shape[1:] != attrs["shape"][1:] or pile.dtype != dtype:
                 raise ValueError(
-                    f"{data.name} is {data.shape} {pile.dtype}, "
+                    f"{pile.data.name} is {pile.shape} {pile.dtype}, "
                     f"the attributes say {attrs['shape']} {attrs['dtype']}"
                 )
         in_order = len(piles) == 1 and _same_object(node, "frames", "groups/000000/video")
@@ -270,15 +280,19 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
         return Layout(piles, shape, in_order, attrs, leading, node)
 
 
-def _pile(group: h5py.Group) -> Pile:
-    """The datasets of a pile."""
+def _pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:
+    """The datasets of a pile of pixels of a dtype."""
+    if "pca" in group:
+        pca = group["pca"]
+        data = group["residual"] if "residual" in group else pca["coefficients"]
+        return Pile(data, (data.shape[0], *pca["mean"].shape), dtype, pca=pca)
     mean = group.get("mean")
     data = group["video" if mean is None else "difference"]
     if not all(isinstance(node, h5py.Dataset) for node in (data, mean) if node is not None):
         raise TypeError(f"{group.name} holds no pixels")
     if data.is_virtual or data.chunks is None:
         raise TypeError(f"{data.name} is not chunked")
-    return Pile(data, mean)
+    return Pile(data, data.shape, (data if mean is None else mean).dtype, mean)
 
 
 def _same_object(group: h5py.Group, one: str, other: str) -> bool:

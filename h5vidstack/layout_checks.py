@@ -104,7 +104,7 @@ def _frames_problems(layout: Layout, pile: Table, position: Table) -> Iterator[s
     try:
         frames = layout.group.get("frames") if layout.group is not None else None
         if frames is None:
-            if any(held.mean is not None for held in layout.piles):
+            if not all(held.plain for held in layout.piles):
                 return
             if len(virtual.runs(pile, position)) <= virtual.MAX_MAPPINGS:
                 yield "frames is missing"

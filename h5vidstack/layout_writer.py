@@ -15,10 +15,13 @@ import numpy.typing as npt
 
 from . import virtual
 from ._version import __version__
+from .filter import Video
 from .geometry import Numbers, Shape
 from .hashing import Fingerprints, Hashes
 from .layout import FORMAT, FORMAT_ATTRIBUTE, TABLE_CRC
 from .loss import Loss
+from .pca import Fit
+from .projection import Basis, Whole
 
 
 class PileWriter:
@@ -123,7 +126,7 @@ class StackWriter:
         dtype, stored = self._dtype, 0
         if mean is not None:
             dtype = np.dtype(f"<u{dtype.itemsize}")
-            stored = _write_image(group, "mean", mean)
+            stored = _write_array(group, "mean", mean)
         data = group.create_dataset(
             "video" if mean is None else "difference",
             shape=(0, *self._frame),
@@ -134,6 +137,44 @@ class StackWriter:
         )
         self._piles.append(PileWriter(data, stored))
         self._plain = mean is None
+        return self._piles[-1]
+
+    def add_pca(
+        self, coding: str, basis: Basis, coefficients: Whole, found: Fit, exact: bool
+    ) -> PileWriter:
+        """Write the only pile as a PCA.
+
+        Parameters
+        ----------
+        exact
+            Make room for what it leaves, too.
+        """
+        group = self._group.create_group("groups/000000")
+        group.attrs["coding"] = coding
+        pca = group.create_group("pca")
+        short = np.dtype(np.float32) if basis.narrow else np.dtype(np.float64)
+        tables = {
+            "mean": basis.mean.astype(short),
+            "components": basis.components,
+            "coefficients": coefficients,
+            "explained_variance": found.explained_variance,
+            "explained_variance_ratio": found.explained_variance_ratio,
+            "singular_values": found.singular_values,
+        }
+        stored = sum(_write_array(pca, name, values) for name, values in tables.items())
+        pca.attrs["step"] = basis.step
+        self._plain = False
+        data = pca["coefficients"]
+        if exact:
+            data = group.create_dataset(
+                "residual",
+                shape=(0, *self._frame),
+                maxshape=(None, *self._frame),
+                chunks=self._chunk,
+                dtype=np.dtype(f"<u{self._dtype.itemsize}"),
+                **Video("ffv1"),
+            )
+        self._piles.append(PileWriter(data, stored))
         return self._piles[-1]
 
     def finish(
@@ -179,21 +220,30 @@ class StackWriter:
         group.attrs[FORMAT_ATTRIBUTE] = f"{FORMAT[0]}.{FORMAT[1]}"
 
 
-def _write_image(group: h5py.Group, name: str, image: npt.NDArray[Any]) -> int:
-    """Write an image in one chunk by HDF5's shuffle and deflate; give its bytes."""
-    little = image.astype(image.dtype.newbyteorder("<"), copy=False)
-    dataset = group.create_dataset(
-        name,
-        shape=image.shape,
-        dtype=little.dtype,
-        chunks=image.shape,
-        shuffle=True,
-        compression="gzip",
+def _write_array(group: h5py.Group, name: str, values: npt.NDArray[Any]) -> int:
+    """Write an array by HDF5's shuffle and deflate; give its bytes.
+
+    Chunks are images, or all of a table; made here for the reason that `write_table` has.
+    """
+    little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    images = (
+        little
+        if little.ndim > 3 or (little.ndim == 3 and name == "components")
+        else little[np.newaxis]
     )
-    shuffled = np.ascontiguousarray(little).view(np.uint8).reshape(-1, little.itemsize).T.tobytes()
-    data = zlib.compress(shuffled)
-    dataset.id.write_direct_chunk((0,) * image.ndim, data)
-    return len(data)
+    several = images.ndim == little.ndim
+    chunk = (1, *little.shape[1:]) if several else little.shape
+    dataset = group.create_dataset(
+        name, shape=little.shape, dtype=little.dtype, chunks=chunk, shuffle=True, compression="gzip"
+    )
+    stored = 0
+    for number, image in enumerate(images):
+        shuffled = image.reshape(-1, 1).view(np.uint8).reshape(-1, little.itemsize).T.tobytes()
+        data = zlib.compress(shuffled)
+        offset = (number, *(0 for _ in chunk[1:])) if several else (0,) * little.ndim
+        dataset.id.write_direct_chunk(offset, data)
+        stored += len(data)
+    return stored
 
 
 def write_hashes(group: h5py.Group, tables: Mapping[str, Hashes]) -> None:

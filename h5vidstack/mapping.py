@@ -170,7 +170,11 @@ def to_pixels(mapping: Mapping, values: Values, dtype: np.dtype[Any], out: Pixel
 def _scaled(mapping: Mapping, values: Values, dtype: np.dtype[Any]) -> Pixels:
     """Pixels of a scaled mapping, before what is kept apart."""
     with np.errstate(over="ignore", invalid="ignore"):
-        numbers = mapping.base + values.astype(np.float64) * mapping.step
+        return to_dtype(mapping.base + values.astype(np.float64) * mapping.step, dtype)
+
+
+def to_dtype(numbers: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> Pixels:
+    """Round numbers to a dtype, within its finite range; integers to the nearest, ties to even."""
     if dtype.kind == "f":
         return np.clip(numbers, np.finfo(dtype).min, np.finfo(dtype).max).astype(dtype)
     limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)

@@ -26,6 +26,8 @@ class Kept(Enum):
     """Pixels in chunks that any HDF5 reads."""
     DIFFERENCE = auto()
     """The pile's mean, and each frame's difference to it in such chunks."""
+    PCA = auto()
+    """Principal components and each frame's coefficients, and what they leave, if wanted."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,27 @@ class Method:
     level: int | None = None
     shuffle: bool = False
 
-    def check_free_of(self, **options: object) -> None:
+    def check(self, **options: object) -> None:
         """Raise UnsupportedError if an option is given that means nothing here."""
-        given = [name.replace("_", "-") for name, value in options.items() if value is not None]
-        if given and self.kept != Kept.VIDEO:
-            raise UnsupportedError(
-                f"method {self.name} takes no {' and no '.join(given)}: it is exact, and coded by "
-                "HDF5 alone; auto, video and groupvideo take them"
-            )
+        for name, value in options.items():
+            if value not in (None, False) and self.kept not in _TAKEN_BY[name]:
+                takers = [other.name for other in METHODS.values() if other.kept in _TAKEN_BY[name]]
+                raise UnsupportedError(
+                    f"method {self.name} takes no {name.replace('_', '-')}; "
+                    f"{', '.join(takers)} take{'s' * (len(takers) == 1)} it"
+                )
+
+
+_TAKEN_BY = {
+    "codec": (Kept.VIDEO,),
+    "preset": (Kept.VIDEO,),
+    "crf": (Kept.VIDEO,),
+    "max_error": (Kept.VIDEO, Kept.PCA),
+    "components": (Kept.PCA,),
+    "target_psnr": (Kept.PCA,),
+    "exact": (Kept.PCA,),
+}
+"""Which options mean something to whom."""
 
 
 LEVEL = 9
@@ -66,6 +81,7 @@ METHODS = {
         Method("hdf5", Ordering.GIVEN, Kept.PLAIN),
         Method("hdf5gz", Ordering.GIVEN, Kept.PLAIN, LEVEL),
         Method("hdf5gzshuffle", Ordering.GIVEN, Kept.PLAIN, LEVEL, shuffle=True),
+        Method("pca", Ordering.GIVEN, Kept.PCA),
         Method("group", Ordering.SIMILAR, Kept.DIFFERENCE, LEVEL, shuffle=True),
     )
 }

@@ -17,6 +17,7 @@ from .layout_writer import StackWriter
 from .methods import Kept, find_method
 from .output import open_hdf5_output
 from .packing import Packing, stays_in_order
+from .pca_packing import PcaPacking, Wanted, check_pca
 from .quality import Wish, needs_two_passes
 from .sources import Access, Source, open_source
 from .sources.spool import Replay, Spool
@@ -97,6 +98,9 @@ def pack(
     preset: str | None = None,
     crf: float | None = None,
     max_error: float | str | None = None,
+    components: int | None = None,
+    target_psnr: float | None = None,
+    exact: bool = False,
     explain: bool = False,
     chunk_frames: int | None = None,
     tile: tuple[int, int] | None = None,
@@ -126,6 +130,7 @@ def pack(
         (profile fast does not look). ``"hdf5"``, ``"hdf5gz"``, ``"hdf5gzshuffle"``: pixels as
         HDF5 alone keeps them, in order, with gzip 9 or without. ``"group"``: piles of similar
         frames, each as its mean and the differences to it, by HDF5's shuffle and gzip.
+        ``"pca"``: principal components and coefficients; lossy without `exact`.
         With all of them a frame that came before, bit for bit, is stored once.
     profile
         ``"fast"``, ``"balanced"`` or ``"small"``: chooses a coding for each pile by
@@ -141,6 +146,12 @@ def pack(
     max_error
         No pixel moves by more than this: a number, or a share of the range of all finite
         values, as ``"1e-3r"`` or ``"0.1%"``. What is not finite is kept as it is.
+    components
+        Of method pca: how many; None: 20, or as many as `max_error` and `target_psnr` need.
+    target_psnr
+        Of method pca: take no more components than the PSNR of all pixels needs, in dB.
+    exact
+        Of method pca: keep what the components leave, losslessly.
     explain
         Report what was tried, with speeds.
     chunk_frames
@@ -180,7 +191,11 @@ def pack(
         `path` is then as it was before.
     """
     way = find_method(method)
-    way.check_free_of(codec=codec, preset=preset, crf=crf, max_error=max_error)
+    way.check(
+        codec=codec, preset=preset, crf=crf, max_error=max_error, components=components,
+        target_psnr=target_psnr, exact=exact,
+    )  # fmt: skip
+    check_pca(components, target_psnr, exact, max_error)
     if workers is not None and workers < 1:
         raise OutputError(f"workers is {workers}; it must be at least 1")
     if spool_bytes < 0:
@@ -191,7 +206,7 @@ def pack(
         opened = cleanup.enter_context(contextlib.closing(open_source(source, gray=gray)))
         block.check_dtype(opened.dtype)
         usual = wish.profile.chunk_frames(opened.frame, opened.dtype.itemsize)
-        if way.kept != Kept.VIDEO:
+        if way.kept in (Kept.PLAIN, Kept.DIFFERENCE):
             usual = 1
         chunk = choose_chunk(opened.frame, opened.dtype.itemsize, chunk_frames, tile, usual)
         target, inner = split_target(path)
@@ -199,7 +214,9 @@ def pack(
         stack = inner or DEFAULT_STACK
         writer = StackWriter(file, stack, opened.frame, opened.dtype, chunk)
         store: Source = opened
-        if needs_two_passes(wish, opened):
+        if needs_two_passes(wish, opened) or (
+            way.kept == Kept.PCA and opened.access < Access.RANDOM
+        ):
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = Replay(cleanup.enter_context(contextlib.closing(spool)))
         bound = wish.bound.of(store) if wish.bound is not None else 0.0
@@ -207,18 +224,15 @@ def pack(
         if store is opened and not stays_in_order(way, wish) and opened.access < Access.CHEAP:
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = cleanup.enter_context(contextlib.closing(spool))
-        packing = Packing(
-            store,
-            writer,
-            way,
-            wish,
-            template,
-            explain,
-            chunk,
-            verify,
-            workers or default_workers(),
-            progress,
-        )
+        threads = workers or default_workers()
+        packing: Packing | PcaPacking
+        if way.kept == Kept.PCA:
+            wanted = Wanted(components, bound, target_psnr, exact)
+            packing = PcaPacking(store, writer, wanted, wish.profile, chunk, threads, progress)
+        else:
+            packing = Packing(
+                store, writer, way, wish, template, explain, chunk, verify, threads, progress
+            )
         order, prints, sentence = packing.run(hashes)
         done = method
         if way.kept == Kept.VIDEO:
@@ -235,7 +249,7 @@ def pack(
             "libraries": library_versions(),
         }
         lost = packing.loss(order)
-        if not template.lossless:
+        if lost.max_error or not template.lossless:
             prints = replace(prints, crc32=packing.crc32(order))
         writer.finish(order, prints, done, settings, opened.leading_shape, lost)
         n = len(prints)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import h5py
 
-from .chunks import Chunks, DifferenceChunks
+from .chunks import Chunks, DifferenceChunks, PcaChunks
 from .errors import FormatError
 from .geometry import Numbers, Shape
 from .hashing import Hashes
@@ -80,6 +80,8 @@ class StackFile:
 
 
 def _open_pile(pile: Pile, name: str) -> Chunks:
-    if pile.mean is None:
-        return Chunks(pile.data, name)
-    return DifferenceChunks(pile.data, pile.mean, name)
+    if pile.pca is not None:
+        return PcaChunks(pile.data, pile.pca, pile.dtype, name)
+    if pile.mean is not None:
+        return DifferenceChunks(pile.data, pile.mean, name)
+    return Chunks(pile.data, name)

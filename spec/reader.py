@@ -148,6 +148,15 @@ def decode_component(streams, shape, bits, predictor, fold):
     return values & top
 
 
+def to_dtype(numbers, dtype):
+    """Numbers rounded to a dtype, within its range; bool is an 8-bit integer here."""
+    whole = np.dtype(np.uint8) if dtype.kind == "b" else dtype
+    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(whole)
+    numbers = numbers if dtype.kind == "f" else np.rint(numbers)
+    less = 2**-53 if dtype.str[1:] in ("i8", "u8") else 0  # no float64 is 2^64 - 1
+    return np.clip(numbers, limits.min, float(limits.max) * (1 - less)).astype(whole).view(dtype)
+
+
 def decode_block(data, chunk, dtype):
     """The pixels of a block, (n, height, width, channels)."""
     shape, (colour, predictor, fold), mapping, streams = parse_block(data, chunk, dtype)
@@ -170,11 +179,7 @@ def decode_block(data, chunk, dtype):
         words = np.frombuffer(table, word, colours)[values]
     else:
         numbers = struct.unpack("<d", low)[0] + values.astype(float) * struct.unpack("<d", step)[0]
-        limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-        numbers = numbers if dtype.kind == "f" else np.rint(numbers)
-        less = 2**-53 if dtype.str[1:] in ("i8", "u8") else 0  # no float64 is 2^64 - 1
-        numbers = np.clip(numbers, limits.min, float(limits.max) * (1 - less))
-        words = numbers.astype(dtype).view(word)
+        words = to_dtype(numbers, dtype).view(word)
     if patches:
         places = np.cumsum(np.frombuffer(table, "<u4", patches, colours * word.itemsize), dtype=int)
         words.reshape(-1)[places] = np.frombuffer(table[-patches * word.itemsize :], word)
@@ -196,8 +201,23 @@ def read_chunk(dataset, offset):
     return pixels.reshape(chunk)
 
 
-def read_pile(group):
+def rebuild(pca, dtype):
+    """Frames as the components of a PCA make them: section 3, "Principal components"."""
+    weights, images = pca["coefficients"][()].astype(int), pca["components"][()].astype(int)
+    require(weights.shape[1] == len(images), "not a coefficient for each component")
+    numbers = np.tensordot(weights, images, 1).astype(float) * pca.attrs["step"] + pca["mean"][()]
+    return to_dtype(numbers, dtype)
+
+
+def read_pile(group, dtype):
     """The frames of one pile, in the order in which it holds them."""
+    if "pca" in group:
+        frames = rebuild(group["pca"], dtype)
+        if "residual" not in group:
+            return frames
+        residual = read_dataset(group["residual"])
+        half = residual.dtype.type(1 << (8 * residual.itemsize - 1))
+        return (residual + frames.view(residual.dtype) - half).view(dtype)
     if "mean" not in group:
         return read_dataset(group["video"])
     mean, difference = group["mean"][()], read_dataset(group["difference"])
@@ -239,7 +259,10 @@ def read_stack(path, stack="/stack"):
         group = file[stack]
         version = tuple(map(int, str(group.attrs["h5vidstack_format"]).split(".")))
         require(version <= (1, 3), f"format {version} is newer than 1.3")
-        piles = [read_pile(group["groups"][name]) for name in sorted(group["groups"])]
+        piles = [
+            read_pile(group["groups"][name], np.dtype(group.attrs["dtype"]))
+            for name in sorted(group["groups"])
+        ]
         shape = tuple(map(int, group.attrs["shape"]))
         require(all(pile.shape[1:] == shape[1:] for pile in piles), "shape is not the video's")
         if "frames" in group and group["frames"] == group["groups/000000"].get("video"):

@@ -113,7 +113,8 @@ class Replay(Source):
         if spool.access == Access.ONCE:
             raise SourceError(
                 f"{spool.name} runs only once and is too large to be spooled (see --spool-limit), "
-                "so the range of its values is not known before; give an absolute maximum error"
+                "but a PCA, and the range of values for a relative maximum error, need it twice: "
+                "allow more, or give an absolute maximum error"
             )
         self.access = Access.RANDOM
 

@@ -1,0 +1,195 @@
+"""Principal components of a stack, and as few bits for them as do no harm.
+
+Source: scikit-learn's PCA (randomized SVD after Halko, Martinsson and Tropp, 2011) and
+IncrementalPCA (Ross et al., 2008) where the frames are too many to hold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import SourceError
+from .projection import EXACT, Floats, Whole
+
+HELD = 1 << 27
+"""Most values that are fitted at once, as float32; more are fitted batch by batch."""
+SMALL = 1 << 24
+"""So many are fitted as float64."""
+BATCH = 1 << 23
+"""Values of a batch."""
+HARMLESS = 0.05
+"""Share of the error that stays anyway, by which coefficients may be rounded."""
+RAISED = 1.005
+"""Fewer bits are taken if the mean squared error grows by no more."""
+
+Batches = Callable[[int], Iterator[npt.NDArray[Any]]]
+"""Gives all frames in order, ``(n, H, W[, C])`` a time."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What PCA found.
+
+    Attributes
+    ----------
+    mean
+        ``(P,)``: P values a frame.
+    components
+        ``(k, P)``, of length 1 each.
+    explained_variance, explained_variance_ratio, singular_values
+        ``(k,)``, as scikit-learn's.
+    """
+
+    mean: Floats
+    components: Floats
+    explained_variance: Floats
+    explained_variance_ratio: Floats
+    singular_values: Floats
+
+    def first(self, k: int) -> Fit:
+        """The first k components."""
+        return Fit(
+            self.mean,
+            self.components[:k],
+            self.explained_variance[:k],
+            self.explained_variance_ratio[:k],
+            self.singular_values[:k],
+        )
+
+    def project(self, frames: npt.NDArray[Any]) -> Floats:
+        """Coefficients ``(n, k)`` of frames."""
+        rest = frames.reshape(len(frames), -1).astype(np.float64)
+        rest -= self.mean
+        found: Floats = rest @ self.components.T
+        return found
+
+
+def fit(batches: Batches, count: int, size: int, k: int, name: str) -> Fit:
+    """Find k principal components of `count` frames of `size` values.
+
+    Raises
+    ------
+    SourceError
+        If there are fewer frames or values, or one of them is not finite.
+    """
+    if k > min(count, size):
+        raise SourceError(
+            f"{name}: {k} components of {count} frames of {size} values; "
+            f"there can be at most {min(count, size)}"
+        )
+    from sklearn.decomposition import (  # type: ignore[import-untyped]
+        PCA,
+        IncrementalPCA,
+    )
+
+    if count * size <= HELD:
+        held = np.empty((count, size), np.float32 if count * size > SMALL else np.float64)
+        total, done, first = np.zeros(size), 0, None
+        for rows in _rows(batches, max(1, BATCH // size), size, name):
+            held[done : done + len(rows)] = rows
+            total += rows.sum(axis=0)
+            done, first = done + len(rows), rows[0] if first is None else first
+        mean = total / count
+        held -= mean.astype(held.dtype)
+        if first is None or not held.any() or np.array_equal(held, np.tile(held[0], (count, 1))):
+            nothing = np.zeros(k)  # constant: no direction is better than another
+            return Fit(
+                mean if first is None else first, np.zeros((k, size)), nothing, nothing, nothing
+            )
+        solver = "full" if k > 0.5 * min(count, size) else "randomized"
+        model: Any = PCA(k, svd_solver=solver, random_state=0, copy=False).fit(held)
+        model.mean_ = mean
+    else:
+        model = IncrementalPCA(k)
+        waiting: list[Floats] = []
+        step = max(2 * k, BATCH // size)
+        for rows in _rows(batches, step, size, name):
+            waiting.append(rows)
+            if len(waiting) == 2 and len(rows) >= k:
+                model.partial_fit(waiting.pop(0))
+        model.partial_fit(np.concatenate(waiting))
+    variance = np.nan_to_num(model.explained_variance_)
+    ratio = np.nan_to_num(model.explained_variance_ratio_)
+    components = model.components_.astype(np.float64)
+    return Fit(model.mean_, components, variance, ratio, model.singular_values_)
+
+
+def _rows(batches: Batches, step: int, size: int, name: str) -> Iterator[Floats]:
+    """Frames as rows of float64."""
+    done = 0
+    for batch in batches(step):
+        rows = batch.reshape(len(batch), size).astype(np.float64)
+        wrong = ~np.isfinite(rows).all(axis=1)
+        if wrong.any():
+            raise SourceError(
+                f"{name}: frame {done + int(np.argmax(wrong))} holds NaN or infinity, "
+                "of which there are no components; the other methods keep such pixels"
+            )
+        done += len(rows)
+        yield rows
+
+
+def squared_errors(found: Fit, batches: Batches) -> Floats:
+    """Mean squared error with the first 0, 1, ..., k components, ``(k + 1,)``."""
+    squares, values = np.zeros(len(found.components) + 1), 0
+    for batch in batches(max(1, BATCH // found.mean.size)):
+        rest = batch.reshape(len(batch), -1).astype(np.float64) - found.mean
+        values += rest.size
+        squares[0] += np.square(rest).sum()
+        squares[1:] -= np.square(rest @ found.components.T).sum(axis=0)
+    errors: Floats = np.maximum(np.cumsum(squares) / values, 0)
+    return errors
+
+
+def largest_error(found: Fit, batches: Batches) -> float:
+    """The largest absolute error with all components."""
+    worst = 0.0
+    for batch in batches(max(1, BATCH // found.mean.size)):
+        rest = batch.reshape(len(batch), -1).astype(np.float64) - found.mean
+        rest -= (rest @ found.components.T) @ found.components
+        worst = max(worst, float(np.abs(rest).max()))
+    return worst
+
+
+def quantise(found: Fit, weights: Floats, rms: float, bits: int) -> tuple[Whole, Whole, float]:
+    """Make weights and components whole numbers.
+
+    Parameters
+    ----------
+    weights
+        ``(n, k)``.
+    rms
+        The error that stays with exact ones: root of the mean square.
+    bits
+        Of the components, with their sign: 8 or 16.
+
+    Returns
+    -------
+    tuple
+        Coefficients ``(n, k)``, components ``(k, P)``, step: their product times it is that of
+        the given ones, nearly.
+    """
+    most = (1 << (bits - 1)) - 1
+    heights = np.abs(found.components).max(axis=1, initial=0)
+    whole = np.rint(found.components / np.where(heights, heights, 1)[:, np.newaxis] * most)
+    scaled = weights * heights  # what a component adds where it is largest
+    reach = float(np.abs(scaled).max(initial=0))
+    k = len(heights)
+    finest = max(rms * HARMLESS / math.sqrt(k), reach / (1 << 30), reach * most * k / EXACT * 4)
+    step = finest / most if finest else 1.0
+    coefficients = np.rint(scaled / (step * most)) if finest else np.zeros_like(scaled)
+    return _narrow(coefficients), whole.astype(np.int8 if bits == 8 else np.int16), step
+
+
+def _narrow(numbers: Floats) -> Whole:
+    """Whole numbers in the smallest dtype that holds them."""
+    most = np.abs(numbers).max(initial=0)
+    dtype = next(dtype for dtype in (np.int8, np.int16, np.int32) if most <= np.iinfo(dtype).max)
+    whole: Whole = numbers.astype(dtype)
+    return whole
