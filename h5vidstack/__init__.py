@@ -22,6 +22,7 @@ from .filter import last_error as filter_error
 from .groups import Group
 from .packer import PackReport, pack
 from .reader import Stack, open
+from .recovery import Recovery, check
 from .search import Match
 from .sinks import unpack
 from .verification import verify
@@ -38,12 +39,14 @@ __all__ = [
     "OutputError",
     "PackReport",
     "QueryError",
+    "Recovery",
     "SelectionError",
     "SourceError",
     "Stack",
     "UnsupportedError",
     "Video",
     "__version__",
+    "check",
     "filter_error",
     "open",
     "pack",

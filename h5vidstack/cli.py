@@ -7,7 +7,6 @@ import dataclasses
 import errno
 import json
 import math
-import re
 import signal
 import sys
 import threading
@@ -20,13 +19,14 @@ import click
 
 from . import demo as demonstration
 from . import info as information
-from . import packer, sheet, sinks, verification
+from . import packer, pictures, recovery, sheet, sinks, verification
 from . import rehash as rehashing
 from ._version import __version__
 from .codecs import CODECS, PRESETS, library_versions
 from .errors import Error
 from .hashing import HASHES
 from .methods import METHODS
+from .option_types import Bytes, Frames, Pair
 from .profiles import PROFILES
 from .reader import Stack
 from .search import mismatch
@@ -78,66 +78,6 @@ class _Commands(click.Group):
             if error.errno == errno.EPIPE:  # the reader of our output has gone
                 raise
             raise click.ClickException(_printable(" ".join(str(error).split()))) from error
-
-
-class _Pair(click.ParamType):  # type: ignore[type-arg]
-    """``HxW``, or one number for both; ``none`` where that is allowed."""
-
-    name = "HxW"
-
-    def __init__(self, parts: int, none: bool = False) -> None:
-        self._parts, self._none = parts, none
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        if self._none and value == "none":
-            return (0,) * self._parts
-        try:
-            numbers = tuple(int(part) for part in value.lower().split("x"))
-        except ValueError:
-            numbers = ()
-        if len(numbers) == 1:
-            numbers *= self._parts
-        if len(numbers) != self._parts or min(numbers) < 1:
-            form = "x".join(["N"] * self._parts)
-            self.fail(f"{value!r} is not of the form {form} with numbers above 0", param, ctx)
-        return numbers
-
-
-class _Bytes(click.ParamType):  # type: ignore[type-arg]
-    """A number of bytes: ``500M``, ``16G``, ``0``."""
-
-    name = "SIZE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([kmgt]?)i?b?", value.lower())
-        if found is None:
-            self.fail(f"{value!r} is no size; write 500M, 16G or a number of bytes", param, ctx)
-        return int(float(found[1]) * 1024 ** " kmgt".index(found[2] or " "))
-
-
-class _Frames(click.ParamType):  # type: ignore[type-arg]
-    """``10:20:2``, ``17`` or ``1,5,9``."""
-
-    name = "A:B:STEP"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> slice | list[int]:
-        try:
-            if ":" not in value:
-                return [int(part) for part in value.split(",")]
-            parts = [int(part) if part else None for part in value.split(":")]
-            if len(parts) > 3 or (len(parts) == 3 and parts[2] == 0):
-                raise ValueError
-        except ValueError:
-            self.fail(f"{value!r} is not of the form 10:20, 10:20:2, 17 or 1,5,9", param, ctx)
-        return slice(*parts)
 
 
 def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
@@ -204,13 +144,13 @@ def main() -> None:
     help="Frames a block.  [default: 16; fast: fewer; small: 256]",
 )  # fmt: skip
 @click.option(
-    "--tile", type=_Pair(2, none=True),
+    "--tile", type=Pair(2, none=True),
     help="Height and width of tiles, or 'none'.  [default: for frames over 4 megapixels]",
 )  # fmt: skip
 @click.option("--gray", is_flag=True, help="Make gray of colour; of a video, keep its luma.")
 @click.option("--no-hashes", is_flag=True, help="Store no hash tables; 'find' needs them.")
 @click.option(
-    "--spool-limit", "spool_bytes", type=_Bytes(), default="16G", show_default=True,
+    "--spool-limit", "spool_bytes", type=Bytes(), default="16G", show_default=True,
     help="Disk for frames that wait to be reordered.",
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=1), help="Encoder threads.  [default: cores]")
@@ -253,7 +193,7 @@ def pack(
 @main.command()
 @click.argument("src")
 @click.argument("dst")
-@click.option("--frames", type=_Frames(), help="Which frames: 10:20:2, 17 or 1,5,9.")
+@click.option("--frames", type=Frames(), help="Which frames: 10:20:2, 17 or 1,5,9.")
 @click.option(
     "--format", "image_format", type=click.Choice(sinks.IMAGE_FORMATS), default="png",
     show_default=True, help="Of the images in a folder.",
@@ -389,8 +329,46 @@ def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> No
 
 
 @main.command()
-@click.option("--grid", type=_Pair(3), default="20x10x10", show_default=True, help="Frames.")
-@click.option("--size", type=_Pair(2), default="200x300", show_default=True, help="Of a frame.")
+@click.argument("file")
+@click.option(
+    "--against", metavar="SRC", multiple=True,
+    help="Measure the error of every frame to this input; may be given once a file.",
+)  # fmt: skip
+@click.option("--plots", type=click.Path(), metavar="DIR", help="Draw pictures there.")
+@click.option("--gray", is_flag=True, help="SRC was packed with --gray.")
+@_overwrite
+@_json
+def check(
+    file: str,
+    against: tuple[str, ...],
+    plots: str | None,
+    gray: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Say how exact the stack FILE is: its error, and the spectrum of a PCA.
+
+    Exit code 1 if the error is larger than the stack says. Pictures: the components of a
+    PCA; with --against also the worst and a typical frame beside their input.
+    """
+    source = against[0] if len(against) == 1 else list(against) or None
+    with _progress("comparing") as progress:
+        found = recovery.check(file, source, gray=gray, progress=progress)
+    if as_json:
+        facts = dataclasses.asdict(found) | {"keeps_its_word": found.keeps_its_word}
+        _say(_json_text(facts))
+    else:
+        for line in recovery.lines(found):
+            _say(line)
+    if plots is not None:
+        for name in pictures.draw(file, plots, found, source, gray=gray, overwrite=overwrite):
+            click.echo(f"drew {_printable(name)}", err=as_json)
+    sys.exit(0 if found.keeps_its_word else 1)
+
+
+@main.command()
+@click.option("--grid", type=Pair(3), default="20x10x10", show_default=True, help="Frames.")
+@click.option("--size", type=Pair(2), default="200x300", show_default=True, help="Of a frame.")
 @click.option("--out", type=click.Path(path_type=Path), help="Keep the packed file here.")
 def demo(grid: tuple[int, int, int], size: tuple[int, int], out: Path | None) -> None:
     """Pack a generated stack, read frames back, and compare sizes with gzip."""

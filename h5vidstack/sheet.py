@@ -109,9 +109,9 @@ def _draw(stack: Stack, piles: list[Group], total: int, edge: int) -> Any:
         columns = {"first": pile.frames[0], "typical": pile.typical, "last": pile.frames[-1]}
         for column, (name, frame) in enumerate(columns.items()):
             x = LABEL_WIDTH + column * column_width
-            small = _small(stack[int(frame)], edge)
-            sheet.paste(small, (x, y))
-            draw.text((x, y + small.height + 2), f"{name}: {int(frame)}", FAINT, font)
+            picture = small(stack[int(frame)], edge)
+            sheet.paste(picture, (x, y))
+            draw.text((x, y + picture.height + 2), f"{name}: {int(frame)}", FAINT, font)
     return sheet
 
 
@@ -122,7 +122,8 @@ def _small_size(height: int, width: int, edge: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _small(frame: Pixels, edge: int) -> Any:
+def small(frame: Pixels, edge: int) -> Any:
+    """A frame as a small picture."""
     from PIL import Image
 
     image = Image.fromarray(to_8bit(frame)).convert("RGB")

@@ -1,0 +1,109 @@
+"""Pictures of what a stack gives back: components, and frames beside their input."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import recovery
+from .chunks import Pixels
+from .errors import OutputError
+from .output import complete_or_absent
+from .sheet import BACKGROUND, FAINT, INK, MARGIN, TEXT, small
+
+COLUMNS = 5
+EDGE = 240
+
+
+def draw(
+    path: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    found: recovery.Recovery,
+    against: Any = None,
+    *,
+    gray: bool = False,
+    overwrite: bool = False,
+) -> list[str]:
+    """Draw what `check` found.
+
+    Parameters
+    ----------
+    folder
+        Where pictures are made, which is made if need be: ``components.png`` for a PCA;
+        ``worst.png`` and ``typical.png``, frames beside their input, if that is given.
+    found
+        What `recovery.check` gave for the same stack and input.
+
+    Returns
+    -------
+    list of str
+        Paths of the pictures.
+
+    Raises
+    ------
+    OutputError
+        If there is nothing to draw, or a picture exists or cannot be written.
+    """
+    tiles: dict[str, list[tuple[str, Pixels]]] = {}
+    pca = recovery.components(path)
+    if pca is not None:
+        mean, images = pca
+        ratios = found.explained_variance_ratio or []
+        tiles["components"] = [("mean", mean)] + [
+            (f"{number}: {share:.2%}", _centred(image))
+            for number, (image, share) in enumerate(zip(images, ratios, strict=True))
+        ]
+    for name, number in (("worst", found.worst), ("typical", found.typical)):
+        if number is not None:
+            given, got, apart = recovery.triple(path, against, number, gray=gray)
+            most = float(np.abs(apart).max())
+            tiles[name] = [
+                (f"input, frame {number}", given),
+                ("recovered", got),
+                (f"difference, up to {most:.3g}", _centred(apart)),
+            ]
+    if not tiles:
+        raise OutputError(f"{path} has no components; to draw frames, give --against their input")
+    made = []
+    os.makedirs(folder, exist_ok=True)
+    for name, pieces in tiles.items():
+        target = Path(folder) / f"{name}.png"
+        with complete_or_absent(target, overwrite=overwrite) as temporary:
+            _sheet(pieces, f"{os.path.basename(os.fsdecode(path))}: {name}").save(temporary, "PNG")
+        made.append(str(target))
+    return made
+
+
+def _centred(image: Pixels) -> Pixels:
+    """An image of signed numbers as 8 bits: 0 is gray, the largest black or white."""
+    wide = image.astype(np.float64)
+    most = float(np.abs(wide).max())
+    scaled = wide / most if most else wide
+    levels: Pixels = np.rint(128 + 127 * scaled).astype(np.uint8)
+    return levels
+
+
+def _sheet(pieces: list[tuple[str, Pixels]], title: str) -> Any:
+    """Images in rows, each over its caption."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font, line = ImageFont.load_default(TEXT), TEXT + 6
+    pictures = [small(image, EDGE) for _, image in pieces]
+    width = max(max(picture.width for picture in pictures), 180) + MARGIN
+    height = max(picture.height for picture in pictures) + line + MARGIN
+    columns = min(COLUMNS, len(pieces))
+    rows = math.ceil(len(pieces) / columns)
+    top = line + 2 * MARGIN
+    sheet = Image.new("RGB", (MARGIN + columns * width, top + rows * height), BACKGROUND)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((MARGIN, MARGIN), title, INK, font)
+    for number, ((caption, _), picture) in enumerate(zip(pieces, pictures, strict=True)):
+        row, column = divmod(number, columns)
+        x, y = MARGIN + column * width, top + row * height
+        sheet.paste(picture, (x, y))
+        pen.text((x, y + picture.height + 2), caption, FAINT, font)
+    return sheet

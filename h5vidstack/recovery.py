@@ -1,0 +1,214 @@
+"""`check`: how well the frames that a stack gives back are what was packed."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import loss
+from .chunks import Pixels
+from .errors import SourceError
+from .layout import DEFAULT_STACK, damage_as_error, split_target
+from .reader import Stack
+from .sources import open_source
+from .stack_file import StackFile
+from .workers import Progress
+
+BATCH_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What `check` found.
+
+    Attributes
+    ----------
+    method
+        Of the stack.
+    shape, dtype
+        Of the stack.
+    stated_lossless, stated_max_error, stated_mse, stated_psnr
+        What the stack says of itself; PSNR in dB.
+    exact
+        Whether every frame is its input, bit for bit; None where nothing was compared, as
+        the next ones are.
+    max_error, mse, psnr
+        As measured.
+    worst, typical
+        Numbers of the frame with the largest mean squared error, and of one in the middle.
+    singular_values, explained_variance_ratio
+        Of a PCA, a number a component; else None.
+    """
+
+    method: str
+    shape: tuple[int, ...]
+    dtype: str
+    stated_lossless: bool
+    stated_max_error: float
+    stated_mse: float
+    stated_psnr: float | None
+    exact: bool | None
+    max_error: float | None
+    mse: float | None
+    psnr: float | None
+    worst: int | None
+    typical: int | None
+    singular_values: list[float] | None
+    explained_variance_ratio: list[float] | None
+
+    @property
+    def keeps_its_word(self) -> bool:
+        """Whether the error measured is no larger than the stack says."""
+        if self.exact is None or self.max_error is None or self.exact:
+            return True
+        return not self.stated_lossless and self.max_error <= self.stated_max_error
+
+
+def check(
+    path: str | os.PathLike[str],
+    against: Any = None,
+    *,
+    gray: bool = False,
+    progress: Progress | None = None,
+) -> Recovery:
+    """Measure the error of the frames that a stack gives back.
+
+    Parameters
+    ----------
+    path
+        ``file.h5`` or ``file.h5::/path``.
+    against
+        What it was packed from: anything that `pack` takes. None: only what the stack says.
+    gray
+        `against` was packed with ``gray=True``.
+    progress
+        Called with the number of frames compared and of all.
+
+    Raises
+    ------
+    FormatError
+        If there is no such stack.
+    SourceError
+        If `against` cannot be read, or has other frames.
+    """
+    file, inner = split_target(path)
+    tables = _pca_tables(str(file), inner or DEFAULT_STACK)
+    with Stack(path, cache_bytes=0) as stack:
+        attrs = stack.attrs
+        measured = (None,) * 6 if against is None else _compare(stack, against, gray, progress)
+        return Recovery(
+            str(attrs.get("method", "a bare dataset")),
+            stack.shape,
+            stack.dtype.name,
+            bool(attrs.get("lossless", True)),
+            float(attrs.get("max_error", 0.0)),
+            float(attrs.get("mse", 0.0)),
+            float(attrs["psnr"]) if "psnr" in attrs else None,
+            *measured,
+            *(tables.get(name) for name in ("singular_values", "explained_variance_ratio")),
+        )
+
+
+def _compare(
+    stack: Stack, against: Any, gray: bool, progress: Progress | None
+) -> tuple[bool, float, float, float, int, int]:
+    """Exact, largest error, MSE, PSNR, the worst frame, one in the middle."""
+    parts, exact, done = [], True, 0
+    with contextlib.closing(open_source(against, gray=gray)) as source:
+        if (source.frame, source.dtype) != (stack.shape[1:], stack.dtype):
+            raise SourceError(
+                f"{source.name} has frames of {source.frame} {source.dtype}, the stack of "
+                f"{stack.shape[1:]} {stack.dtype}"
+            )
+        size = max(1, BATCH_BYTES // (stack.nbytes // len(stack)))
+        for frames in source.batches(size):
+            got = stack[done : done + len(frames)]
+            if len(got) == len(frames):
+                exact = exact and got.tobytes() == np.ascontiguousarray(frames).tobytes()
+                parts.append(loss.measure(frames, got))
+            done += len(frames)
+            if progress is not None:
+                progress(done, len(stack))
+        if done != len(stack):
+            raise SourceError(f"{source.name} has {done} frames, the stack {len(stack)}")
+    found = loss.join(parts)
+    numbers = np.arange(done)
+    together = loss.total([found], numbers * 0, numbers, stack.dtype)
+    order = np.argsort(found.mse, kind="stable")
+    worst, typical = int(np.argmax(found.mse)), int(order[len(order) // 2])
+    return exact, together.max_error, together.mse, together.psnr, worst, typical
+
+
+def _pca_tables(file: str, stack: str) -> dict[str, list[float]]:
+    """The spectra of a PCA by name; empty for other stacks."""
+    opened = StackFile(file, stack)
+    with contextlib.closing(opened), damage_as_error(opened.name):
+        pca = opened.layout.piles[0].pca
+        if pca is None:
+            return {}
+        names = ("singular_values", "explained_variance_ratio")
+        return {name: [float(value) for value in pca[name][()]] for name in names}
+
+
+def components(path: str | os.PathLike[str]) -> tuple[Pixels, Pixels] | None:
+    """Mean and components of a PCA, ``(H, W[, C])`` and ``(k, H, W[, C])``; else None."""
+    file, inner = split_target(path)
+    opened = StackFile(str(file), inner or DEFAULT_STACK)
+    with contextlib.closing(opened), damage_as_error(opened.name):
+        pca = opened.layout.piles[0].pca
+        return None if pca is None else (pca["mean"][()], pca["components"][()])
+
+
+def triple(
+    path: str | os.PathLike[str], against: Any, number: int, *, gray: bool = False
+) -> tuple[Pixels, Pixels, npt.NDArray[np.float64]]:
+    """A frame as it was packed, as it is read, and their difference in float64."""
+    with contextlib.closing(open_source(against, gray=gray)) as source:
+        start = 0
+        for frames in source.batches(16):
+            if start <= number < start + len(frames):
+                given = frames[number - start].copy()
+                break
+            start += len(frames)
+        else:
+            raise SourceError(f"{source.name} has no frame {number}")
+    with Stack(path) as stack:
+        got = stack[number]
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = got.astype(np.float64) - given.astype(np.float64)
+    return given, got, np.nan_to_num(apart, nan=0, posinf=0, neginf=0)
+
+
+def lines(found: Recovery) -> list[str]:
+    """What `check` found, for people."""
+    shape = " x ".join(map(str, found.shape))
+    rows = [f"{found.method}: {shape} {found.dtype}"]
+    stated = "lossless"
+    if not found.stated_lossless:
+        stated = _error(found.stated_max_error, found.stated_mse, found.stated_psnr)
+    rows.append(f"says       {stated}")
+    if found.exact is not None and found.max_error is not None and found.mse is not None:
+        measured = "every frame equals its input, bit for bit"
+        if not found.exact:
+            measured = _error(found.max_error, found.mse, found.psnr)
+            measured += f"; worst frame {found.worst}, typical {found.typical}"
+        rows.append(f"measured   {measured}")
+    if found.singular_values is not None and found.explained_variance_ratio is not None:
+        rows.append("component  singular value  explained variance  together")
+        together = np.cumsum(found.explained_variance_ratio)
+        for number, (value, share) in enumerate(
+            zip(found.singular_values, found.explained_variance_ratio, strict=True)
+        ):
+            rows.append(f"{number:9}  {value:14.6g}  {share:18.4%}  {together[number]:8.4%}")
+    return rows
+
+
+def _error(max_error: float, mse: float, psnr: float | None) -> str:
+    decibels = "" if psnr is None or math.isinf(psnr) else f", PSNR {psnr:.2f} dB"
+    return f"LOSSY, max error {max_error:.4g}, MSE {mse:.4g}{decibels}"
