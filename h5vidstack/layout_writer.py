@@ -210,9 +210,9 @@ class StackWriter:
         group.attrs["shape"] = np.array(shape, np.uint64)
         group.attrs["dtype"] = self._dtype.str
         group.attrs["method"] = method
-        group.attrs["lossless"] = loss.max_error == 0
+        group.attrs["lossless"] = loss.exact
         group.attrs["max_error"] = loss.max_error
-        if loss.max_error:
+        if not loss.exact:
             group.attrs["mse"], group.attrs["psnr"] = loss.mse, loss.psnr
         group.attrs["created"] = datetime.now(UTC).isoformat(timespec="seconds")
         group.attrs["creator"] = f"h5vidstack {__version__}"

@@ -29,14 +29,17 @@ class Loss:
     psnr
         ``10 log10(peak**2 / mse)`` in dB, where the peak is 255 for uint8, else the range
         of the input's finite values; inf where nothing differs.
+    exact
+        Whether every pixel is its input, bit for bit.
     """
 
     max_error: float
     mse: float
     psnr: float
+    exact: bool
 
 
-NO_LOSS = Loss(0.0, 0.0, math.inf)
+NO_LOSS = Loss(0.0, 0.0, math.inf, True)
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,11 @@ def join(parts: Sequence[FrameLoss]) -> FrameLoss:
 def total(
     piles: Sequence[FrameLoss], pile: Numbers, position: Numbers, dtype: np.dtype[Any]
 ) -> Loss:
-    """The loss of a stack whose frame i is at ``position[i]`` of ``pile[i]``."""
+    """The loss of a stack whose frame i is at ``position[i]`` of ``pile[i]``; not `exact`."""
     starts = np.cumsum([0, *(len(found.mse) for found in piles)])[:-1]
     together = join(piles)
     where = starts[pile] + position
     mse = float(np.mean(together.mse[where]))
     peak = 255.0 if dtype == np.uint8 else float(together.high.max() - together.low.min())
     psnr = 20 * math.log10(peak) - 10 * math.log10(mse) if mse > 0 and peak > 0 else math.inf
-    return Loss(float(together.worst[where].max()), mse, psnr if mse else math.inf)
+    return Loss(float(together.worst[where].max()), mse, psnr if mse else math.inf, False)

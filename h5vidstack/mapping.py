@@ -180,6 +180,7 @@ def to_dtype(numbers: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> Pixels:
     limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
     # The greatest float below the limit, so that the conversion cannot overflow.
     most = limits.max if dtype.itemsize < 8 else np.nextafter(float(limits.max), 0)
+    most = 1 if dtype.kind == "b" else most
     rounded = np.rint(np.nan_to_num(numbers))
     return np.clip(rounded, limits.min, most).astype(limits.dtype).view(dtype)
 

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from . import block
 from .codecs import library_versions
 from .errors import OutputError
@@ -131,7 +133,7 @@ def pack(
         HDF5 alone keeps them, in order, with gzip 9 or without. ``"group"``: piles of similar
         frames, each as its mean and the differences to it, by HDF5's shuffle and gzip.
         ``"pca"``: principal components and coefficients; lossy without `exact`.
-        With all of them a frame that came before, bit for bit, is stored once.
+        With all but pca a frame that came before, bit for bit, is stored once.
     profile
         ``"fast"``, ``"balanced"`` or ``"small"``: chooses a coding for each pile by
         coding samples of it. The smallest one; but fast has only fast ones and takes a
@@ -227,6 +229,8 @@ def pack(
         threads = workers or default_workers()
         packing: Packing | PcaPacking
         if way.kept == Kept.PCA:
+            # Of a constant stack a share of the range is nothing: no error is allowed.
+            exact = exact or (wish.bound is not None and not bound)
             wanted = Wanted(components, bound, target_psnr, exact)
             packing = PcaPacking(store, writer, wanted, wish.profile, chunk, threads, progress)
         else:
@@ -249,8 +253,10 @@ def pack(
             "libraries": library_versions(),
         }
         lost = packing.loss(order)
-        if lost.max_error or not template.lossless:
-            prints = replace(prints, crc32=packing.crc32(order))
+        if not lost.exact:  # what a reader gets may be the same all the same
+            given, crc32 = prints.crc32, packing.crc32(order)
+            prints = replace(prints, crc32=crc32)
+            lost = replace(lost, exact=lost.max_error == 0 and np.array_equal(crc32, given))
         writer.finish(order, prints, done, settings, opened.leading_shape, lost)
         n = len(prints)
         return PackReport(
@@ -267,7 +273,7 @@ def pack(
             n - sum(map(len, order.members)),
             sentence,
             tuple(packing.codings),
-            lost.max_error == 0,
+            lost.exact,
             lost.max_error,
             lost.mse,
             lost.psnr,

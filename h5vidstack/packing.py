@@ -189,10 +189,11 @@ class Packing:
         """The mean of a pile's frames."""
         total = np.zeros(self.store.frame)
         size = window_frames(self.store.frame, self.store.dtype.itemsize)
-        for start in range(0, len(pile), size):
-            frames = take(pile[start : start + size]).astype(np.float64)
-            total += np.nan_to_num(frames, nan=0, posinf=0, neginf=0).sum(axis=0)
-        return mean_frame(total, len(pile), self.store.dtype)
+        with np.errstate(all="ignore"):  # any image does, if this one cannot be had
+            for start in range(0, len(pile), size):
+                frames = take(pile[start : start + size]).astype(np.float64)
+                total += np.nan_to_num(frames, nan=0, posinf=0, neginf=0).sum(axis=0)
+            return mean_frame(np.nan_to_num(total), len(pile), self.store.dtype)
 
     def loss(self, order: Order) -> loss.Loss:
         """How far the stack is from its input."""

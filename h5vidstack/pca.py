@@ -28,6 +28,8 @@ HARMLESS = 0.05
 RAISED = 1.005
 """Fewer bits are taken if the mean squared error grows by no more."""
 
+LARGEST = 1e150
+
 Batches = Callable[[int], Iterator[npt.NDArray[Any]]]
 """Gives all frames in order, ``(n, H, W[, C])`` a time."""
 
@@ -83,41 +85,58 @@ def fit(batches: Batches, count: int, size: int, k: int, name: str) -> Fit:
             f"{name}: {k} components of {count} frames of {size} values; "
             f"there can be at most {min(count, size)}"
         )
-    from sklearn.decomposition import (  # type: ignore[import-untyped]
-        PCA,
-        IncrementalPCA,
+    step = max(1, BATCH // size)
+    first, reach, total = np.zeros(0), 0.0, np.zeros(size)
+    for rows in _rows(batches, step, size, name):
+        first = first if first.size else rows[0].copy()
+        rows -= first  # so that a large offset costs no precision
+        reach = max(reach, float(np.abs(rows).max()))
+        total += rows.sum(axis=0)
+    if not reach:  # constant: no direction is better than another
+        nothing = np.zeros(k)
+        return Fit(first, np.zeros((k, size)), nothing, nothing, nothing)
+    mean = total / count / reach
+
+    def centred(step: int) -> Iterator[Floats]:
+        for rows in _rows(batches, step, size, name):
+            yield (rows - first) / reach - mean
+
+    model = _fit_held(centred(step), count, size, k) if count * size <= HELD else None
+    if model is None:
+        model = _fit_batches(centred(max(2 * k, step)), k)
+    return Fit(
+        first + mean * reach,
+        model.components_.astype(np.float64),
+        np.nan_to_num(model.explained_variance_.astype(np.float64)) * reach**2,
+        np.nan_to_num(model.explained_variance_ratio_.astype(np.float64)),
+        model.singular_values_.astype(np.float64) * reach,
     )
 
-    if count * size <= HELD:
-        held = np.empty((count, size), np.float32 if count * size > SMALL else np.float64)
-        total, done, first = np.zeros(size), 0, None
-        for rows in _rows(batches, max(1, BATCH // size), size, name):
-            held[done : done + len(rows)] = rows
-            total += rows.sum(axis=0)
-            done, first = done + len(rows), rows[0] if first is None else first
-        mean = total / count
-        held -= mean.astype(held.dtype)
-        if first is None or not held.any() or np.array_equal(held, np.tile(held[0], (count, 1))):
-            nothing = np.zeros(k)  # constant: no direction is better than another
-            return Fit(
-                mean if first is None else first, np.zeros((k, size)), nothing, nothing, nothing
-            )
-        solver = "full" if k > 0.5 * min(count, size) else "randomized"
-        model: Any = PCA(k, svd_solver=solver, random_state=0, copy=False).fit(held)
-        model.mean_ = mean
-    else:
-        model = IncrementalPCA(k)
-        waiting: list[Floats] = []
-        step = max(2 * k, BATCH // size)
-        for rows in _rows(batches, step, size, name):
-            waiting.append(rows)
-            if len(waiting) == 2 and len(rows) >= k:
-                model.partial_fit(waiting.pop(0))
-        model.partial_fit(np.concatenate(waiting))
-    variance = np.nan_to_num(model.explained_variance_)
-    ratio = np.nan_to_num(model.explained_variance_ratio_)
-    components = model.components_.astype(np.float64)
-    return Fit(model.mean_, components, variance, ratio, model.singular_values_)
+
+def _fit_held(parts: Iterator[Floats], count: int, size: int, k: int) -> Any:
+    """A model of frames that are held together."""
+    from sklearn.decomposition import PCA  # type: ignore[import-untyped]
+
+    held = np.empty((count, size), np.float32 if count * size > SMALL else np.float64)
+    done = 0
+    for rows in parts:
+        held[done : done + len(rows)] = rows
+        done += len(rows)
+    solver = "full" if k > 0.5 * min(count, size) else "randomized"
+    return PCA(k, svd_solver=solver, random_state=0, copy=False).fit(held)
+
+
+def _fit_batches(parts: Iterator[Floats], k: int) -> Any:
+    """A model of frames that come batch by batch, the last of which may be small."""
+    from sklearn.decomposition import IncrementalPCA
+
+    model = IncrementalPCA(k)
+    waiting: list[Floats] = []
+    for rows in parts:
+        waiting.append(rows)
+        if len(waiting) == 2 and len(rows) >= k:
+            model.partial_fit(waiting.pop(0))
+    return model.partial_fit(np.concatenate(waiting))
 
 
 def _rows(batches: Batches, step: int, size: int, name: str) -> Iterator[Floats]:
@@ -132,6 +151,10 @@ def _rows(batches: Batches, step: int, size: int, name: str) -> Iterator[Floats]
                 "of which there are no components; the other methods keep such pixels"
             )
         done += len(rows)
+        if rows.size and np.abs(rows).max() > LARGEST:
+            raise SourceError(
+                f"{name} holds values beyond {LARGEST:g}, whose squares are too large for a PCA"
+            )
         yield rows
 
 

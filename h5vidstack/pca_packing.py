@@ -16,7 +16,7 @@ from .block import frame_crcs
 from .chunks import Pixels, to_words
 from .coders import BlockCoder
 from .encoder import PileEncoder
-from .errors import NotExactError, UnsupportedError
+from .errors import UnsupportedError
 from .geometry import Shape, window_frames
 from .hashing import Fingerprints, fingerprint, join
 from .layout_writer import Order, StackWriter
@@ -101,9 +101,7 @@ class PcaPacking:
             look = partial(fingerprint, hashes=hashes)
             step = window_frames(self.store.frame, self.store.dtype.itemsize) // 4 or 1
             prints = join(list(in_order(pool, look, self.store.batches(step), self.workers)))
-            found = self._fit()
-            weights = np.concatenate([found.project(frames) for frames in self.store.batches(step)])
-            basis, coefficients = self._round(found, weights)
+            found, basis, coefficients = self._choose(step)
             self.codings.append(
                 f"PCA, {len(found.components)} components"
                 + (", residual exact" if self.wanted.exact else "")
@@ -114,8 +112,6 @@ class PcaPacking:
             if self.wanted.exact:
                 self._write_residual(writer, basis, coefficients)
                 self._lost, self._crc = loss.NO_LOSS, prints.crc32
-            else:
-                self._measure(basis, coefficients)
         numbers = np.arange(self._count)
         order = Order(numbers * 0, numbers, [numbers], [typical(prints.feature)])
         return order, prints, "time order"
@@ -128,36 +124,49 @@ class PcaPacking:
         """CRC-32 of each frame as a reader gets it."""
         return self._crc
 
-    def _fit(self) -> pca.Fit:
-        """As many components as are wanted."""
+    def _choose(self, step: int) -> tuple[pca.Fit, Basis, Whole]:
+        """As few components as are wanted, rounded; measured, unless the rest is kept, too."""
+        fitted, estimate = self._fit()
+        k, most = estimate, len(fitted.components)
+        while True:
+            found = fitted.first(k)
+            weights = np.concatenate([found.project(part) for part in self.store.batches(step)])
+            basis, coefficients = self._round(found, weights)
+            if self.wanted.exact or self._measure(basis, coefficients):
+                return found, basis, coefficients
+            if k == most:
+                raise UnsupportedError(
+                    f"{self.store.name}: {k} components leave errors of up to "
+                    f"{self._lost.max_error:.3g}, PSNR {self._lost.psnr:.2f} dB, more than is "
+                    "allowed; allow more, or use --exact, or a method other than pca"
+                )
+            k = min(most, k + max(1, k // 16))
+
+    def _fit(self) -> tuple[pca.Fit, int]:
+        """Components, and how many of them seem to be enough."""
         wanted, most = self.wanted, min(self._count, self._size)
         if not wanted.bound and wanted.psnr is None:
-            return self._fit_components(wanted.components or min(most, COMPONENTS))
+            k = wanted.components or min(most, COMPONENTS)
+            return self._fit_components(k), k
         tries = [wanted.components] if wanted.components else [32, 64, 128, MOST]
-        for k in tries:
-            found = self._fit_components(k if wanted.components else min(most, k))
+        for number in tries:
+            found = self._fit_components(number if wanted.components else min(most, number))
+            k = len(found.components)
             enough = self._enough(found)
-            if enough is not None:
-                return found.first(enough)
-            if len(found.components) == most:
-                break
-        raise UnsupportedError(
-            f"{self.store.name}: {len(found.components)} components leave errors of up to "
-            f"{pca.largest_error(found, self.store.batches):.3g}, more than is allowed; allow "
-            "more, or use --exact, or a method other than pca"
-        )
+            if enough is not None or k == most:
+                return found, enough or k
+        return found, k
 
     def _fit_components(self, k: int) -> pca.Fit:
         return pca.fit(self.store.batches, self._count, self._size, k, self.store.name)
 
     def _enough(self, found: pca.Fit) -> int | None:
-        """How many components are enough; None if all are not. Rounding gets a little room."""
-        rounding = 0.5 if self.store.dtype.kind != "f" else 0.0
+        """How many components seem to be enough; None if all do not."""
         wanted, k = self.wanted, len(found.components)
         least = 1
         if wanted.psnr is not None:
             allowed = self._peak() ** 2 * 10 ** (-wanted.psnr / 10) * ROOM
-            errors = pca.squared_errors(found, self.store.batches) + rounding**2 / 3
+            errors = pca.squared_errors(found, self.store.batches)
             if errors[k] > allowed:
                 return None
             least = max(1, int(np.argmax(errors <= allowed)))
@@ -166,7 +175,7 @@ class PcaPacking:
 
         def holds(count: int) -> bool:
             error = pca.largest_error(found.first(count), self.store.batches)
-            return error + rounding <= wanted.bound * ROOM
+            return error <= wanted.bound * ROOM
 
         if not holds(k):
             return None
@@ -205,10 +214,11 @@ class PcaPacking:
     def _mean(self, found: pca.Fit) -> Pixels:
         """The mean as float32 where that is as good."""
         mean = found.mean.reshape(self.store.frame)
-        short = mean.astype(np.float32)
+        with np.errstate(over="ignore"):
+            short = mean.astype(np.float32)
         scale = np.abs(mean).max(initial=0) if self.store.dtype.kind == "f" else 1.0
         fine = np.abs(short - mean).max(initial=0) <= 1e-6 * scale
-        return short if fine or self.store.dtype in (np.float16, np.float32) else mean
+        return short if fine or self.store.dtype == np.float16 else mean
 
     def _batches(self, basis: Basis, coefficients: Whole) -> Iterator[tuple[Pixels, Pixels]]:
         """Frames, and what the basis makes of them."""
@@ -219,7 +229,8 @@ class PcaPacking:
             if self.progress is not None:
                 self.progress(start, self._count)
 
-    def _measure(self, basis: Basis, coefficients: Whole) -> None:
+    def _measure(self, basis: Basis, coefficients: Whole) -> bool:
+        """Find the error that readers will see; say whether it is allowed."""
         parts, crcs = [], []
         for frames, got in self._batches(basis, coefficients):
             parts.append(loss.measure(frames, got))
@@ -227,15 +238,9 @@ class PcaPacking:
         numbers = np.arange(self._count)
         self._lost = loss.total([loss.join(parts)], numbers * 0, numbers, self.store.dtype)
         self._crc = np.concatenate(crcs)
-        allowed = self.wanted.bound
-        if (allowed and self._lost.max_error > allowed) or (
-            self.wanted.psnr is not None and self._lost.psnr < self.wanted.psnr
-        ):
-            raise NotExactError(
-                f"rounding took the error to {self._lost.max_error:.3g} (PSNR "
-                f"{self._lost.psnr:.2f} dB), more than is allowed; allow a little more, or use "
-                "--exact"
-            )
+        wanted = self.wanted
+        small = not wanted.bound or self._lost.max_error <= wanted.bound
+        return small and (wanted.psnr is None or self._lost.psnr >= wanted.psnr)
 
     def _write_residual(self, writer: Any, basis: Basis, coefficients: Whole) -> None:
         """Code what the basis leaves."""

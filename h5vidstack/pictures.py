@@ -52,7 +52,7 @@ def draw(
     pca = recovery.components(path)
     if pca is not None:
         mean, images = pca
-        ratios = found.explained_variance_ratio or []
+        ratios = found.explained_variance_ratio or [math.nan] * len(images)
         tiles["components"] = [("mean", mean)] + [
             (f"{number}: {share:.2%}", _centred(image))
             for number, (image, share) in enumerate(zip(images, ratios, strict=True))

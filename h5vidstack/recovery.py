@@ -153,7 +153,12 @@ def _pca_tables(file: str, stack: str) -> dict[str, list[float]]:
         if pca is None:
             return {}
         names = ("singular_values", "explained_variance_ratio")
-        return {name: [float(value) for value in pca[name][()]] for name in names}
+        if not all(name in pca for name in names):  # they are for people, and may be missing
+            return {}
+        tables = {name: [float(value) for value in pca[name][()]] for name in names}
+        if {len(table) for table in tables.values()} != {pca["components"].shape[0]}:
+            raise ValueError("its spectra have not one number a component")
+        return tables
 
 
 def components(path: str | os.PathLike[str]) -> tuple[Pixels, Pixels] | None:

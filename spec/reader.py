@@ -154,7 +154,8 @@ def to_dtype(numbers, dtype):
     limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(whole)
     numbers = numbers if dtype.kind == "f" else np.rint(numbers)
     less = 2**-53 if dtype.str[1:] in ("i8", "u8") else 0  # no float64 is 2^64 - 1
-    return np.clip(numbers, limits.min, float(limits.max) * (1 - less)).astype(whole).view(dtype)
+    most = 1 if dtype.kind == "b" else float(limits.max) * (1 - less)
+    return np.clip(numbers, limits.min, most).astype(whole).view(dtype)
 
 
 def decode_block(data, chunk, dtype):
