@@ -157,7 +157,7 @@ def pack(
     explain
         Report what was tried, with speeds.
     chunk_frames
-        Frames a block; None: 16, with small 256, with fast as many as make 512 KiB; fewer
+        Frames a block; None: 16, with small 256, with fast as many as make 384 KiB; fewer
         where a raw block would be over 64 MiB.
     tile
         Height and width of tiles; None: frames over 4 megapixels get tiles of about

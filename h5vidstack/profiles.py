@@ -51,7 +51,7 @@ class Profile:
         if self.name == "balanced":
             return CHUNK_FRAMES
         # Its codecs decode frames alone; but HDF5 alone reads blocks.
-        return max(1, min(CHUNK_FRAMES, (1 << 19) // frame_bytes(frame, itemsize)))
+        return max(1, min(CHUNK_FRAMES, (3 << 17) // frame_bytes(frame, itemsize)))
 
 
 _FAST = ("raw", "magicyuv-left", "magicyuv", "ffvhuff", "ffvhuff-median", "deflate-fast")
