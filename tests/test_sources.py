@@ -279,3 +279,17 @@ def test_tiff_that_needs_tifffile(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tifffile", None)
     with pytest.raises(h5vidstack.SourceError, match=r"pip install \"h5vidstack\[tiff\]\""):
         all_frames("t.tif")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_transparent_colour_becomes_alpha(mode, tmp_path):
+    pixels = moving((1, 9, 12, 3))[0] if mode == "RGB" else moving((1, 9, 12))[0]
+    key = tuple(map(int, pixels[4, 5])) if mode == "RGB" else int(pixels[4, 5])
+    Image.fromarray(pixels).save(tmp_path / "x.png", transparency=key)
+    h5vidstack.pack(tmp_path, "x.h5")
+    with h5vidstack.open("x.h5") as stack:
+        found = stack[0]
+    expected = pixels if mode == "RGB" else np.stack([pixels] * 3, -1)
+    np.testing.assert_array_equal(found[..., :3], expected)
+    clear = (expected == expected[4, 5]).all(axis=-1)
+    np.testing.assert_array_equal(found[..., 3], np.where(clear, 0, 255))
