@@ -95,13 +95,16 @@ class PlainCoder:
         data = whole.astype(whole.dtype.newbyteorder("<"), copy=False)
         if self._level is None:
             return data.tobytes(), None
-        raw = data.tobytes()
-        if self._shuffle and data.itemsize > 1:
-            raw = np.frombuffer(raw, np.uint8).reshape(-1, data.itemsize).T.tobytes()
+        raw = shuffled(data) if self._shuffle else data.tobytes()
         packed = zlib.compress(raw, self._level)
         if self._verify and zlib.decompress(packed) != raw:
             raise NotExactError("zlib did not give back what it was given; nothing was written")
         return packed, None
+
+
+def shuffled(values: npt.NDArray[Any]) -> bytes:
+    """The bytes of C-contiguous values as HDF5's shuffle puts them: all first ones first."""
+    return values.reshape(-1, 1).view(np.uint8).T.tobytes()
 
 
 class DifferenceCoder(PlainCoder):

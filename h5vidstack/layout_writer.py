@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from . import virtual
 from ._version import __version__
+from .coders import shuffled
 from .filter import Video
 from .geometry import Numbers, Shape
 from .hashing import Fingerprints, Hashes
@@ -126,15 +127,9 @@ class StackWriter:
         dtype, stored = self._dtype, 0
         if mean is not None:
             dtype = np.dtype(f"<u{dtype.itemsize}")
-            stored = _write_array(group, "mean", mean)
-        data = group.create_dataset(
-            "video" if mean is None else "difference",
-            shape=(0, *self._frame),
-            maxshape=(None, *self._frame),
-            chunks=self._chunk,
-            dtype=dtype,
-            **options,
-        )
+            stored = _write_array(group, "mean", mean).id.get_storage_size()
+        name = "video" if mean is None else "difference"
+        data = self._create_frames(group, name, dtype, options)
         self._piles.append(PileWriter(data, stored))
         self._plain = mean is None
         return self._piles[-1]
@@ -161,21 +156,30 @@ class StackWriter:
             "explained_variance_ratio": found.explained_variance_ratio,
             "singular_values": found.singular_values,
         }
-        stored = sum(_write_array(pca, name, values) for name, values in tables.items())
+        for name, values in tables.items():
+            _write_array(pca, name, values, one_by_one=name == "components")
+        stored = sum(table.id.get_storage_size() for table in pca.values())
         pca.attrs["step"] = basis.step
         self._plain = False
         data = pca["coefficients"]
         if exact:
-            data = group.create_dataset(
-                "residual",
-                shape=(0, *self._frame),
-                maxshape=(None, *self._frame),
-                chunks=self._chunk,
-                dtype=np.dtype(f"<u{self._dtype.itemsize}"),
-                **Video("ffv1"),
-            )
+            words = np.dtype(f"<u{self._dtype.itemsize}")
+            data = self._create_frames(group, "residual", words, Video("ffv1"))
         self._piles.append(PileWriter(data, stored))
         return self._piles[-1]
+
+    def _create_frames(
+        self, group: h5py.Group, name: str, dtype: np.dtype[Any], options: Mapping[str, Any]
+    ) -> h5py.Dataset:
+        """A dataset to which frames are added."""
+        return group.create_dataset(
+            name,
+            shape=(0, *self._frame),
+            maxshape=(None, *self._frame),
+            chunks=self._chunk,
+            dtype=dtype,
+            **options,
+        )
 
     def finish(
         self,
@@ -220,30 +224,23 @@ class StackWriter:
         group.attrs[FORMAT_ATTRIBUTE] = f"{FORMAT[0]}.{FORMAT[1]}"
 
 
-def _write_array(group: h5py.Group, name: str, values: npt.NDArray[Any]) -> int:
-    """Write an array by HDF5's shuffle and deflate; give its bytes.
+def _write_array(
+    group: h5py.Group, name: str, values: npt.NDArray[Any], *, one_by_one: bool = False
+) -> h5py.Dataset:
+    """Write an array by HDF5's shuffle and deflate, in one chunk or one for each entry.
 
-    Chunks are images, or all of a table; made here for the reason that `write_table` has.
+    Chunks are made here and written at once: what h5py keeps in a cache it writes later,
+    where an error is not seen.
     """
     little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    images = (
-        little
-        if little.ndim > 3 or (little.ndim == 3 and name == "components")
-        else little[np.newaxis]
-    )
-    several = images.ndim == little.ndim
-    chunk = (1, *little.shape[1:]) if several else little.shape
+    chunk = (1, *little.shape[1:]) if one_by_one else little.shape
     dataset = group.create_dataset(
         name, shape=little.shape, dtype=little.dtype, chunks=chunk, shuffle=True, compression="gzip"
     )
-    stored = 0
-    for number, image in enumerate(images):
-        shuffled = image.reshape(-1, 1).view(np.uint8).reshape(-1, little.itemsize).T.tobytes()
-        data = zlib.compress(shuffled)
-        offset = (number, *(0 for _ in chunk[1:])) if several else (0,) * little.ndim
-        dataset.id.write_direct_chunk(offset, data)
-        stored += len(data)
-    return stored
+    for first in range(0, little.shape[0], chunk[0]):
+        data = zlib.compress(shuffled(little[first : first + chunk[0]]))
+        dataset.id.write_direct_chunk((first, *(0 for _ in chunk[1:])), data)
+    return dataset
 
 
 def write_hashes(group: h5py.Group, tables: Mapping[str, Hashes]) -> None:
@@ -253,20 +250,7 @@ def write_hashes(group: h5py.Group, tables: Mapping[str, Hashes]) -> None:
 
 
 def write_table(group: h5py.Group, name: str, values: npt.NDArray[Any]) -> None:
-    """Write a table in one chunk by HDF5's shuffle and deflate, with a CRC-32.
-
-    The chunk is made here and written at once: what h5py keeps in a cache it writes
-    later, where an error is not seen.
-    """
+    """Write a table with a CRC-32."""
+    table = _write_array(group, name, values)
     little = values.astype(values.dtype.newbyteorder("<"), copy=False)
-    table = group.create_dataset(
-        name,
-        shape=little.shape,
-        dtype=little.dtype,
-        chunks=little.shape,
-        shuffle=True,
-        compression="gzip",
-    )
-    shuffled = little.view(np.uint8).reshape(len(little), -1).T.tobytes()
-    table.id.write_direct_chunk((0,), zlib.compress(shuffled))
     table.attrs[TABLE_CRC] = np.uint32(zlib.crc32(little.tobytes()))

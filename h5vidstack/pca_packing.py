@@ -198,11 +198,10 @@ class PcaPacking:
         rest = frames.reshape(len(frames), -1).astype(np.float64) - found.mean
         rest -= weights[numbers] @ found.components
         rms = float(np.sqrt(np.mean(rest**2)))
-        tries = {}
+        tries, mean = {}, self._mean(found)
         for bits in (16, 8):
             coefficients, components, step = pca.quantise(found, weights, rms, bits)
             images = components.reshape(len(components), *self.store.frame)
-            mean = self._mean(found)
             basis = Basis(mean, images, step, self.store.dtype)
             got = basis.frames(coefficients[numbers])
             tries[bits] = basis, coefficients, float(loss.measure(frames, got).mse.mean())

@@ -5,22 +5,23 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
 from . import loss
 from .chunks import Pixels
 from .errors import SourceError
+from .geometry import window_frames
 from .layout import DEFAULT_STACK, damage_as_error, split_target
 from .reader import Stack
 from .sources import open_source
 from .stack_file import StackFile
 from .workers import Progress
-
-BATCH_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,7 @@ def check(
     SourceError
         If `against` cannot be read, or has other frames.
     """
-    file, inner = split_target(path)
-    tables = _pca_tables(str(file), inner or DEFAULT_STACK)
+    tables = _pca_tables(path)
     with Stack(path, cache_bytes=0) as stack:
         attrs = stack.attrs
         measured = (None,) * 6 if against is None else _compare(stack, against, gray, progress)
@@ -126,7 +126,7 @@ def _compare(
                 f"{source.name} has frames of {source.frame} {source.dtype}, the stack of "
                 f"{stack.shape[1:]} {stack.dtype}"
             )
-        size = max(1, BATCH_BYTES // (stack.nbytes // len(stack)))
+        size = window_frames(source.frame, source.dtype.itemsize)
         for frames in source.batches(size):
             got = stack[done : done + len(frames)]
             if len(got) == len(frames):
@@ -145,11 +145,18 @@ def _compare(
     return exact, together.max_error, together.mse, together.psnr, worst, typical
 
 
-def _pca_tables(file: str, stack: str) -> dict[str, list[float]]:
-    """The spectra of a PCA by name; empty for other stacks."""
-    opened = StackFile(file, stack)
+@contextlib.contextmanager
+def _open_pca(path: str | os.PathLike[str]) -> Iterator[h5py.Group | None]:
+    """The group of a stack's PCA; None for other stacks."""
+    file, inner = split_target(path)
+    opened = StackFile(str(file), inner or DEFAULT_STACK)
     with contextlib.closing(opened), damage_as_error(opened.name):
-        pca = opened.layout.piles[0].pca
+        yield opened.layout.piles[0].pca
+
+
+def _pca_tables(path: str | os.PathLike[str]) -> dict[str, list[float]]:
+    """The spectra of a PCA by name; empty for other stacks."""
+    with _open_pca(path) as pca:
         if pca is None:
             return {}
         names = ("singular_values", "explained_variance_ratio")
@@ -163,10 +170,7 @@ def _pca_tables(file: str, stack: str) -> dict[str, list[float]]:
 
 def components(path: str | os.PathLike[str]) -> tuple[Pixels, Pixels] | None:
     """Mean and components of a PCA, ``(H, W[, C])`` and ``(k, H, W[, C])``; else None."""
-    file, inner = split_target(path)
-    opened = StackFile(str(file), inner or DEFAULT_STACK)
-    with contextlib.closing(opened), damage_as_error(opened.name):
-        pca = opened.layout.piles[0].pca
+    with _open_pca(path) as pca:
         return None if pca is None else (pca["mean"][()], pca["components"][()])
 
 

@@ -235,13 +235,7 @@ def _candidates(
     if len(done) == 1:
         chosen = [[result] for result in done[0]]
     else:
-        sizes = [[(coding, stored) for coding, stored, _ in part] for part in done]
-        chosen = [
-            [
-                part[_fastest_of_smallest(sizes_of_part, profile)]
-                for part, sizes_of_part in zip(done, sizes, strict=True)
-            ]
-        ]
+        chosen = [[part[_fastest_of_smallest(part, profile)] for part in done]]
     for results in chosen:
         low = tuple(
             (width, coding)
@@ -301,9 +295,9 @@ def _weigh(
     return Trial(str(recipe), size, int(stored), encoding, decoding, False)
 
 
-def _fastest_of_smallest(sizes: Sequence[tuple[Coding, int]], profile: Profile) -> int:
-    """Which of some codings, with their bytes, a profile takes."""
-    most = min(size for _, size in sizes) * (1 + profile.tolerance)
+def _fastest_of_smallest(sizes: Sequence[tuple[Any, ...]], profile: Profile) -> int:
+    """Which of some codings, with their bytes and whatever else, a profile takes."""
+    most = min(size for _, size, *_ in sizes) * (1 + profile.tolerance)
     order = sorted(range(len(sizes)), key=lambda place: _slowness(sizes[place][0], profile))
     return next(place for place in order if sizes[place][1] <= most)
 
