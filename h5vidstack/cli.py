@@ -17,16 +17,19 @@ from typing import Any
 
 import click
 
+from . import bench as comparison
 from . import demo as demonstration
 from . import info as information
 from . import packer, pictures, recovery, sheet, sinks, verification
 from . import rehash as rehashing
 from ._version import __version__
+from .bench import table
 from .codecs import CODECS, PRESETS, library_versions
 from .errors import Error
 from .hashing import HASHES
 from .methods import METHODS
 from .option_types import Bytes, Frames, Pair
+from .output import complete_or_absent
 from .profiles import PROFILES
 from .reader import Stack
 from .search import mismatch
@@ -364,6 +367,54 @@ def check(
         for name in pictures.draw(file, plots, found, source, gray=gray, overwrite=overwrite):
             click.echo(f"drew {_printable(name)}", err=as_json)
     sys.exit(0 if found.keeps_its_word else 1)
+
+
+@main.command()
+@click.argument("src")
+@click.option(
+    "--methods", "methods", metavar="A,B,...", default="",
+    help="Only these: auto, pca, 'video x264-slow', ...  [default: all]",
+)  # fmt: skip
+@click.option("--peers", is_flag=True, help="Others, too, where they are installed.")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--frames", type=click.IntRange(min=1), help="Only the first so many.")
+@click.option("--dtype", type=click.Choice(demonstration.DTYPES), help="Of demo.  [default: uint8]")
+@click.option(
+    "--max-error", metavar="E", help="For those that keep a bound.  [default of floats: 1e-3r]"
+)
+@click.option("--gray", is_flag=True, help="Make gray of colour.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write figures here.")
+@click.option("--html", "page", type=click.Path(), help="Write a page with plots and pictures.")
+@_overwrite
+def bench(
+    src: str,
+    methods: str,
+    dtype: str | None,
+    json_path: Path | None,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    """Compare ways to keep SRC, or 'demo': sizes, speeds, memory, errors.
+
+    Each writes and reads in a process of its own, from and to the temporary folder (TMPDIR).
+    """
+    _end_tidily()
+    if dtype is not None and src != "demo":
+        raise click.UsageError("--dtype is of 'demo'; other frames have theirs")
+    source = demonstration.generated(dtype or "uint8") if src == "demo" else src
+    name = "generated stack" if src == "demo" else None
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    with contextlib.ExitStack() as outputs:
+        if json_path is not None:
+            temporary = outputs.enter_context(complete_or_absent(json_path, overwrite=overwrite))
+        with _progress("benching") as progress:
+            found = comparison.compare(
+                source, name=name, methods=names, overwrite=overwrite, progress=progress, **options
+            )
+        if json_path is not None:
+            temporary.write_text(_json_text(dataclasses.asdict(found)) + "\n")
+    for line in table.lines(found):
+        _say(line)
 
 
 @main.command()

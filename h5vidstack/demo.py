@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -52,9 +53,21 @@ def generate(
                 yield np.exp(-(across[np.newaxis, :] + down[:, np.newaxis]))
 
 
+DTYPES = ("uint8", "uint16", "float32")
+
+
+def generated(
+    dtype: str, grid: tuple[int, int, int] = GRID, frame: tuple[int, int] = FRAME
+) -> Iterator[npt.NDArray[Any]]:
+    """Yield the generated stack's frames as one of `DTYPES`: floor(scale Z), or Z itself."""
+    scale = {"uint8": 255, "uint16": 65535}.get(dtype)
+    for z in generate(grid, frame):
+        yield (z if scale is None else np.floor(scale * z)).astype(dtype)
+
+
 def generate_uint8(grid: tuple[int, int, int] = GRID, frame: tuple[int, int] = FRAME) -> Frames:
     """Give the generated stack as ``(N, H, W)`` uint8: floor(255 Z)."""
-    return np.stack([np.floor(255 * z).astype(np.uint8) for z in generate(grid, frame)])
+    return np.stack(list(generated("uint8", grid, frame)))
 
 
 def demonstrate(

@@ -48,6 +48,27 @@ def draw(
     OutputError
         If there is nothing to draw, or a picture exists or cannot be written.
     """
+    tiles = pieces(path, found, against, gray=gray)
+    if not tiles:
+        raise OutputError(f"{path} has no components; to draw frames, give --against their input")
+    made = []
+    os.makedirs(folder, exist_ok=True)
+    for name, images in tiles.items():
+        target = Path(folder) / f"{name}.png"
+        with complete_or_absent(target, overwrite=overwrite) as temporary:
+            _sheet(images, f"{os.path.basename(os.fsdecode(path))}: {name}").save(temporary, "PNG")
+        made.append(str(target))
+    return made
+
+
+def pieces(
+    path: str | os.PathLike[str],
+    found: recovery.Recovery,
+    against: Any = None,
+    *,
+    gray: bool = False,
+) -> dict[str, list[tuple[str, Pixels]]]:
+    """Give what `draw` draws: by picture, images with their captions; the parameters are its."""
     tiles: dict[str, list[tuple[str, Pixels]]] = {}
     pca = recovery.components(path)
     if pca is not None:
@@ -66,16 +87,7 @@ def draw(
                 ("recovered", got),
                 (f"difference, up to {most:.3g}", _centred(apart)),
             ]
-    if not tiles:
-        raise OutputError(f"{path} has no components; to draw frames, give --against their input")
-    made = []
-    os.makedirs(folder, exist_ok=True)
-    for name, pieces in tiles.items():
-        target = Path(folder) / f"{name}.png"
-        with complete_or_absent(target, overwrite=overwrite) as temporary:
-            _sheet(pieces, f"{os.path.basename(os.fsdecode(path))}: {name}").save(temporary, "PNG")
-        made.append(str(target))
-    return made
+    return tiles
 
 
 def _centred(image: Pixels) -> Pixels:
@@ -87,21 +99,21 @@ def _centred(image: Pixels) -> Pixels:
     return levels
 
 
-def _sheet(pieces: list[tuple[str, Pixels]], title: str) -> Any:
+def _sheet(images: list[tuple[str, Pixels]], title: str) -> Any:
     """Images in rows, each over its caption."""
     from PIL import Image, ImageDraw, ImageFont
 
     font, line = ImageFont.load_default(TEXT), TEXT + 6
-    pictures = [small(image, EDGE) for _, image in pieces]
+    pictures = [small(image, EDGE) for _, image in images]
     width = max(max(picture.width for picture in pictures), 180) + MARGIN
     height = max(picture.height for picture in pictures) + line + MARGIN
-    columns = min(COLUMNS, len(pieces))
-    rows = math.ceil(len(pieces) / columns)
+    columns = min(COLUMNS, len(images))
+    rows = math.ceil(len(images) / columns)
     top = line + 2 * MARGIN
     sheet = Image.new("RGB", (MARGIN + columns * width, top + rows * height), BACKGROUND)
     pen = ImageDraw.Draw(sheet)
     pen.text((MARGIN, MARGIN), title, INK, font)
-    for number, ((caption, _), picture) in enumerate(zip(pieces, pictures, strict=True)):
+    for number, ((caption, _), picture) in enumerate(zip(images, pictures, strict=True)):
         row, column = divmod(number, columns)
         x, y = MARGIN + column * width, top + row * height
         sheet.paste(picture, (x, y))

@@ -64,11 +64,7 @@ def contact_sheet(
         raise OutputError(f"{target} has no ending of a picture format: name it {target.stem}.png")
     if edge < 16 or max_rows < 1:
         raise OutputError(f"edge is {edge} and max_rows {max_rows}; at least 16 and 1 would do")
-    piles = [pile for pile in stack.groups if len(pile.frames)]
-    total = len(piles)
-    if total > max_rows:
-        largest = sorted(piles, key=lambda pile: len(pile.frames), reverse=True)[:max_rows]
-        piles = sorted(largest, key=lambda pile: pile.number)
+    piles, total = largest_piles(stack, max_rows)
     with complete_or_absent(target, overwrite=overwrite) as temporary:
         sheet = _draw(stack, piles, total, edge)
         try:
@@ -76,6 +72,19 @@ def contact_sheet(
         except (ValueError, KeyError) as error:
             raise OutputError(f"cannot write {target} in that format: {error}") from error
     return len(piles)
+
+
+def largest_piles(stack: Stack, most: int) -> tuple[list[Group], int]:
+    """At most so many piles of a stack, the largest, by number; and how many it has."""
+    piles = [pile for pile in stack.groups if len(pile.frames)]
+    largest = sorted(piles, key=lambda pile: len(pile.frames), reverse=True)[:most]
+    return sorted(largest, key=lambda pile: pile.number), len(piles)
+
+
+def telling_frames(pile: Group) -> dict[str, int]:
+    """Numbers of the frames that show what is in a pile."""
+    columns = {"first": pile.frames[0], "typical": pile.typical, "last": pile.frames[-1]}
+    return {name: int(frame) for name, frame in columns.items()}
 
 
 def _draw(stack: Stack, piles: list[Group], total: int, edge: int) -> Any:
@@ -106,12 +115,11 @@ def _draw(stack: Stack, piles: list[Group], total: int, edge: int) -> Any:
             [f"pile {pile.number}", f"{len(pile.frames):,} frames", ratio]
         ):
             draw.text((MARGIN, y + number * line), text, FAINT if number else INK, font)
-        columns = {"first": pile.frames[0], "typical": pile.typical, "last": pile.frames[-1]}
-        for column, (name, frame) in enumerate(columns.items()):
+        for column, (name, frame) in enumerate(telling_frames(pile).items()):
             x = LABEL_WIDTH + column * column_width
-            picture = small(stack[int(frame)], edge)
+            picture = small(stack[frame], edge)
             sheet.paste(picture, (x, y))
-            draw.text((x, y + picture.height + 2), f"{name}: {int(frame)}", FAINT, font)
+            draw.text((x, y + picture.height + 2), f"{name}: {frame}", FAINT, font)
     return sheet
 
 

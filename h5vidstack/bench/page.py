@@ -1,0 +1,141 @@
+"""A comparison as one web page that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import importlib.resources
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from string import Template
+
+from .. import pictures, recovery
+from ..reader import Stack
+from ..sheet import largest_piles, small, telling_frames
+from .contestants import Pixels
+from .plot import plot
+from .results import Bench, Row
+from .table import HEADINGS, MEANINGS, cell, is_best
+
+EDGE = 240
+"""Longest edge of a picture, in pixels."""
+MOST_PILES = 24
+
+Images = Iterable[tuple[str, Pixels]]
+"""Each with its caption."""
+
+
+def write_page(bench: Bench, path: Path, outputs: Mapping[str, Path], pixels: Pixels) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    bench
+        What was found.
+    path
+        The file to make.
+    outputs
+        Packed files of our contestants, by name: what they give back is drawn.
+    pixels
+        The frames, ``(N, H, W[, C])``.
+    """
+    shape = " x ".join(map(str, bench.shape))
+    facts = f"{shape} {bench.dtype}, {bench.raw_bytes / 1e3:,.0f} KB of pixels"
+    times = f"{bench.rounds} interleaved round{'s' * (bench.rounds > 1)}"
+    bound = ""
+    if bench.bound is not None:
+        bound = f" “Bounded” ones keep every pixel within {bench.bound:.4g}."
+    plots = [
+        f'<figure class="plot">{drawn}<figcaption>{escape(title)}</figcaption></figure>'
+        for column, title in (("pack_speed", "packing, MB/s"), ("read_speed", "reading all, MB/s"))
+        if (drawn := plot(bench, column, title))
+    ]
+    template = importlib.resources.files(__package__).joinpath("page.html").read_text("utf-8")
+    text = Template(template).substitute(
+        source=escape(bench.source),
+        facts=escape(facts),
+        advice=escape(bench.advice()),
+        head="".join(f"<th scope=col>{escape(name)}</th>" for name in HEADINGS.values()),
+        rows="".join(_row(bench, row) for row in bench.rows),
+        meanings=escape(f"Marked: the best of those that are exact, in {times}. {MEANINGS}{bound}"),
+        plots="".join(plots) or "<p>Nothing gave figures to draw.</p>",
+        pictures="".join(_sections(outputs, pixels)),
+        machine=escape(", ".join(f"{name} {value}" for name, value in bench.machine.items())),
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
+    )
+    path.write_text(text, "utf-8")
+
+
+def _row(bench: Bench, row: Row) -> str:
+    kind = "ours" if row.ours else "peer"
+    name = f"<th scope=row>{escape(row.name)}</th>"
+    if row.problem is not None:
+        reason = f"<td class=problem colspan={len(HEADINGS)}>{escape(row.problem)}</td>"
+        return f"<tr class={kind}>{name}{reason}</tr>\n"
+    cells = []
+    for column in HEADINGS:
+        text = escape(cell(row, column))
+        if is_best(bench, row, column):
+            text = f'<strong title="best">{text}</strong>'
+        lossy = " class=lossy" if column == "exact" and not row.exact else ""
+        cells.append(f"<td{lossy}>{text}</td>")
+    return f"<tr class={kind}>{name}{''.join(cells)}</tr>\n"
+
+
+def _sections(outputs: Mapping[str, Path], pixels: Pixels) -> Iterator[str]:
+    """Piles of the stack with the most of them; components; worst frames of what is lossy."""
+    piles: dict[str, tuple[int, Path]] = {}
+    for name, path in outputs.items():
+        with Stack(path) as stack:
+            piles[name] = len(stack.groups), path
+    if piles:
+        name, (_, path) = max(piles.items(), key=lambda item: item[1][0])
+        yield _section("Piles of similar frames", *_contact_sheet(name, path))
+    for name, path in outputs.items():
+        found = recovery.check(path, pixels)
+        drawn = pictures.pieces(path, found, pixels)
+        if "components" in drawn:
+            about = f"{name}: the mean and each component, with the variance that it explains."
+            yield _section("Principal components", about, drawn["components"])
+        if not found.exact:
+            text = (
+                f"{name}: mid-gray where nothing differs; the largest difference is black or white."
+            )
+            both = [(f"worst: {a}", image) for a, image in drawn["worst"]]
+            both += [(f"typical: {a}", image) for a, image in drawn["typical"]]
+            yield _section(f"What {name} loses", text, both)
+
+
+def _contact_sheet(name: str, path: Path) -> tuple[str, Images]:
+    images = []
+    with Stack(path) as stack:
+        shown, total = largest_piles(stack, MOST_PILES)
+        for pile in shown:
+            images += [
+                (f"pile {pile.number}, {len(pile.frames):,} frames; {which}: {frame}", stack[frame])
+                for which, frame in telling_frames(pile).items()
+            ]
+    largest = (
+        f"the {len(shown)} largest of {total} piles" if len(shown) < total else f"piles: {total}"
+    )
+    return f"{name}, {largest}: the first, a typical and the last frame of each.", images
+
+
+def _section(title: str, about: str, images: Images) -> str:
+    figures = "".join(
+        f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{_png(image)}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        for caption, image in images
+    )
+    return (
+        f"<section><h2>{escape(title)}</h2><p>{escape(about)}</p>"
+        f"<div class=pictures>{figures}</div></section>"
+    )
+
+
+def _png(image: Pixels) -> str:
+    data = io.BytesIO()
+    small(image, EDGE).save(data, "PNG", optimize=True)
+    return base64.b64encode(data.getvalue()).decode("ascii")

@@ -1,0 +1,74 @@
+"""A comparison as text."""
+
+from __future__ import annotations
+
+from .results import Bench, Row
+
+HEADINGS = {
+    "file_bytes": "size KB",
+    "ratio": "ratio",
+    "exact": "exact",
+    "pack_speed": "pack MB/s",
+    "read_speed": "read MB/s",
+    "frame_ms": "frame ms",
+    "frame_p95_ms": "p95 ms",
+    "peak_bytes": "memory MB",
+}
+"""What the columns of a `Row` are called."""
+
+MEANINGS = (
+    "MB: 10^6 bytes of pixels. frame, p95: time for a random frame, median and 95th percentile. "
+    "memory: what packing took at most beyond its input."
+)
+
+
+def cell(row: Row, column: str) -> str:
+    """A figure of a row, for people."""
+    value = getattr(row, column)
+    if value is None:
+        return "-"
+    if column == "exact":
+        return "yes" if value else f"off by {row.max_error:.3g}"
+    if column == "file_bytes":
+        return f"{value / 1e3:,.0f}"
+    if column == "peak_bytes":
+        return f"{value / 1e6:,.0f}"
+    if column.startswith("frame"):
+        return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+    return f"{value:,.2f}" if value < 10 else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def is_best(bench: Bench, row: Row, column: str) -> bool:
+    """Whether a row has the best value of a column among the exact ones."""
+    value = getattr(row, column)
+    return bool(row.exact) and value is not None and value == bench.best().get(column)
+
+
+def lines(bench: Bench) -> list[str]:
+    """The table, what it means, and the advice."""
+    shape = " x ".join(map(str, bench.shape))
+    said = [f"{bench.source}: {shape} {bench.dtype}, {bench.raw_bytes / 1e3:,.0f} KB of pixels"]
+    width = max(len(row.name) for row in bench.rows) + 1
+    cells = [["", *HEADINGS.values()]]
+    for row in bench.rows:
+        if row.problem is None:
+            marked = [
+                cell(row, column) + ("*" if is_best(bench, row, column) else " ")
+                for column in HEADINGS
+            ]
+            cells.append([row.name, *marked])
+        else:
+            cells.append([row.name, row.problem])
+    figures = [line for line in cells if len(line) > 2]
+    widths = [max(len(line[i]) for line in figures) + 1 for i in range(1, len(HEADINGS) + 1)]
+    for line in cells:
+        if len(line) == 2:
+            said.append(f"{line[0]:{width}} {line[1]}")
+            continue
+        numbers = [f"{text:>{wide}}" for text, wide in zip(line[1:], widths, strict=True)]
+        said.append((f"{line[0]:{width}}" + "".join(numbers)).rstrip())
+    bound = "" if bench.bound is None else f" bounded: no pixel off by more than {bench.bound:.4g}."
+    times = f"{bench.rounds} interleaved round{'s' * (bench.rounds > 1)}"
+    machine = ", ".join(f"{name} {value}" for name, value in bench.machine.items())
+    said += ["", f"* the best of those that are exact, in {times}. {MEANINGS}{bound}", machine]
+    return [*said, "", bench.advice()]
