@@ -15,6 +15,8 @@ class Ordering(Enum):
     AUTO = auto()
     """Similar ones side by side if a sample shows that it pays."""
     SIMILAR = auto()
+    HASHED = auto()
+    """In piles of one image hash, or of near ones."""
 
 
 class Kept(Enum):
@@ -82,7 +84,7 @@ METHODS = {
         Method("hdf5gz", Ordering.GIVEN, Kept.PLAIN, LEVEL),
         Method("hdf5gzshuffle", Ordering.GIVEN, Kept.PLAIN, LEVEL, shuffle=True),
         Method("pca", Ordering.GIVEN, Kept.PCA),
-        Method("group", Ordering.SIMILAR, Kept.DIFFERENCE, LEVEL, shuffle=True),
+        Method("group", Ordering.HASHED, Kept.DIFFERENCE, LEVEL, shuffle=True),
     )
 }
 

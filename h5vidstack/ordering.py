@@ -90,6 +90,44 @@ def cut(order: Numbers, features: Features, least: int) -> list[Numbers]:
     return np.split(order, cuts)
 
 
+def by_hash(hashes: npt.NDArray[np.uint64], least: int) -> list[Numbers]:
+    """Put frames of one image hash, or of near ones, into piles.
+
+    Parameters
+    ----------
+    hashes
+        ``(n,)``, n at least 1.
+    least
+        Frames a pile at least, if there are so many: hashes of fewer frames share one
+        with near ones, by Hamming distance along a chain.
+
+    Returns
+    -------
+    list of ndarray
+        Frame numbers, ascending in each pile.
+    """
+    kinds, kind, count = np.unique(hashes, return_inverse=True, return_counts=True)
+    bits = np.unpackbits(kinds.view(np.uint8).reshape(-1, 8), axis=1).astype(np.float32)
+    along = chain(bits)
+    step = np.bitwise_count(kinds[along[1:]] ^ kinds[along[:-1]])
+    ends = list(range(len(kinds)))  # of the run that an end of a run belongs to: its other end
+    held = count[along].tolist()  # at both ends of a run: its frames
+    split = np.ones(len(step), bool)
+    # First what is small joins what is small, the nearest first; what stays small joins another.
+    for small in (all, any):
+        for left in np.argsort(step, kind="stable").tolist():
+            right = left + 1
+            if split[left] and small((held[left] < least, held[right] < least)):
+                split[left] = False
+                first, last = ends[left], ends[right]
+                ends[first], ends[last] = last, first
+                held[first] = held[last] = held[left] + held[right]
+    pile = np.empty(len(kinds), np.intp)
+    pile[along] = np.cumsum([0, *split])
+    order = np.argsort(pile[kind], kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(pile[kind][order])) + 1)
+
+
 def _steps(features: Features, order: Numbers) -> npt.NDArray[np.float64]:
     """Distances of each point to the next one in an order."""
     steps = np.empty(len(order) - 1)

@@ -130,8 +130,8 @@ def pack(
         ``"video"``: frames in their order. ``"groupvideo"``: similar frames side by side,
         in piles. ``"auto"``: that where a sample shows that it saves over 1 %
         (profile fast does not look). ``"hdf5"``, ``"hdf5gz"``, ``"hdf5gzshuffle"``: pixels as
-        HDF5 alone keeps them, in order, with gzip 9 or without. ``"group"``: piles of similar
-        frames, each as its mean and the differences to it, by HDF5's shuffle and gzip.
+        HDF5 alone keeps them, in order, with gzip 9 or without. ``"group"``: piles of near
+        image hashes, each as its mean and the differences to it, by HDF5's shuffle and gzip.
         ``"pca"``: principal components and coefficients; lossy without `exact`.
         With all but pca a frame that came before, bit for bit, is stored once.
     profile

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +70,8 @@ class Packing:
         self._encoder: PileEncoder | None = None  # of frames in their order
         self._pool = ThreadPoolExecutor(self.workers, "h5vidstack-encode")
         try:
-            self._survey = Survey(self._pool, self.workers, hashes, self._earlier)
+            by_hash = self.method.ordering == Ordering.HASHED
+            self._survey = Survey(self._pool, self.workers, hashes or by_hash, self._earlier)
             for new in self._survey.new_frames(self.store.batches(self._batch_frames())):
                 self._take_in(new)
             prints = self._survey.prints(self.store.name)
@@ -88,9 +89,11 @@ class Packing:
                         "(see --spool-limit)"
                     )
             else:
-                piles, sentence = self._reorder()
+                piles, sentence = self._reorder(prints)
             if self.progress is not None and len(prints) != self._written:
                 self.progress(len(prints), len(prints))
+            if not hashes:
+                prints = replace(prints, phash=None, ahash=None, dhash=None)
             return self._order(piles), prints, sentence
         finally:
             self._pool.shutdown(cancel_futures=True)
@@ -123,14 +126,18 @@ class Packing:
         frame: Pixels = self.store.take(np.array([self._survey.first(number)]))[0]
         return frame
 
-    def _reorder(self) -> tuple[list[Numbers], str]:
+    def _reorder(self, prints: Fingerprints) -> tuple[list[Numbers], str]:
         """Encode pile after pile, from frames that can be read again."""
 
         def take(numbers: Numbers) -> Pixels:
             return self.store.take(self._firsts[numbers])
 
-        always, step = self.method.ordering == Ordering.SIMILAR, self.chunk[0]
-        plan = planning.plan(self._features, take, self._pool, always)
+        if self.method.ordering == Ordering.HASHED and prints.dhash is not None:
+            plan = planning.plan_by_hash(prints.dhash[self._firsts])
+        else:
+            always = self.method.ordering == Ordering.SIMILAR
+            plan = planning.plan(self._features, take, self._pool, always)
+        step = self.chunk[0]
         self.in_given_order = not plan.reordered
         self._count = len(self._firsts)
         for pile in plan.piles:
@@ -149,7 +156,10 @@ class Packing:
         spooled = isinstance(self.store, Spool) and self.store.complete
         how = "spooled to disk" if spooled else "read again in that order"
         piles = f"{len(plan.piles)} pile{'s' * (len(plan.piles) > 1)}"
-        return f"similarity order, {piles}{saved}; frames were {how}"
+        order = "similarity order, "
+        if self.method.ordering == Ordering.HASHED:
+            order, piles = "", f"{piles} of near image hashes (dhash)"
+        return f"{order}{piles}{saved}; frames were {how}"
 
     def _begin(self, pile: Numbers, take: Take) -> PileEncoder:
         """Begin a pile."""

@@ -13,7 +13,8 @@ from . import mapping, virtual
 from .chunks import Pixels
 from .codecs import Coding
 from .geometry import CHUNK_FRAMES, Numbers
-from .ordering import Features, chain, cut
+from .hashing import Hashes
+from .ordering import Features, by_hash, chain, cut
 from .sampling import Take, crop
 
 WORTH = 0.99
@@ -30,6 +31,8 @@ SAMPLE_PIXELS = 1 << 20
 """Of larger frames a sample sees the middle."""
 LEAST_PILE = 2 * CHUNK_FRAMES
 """A pile has at least so many frames, unless it is the only one."""
+LEAST_HASHED = 16
+"""The same of a pile of one image hash, which needs an image of its own: its mean."""
 
 _QUICK = Coding("x264-fast")
 _USUAL = Coding("x264-interm")
@@ -83,6 +86,12 @@ def plan(
     piles = [_better_direction(pile, take, pool) for pile in piles]
     reordered = len(piles) > 1 or not np.array_equal(piles[0], given)
     return Plan(piles, reordered, gain)
+
+
+def plan_by_hash(hashes: Hashes) -> Plan:
+    """Put frames of near image hashes, ``(n,)``, into piles, each in the given order."""
+    piles = by_hash(hashes, LEAST_HASHED)
+    return Plan(piles, len(piles) > 1, None)
 
 
 def typical(features: Features) -> int:

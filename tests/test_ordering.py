@@ -82,3 +82,29 @@ def test_tiny_piles_are_put_together():
     piles = ordering.cut(np.arange(150), features, 12)
     assert min(map(len, piles)) >= 12
     assert len(ordering.cut(np.arange(150), features, 151)) == 1
+
+
+@given(
+    st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 3), min_size=1, max_size=200),
+    st.integers(1, 20),
+)
+def test_piles_by_hash(hashes, least):
+    hashes = np.array(hashes, np.uint64)
+    piles = ordering.by_hash(hashes, least)
+    assert sorted(np.concatenate(piles)) == list(range(len(hashes)))
+    assert all(np.all(np.diff(pile) > 0) for pile in piles)
+    assert len(piles) == 1 or min(map(len, piles)) >= least
+    where = np.empty(len(hashes), int)
+    for number, pile in enumerate(piles):
+        where[pile] = number
+    for value in np.unique(hashes):  # one hash, one pile
+        assert len(set(where[hashes == value])) == 1
+
+
+def test_near_hashes_share_a_pile():
+    rng = np.random.default_rng(0)
+    scenes = rng.integers(0, 2**63, 5).astype(np.uint64)
+    scene = rng.integers(0, 5, 300)
+    flipped = np.uint64(1) << rng.integers(0, 64, 300).astype(np.uint64)
+    for pile in ordering.by_hash(scenes[scene] ^ flipped, 4):
+        assert np.bincount(scene[pile]).max() >= len(pile) - 4
