@@ -9,6 +9,7 @@ projection trees and low dimensional manifolds", STOC 2008), so that nothing is 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -113,9 +114,9 @@ def by_hash(hashes: npt.NDArray[np.uint64], least: int) -> list[Numbers]:
     ends = list(range(len(kinds)))  # of the run that an end of a run belongs to: its other end
     held = count[along].tolist()  # at both ends of a run: its frames
     split = np.ones(len(step), bool)
-    # First what is small joins what is small, the nearest first; what stays small joins another.
-    for small in (all, any):
-        for left in np.argsort(step, kind="stable").tolist():
+    # The nearest join first, and of those small ones each other before they join large ones.
+    for distance, small in itertools.product(np.unique(step), (all, any)):
+        for left in np.flatnonzero(step == distance).tolist():
             right = left + 1
             if split[left] and small((held[left] < least, held[right] < least)):
                 split[left] = False
