@@ -373,9 +373,9 @@ def check(
 @click.argument("src")
 @click.option(
     "--methods", "methods", metavar="A,B,...", default="",
-    help="Only these: auto, pca, 'video x264-slow', ...  [default: all]",
+    help="Only these: auto, 'video x264-slow', SZ3, ...  [default: all of ours]",
 )  # fmt: skip
-@click.option("--peers", is_flag=True, help="Others, too, where they are installed.")
+@click.option("--peers", is_flag=True, help="All others, too, where they are installed.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--frames", type=click.IntRange(min=1), help="Only the first so many.")
 @click.option("--dtype", type=click.Choice(demonstration.DTYPES), help="Of demo.  [default: uint8]")

@@ -95,8 +95,8 @@ def test_every_contestant_gives_back_what_it_was_given(kind):
 
 @pytest.mark.parametrize(
     ("kind", "refusing"),
-    [("RGBA", "x264 veryslow, mkv"), ("float64", "JPEG-LS"), ("int32", "FFV1, mkv"),
-     ("uint16", "x265, mkv"), ("RGB", "h5ffmpeg x264 crf 0")],
+    [("RGBA", "x264 veryslow mkv"), ("float64", "JPEG-LS"), ("int32", "FFV1 mkv"),
+     ("uint16", "x265 mkv"), ("RGB", "h5ffmpeg x264 crf 0")],
 )  # fmt: skip
 def test_who_cannot_hold_the_frames_says_so(kind, refusing):
     (one,) = (one for one in roster(STACKS[kind]) if one.name == refusing)
@@ -387,6 +387,9 @@ def test_bad_input():
     assert "too small to bench: 7 frames" in run("few.npy", code=1).stderr
     assert "too small to bench: 100 frames, 0.01 MB" in run("small.npy", code=1).stderr
     assert "too small" in run("x.npy", "--frames", 1, code=1).stderr
+    named = compare(stack(), methods=["hdf5", "lzf", "SZ3 bounded"], rounds=1)
+    assert [row.name for row in named.rows] == ["hdf5", "lzf + shuffle", "SZ3 bounded"]
+    assert named.rows[2].problem == "takes no uint8"
     unknown = run("x.npy", "--methods", "hdf5,zip", code=1).stderr
     assert "no method 'zip'" in unknown
     assert "pca" in unknown
@@ -408,7 +411,7 @@ def test_a_process_that_fails_is_a_row(monkeypatch):
     frames = stack()
     frames.tofile("raw")
     job = Job("", "raw", (10**6, *frames.shape[1:]), "|u1", None, "", True, 0)
-    able = [one for one in roster(frames, peers=False) if one.name in ("hdf5", "hdf5gz")]
+    able = [one for one in roster(frames) if one.name in ("hdf5", "hdf5gz")]
     rows, outputs = rounds.run_rounds(able, job, Path(), 2, lambda _one: True)
     assert outputs == {}
     assert all("length is greater than file size" in row.problem for row in rows)

@@ -62,10 +62,10 @@ def compare(
     name
         What to call it; None: as it calls itself.
     methods
-        Names of our contestants, in full (``"video x264-slow"``) or by their first word; empty:
-        every profile and method.
+        Names of rows, in full (``"video x264-slow"``) or by their first word; empty: every
+        profile and method.
     peers
-        Measure others, too, where they are installed: gzip, lzf, Blosc2, zstd, bitshuffle, SZ3,
+        Add all others, where they are installed: gzip, lzf, Blosc2, zstd, bitshuffle, SZ3,
         ZFP, h5ffmpeg, JPEG XL, JPEG 2000, JPEG-LS, x264, x265 and FFV1 video files.
     rounds
         How often each is measured; at least 1.
@@ -97,7 +97,7 @@ def compare(
     if rounds < 1 or (frames is not None and frames < 1):
         raise UnsupportedError(f"rounds {rounds} and frames {frames} must be at least 1")
     bound = None if max_error is None else Bound.parse(max_error)
-    choose(roster(np.empty((1, 1, 1), np.uint8), 1.0), methods)  # before what takes long
+    choose(roster(np.empty((1, 1, 1), np.uint8)), methods, peers)  # before what takes long
     with tempfile.TemporaryDirectory(prefix="h5vidstack-bench-") as folder:
         with closing(open_source(source, gray=gray)) as opened:
             raw = Path(folder) / "pixels"
@@ -126,7 +126,7 @@ def _measured(
     page: Path | None,
     progress: Progress | None,
 ) -> Bench:
-    contestants = choose(roster(pixels, bound, peers=peers), methods)
+    contestants = choose(roster(pixels, bound), methods, peers)
     template = Job("", str(raw), pixels.shape, pixels.dtype.str, bound, "", True, 0)
     rows, outputs = run_rounds(
         contestants, template, raw.parent, rounds,

@@ -11,6 +11,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,8 @@ class Run:
     anonymous_bytes: int
 
 
-def measure(contestant: Contestant, job: Job) -> Run:
-    """Write the frames, read them all, read some at random, compare."""
+def measure(contestant: Contestant, job: Job, written: Callable[[], None] = lambda: None) -> Run:
+    """Write the frames, read them all, read some at random, compare; say when it has written."""
     frames, path = job.open(), Path(job.output)
     for name in contestant.needs:
         importlib.import_module(name)
@@ -103,7 +104,7 @@ def measure(contestant: Contestant, job: Job) -> Run:
         started = time.perf_counter()
         contestant.write(frames, path)
         pack_seconds = time.perf_counter() - started
-    print("written", flush=True)
+    written()
     started = time.perf_counter()
     with contestant.read(path) as reader:
         got = np.asarray(reader[:])
@@ -160,7 +161,8 @@ def main() -> None:
     facts: dict[str, Any] = json.loads(sys.argv[1])
     job = Job(**facts)
     (contestant,) = (one for one in roster(job.open(), job.bound) if one.name == job.name)
-    print(json.dumps(dataclasses.asdict(measure(contestant, job))), flush=True)
+    run = measure(contestant, job, lambda: print("written", flush=True))
+    print(json.dumps(dataclasses.asdict(run)), flush=True)
 
 
 if __name__ == "__main__":

@@ -26,14 +26,14 @@ def hdf5_peers(frames: Pixels, bound: float | None) -> Iterator[Contestant]:
     yield _hdf5("gzip 9 + shuffle", lambda: {"compression": 9, "shuffle": True}, 1)
     yield _hdf5("lzf + shuffle", lambda: {"compression": "lzf", "shuffle": True}, 1)
     for shuffle in ("shuffle", "bitshuffle"):
-        yield _plugin(f"Blosc2 zstd 9, {shuffle}", partial(_blosc2, shuffle))
+        yield _plugin(f"Blosc2 zstd 9 {shuffle}", partial(_blosc2, shuffle))
     yield _plugin("zstd 19", lambda plugin: plugin.Zstd(clevel=19))
     yield _plugin("bitshuffle + zstd", lambda plugin: plugin.Bitshuffle(cname="zstd"))
     refusal = unbounded(bound)
     if frames.dtype not in (np.float32, np.float64):
         refusal = f"takes no {frames.dtype}"
-    yield _plugin("SZ3, bounded", lambda plugin: plugin.SZ3(absolute=bound), refusal)
-    yield _plugin("ZFP, bounded", lambda plugin: plugin.Zfp(accuracy=bound), refusal)
+    yield _plugin("SZ3 bounded", lambda plugin: plugin.SZ3(absolute=bound), refusal)
+    yield _plugin("ZFP bounded", lambda plugin: plugin.Zfp(accuracy=bound), refusal)
     refusal = None
     if frames.dtype != np.uint8 or frames.ndim != 3:
         refusal = f"takes no {'colour' if frames.ndim > 3 else frames.dtype}"

@@ -22,7 +22,7 @@ def image_peers(frames: Pixels) -> Iterator[Contestant]:
     dtype = frames.dtype
     small = dtype in (np.uint8, np.uint16)
     yield _images(
-        "JPEG XL, effort 7",
+        "JPEG XL 7",
         lambda codecs: lambda frame: codecs.jpegxl_encode(frame, lossless=True, effort=7),
         lambda codecs: codecs.jpegxl_decode,
         None if small or dtype == np.float32 else f"takes no {dtype}",

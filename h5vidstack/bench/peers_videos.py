@@ -34,9 +34,9 @@ def video_peers(frames: Pixels) -> Iterator[Contestant]:
     if colour:
         h264, hevc, ffv1 = ("libx264rgb", "rgb24"), ("libx265", "gbrp"), ("ffv1", "bgr0")
     wide = depth == np.uint16 and not colour
-    yield _video("x264 veryslow, mkv", "matroska", *h264, X264, VideoFile, refusal)
-    yield _video("x265, mkv", "matroska", *hevc, X265, VideoFile, refusal)
-    yield _video("FFV1, mkv", "matroska", *ffv1, FFV1, VideoFile, None if wide else refusal)
+    yield _video("x264 veryslow mkv", "matroska", *h264, X264, VideoFile, refusal)
+    yield _video("x265 mkv", "matroska", *hevc, X265, VideoFile, refusal)
+    yield _video("FFV1 mkv", "matroska", *ffv1, FFV1, VideoFile, None if wide else refusal)
     x264 = partial(_video, format="mp4", encoder=h264[0], pixel_format=h264[1], options=X264)
     gray = not colour
     yield x264("x264 mp4 by PyAV", read=VideoFile, refusal=refusal)

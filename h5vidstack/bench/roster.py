@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from ..errors import Error
@@ -11,7 +12,7 @@ from .peers_images import image_peers
 from .peers_videos import video_peers
 
 
-def roster(frames: Pixels, bound: float | None = None, *, peers: bool = True) -> list[Contestant]:
+def roster(frames: Pixels, bound: float | None = None) -> list[Contestant]:
     """All that could take part, with those that are not installed or cannot hold the frames.
 
     Parameters
@@ -20,35 +21,36 @@ def roster(frames: Pixels, bound: float | None = None, *, peers: bool = True) ->
         ``(n, H, W)`` or ``(n, H, W, 3|4)``; only its shape and dtype matter.
     bound
         A largest error, for those that keep one; without it they refuse.
-    peers
-        With others than this package's methods.
     """
-    found = list(ours(bound))
-    if peers:
-        found += [*hdf5_peers(frames, bound), *image_peers(frames), *video_peers(frames)]
-    return found
+    peers = (hdf5_peers(frames, bound), image_peers(frames), video_peers(frames))
+    return [*ours(bound), *itertools.chain(*peers)]
 
 
-def choose(contestants: Sequence[Contestant], wanted: Sequence[str]) -> list[Contestant]:
-    """Those of this package that are named, in full or by their first word, and all peers.
+def choose(
+    contestants: Sequence[Contestant], wanted: Sequence[str], peers: bool
+) -> list[Contestant]:
+    """Those that are named, in full or by their first word.
+
+    No names mean all of this package; `peers` adds all others.
 
     Raises
     ------
     Error
         If a name is of none.
     """
-    mine = [one for one in contestants if one.ours]
-    unknown = [name for name in wanted if not any(_is_named(one, name) for one in mine)]
-    if unknown:
-        known = dict.fromkeys(one.name.split()[0] for one in mine)
-        raise Error(
-            f"no method {unknown[0]!r} to bench; there is {', '.join(known)} "
-            f"(each with all of its variants), or one variant: {', '.join(o.name for o in mine)}"
-        )
+    for name in wanted:
+        if not any(_is_named(one, name) for one in contestants):
+            known = dict.fromkeys(one.name.split()[0] for one in contestants)
+            raise Error(
+                f"no method {name!r} to bench; there is {', '.join(known)} (each with all of its "
+                f"variants), or one variant: {', '.join(one.name for one in contestants)}"
+            )
     return [
         one
         for one in contestants
-        if not one.ours or not wanted or any(_is_named(one, name) for name in wanted)
+        if any(_is_named(one, name) for name in wanted)
+        or (one.ours and not wanted)
+        or (peers and not one.ours)
     ]
 
 

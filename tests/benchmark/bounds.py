@@ -1,6 +1,6 @@
 """Bounded error beside SZ3 and ZFP (hdf5plugin) at the same absolute bound.
 
-python tests/benchmark/bounds.py [--data ../shared/data] [--bound 1e-3] D:float32:288 beamline-float
+python tests/benchmark/bounds.py [--data ../shared/data] [--bound 1e-3r] D:float32:288 beamline-float
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import tempfile
 from pathlib import Path
 
 import h5py
-import hdf5plugin
 import numpy as np
 from sizes import load
 
-import h5vidstack
+from h5vidstack.bench.child import Job, measure
+from h5vidstack.bench.roster import choose, roster
 
 
 def stacks(name, data):
@@ -30,17 +30,8 @@ def stacks(name, data):
                 yield node[()]
 
 
-def plugin(frames, path, options):
-    """Bytes and largest difference of a filter of hdf5plugin."""
-    chunk = (min(16, len(frames)), *frames.shape[1:])
-    with h5py.File(path, "w") as file:
-        data = file.create_dataset("d", data=frames, chunks=chunk, **options)
-        file.flush()
-        return data.id.get_storage_size(), np.abs(data[()].astype("f8") - frames).max()
-
-
 def main():
-    """Print sizes and largest differences."""
+    """Print sizes of files and largest differences; these stacks may be too small for `bench`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("stacks", nargs="+")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -53,22 +44,19 @@ def main():
                 bound = float(bound[:-1]) * float(np.ptp(frames.astype("f8")))
             if not float(bound):
                 continue
-            rows = {}
-            with tempfile.TemporaryDirectory() as folder:
-                for profile in ("balanced", "small"):
-                    report = h5vidstack.pack(
-                        frames, f"{folder}/x.h5", profile=profile, max_error=float(bound),
-                        overwrite=True,
-                    )  # fmt: skip
-                    rows[f"h5vidstack {profile}"] = report.stored_bytes, report.max_error
-                for label, options in {
-                    "SZ3": hdf5plugin.SZ3(absolute=float(bound)),
-                    "ZFP": hdf5plugin.Zfp(accuracy=float(bound)),
-                }.items():
-                    rows[label] = plugin(frames, f"{folder}/y.h5", options)
             print(f"{name} {frames.shape} {frames.dtype}, bound {float(bound):g}")
-            for label, (size, error) in rows.items():
-                print(f"  {label:<20} {size / 1000:10,.1f} KB, max error {error:.4g}", flush=True)
+            with tempfile.TemporaryDirectory() as folder:
+                frames.tofile(f"{folder}/raw")
+                contestants = roster(frames, float(bound))
+                for number, one in enumerate(choose(contestants, ["bounded", "SZ3", "ZFP"], False)):
+                    output = f"{folder}/{number}"
+                    job = Job(
+                        one.name, f"{folder}/raw", frames.shape, frames.dtype.str, float(bound),
+                        output, True, 0,
+                    )  # fmt: skip
+                    run = measure(one, job)
+                    print(f"  {one.name:<20} {run.file_bytes / 1000:10,.1f} KB, max error "
+                          f"{run.max_error:.4g}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":
