@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
-import json
-import math
-import signal
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +15,8 @@ from . import demo as demonstration
 from . import info as information
 from . import packer, pictures, recovery, sheet, sinks, verification
 from . import rehash as rehashing
-from ._version import __version__
 from .bench import table
-from .codecs import CODECS, PRESETS, library_versions
-from .errors import Error
+from .codecs import CODECS, PRESETS
 from .hashing import HASHES
 from .methods import METHODS
 from .option_types import Bytes, Frames, Pair
@@ -34,74 +25,19 @@ from .profiles import PROFILES
 from .reader import Stack
 from .search import mismatch
 from .sources import read_image
-from .workers import Progress
-
-
-def _printable(text: str) -> str:
-    """Text from a damaged file may hold what no terminal takes."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _say(text: str) -> None:
-    click.echo(_printable(text))
-
-
-def _json_text(facts: Any) -> str:
-    """JSON, in which what is not finite is null."""
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: clean(inner) for name, inner in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [clean(inner) for inner in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return json.dumps(clean(facts))
-
-
-def _end_tidily() -> None:
-    """Let a polite kill end like Ctrl-C: temporary files are removed.
-
-    Only for commands that write: those that read are to die at once, even where HDF5
-    does not come back from a damaged file.
-    """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-
-
-class _Commands(click.Group):
-    """Turn our errors, and the system's, into one line and exit code 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except Error as error:
-            raise click.ClickException(_printable(" ".join(str(error).split()))) from error
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of our output has gone
-                raise
-            raise click.ClickException(_printable(" ".join(str(error).split()))) from error
-
-
-def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
-    if wanted and not ctx.resilient_parsing:
-        _say(f"h5vidstack {__version__}")
-        for name, version in library_versions().items():
-            _say(f"{name} {version}")
-        ctx.exit()
-
+from .terminal import Commands, end_tidily, json_text, printable, progress_bar, say, show_version
 
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,
     expose_value=False,
     is_eager=True,
-    callback=_version,
+    callback=show_version,
     help="Show the versions of h5vidstack, PyAV and FFmpeg.",
 )
 def main() -> None:
@@ -169,28 +105,28 @@ def pack(
     **options: Any,
 ) -> None:
     """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
-    _end_tidily()
+    end_tidily()
     source = src[0] if len(src) == 1 else list(src)
-    with _progress("packing") as progress:
+    with progress_bar("packing") as progress:
         report = packer.pack(
             source, dst, verify=not no_verify, hashes=not no_hashes, progress=progress, **options
         )
     if as_json:
-        _say(_json_text(dataclasses.asdict(report) | {"ratio": report.ratio}))
+        say(json_text(dataclasses.asdict(report) | {"ratio": report.ratio}))
         return
     shape = " x ".join(map(str, report.shape))
     checked = "each block decoded and compared" if report.verified else "not verified"
-    _say(
+    say(
         f"packed {shape} {report.dtype}: {information.kilobytes(report.raw_bytes)} -> "
         f"{information.kilobytes(report.stored_bytes)} (ratio {report.ratio:.2f}) in "
         f"{report.seconds:.1f} s, {report.shape[0] / report.seconds:.0f} frames/s, {checked}"
     )
     copies = f"; {information.repeats(report.copies)}" if report.copies else ""
-    _say(f"{report.order}{copies}")
+    say(f"{report.order}{copies}")
     exact = "lossless" if report.lossless else information.loss(report.max_error, report.psnr)
-    _say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {exact}")
+    say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {exact}")
     for number, trials in enumerate(report.trials):
-        _say(f"\npile {number}:\n{information.trials_table(trials)}")
+        say(f"\npile {number}:\n{information.trials_table(trials)}")
 
 
 @main.command()
@@ -207,10 +143,10 @@ def unpack(src: str, dst: str, **options: Any) -> None:
 
     DST is a folder of images, x.tif (multi-page), x.npy, or x.h5::/path (plain HDF5).
     """
-    _end_tidily()
-    with _progress("unpacking") as progress:
+    end_tidily()
+    with progress_bar("unpacking") as progress:
         count = sinks.unpack(src, dst, progress=progress, **options)
-    _say(f"unpacked {count} frames to {dst}")
+    say(f"unpacked {count} frames to {dst}")
 
 
 @main.command()
@@ -221,11 +157,11 @@ def info(file: str, groups: bool, as_json: bool) -> None:
     """Show what is in the stack FILE."""
     facts = information.describe(file)
     if as_json:
-        _say(_json_text(facts))
+        say(json_text(facts))
         return
-    _say(information.table(facts))
+    say(information.table(facts))
     if groups:
-        _say("\n" + information.groups_table(facts))
+        say("\n" + information.groups_table(facts))
 
 
 @main.command()
@@ -264,24 +200,24 @@ def find(
         matches = stack.find(image, k, hash=name, max_distance=max_distance, rerank=not no_rerank)
     if as_json:
         found = [dataclasses.asdict(match) for match in matches]
-        _say(_json_text({"hash": name, "note": note, "matches": found}))
+        say(json_text({"hash": name, "note": note, "matches": found}))
         return
     if note:
-        click.echo(_printable(f"note: {note}"), err=True)
-    _say(f"{'frame':>10}  {'rms difference':>14}  {'hash bits apart':>15}")
+        click.echo(printable(f"note: {note}"), err=True)
+    say(f"{'frame':>10}  {'rms difference':>14}  {'hash bits apart':>15}")
     for match in matches:
         rmse = "-" if match.rmse is None else f"{match.rmse:.4g}"
-        _say(f"{match.frame:>10}  {rmse:>14}  {match.distance:>15}")
+        say(f"{match.frame:>10}  {rmse:>14}  {match.distance:>15}")
 
 
 @main.command()
 @click.argument("file")
 def rehash(file: str) -> None:
     """Add hash tables to the stack FILE, or make them anew."""
-    _end_tidily()
-    with _progress("hashing") as progress:
+    end_tidily()
+    with progress_bar("hashing") as progress:
         count = rehashing.rehash(file, progress=progress)
-    _say(f"{file}: hashes of {count} frames stored")
+    say(f"{file}: hashes of {count} frames stored")
 
 
 @main.command("contact-sheet")
@@ -298,10 +234,10 @@ def rehash(file: str) -> None:
 @_overwrite
 def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -> None:
     """Draw the piles of the stack FILE: first, typical and last frame of each."""
-    _end_tidily()
+    end_tidily()
     with Stack(file) as stack:
         count = sheet.contact_sheet(stack, out, edge=size, max_rows=rows, overwrite=overwrite)
-    _say(f"drew {count} pile{'s' * (count != 1)} to {out}")
+    say(f"drew {count} pile{'s' * (count != 1)} to {out}")
 
 
 @main.command()
@@ -314,20 +250,20 @@ def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -
 @_json
 def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> None:
     """Decode all of the stack FILE; check each CRC and the index. Exit code 1 if wrong."""
-    with Stack(file, cache_bytes=0) as stack, _progress("verifying") as progress:
+    with Stack(file, cache_bytes=0) as stack, progress_bar("verifying") as progress:
         source = against[0] if len(against) == 1 else list(against) or None
         problems = verification.verify(stack, against=source, gray=gray, progress=progress)
         frames, exact = len(stack), stack.attrs.get("lossless", True)
     if as_json:
-        _say(_json_text({"frames": frames, "sound": not problems, "problems": problems}))
+        say(json_text({"frames": frames, "sound": not problems, "problems": problems}))
     elif problems:
         for problem in problems:
-            _say(problem)
-        _say(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {file}")
+            say(problem)
+        say(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {file}")
     else:
         how = "equal to" if exact else "within its largest error of"
         compared = f", {how} {', '.join(against)}" if against else ""
-        _say(f"{file}: {frames} frames, every block, CRC and index sound{compared}")
+        say(f"{file}: {frames} frames, every block, CRC and index sound{compared}")
     sys.exit(1 if problems else 0)
 
 
@@ -355,17 +291,17 @@ def check(
     PCA; with --against also the worst and a typical frame beside their input.
     """
     source = against[0] if len(against) == 1 else list(against) or None
-    with _progress("comparing") as progress:
+    with progress_bar("comparing") as progress:
         found = recovery.check(file, source, gray=gray, progress=progress)
     if as_json:
         facts = dataclasses.asdict(found) | {"keeps_its_word": found.keeps_its_word}
-        _say(_json_text(facts))
+        say(json_text(facts))
     else:
         for line in recovery.lines(found):
-            _say(line)
+            say(line)
     if plots is not None:
         for name in pictures.draw(file, plots, found, source, gray=gray, overwrite=overwrite):
-            click.echo(f"drew {_printable(name)}", err=as_json)
+            click.echo(f"drew {printable(name)}", err=as_json)
     sys.exit(0 if found.keeps_its_word else 1)
 
 
@@ -398,7 +334,7 @@ def bench(
 
     Each writes and reads in a process of its own, from and to the temporary folder (TMPDIR).
     """
-    _end_tidily()
+    end_tidily()
     if dtype is not None and src != "demo":
         raise click.UsageError("--dtype is of 'demo'; other frames have theirs")
     source = demonstration.generated(dtype or "uint8") if src == "demo" else src
@@ -407,14 +343,14 @@ def bench(
     with contextlib.ExitStack() as outputs:
         if json_path is not None:
             temporary = outputs.enter_context(complete_or_absent(json_path, overwrite=overwrite))
-        with _progress("benching") as progress:
+        with progress_bar("benching") as progress:
             found = comparison.compare(
                 source, name=name, methods=names, overwrite=overwrite, progress=progress, **options
             )
         if json_path is not None:
-            temporary.write_text(_json_text(dataclasses.asdict(found)) + "\n")
+            temporary.write_text(json_text(dataclasses.asdict(found)) + "\n")
     for line in table.lines(found):
-        _say(line)
+        say(line)
 
 
 @main.command()
@@ -423,34 +359,6 @@ def bench(
 @click.option("--out", type=click.Path(path_type=Path), help="Keep the packed file here.")
 def demo(grid: tuple[int, int, int], size: tuple[int, int], out: Path | None) -> None:
     """Pack a generated stack, read frames back, and compare sizes with gzip."""
-    _end_tidily()
-    with _progress("packing") as progress:
-        demonstration.demonstrate(grid, size, out, _say, progress)
-
-
-@contextlib.contextmanager
-def _progress(label: str) -> Iterator[Progress]:
-    """A bar with rate and ETA on stderr, if that is a terminal; a new one for each pass."""
-    started = time.perf_counter()
-    with contextlib.ExitStack() as cleanup:
-        bar: Any = None
-
-        def show(done: int, total: int | None) -> None:
-            nonlocal bar, started
-            if not sys.stderr.isatty():
-                return
-            if bar is None or done < bar.pos:
-                cleanup.close()
-                started = started if bar is None else time.perf_counter()
-                bar = cleanup.enter_context(
-                    click.progressbar(
-                        length=total,
-                        label=label if bar is None else f"{label}, second pass",
-                        file=sys.stderr,
-                        show_pos=True,
-                        item_show_func=lambda rate: f"{rate:.0f} frames/s" if rate else "",
-                    )
-                )
-            bar.update(done - bar.pos, done / max(time.perf_counter() - started, 1e-9))
-
-        yield show
+    end_tidily()
+    with progress_bar("packing") as progress:
+        demonstration.demonstrate(grid, size, out, say, progress)

@@ -1,0 +1,105 @@
+"""What all commands share: errors in one line, output, a progress bar."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from ._version import __version__
+from .codecs import library_versions
+from .errors import Error
+from .workers import Progress
+
+
+def printable(text: str) -> str:
+    """Text from a damaged file may hold what no terminal takes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    click.echo(printable(text))
+
+
+def json_text(facts: Any) -> str:
+    """JSON, in which what is not finite is null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: clean(inner) for name, inner in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [clean(inner) for inner in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(clean(facts))
+
+
+def end_tidily() -> None:
+    """Let a polite kill end like Ctrl-C: temporary files are removed.
+
+    Only for commands that write: those that read are to die at once, even where HDF5
+    does not come back from a damaged file.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
+class Commands(click.Group):
+    """Turn our errors, and the system's, into one line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: D102
+        try:
+            return super().invoke(ctx)
+        except Error as error:
+            raise click.ClickException(printable(" ".join(str(error).split()))) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of our output has gone
+                raise
+            raise click.ClickException(printable(" ".join(str(error).split()))) from error
+
+
+def show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    """Print versions and end: a callback of an option."""
+    if wanted and not ctx.resilient_parsing:
+        say(f"h5vidstack {__version__}")
+        for name, version in library_versions().items():
+            say(f"{name} {version}")
+        ctx.exit()
+
+
+@contextlib.contextmanager
+def progress_bar(label: str) -> Iterator[Progress]:
+    """A bar with rate and ETA on stderr, if that is a terminal; a new one for each pass."""
+    started = time.perf_counter()
+    with contextlib.ExitStack() as cleanup:
+        bar: Any = None
+
+        def show(done: int, total: int | None) -> None:
+            nonlocal bar, started
+            if not sys.stderr.isatty():
+                return
+            if bar is None or done < bar.pos:
+                cleanup.close()
+                started = started if bar is None else time.perf_counter()
+                bar = cleanup.enter_context(
+                    click.progressbar(
+                        length=total,
+                        label=label if bar is None else f"{label}, second pass",
+                        file=sys.stderr,
+                        show_pos=True,
+                        item_show_func=lambda rate: f"{rate:.0f} frames/s" if rate else "",
+                    )
+                )
+            bar.update(done - bar.pos, done / max(time.perf_counter() - started, 1e-9))
+
+        yield show
