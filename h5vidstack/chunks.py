@@ -40,6 +40,8 @@ class Chunks:
         The dataset, ``(N, H, W[, C])``.
     name
         What to call it in error messages.
+    holes
+        Chunks that were never written hold the fill value; else they are missed.
 
     Raises
     ------
@@ -47,8 +49,8 @@ class Chunks:
         If it is damaged or has another shape.
     """
 
-    def __init__(self, video: h5py.Dataset, name: str) -> None:
-        self.name, self._video = name, video
+    def __init__(self, video: h5py.Dataset, name: str, *, holes: bool = False) -> None:
+        self.name, self._video, self._holes = name, video, holes
         with damage_as_error(name):
             self.shape: Shape = video.shape
             self.dtype: np.dtype[Any] = video.dtype
@@ -101,12 +103,13 @@ class Chunks:
         """
         offset, extent = self.offset(chunk), (frames, *self.extent(chunk)[1:])
         try:
+            if not self._is_written(offset):
+                if not self._holes:
+                    raise BlockError("the block is missing")
+                return np.full(extent, self._video.fillvalue, self._stored), False
             if not self._coded:
                 return np.asarray(self._video[self._region(chunk, frames)]), False
-            found = self._fetch(offset)
-            if found is None:
-                return np.full(extent, self._video.fillvalue, self._stored), False
-            filter_mask, data = found
+            filter_mask, data = self._video.id.read_direct_chunk(offset)
             alone = False
             if filter_mask:  # HDF5's word for "stored without the filter"
                 pixels = np.frombuffer(data, self._stored).reshape(self.chunks)
@@ -158,12 +161,11 @@ class Chunks:
         whole_pixels = stack_shape(self.chunks)[3] == stack_shape(self.shape)[3]
         return filters == [FILTER_ID] and whole_pixels
 
-    def _fetch(self, offset: Shape) -> tuple[int, bytes] | None:
-        """Raw bytes of a chunk with their filter mask; None where it was never written."""
-        chunks = self._video.id
-        if chunks.get_chunk_info_by_coord(offset).byte_offset is None:
-            return None
-        return chunks.read_direct_chunk(offset)  # type: ignore[no-any-return]
+    def _is_written(self, offset: Shape) -> bool:
+        """Whether there is a chunk at all; a dataset without chunks always has its pixels."""
+        if self._video.chunks is None:
+            return True
+        return self._video.id.get_chunk_info_by_coord(offset).byte_offset is not None
 
 
 class DifferenceChunks(Chunks):

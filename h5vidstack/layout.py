@@ -24,7 +24,7 @@ from .errors import FormatError
 from .filter import stored_coding
 from .geometry import Numbers, Shape
 
-FORMAT = (1, 3)
+FORMAT = (1, 4)
 DEFAULT_STACK = "/stack"
 SEPARATOR = "::"
 
@@ -171,8 +171,7 @@ class Layout:
         """How a pile is coded, in words, if the file says so."""
         if self.group is None:
             return None
-        said = self.group[f"groups/{number:06d}"].attrs.get("coding")
-        return said if isinstance(said, str) else None
+        return text(self.group[f"groups/{number:06d}"].attrs.get("coding", "")) or None
 
     def _pile_name(self, number: int) -> str:
         data = self.piles[number].data
@@ -257,7 +256,7 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
             raise FormatError(
                 f"{file.filename} has no h5vidstack stack at {stack}; stacks in it: {stacks}"
             )
-        _check_version(str(node.attrs[FORMAT_ATTRIBUTE]), name)
+        _check_version(text(node.attrs[FORMAT_ATTRIBUTE]), name)
         attrs = _read_attributes(node)
         dtype = np.dtype(attrs["dtype"])
         names = [f"groups/{number:06d}" for number in range(len(node["groups"]))]
@@ -322,6 +321,11 @@ def _check_version(version: str, name: str) -> None:
         )
 
 
+def text(value: Any) -> str:
+    """A string attribute: of fixed length, or of variable length as up to format 1.3."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
 def _read_attributes(group: h5py.Group) -> dict[str, Any]:
     """Attributes as plain Python values of the types that the format prescribes."""
     attrs = dict(group.attrs)
@@ -330,10 +334,10 @@ def _read_attributes(group: h5py.Group) -> dict[str, Any]:
             attrs[name] = tuple(int(edge) for edge in attrs[name])
     for name, kind in {"lossless": bool, "max_error": float}.items():
         attrs[name] = kind(attrs[name])
-    for name in ("dtype", "method", "created", "creator"):
-        attrs[name] = str(attrs[name])
+    for name in (FORMAT_ATTRIBUTE, "dtype", "method", "created", "creator"):
+        attrs[name] = text(attrs[name])
     try:  # for people: what is in it is never needed
-        attrs["settings"] = dict(json.loads(attrs.get("settings", "{}")))
+        attrs["settings"] = dict(json.loads(text(attrs.get("settings", "{}"))))
     except (TypeError, ValueError):
         attrs["settings"] = {}
     return attrs

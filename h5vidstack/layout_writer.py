@@ -123,7 +123,7 @@ class StackWriter:
             ``(H, W[, C])``: then differences to it are written instead of pixels.
         """
         group = self._group.create_group(f"groups/{len(self._piles):06d}")
-        group.attrs["coding"] = coding
+        write_text(group, "coding", coding)
         dtype, stored = self._dtype, 0
         if mean is not None:
             dtype = np.dtype(f"<u{dtype.itemsize}")
@@ -145,7 +145,7 @@ class StackWriter:
             Make room for what it leaves, too.
         """
         group = self._group.create_group("groups/000000")
-        group.attrs["coding"] = coding
+        write_text(group, "coding", coding)
         pca = group.create_group("pca")
         short = np.dtype(np.float32) if basis.narrow else np.dtype(np.float64)
         tables = {
@@ -212,16 +212,22 @@ class StackWriter:
         if leading_shape is not None:
             group.attrs["leading_shape"] = np.array(leading_shape, np.uint64)
         group.attrs["shape"] = np.array(shape, np.uint64)
-        group.attrs["dtype"] = self._dtype.str
-        group.attrs["method"] = method
+        write_text(group, "dtype", self._dtype.str)
+        write_text(group, "method", method)
         group.attrs["lossless"] = loss.exact
         group.attrs["max_error"] = loss.max_error
         if not loss.exact:
             group.attrs["mse"], group.attrs["psnr"] = loss.mse, loss.psnr
-        group.attrs["created"] = datetime.now(UTC).isoformat(timespec="seconds")
-        group.attrs["creator"] = f"h5vidstack {__version__}"
-        group.attrs["settings"] = json.dumps(settings)
-        group.attrs[FORMAT_ATTRIBUTE] = f"{FORMAT[0]}.{FORMAT[1]}"
+        write_text(group, "created", datetime.now(UTC).isoformat(timespec="seconds"))
+        write_text(group, "creator", f"h5vidstack {__version__}")
+        write_text(group, "settings", json.dumps(settings))
+        write_text(group, FORMAT_ATTRIBUTE, f"{FORMAT[0]}.{FORMAT[1]}")
+
+
+def write_text(group: h5py.Group, name: str, value: str) -> None:
+    """Write a string of fixed length: HDF5 keeps no checksum of those of variable length."""
+    data = value.encode()
+    group.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", max(1, len(data))))
 
 
 def _write_array(

@@ -55,7 +55,10 @@ class StackFile:
                     if len(piles) == 1
                     else [f"{path}{SEPARATOR}{pile.data.name}" for pile in piles]
                 )
-                self.piles = list(map(_open_pile, piles, names))
+                bare = self.layout.group is None
+                self.piles = [
+                    _open_pile(pile, name, bare) for pile, name in zip(piles, names, strict=True)
+                ]
             self.shape: Shape = self.layout.shape
             self._hashes: dict[str, Hashes] = {}
             self.dtype = self.piles[0].dtype
@@ -79,9 +82,9 @@ class StackFile:
         self._file.close()
 
 
-def _open_pile(pile: Pile, name: str) -> Chunks:
+def _open_pile(pile: Pile, name: str, bare: bool) -> Chunks:
     if pile.pca is not None:
         return PcaChunks(pile.data, pile.pca, pile.dtype, name)
     if pile.mean is not None:
         return DifferenceChunks(pile.data, pile.mean, name)
-    return Chunks(pile.data, name)
+    return Chunks(pile.data, name, holes=bare)

@@ -1,4 +1,4 @@
-"""An independent reader of the h5vidstack format 1.3, written from format.md alone.
+"""An independent reader of the h5vidstack format 1.4, written from format.md alone.
 
 It imports h5py, numpy and av, never h5vidstack, and does not need the HDF5 filter:
 it fetches the raw chunks and decodes them itself.
@@ -254,14 +254,19 @@ def read_table(group, name, length):
     return values
 
 
+def text(value):
+    """A string attribute: of fixed length, or of variable length as up to version 1.3."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def read_stack(path, stack="/stack"):
     """All frames of a stack in their original order, checked against index/crc32."""
     with h5py.File(path, "r") as file:
         group = file[stack]
-        version = tuple(map(int, str(group.attrs["h5vidstack_format"]).split(".")))
-        require(version <= (1, 3), f"format {version} is newer than 1.3")
+        version = tuple(map(int, text(group.attrs["h5vidstack_format"]).split(".")))
+        require(version <= (1, 4), f"format {version} is newer than 1.4")
         piles = [
-            read_pile(group["groups"][name], np.dtype(group.attrs["dtype"]))
+            read_pile(group["groups"][name], np.dtype(text(group.attrs["dtype"])))
             for name in sorted(group["groups"])
         ]
         shape = tuple(map(int, group.attrs["shape"]))

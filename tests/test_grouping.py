@@ -61,7 +61,7 @@ def test_auto_reorders_where_it_pays_and_only_there():
         assert report.order.startswith("time order")
         with h5py.File("b.h5") as file:
             assert file["stack/frames"] == file["stack/groups/000000/video"]
-            assert file["stack"].attrs["method"] == "video"
+            assert file["stack"].attrs["method"] == b"video"
 
 
 def test_scenes_are_told_apart():
