@@ -42,6 +42,8 @@ class PileEncoder:
         How to encode.
     written
         Called with the number of frames of each row that was written.
+    start
+        Frames that the pile has already; a whole number of rows.
 
     Attributes
     ----------
@@ -57,6 +59,7 @@ class PileEncoder:
         coder: Coder,
         chunk: Shape,
         written: Callable[[int], None],
+        start: int = 0,
     ) -> None:
         self._pool, self._writer, self._coder = pool, writer, coder
         self._chunk, self._report = chunk, written
@@ -69,8 +72,7 @@ class PileEncoder:
         self.crc32: list[np.ndarray[Any, np.dtype[np.uint32]]] = []
         self._pending: deque[_Row] = deque()
         self._filling: list[Pixels] = []  # less than a row
-        self._added = 0
-        self._written = 0
+        self._added = self._written = start
 
     def add(self, frames: Pixels) -> None:
         """Take any number of frames ``(n, H, W[, C])``; they must not change any more."""

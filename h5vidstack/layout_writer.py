@@ -19,7 +19,7 @@ from .coders import shuffled
 from .filter import Video
 from .geometry import Numbers, Shape
 from .hashing import Fingerprints, Hashes
-from .layout import FORMAT, FORMAT_ATTRIBUTE, TABLE_CRC
+from .layout import FORMAT, FORMAT_ATTRIBUTE, TABLE_CRC, Pile, text
 from .loss import Loss
 from .pca import Fit
 from .projection import Basis, Whole
@@ -76,37 +76,68 @@ class Order:
         return len(self.members) == 1 and same
 
 
+@dataclass(frozen=True)
+class Record:
+    """What a stack's attributes say of how it was made.
+
+    Attributes
+    ----------
+    method
+        In the words of spec/format.md.
+    settings
+        For people.
+    leading_shape
+        Axes before the frame's, where there is not just one.
+    loss
+        The difference to what was packed.
+    """
+
+    method: str
+    settings: Mapping[str, Any]
+    leading_shape: Shape | None
+    loss: Loss
+
+
 class StackWriter:
-    """Write a new stack, pile after pile, into an open file.
+    """Write a stack, pile after pile, into an open file.
 
     Parameters
     ----------
-    file
-        Open for writing.
-    stack
-        Path of the group to make.
+    group
+        Of the stack, in a file that is open for writing.
     frame
         ``(H, W[, C])``.
     chunk
         ``(G, h, w[, C])``.
+    held
+        Piles that are there already.
     """
 
     def __init__(
         self,
-        file: h5py.File,
-        stack: str,
+        group: h5py.Group,
         frame: Shape,
         dtype: np.dtype[Any],
         chunk: Shape,
+        held: Sequence[Pile] = (),
     ) -> None:
-        self._group = file.create_group(stack)
+        self._group = group
         self._frame, self._dtype, self._chunk = frame, dtype, chunk
-        self._piles: list[PileWriter] = []
+        self._piles = [PileWriter(pile.data) for pile in held]
+        self._plain = all(pile.plain for pile in held)
 
     @property
     def stored_bytes(self) -> int:
         """Bytes of all blocks written so far."""
         return sum(pile.stored_bytes for pile in self._piles)
+
+    def go_on(self, coding: str) -> PileWriter:
+        """Add to the last pile; `coding` is said in words."""
+        pile = self._piles[-1]
+        before = text(pile.data.parent.attrs.get("coding", coding))
+        if coding not in before.split(", then "):
+            write_text(pile.data.parent, "coding", f"{before}, then {coding}")
+        return pile
 
     def add_pile(
         self, coding: str, options: Mapping[str, Any], mean: npt.NDArray[Any] | None = None
@@ -131,7 +162,7 @@ class StackWriter:
         name = "video" if mean is None else "difference"
         data = self._create_frames(group, name, dtype, options)
         self._piles.append(PileWriter(data, stored))
-        self._plain = mean is None
+        self._plain = self._plain and mean is None
         return self._piles[-1]
 
     def add_pca(
@@ -181,19 +212,15 @@ class StackWriter:
             **options,
         )
 
-    def finish(
-        self,
-        order: Order,
-        prints: Fingerprints,
-        method: str,
-        settings: Mapping[str, Any],
-        leading_shape: Shape | None,
-        loss: Loss,
-    ) -> None:
+    def finish(self, order: Order, prints: Fingerprints, record: Record) -> None:
         """Write the tables and the attributes; the stack is complete after this."""
         n = len(order.pile)
         group = self._group
         shape = (n, *self._frame)
+        for name in {"frames", "index", "hashes"} & group.keys():  # those of fewer frames
+            del group[name]
+        for name in {"leading_shape", "mse", "psnr"} & group.attrs.keys():
+            del group.attrs[name]
         for number, members in enumerate(order.members):
             name = f"groups/{number:06d}"
             write_table(group, f"{name}/members", members.astype(np.uint64))
@@ -209,18 +236,19 @@ class StackWriter:
             mappings = virtual.runs(order.pile, order.position)
             if len(mappings) <= virtual.MAX_MAPPINGS:
                 virtual.create(group, "frames", shape, self._dtype, mappings, videos)
-        if leading_shape is not None:
-            group.attrs["leading_shape"] = np.array(leading_shape, np.uint64)
+        if record.leading_shape is not None:
+            group.attrs["leading_shape"] = np.array(record.leading_shape, np.uint64)
         group.attrs["shape"] = np.array(shape, np.uint64)
         write_text(group, "dtype", self._dtype.str)
-        write_text(group, "method", method)
+        write_text(group, "method", record.method)
+        loss = record.loss
         group.attrs["lossless"] = loss.exact
         group.attrs["max_error"] = loss.max_error
         if not loss.exact:
             group.attrs["mse"], group.attrs["psnr"] = loss.mse, loss.psnr
         write_text(group, "created", datetime.now(UTC).isoformat(timespec="seconds"))
         write_text(group, "creator", f"h5vidstack {__version__}")
-        write_text(group, "settings", json.dumps(settings))
+        write_text(group, "settings", json.dumps(record.settings))
         write_text(group, FORMAT_ATTRIBUTE, f"{FORMAT[0]}.{FORMAT[1]}")
 
 
@@ -257,6 +285,8 @@ def write_hashes(group: h5py.Group, tables: Mapping[str, Hashes]) -> None:
 
 def write_table(group: h5py.Group, name: str, values: npt.NDArray[Any]) -> None:
     """Write a table with a CRC-32."""
+    if name in group:
+        del group[name]
     table = _write_array(group, name, values)
     little = values.astype(values.dtype.newbyteorder("<"), copy=False)
     table.attrs[TABLE_CRC] = np.uint32(zlib.crc32(little.tobytes()))

@@ -72,6 +72,16 @@ def join(parts: Sequence[FrameLoss]) -> FrameLoss:
 
 
 @np.errstate(all="ignore")
+def together(one: Loss, count: int, other: Loss, added: int) -> Loss:
+    """The loss of `count` frames and of `added` more; a peak is known where something was lost."""
+    mse = (one.mse * count + other.mse * added) / (count + added)
+    peaks = [10 * math.log10(loss.mse) + loss.psnr for loss in (one, other) if loss.mse > 0]
+    psnr = max(peaks) - 10 * math.log10(mse) if peaks else math.inf
+    worst = max(one.max_error, other.max_error)
+    return Loss(worst, mse, psnr, one.exact and other.exact)
+
+
+@np.errstate(all="ignore")
 def total(
     piles: Sequence[FrameLoss], pile: Numbers, position: Numbers, dtype: np.dtype[Any]
 ) -> Loss:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+import h5py
+
 from .errors import OutputError, UnsupportedError
+from .filter import FILTER_ID
 
 
 class Ordering(Enum):
@@ -49,6 +52,14 @@ class Method:
     kept: Kept = Kept.VIDEO
     level: int | None = None
     shuffle: bool = False
+
+    @property
+    def filters(self) -> set[int]:
+        """Ids of the HDF5 filters that make its chunks."""
+        if self.kept == Kept.VIDEO:
+            return {FILTER_ID}
+        packed = h5py.h5z.FILTER_FLETCHER32 if self.level is None else h5py.h5z.FILTER_DEFLATE
+        return {packed} | ({h5py.h5z.FILTER_SHUFFLE} if self.shuffle else set())
 
     def check(self, **options: object) -> None:
         """Raise UnsupportedError if an option is given that means nothing here."""

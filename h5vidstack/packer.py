@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from . import block
+from .appending import find_earlier
 from .codecs import library_versions
-from .errors import OutputError
+from .errors import OutputError, UnsupportedError
 from .geometry import Shape, choose_chunk, frame_bytes
-from .layout import DEFAULT_STACK, split_target
-from .layout_writer import StackWriter
+from .layout import DEFAULT_STACK, open_layout, split_target
+from .layout_writer import Record, StackWriter
 from .methods import Kept, find_method
-from .output import open_hdf5_output
+from .output import edit_hdf5, open_hdf5_output
 from .packing import Packing, stays_in_order
 from .pca_packing import PcaPacking, Wanted, check_pca
 from .quality import Wish, needs_two_passes
@@ -41,7 +43,7 @@ class PackReport:
     shape, dtype
         Of the stack.
     raw_bytes, stored_bytes
-        Sizes of the frames as an array, and of the blocks.
+        Sizes of these frames as an array, and of the blocks written.
     seconds
         How long it took.
     verified
@@ -53,6 +55,8 @@ class PackReport:
         Number of groups of similar frames.
     copies
         Frames that equal an earlier one, and are stored once with it.
+    frames
+        How many were packed now; `shape` counts those that were there before, too.
     order
         A sentence: in which order frames are stored, and why.
     codings
@@ -76,6 +80,7 @@ class PackReport:
     method: str
     piles: int
     copies: int
+    frames: int
     order: str
     codings: tuple[str, ...]
     lossless: bool
@@ -87,15 +92,16 @@ class PackReport:
     @property
     def ratio(self) -> float:
         """Raw bytes over stored bytes."""
-        return self.raw_bytes / self.stored_bytes
+        return self.raw_bytes / self.stored_bytes if self.stored_bytes else math.inf
 
 
 def pack(
     source: Any,
     path: str | os.PathLike[str],
     *,
-    method: str = "auto",
-    profile: str = "balanced",
+    mode: Literal["w", "a"] = "w",
+    method: str | None = None,
+    profile: str | None = None,
     codec: str | None = None,
     preset: str | None = None,
     crf: float | None = None,
@@ -126,7 +132,15 @@ def pack(
         stack. Several paths of images may be given as a list.
     path
         ``out.h5`` or ``out.h5::/group``; the latter adds to an existing file.
+    mode
+        ``"a"``: add to the stack at `path`, if there is one, without coding again what it
+        holds. Frames in order of a stack that is in order go on in its pile, whose last block
+        is filled first (`method` "video", or one of "hdf5..." if the stack is of that one, all
+        lossless); other frames get piles of their own. A frame that the stack has is not
+        stored again. What they lose, if `max_error`, `crf` or `preset` ask for it, is said of
+        the whole stack. The file is replaced by a complete new one.
     method
+        None: auto; adding, that of the stack, but auto for pca.
         ``"video"``: frames in their order. ``"groupvideo"``: similar frames side by side,
         in piles. ``"auto"``: that where a sample shows that it saves over 1 %
         (profile fast does not look). ``"hdf5"``, ``"hdf5gz"``, ``"hdf5gzshuffle"``: pixels as
@@ -135,6 +149,7 @@ def pack(
         ``"pca"``: principal components and coefficients; lossy without `exact`.
         With all but pca a frame that came before, bit for bit, is stored once.
     profile
+        None: balanced; adding, that of the stack.
         ``"fast"``, ``"balanced"`` or ``"small"``: chooses a coding for each pile by
         coding samples of it. The smallest one; but fast has only fast ones and takes a
         faster one that is no more than 10 % larger, balanced one no more than 2 %.
@@ -192,29 +207,48 @@ def pack(
     SourceError, UnsupportedError, OutputError, NotExactError
         `path` is then as it was before.
     """
-    way = find_method(method)
-    way.check(
-        codec=codec, preset=preset, crf=crf, max_error=max_error, components=components,
-        target_psnr=target_psnr, exact=exact,
-    )  # fmt: skip
-    check_pca(components, target_psnr, exact, max_error)
+    if mode not in ("w", "a"):
+        raise OutputError(f"mode is {mode!r}; there is 'w', write a new stack, and 'a', add to one")
+    if mode == "a" and overwrite:
+        raise OutputError("adding to a stack overwrites nothing: leave overwrite out, or mode='a'")
     if workers is not None and workers < 1:
         raise OutputError(f"workers is {workers}; it must be at least 1")
     if spool_bytes < 0:
         raise OutputError(f"spool_bytes is {spool_bytes}; it must be at least 0")
     started = time.perf_counter()
-    wish = Wish.read(profile, codec, preset, crf, max_error)
+    target, inner = split_target(path)
+    stack = inner or DEFAULT_STACK
     with contextlib.ExitStack() as cleanup:
+        before = find_earlier(target, stack) if mode == "a" else None
+        if before is not None:
+            cleanup.enter_context(contextlib.closing(before))
+            method = method or before.usual_method
+            profile = profile or before.usual_profile
+        method, profile = method or "auto", profile or "balanced"
+        way = find_method(method)
+        way.check(
+            codec=codec, preset=preset, crf=crf, max_error=max_error, components=components,
+            target_psnr=target_psnr, exact=exact,
+        )  # fmt: skip
+        check_pca(components, target_psnr, exact, max_error)
+        wish = Wish.read(profile, codec, preset, crf, max_error)
         opened = cleanup.enter_context(contextlib.closing(open_source(source, gray=gray)))
         block.check_dtype(opened.dtype)
         usual = wish.profile.chunk_frames(opened.frame, opened.dtype.itemsize)
         if way.kept in (Kept.PLAIN, Kept.DIFFERENCE):
             usual = 1
         chunk = choose_chunk(opened.frame, opened.dtype.itemsize, chunk_frames, tile, usual)
-        target, inner = split_target(path)
-        file = cleanup.enter_context(open_hdf5_output(target, inner, overwrite))
-        stack = inner or DEFAULT_STACK
-        writer = StackWriter(file, stack, opened.frame, opened.dtype, chunk)
+        if before is not None:
+            before.check(opened.name, opened.frame, opened.dtype)
+            if way.kept == Kept.PCA:
+                raise UnsupportedError("a PCA is of the frames it was made of; add by method auto")
+            file = cleanup.enter_context(edit_hdf5(target))
+            held = open_layout(file, stack).piles
+            writer = StackWriter(file[stack], opened.frame, opened.dtype, chunk, held)
+        else:
+            inner = stack if mode == "a" and target.exists() else inner
+            file = cleanup.enter_context(open_hdf5_output(target, inner, overwrite))
+            writer = StackWriter(file.create_group(stack), opened.frame, opened.dtype, chunk)
         store: Source = opened
         if needs_two_passes(wish, opened) or (
             way.kept == Kept.PCA and opened.access < Access.RANDOM
@@ -223,6 +257,8 @@ def pack(
             store = Replay(cleanup.enter_context(contextlib.closing(spool)))
         bound = wish.bound.of(store) if wish.bound is not None else 0.0
         template = wish.template(bound, opened.dtype)
+        if before is not None and template.lossless and stays_in_order(way, wish):
+            chunk = before.go_on(way, chunk, chunk_frames, tile)
         if store is opened and not stays_in_order(way, wish) and opened.access < Access.CHEAP:
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = cleanup.enter_context(contextlib.closing(spool))
@@ -235,8 +271,9 @@ def pack(
             packing = PcaPacking(store, writer, wanted, wish.profile, chunk, threads, progress)
         else:
             packing = Packing(
-                store, writer, way, wish, template, explain, chunk, verify, threads, progress
-            )
+                store, writer, way, wish, template, explain, chunk, verify, threads, progress,
+                before,
+            )  # fmt: skip
         order, prints, sentence = packing.run(hashes)
         done = method
         if way.kept == Kept.VIDEO:
@@ -254,15 +291,18 @@ def pack(
         }
         lost = packing.loss(order)
         if not lost.exact:  # what a reader gets may be the same all the same
-            given, crc32 = prints.crc32, packing.crc32(order)
+            given, crc32 = prints.crc32, packing.crc32(order, prints.crc32)
             prints = replace(prints, crc32=crc32)
             lost = replace(lost, exact=lost.max_error == 0 and np.array_equal(crc32, given))
-        writer.finish(order, prints, done, settings, opened.leading_shape, lost)
-        n = len(prints)
+        n, added = len(prints), order
+        record = Record(done, settings, opened.leading_shape, lost)
+        if before is not None:
+            order, prints, record = before.join(order, prints, record)
+        writer.finish(order, prints, record)
         return PackReport(
             str(target),
             stack,
-            (n, *opened.frame),
+            (len(prints), *opened.frame),
             opened.dtype.name,
             n * frame_bytes(opened.frame, opened.dtype.itemsize),
             writer.stored_bytes,
@@ -270,7 +310,8 @@ def pack(
             verify,
             done,
             len(order.members),
-            n - sum(map(len, order.members)),
+            n - sum(map(len, added.members)),
+            n,
             sentence,
             tuple(packing.codings),
             lost.exact,

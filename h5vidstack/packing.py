@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import loss, planning, trials
+from .appending import Earlier
 from .chunks import Pixels
 from .coders import BlockCoder, Coder, DifferenceCoder, PlainCoder, mean_frame
 from .encoder import PileEncoder
@@ -45,6 +46,8 @@ class Packing:
         The source, or a spool of it.
     wish, template
         How to code, as far as that is given.
+    before
+        The stack that frames are added to.
     in_given_order
         Afterwards: whether frames were not reordered.
     """
@@ -59,6 +62,7 @@ class Packing:
     verify: bool
     workers: int
     progress: Progress | None
+    before: Earlier | None = None
     in_given_order: bool = True
     codings: list[str] = field(default_factory=list)
     trials: list[list[Trial]] = field(default_factory=list)
@@ -71,7 +75,14 @@ class Packing:
         self._pool = ThreadPoolExecutor(self.workers, "h5vidstack-encode")
         try:
             by_hash = self.method.ordering == Ordering.HASHED
-            self._survey = Survey(self._pool, self.workers, hashes or by_hash, self._earlier)
+            stored = self.before.firsts() if self.before is not None else ()
+            self._survey = Survey(
+                self._pool,
+                self.workers,
+                hashes or by_hash,
+                self._earlier,
+                zip(*(table.tolist() for table in stored), strict=True),
+            )
             for new in self._survey.new_frames(self.store.batches(self._batch_frames())):
                 self._take_in(new)
             prints = self._survey.prints(self.store.name)
@@ -88,6 +99,8 @@ class Packing:
                         ": the source runs only once and is too large to be spooled "
                         "(see --spool-limit)"
                     )
+            elif not len(self._firsts):
+                piles, sentence = list[Numbers](), "each frame equals an earlier one"
             else:
                 piles, sentence = self._reorder(prints)
             if self.progress is not None and len(prints) != self._written:
@@ -120,9 +133,11 @@ class Packing:
             self.progress(self._survey.count, self._count)
 
     def _earlier(self, number: int) -> Pixels:
-        """The pixels of a new frame that has been passed."""
+        """The pixels of a new frame that has been passed, or of a stored one (see `Survey`)."""
+        if number < 0 and self.before is not None:
+            return self.before.frame(-1 - number)
         if self._encoder is not None:
-            return self._encoder.frame(number)
+            return self._encoder.frame(self._shift + number)
         frame: Pixels = self.store.take(np.array([self._survey.first(number)]))[0]
         return frame
 
@@ -166,14 +181,24 @@ class Packing:
         coder, tried, mean = self._coder(pile, take)
         self.codings.append(str(coder))
         self.trials.append(tried)
+        tail: Pixels | tuple[()] = ()
+        if self.before is not None and self.before.extends:
+            writer, tail = self.writer.go_on(str(coder)), self.before.tail()
+        else:
+            writer = self.writer.add_pile(str(coder), coder.options(), mean)
+        self._shift = len(writer.data)  # positions that earlier frames have
         encoder = PileEncoder(
             self._pool,
             self.workers,
-            self.writer.add_pile(str(coder), coder.options(), mean),
+            writer,
             coder,
             self.chunk,
             self._note_written,
+            self._shift - len(tail),
         )
+        if len(tail):  # the block that is not full is coded again, with what goes on
+            encoder.add(np.asarray(tail))
+            self._written -= len(tail)
         self._encoders.append(encoder)
         return encoder
 
@@ -207,14 +232,16 @@ class Packing:
 
     def loss(self, order: Order) -> loss.Loss:
         """How far the stack is from its input."""
-        if self.template.lossless:
+        new = order.pile >= 0
+        if self.template.lossless or not new.any():
             return loss.NO_LOSS
         piles = [loss.join(encoder.losses) for encoder in self._encoders]
-        return loss.total(piles, order.pile, order.position, self.store.dtype)
+        lost = loss.total(piles, order.pile[new], order.position[new], self.store.dtype)
+        return loss.together(lost, int(new.sum()), loss.NO_LOSS, int((~new).sum()))
 
-    def crc32(self, order: Order) -> npt.NDArray[np.uint32]:
+    def crc32(self, order: Order, given: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
         """CRC-32 of each frame as a reader gets it."""
-        found = np.empty(len(order.pile), np.uint32)
+        found = given.copy()
         for number, encoder in enumerate(self._encoders):
             here = order.pile == number
             found[here] = np.concatenate(encoder.crc32)[order.position[here]]
@@ -228,7 +255,8 @@ class Packing:
     def _order(self, piles: list[Numbers]) -> Order:
         """Where each frame is, copies where their first is."""
         numbers = self._survey.numbers()
-        pile, position = np.empty((2, len(self._firsts)), np.intp)
+        old = numbers < 0
+        pile, position = np.full((2, len(self._firsts) + 1), -1)  # the last one of old frames
         for number, held in enumerate(piles):
             pile[held], position[held] = number, np.arange(len(held))
         members = [self._firsts[held] for held in piles]
@@ -236,4 +264,5 @@ class Packing:
             int(frames[planning.typical(self._features[held])])
             for frames, held in zip(members, piles, strict=True)
         ]
-        return Order(pile[numbers], position[numbers], members, typical)
+        place = np.where(old, -1, numbers)
+        return Order(pile[place], np.where(old, -1 - numbers, position[place]), members, typical)

@@ -120,7 +120,7 @@ class PcaPacking:
         """How far the stack is from its input."""
         return self._lost
 
-    def crc32(self, order: Order) -> Any:
+    def crc32(self, order: Order, given: Any) -> Any:
         """CRC-32 of each frame as a reader gets it."""
         return self._crc
 

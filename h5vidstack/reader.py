@@ -20,12 +20,13 @@ from .errors import ClosedError, FormatError, OutputError
 from .geometry import Shape, window_frames
 from .groups import Group, groups
 from .hashing import Hashes
-from .layout import DEFAULT_STACK, split_target
+from .layout import DEFAULT_STACK, SEPARATOR, split_target
 from .selection import Selection, parse
 from .session import Session, wait
 from .workers import Progress, default_workers
 
 if TYPE_CHECKING:  # sources open stacks, so they stand above this module
+    from .packer import PackReport
     from .sources import Source
 
 CACHE_BYTES = 256 << 20
@@ -88,6 +89,10 @@ class Stack:
         self._cache_bytes, self._workers = cache_bytes, workers or default_workers()
         self._closed = False
         self._session: Session | None = None
+        self._describe()
+
+    def _describe(self) -> None:
+        """Note what stays when the stack is closed."""
         file = self._live().file
         self._shape, self._dtype, self._chunks = file.shape, file.dtype, file.piles[0].chunks
         self._attrs, self._leading_shape = dict(file.layout.attrs), file.layout.leading_shape
@@ -190,7 +195,7 @@ class Stack:
             If a block that is needed is damaged.
         """
         session = self._live()
-        selection = parse(key, self._shape)
+        selection = parse(key, session.file.shape)
         if out is not None:
             return self._read_into(session, selection, out)
         plain = np.empty(selection.plain_shape, self._dtype)
@@ -368,6 +373,44 @@ class Stack:
         return checks.verify(
             session.file, session.pool, self.read, against=against, progress=progress
         )
+
+    def append(self, frames: Any, **options: Any) -> PackReport:
+        """Add frames to the stack in its file, and see them.
+
+        Parameters
+        ----------
+        frames
+            Whatever `pack` takes, of the same frame shape and dtype.
+        options
+            Those of `pack`; see there what its ``mode="a"`` does.
+
+        Returns
+        -------
+        PackReport
+
+        Raises
+        ------
+        FormatError, SourceError, UnsupportedError, OutputError, NotExactError
+            The file is then as it was before.
+        """
+        from .packer import pack  # which reads stacks, so it stands above this module
+
+        if self._closed:
+            raise ClosedError(f"the stack {self._path} is closed")
+        report = pack(frames, f"{self._path}{SEPARATOR}{self._stack}", mode="a", **options)
+        self.refresh()
+        return report
+
+    def refresh(self) -> None:
+        """See what was added to the file since it was opened.
+
+        Reads of other threads that are under way end as they began.
+        """
+        if self._closed:
+            raise ClosedError(f"the stack {self._path} is closed")
+        with _opening:
+            self._session = None  # reads that are under way keep it, and then it ends
+        self._describe()
 
     def close(self) -> None:
         """Close the file and stop the threads; later reads raise ClosedError."""

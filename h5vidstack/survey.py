@@ -31,15 +31,25 @@ class Survey:
     hashes
         Compute image hashes, too.
     earlier
-        ``earlier(u)`` gives the u-th new frame's pixels again, ``(H, W[, C])``.
+        ``earlier(u)`` gives the u-th new frame's pixels again, ``(H, W[, C])``; of ``-1 - f``
+        those of the stored frame f.
+    stored
+        Number and CRC-32 of frames that are stored already.
     """
 
     def __init__(
-        self, pool: Executor, workers: int, hashes: bool, earlier: Callable[[int], Pixels]
+        self,
+        pool: Executor,
+        workers: int,
+        hashes: bool,
+        earlier: Callable[[int], Pixels],
+        stored: Iterable[tuple[int, int]] = (),
     ) -> None:
         self._pool, self._workers, self._hashes, self._earlier = pool, workers, hashes, earlier
         self._prints: list[Fingerprints] = []
         self._by_crc: dict[int, list[int]] = {}
+        for frame, crc in stored:
+            self._by_crc.setdefault(crc, []).append(-1 - frame)
         self._numbers: list[int] = []
         self._firsts: list[int] = []
         self._recent: dict[int, Pixels] = {}
@@ -63,7 +73,7 @@ class Survey:
         return np.array(self._firsts, np.intp)
 
     def numbers(self) -> Numbers:
-        """``(N,)``: which of the new frames each frame equals."""
+        """``(N,)``: which of the new frames each frame equals; ``-1 - f``: a stored one."""
         return np.array(self._numbers, np.intp)
 
     def prints(self, name: str) -> Fingerprints:
@@ -90,8 +100,8 @@ class Survey:
         start = self.count - place  # frame number of the batch's first frame
         candidates = self._by_crc.setdefault(crc, [])
         for number in candidates:
-            first = self._firsts[number]
-            pixels = batch[first - start] if first >= start else self._again(number)
+            here = number >= 0 and self._firsts[number] >= start
+            pixels = batch[self._firsts[number] - start] if here else self._again(number)
             if np.array_equal(batch[place].view(np.uint8), pixels.view(np.uint8)):
                 self._numbers.append(number)
                 return False
