@@ -22,6 +22,7 @@ from .filter import last_error as filter_error
 from .groups import Group
 from .packer import PackReport, pack
 from .reader import Stack, open
+from .recorder import Recorder, create
 from .recovery import Recovery, check
 from .search import Match
 from .sinks import unpack
@@ -39,6 +40,7 @@ __all__ = [
     "OutputError",
     "PackReport",
     "QueryError",
+    "Recorder",
     "Recovery",
     "SelectionError",
     "SourceError",
@@ -47,6 +49,7 @@ __all__ = [
     "Video",
     "__version__",
     "check",
+    "create",
     "filter_error",
     "open",
     "pack",

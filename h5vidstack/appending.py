@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from .chunks import Pixels
@@ -21,7 +20,7 @@ from .layout_writer import Order, Record
 from .loss import NO_LOSS, Loss, together
 from .methods import METHODS, Kept, Method
 from .profiles import PROFILES
-from .stack_file import StackFile
+from .stack_file import StackFile, open_hdf5
 
 
 class Earlier:
@@ -60,6 +59,11 @@ class Earlier:
                     f"{self.file.name} is a bare dataset; pack it as a stack to add to it"
                 )
             n = len(self)
+            if layout.live:
+                raise FormatError(
+                    f"{self.file.name} is being recorded, or its recording was not closed; "
+                    "then 'h5vidstack recover' makes a stack of it to which frames can be added"
+                )
             try:
                 self.crc32 = read_table(layout.group, "index/crc32", n)
             except ValueError as error:
@@ -231,7 +235,7 @@ def find_earlier(target: Path, stack: str) -> Earlier | None:
     """
     if not target.exists():
         return None
-    with damage_as_error(str(target)), h5py.File(target, "r") as file:
+    with damage_as_error(str(target)), open_hdf5(str(target)) as file:
         if stack not in file:
             return None
     return Earlier(target, stack)

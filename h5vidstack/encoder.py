@@ -102,7 +102,16 @@ class PileEncoder:
         """Encode what is left and write everything."""
         if self._filling:
             self._submit()
+        self.write_all()
+
+    def write_all(self) -> None:
+        """Write all that is being encoded."""
         while self._pending:
+            self._write_oldest()
+
+    def write_finished(self) -> None:
+        """Write what is encoded already; waits for nothing."""
+        while self._pending and all(coded.done() for _, coded in self._pending[0].blocks):
             self._write_oldest()
 
     def _submit(self) -> None:

@@ -6,12 +6,13 @@ Only this module, `layout_writer` and `layout_checks` know them.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,9 @@ class Layout:
         The axes before the frame's as they were packed; usually ``(N,)``.
     group
         The stack's group; None for a bare dataset.
+    live
+        Whether it is being recorded, or its recording was never closed: it holds the frames
+        before the first missing block, and its tables none of them.
     """
 
     piles: Sequence[Pile]
@@ -111,6 +115,7 @@ class Layout:
     attrs: Mapping[str, Any]
     leading_shape: Shape
     group: h5py.Group | None
+    live: bool = False
 
     def places(self) -> tuple[Numbers, Numbers] | None:
         """Pile and position of each frame, ``(N,)`` each; None where one pile has all in order.
@@ -270,13 +275,16 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
                     f"the attributes say {attrs['shape']} {attrs['dtype']}"
                 )
         in_order = len(piles) == 1 and _same_object(node, "frames", "groups/000000/video")
-        shape = piles[0].data.shape if in_order else attrs["shape"]
+        live = file.swmr_mode and in_order
+        if live:
+            piles = [replace(piles[0], shape=_written(piles[0].data))]
+        shape = piles[0].shape if in_order else attrs["shape"]
         if shape[0] < attrs["shape"][0]:
             raise ValueError(f"it holds {shape[0]} of {attrs['shape'][0]} frames: it was cut")
         leading = attrs.get("leading_shape", shape[:1])
         # After frames were appended the axes before have no meaning.
         leading = leading if math.prod(leading) == shape[0] else shape[:1]
-        return Layout(piles, shape, in_order, attrs, leading, node)
+        return Layout(piles, shape, in_order, attrs, leading, node, live)
 
 
 def _pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:
@@ -292,6 +300,24 @@ def _pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:
     if data.is_virtual or data.chunks is None:
         raise TypeError(f"{data.name} is not chunked")
     return Pile(data, data.shape, (data if mean is None else mean).dtype, mean)
+
+
+def _written(data: h5py.Dataset) -> Shape:
+    """The shape up to the last run of frames whose blocks are all there.
+
+    A writer makes room for a run before it writes it.
+    """
+    n, step = data.shape[0], data.chunks[0]
+    counts = [
+        range(0, edge, tile) for edge, tile in zip(data.shape[1:], data.chunks[1:], strict=True)
+    ]
+    while n:
+        first = (n - 1) // step * step
+        blocks = ((first, *corner) for corner in itertools.product(*counts))
+        if all(data.id.get_chunk_info_by_coord(at).byte_offset is not None for at in blocks):
+            break
+        n = first
+    return (n, *data.shape[1:])
 
 
 def _same_object(group: h5py.Group, one: str, other: str) -> bool:

@@ -23,6 +23,12 @@ def problems(layout: Layout) -> Iterator[str]:
     if layout.group is None:
         return
     n = layout.shape[0]
+    if layout.live:
+        yield (
+            f"it is being recorded, or its recording was not closed: no table has its {n} frames; "
+            "h5vidstack recover makes a complete stack of what was not closed"
+        )
+        return
     if tuple(layout.attrs["shape"]) != layout.shape:
         yield f"the video has shape {layout.shape}, the attribute {layout.attrs['shape']}"
     if math.prod(layout.attrs.get("leading_shape", (n,))) != n:

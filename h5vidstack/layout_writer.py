@@ -236,6 +236,11 @@ class StackWriter:
             mappings = virtual.runs(order.pile, order.position)
             if len(mappings) <= virtual.MAX_MAPPINGS:
                 virtual.create(group, "frames", shape, self._dtype, mappings, videos)
+        self.write_attributes(shape, record)
+
+    def write_attributes(self, shape: Shape, record: Record) -> None:
+        """Say what the stack is, ``(N, H, W[, C])``, and how it was made."""
+        group = self._group
         if record.leading_shape is not None:
             group.attrs["leading_shape"] = np.array(record.leading_shape, np.uint64)
         group.attrs["shape"] = np.array(shape, np.uint64)

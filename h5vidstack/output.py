@@ -52,26 +52,34 @@ def complete_or_absent(
         raise OutputError(f"no folder {shown.parent} to write {shown.name} in")
     temporary = path.parent / f".{path.name[:100]}.{secrets.token_hex(4)}.tmp"
     try:
-        if folder:
-            temporary.mkdir()
-        if start_from is not None:
-            shutil.copyfile(start_from, temporary)
-        yield temporary
-        _flush(temporary)
-        if path.exists():
-            shutil.copymode(path, temporary)
-        if folder:
-            _swap_folders(temporary, path)
-        else:
-            temporary.replace(path)
-        _flush(path.parent)
-    except OSError as error:
-        raise OutputError(f"cannot write {shown}: {_reason(error)}") from error
+        with errors_of_writing(shown):
+            if folder:
+                temporary.mkdir()
+            if start_from is not None:
+                shutil.copyfile(start_from, temporary)
+            yield temporary
+            flush_to_disk(temporary)
+            if path.exists():
+                shutil.copymode(path, temporary)
+            if folder:
+                _swap_folders(temporary, path)
+            else:
+                temporary.replace(path)
+            flush_to_disk(path.parent)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def errors_of_writing(shown: Path) -> Iterator[None]:
+    """Turn the operating system's errors (disk full, no permission) into OutputError."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {shown}: {_reason(error)}") from error
 
 
 def _swap_folders(new: Path, path: Path) -> None:
@@ -95,7 +103,7 @@ def _reason(error: OSError) -> str:
     return tail.partition("'")[0] if found else error.strerror or str(error)
 
 
-def _flush(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     """Bring a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -125,10 +133,14 @@ def open_hdf5_output(target: Path, inner: str | None, overwrite: bool) -> Iterat
         return
     with (
         complete_or_absent(target, overwrite=overwrite) as temporary,
-        # HDF5 1.10 (2016) reads it; older formats index chunks in more bytes.
-        _closed_tidily(h5py.File(temporary, "w-", libver=("v110", "v110"))) as file,
+        closed_tidily(new_hdf5_file(temporary)) as file,
     ):
         yield file
+
+
+def new_hdf5_file(path: Path) -> h5py.File:
+    """Make a file that HDF5 1.10 (2016) reads; older formats index chunks in more bytes."""
+    return h5py.File(path, "w-", libver=("v110", "v110"))
 
 
 @contextlib.contextmanager
@@ -144,13 +156,13 @@ def edit_hdf5(target: Path) -> Iterator[h5py.File]:
         _guard(target) as unchanged,
         complete_or_absent(target, overwrite=True, start_from=target) as temporary,
     ):
-        with _closed_tidily(h5py.File(temporary, "r+", libver=("v110", "v110"))) as file:
+        with closed_tidily(h5py.File(temporary, "r+", libver=("v110", "v110"))) as file:
             yield file
         unchanged()
 
 
 @contextlib.contextmanager
-def _closed_tidily(file: h5py.File) -> Iterator[h5py.File]:
+def closed_tidily(file: h5py.File) -> Iterator[h5py.File]:
     """Close a file; what cannot be written then is an OSError."""
     try:
         yield file

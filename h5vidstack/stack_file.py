@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from functools import cached_property
 
@@ -42,10 +43,7 @@ class StackFile:
         if not os.path.isfile(path):
             kind = f"{path} is a folder" if os.path.isdir(path) else f"no such file: {path}"
             raise FormatError(kind)
-        try:
-            self._file = h5py.File(path, "r")
-        except OSError as error:
-            raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
+        self._file = open_hdf5(path)
         try:
             with damage_as_error(self.name):
                 self.layout = open_layout(self._file, stack)
@@ -80,6 +78,24 @@ class StackFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def open_hdf5(path: str) -> h5py.File:
+    """Open a file for reading, even one that is being recorded.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be opened.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        with contextlib.suppress(OSError):  # HDF5 says only in words that it is being recorded
+            return h5py.File(path, "r", swmr=True)
+        if isinstance(error, BlockingIOError) or "already open for w" in str(error):
+            raise FormatError(f"{path} is open for writing elsewhere, or was not closed") from error
+        raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
 
 
 def _open_pile(pile: Pile, name: str, bare: bool) -> Chunks:
