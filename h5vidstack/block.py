@@ -67,10 +67,8 @@ def encode(frames: Frames, recipe: Recipe, *, verify: bool = True) -> bytes:
     """
     block, frames = assemble(frames, recipe)
     data = seal(block, frames.dtype)
-    if verify and recipe.lossless:
-        _check_equal(frames, decode(data, whole_shape(frames), frames.dtype), recipe)
-    elif verify and recipe.bound:
-        _check_bound(frames, decode(data, whole_shape(frames), frames.dtype), recipe)
+    if verify and (recipe.lossless or recipe.bound):
+        check(frames, decode(data, whole_shape(frames), frames.dtype), recipe)
     return data
 
 
@@ -90,8 +88,7 @@ def encode_lossy(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
     block, frames = assemble(frames, recipe)
     data = seal(block, frames.dtype)
     decoded = decode(data, whole_shape(frames), frames.dtype)
-    if recipe.bound:
-        _check_bound(frames, decoded, recipe)
+    check(frames, decoded, recipe)
     return data, decoded
 
 
@@ -323,6 +320,14 @@ def _decode_into(stream: Stream, out: Values) -> None:
     if stream.bits < 8 * out.itemsize and stream.codec is not RAW:
         # A lossy codec may go over, and so may a hostile stream.
         np.minimum(out, out.dtype.type((1 << stream.bits) - 1), out=out)
+
+
+def check(frames: Frames, decoded: Frames, recipe: Recipe) -> None:
+    """Raise NotExactError if frames did not come back as a recipe promises."""
+    if recipe.lossless:
+        _check_equal(np.ascontiguousarray(frames, decoded.dtype), decoded, recipe)
+    elif recipe.bound:
+        _check_bound(frames, decoded, recipe)
 
 
 def _check_equal(frames: Frames, decoded: Frames, recipe: Recipe) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from . import block
 from .block_format import VERSION
 from .chunks import Pixels, to_words
-from .errors import NotExactError
+from .errors import BlockError, NotExactError
 from .filter import FILTER_ID
 from .geometry import Shape
 from .recipe import Recipe
@@ -43,26 +43,35 @@ class BlockCoder:
     """Blocks of this package's filter; see `block.encode`."""
 
     def __init__(self, recipe: Recipe, verify: bool) -> None:
-        self._recipe, self._verify = recipe, verify
+        self.recipe, self.verify = recipe, verify
 
     def __str__(self) -> str:
-        return str(self._recipe)
+        return str(self.recipe)
 
     @property
     def lossless(self) -> bool:
         """See `Coder`."""
-        return self._recipe.lossless
+        return self.recipe.lossless
 
     def options(self) -> dict[str, Any]:
         """See `Coder`."""
-        parameters = (VERSION, self._recipe.top.row.id, int(self._verify))
+        parameters = (VERSION, self.recipe.top.row.id, int(self.verify))
         return {"compression": FILTER_ID, "compression_opts": parameters}
 
     def encode(self, tile: Pixels, corner: tuple[int, int]) -> tuple[bytes, Pixels | None]:
         """See `Coder`."""
         if self.lossless:
-            return block.encode(tile, self._recipe, verify=self._verify), None
-        return block.encode_lossy(tile, self._recipe)
+            return block.encode(tile, self.recipe, verify=self.verify), None
+        return block.encode_lossy(tile, self.recipe)
+
+    def check(self, tile: Pixels, data: bytes) -> tuple[bytes, Pixels | None] | None:
+        """What `encode` gives, if it may give these bytes; None if they are not of this tile."""
+        try:
+            decoded = block.decode(data, block.whole_shape(tile), tile.dtype)
+            block.check(tile, decoded, self.recipe)
+        except (BlockError, NotExactError):
+            return None
+        return data, None if self.lossless else decoded
 
 
 class PlainCoder:

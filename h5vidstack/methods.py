@@ -80,6 +80,7 @@ _TAKEN_BY = {
     "components": (Kept.PCA,),
     "target_psnr": (Kept.PCA,),
     "exact": (Kept.PCA,),
+    "resume": (Kept.VIDEO,),
 }
 """Which options mean something to whom."""
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 import shutil
+import socket
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 
@@ -19,6 +23,10 @@ try:
     import fcntl
 except ImportError:  # Windows does not let a file be replaced while it is open
     fcntl = None  # type: ignore[assignment]
+
+
+_HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
+"""Whose process numbers those in temporary names are."""
 
 
 @contextlib.contextmanager
@@ -50,9 +58,10 @@ def complete_or_absent(
         raise OutputError(f"{shown} is {kind}; give another name for the output")
     if not path.parent.is_dir():
         raise OutputError(f"no folder {shown.parent} to write {shown.name} in")
-    temporary = path.parent / f".{path.name[:100]}.{secrets.token_hex(4)}.tmp"
+    temporary = _temporary(path)
     try:
         with errors_of_writing(shown):
+            _remove_leftovers(path)
             if folder:
                 temporary.mkdir()
             if start_from is not None:
@@ -87,7 +96,7 @@ def _swap_folders(new: Path, path: Path) -> None:
     if not path.exists():
         new.rename(path)
         return
-    old = new.with_suffix(".old.tmp")
+    old = _temporary(path)
     path.rename(old)
     try:
         new.rename(path)
@@ -214,16 +223,49 @@ def _guard(target: Path) -> Iterator[Callable[[], None]]:
             raise OutputError(f"{target} was changed by another program; try again")
 
     with target.open("rb") as held:
-        if fcntl is not None:
-            try:
-                fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise OutputError(
-                    f"{target} is open for writing elsewhere; close it there first"
-                ) from error
-            except OSError as error:
-                # Some network file systems have no locks; HDF5 goes on without them, too.
-                if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                    raise OutputError(f"cannot lock {target}: {error.strerror}") from error
+        lock(held, target, shared=True)
         before = identity()
         yield unchanged
+
+
+def lock(file: BinaryIO, path: Path, *, shared: bool = False) -> None:
+    """Lock an open file as HDF5 does; OutputError if another program has.
+
+    Some network file systems have no locks; HDF5 goes on without them, too.
+    """
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputError(f"{path} is open for writing elsewhere; close it there first") from error
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+            raise OutputError(f"cannot lock {path}: {error.strerror}") from error
+
+
+def _temporary(path: Path) -> Path:
+    """A hidden name beside an output, which says whose it is."""
+    return path.parent / f".{path.name[:100]}.{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what killed programs of this machine left of the same output."""
+    for found in path.parent.glob(f".{glob.escape(path.name[:100])}.*.tmp"):
+        host, _, rest = found.name.removesuffix(".tmp").rpartition(".")[2].partition("-")
+        process = rest.partition("-")[0]
+        if host == _HOST and process.isdigit() and not _runs(int(process)):
+            if found.is_dir():
+                shutil.rmtree(found)
+            else:
+                found.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is somebody else's
+        return True
+    return True

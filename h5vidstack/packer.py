@@ -16,6 +16,7 @@ from .appending import find_earlier
 from .codecs import library_versions
 from .errors import OutputError, UnsupportedError
 from .geometry import Shape, choose_chunk, frame_bytes
+from .journal import resumable
 from .layout import DEFAULT_STACK, open_layout, split_target
 from .layout_writer import Record, StackWriter
 from .methods import Kept, find_method
@@ -118,6 +119,7 @@ def pack(
     workers: int | None = None,
     verify: bool = True,
     overwrite: bool = False,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> PackReport:
     """Pack a stack of images into an HDF5 file, losslessly unless asked otherwise.
@@ -194,6 +196,10 @@ def pack(
         lossy is always decoded and measured.
     overwrite
         Replace an existing output.
+    resume
+        Keep each encoded block in a hidden file beside `path` until all is done; after an
+        interruption, the same call with `resume` takes the blocks that it finds there
+        (each is decoded and compared with its frames) and encodes only what is missing.
     progress
         Called with the number of frames done and of all, or None, as it goes. Methods
         that may reorder go through the frames twice: looking, then writing.
@@ -228,12 +234,13 @@ def pack(
         way = find_method(method)
         way.check(
             codec=codec, preset=preset, crf=crf, max_error=max_error, components=components,
-            target_psnr=target_psnr, exact=exact,
+            target_psnr=target_psnr, exact=exact, resume=resume,
         )  # fmt: skip
         check_pca(components, target_psnr, exact, max_error)
         wish = Wish.read(profile, codec, preset, crf, max_error)
         opened = cleanup.enter_context(contextlib.closing(open_source(source, gray=gray)))
         block.check_dtype(opened.dtype)
+        journal = cleanup.enter_context(resumable(target.resolve())) if resume else None
         usual = wish.profile.chunk_frames(opened.frame, opened.dtype.itemsize)
         if way.kept in (Kept.PLAIN, Kept.DIFFERENCE):
             usual = 1
@@ -272,7 +279,7 @@ def pack(
         else:
             packing = Packing(
                 store, writer, way, wish, template, explain, chunk, verify, threads, progress,
-                before,
+                before, journal,
             )  # fmt: skip
         order, prints, sentence = packing.run(hashes)
         done = method

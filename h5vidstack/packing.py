@@ -15,6 +15,7 @@ from .coders import BlockCoder, Coder, DifferenceCoder, PlainCoder, mean_frame
 from .encoder import PileEncoder
 from .geometry import CHUNK_FRAMES, Numbers, Shape, frame_bytes, window_frames
 from .hashing import Fingerprints
+from .journal import Journal, ResumingCoder
 from .layout_writer import Order, StackWriter
 from .methods import Kept, Method, Ordering
 from .quality import Wish
@@ -48,6 +49,8 @@ class Packing:
         How to code, as far as that is given.
     before
         The stack that frames are added to.
+    journal
+        Blocks of an interrupted run.
     in_given_order
         Afterwards: whether frames were not reordered.
     """
@@ -63,6 +66,7 @@ class Packing:
     workers: int
     progress: Progress | None
     before: Earlier | None = None
+    journal: Journal | None = None
     in_given_order: bool = True
     codings: list[str] = field(default_factory=list)
     trials: list[list[Trial]] = field(default_factory=list)
@@ -215,10 +219,23 @@ class Packing:
         if self.wish.fixed is None:
             profile = self.wish.profile
             samples = sample(pile, self.chunk[0], profile, take)
-            recipe, tried = trials.choose(
-                samples, profile, self.wish.codec, recipe, self.chunk[0], self._pool, self.explain
-            )
-        return BlockCoder(recipe, self.verify), tried, None
+
+            def choose() -> Recipe:
+                chosen, tried[:] = trials.choose(
+                    samples, profile, self.wish.codec, self.template, self.chunk[0], self._pool,
+                    self.explain,
+                )  # fmt: skip
+                return chosen
+
+            if self.journal is None:
+                recipe = choose()
+            else:
+                wanted = f"{profile.name} {self.wish.codec} {self.chunk}"
+                recipe = self.journal.choice(samples, recipe, wanted, choose)
+        coder = BlockCoder(recipe, self.verify)
+        if self.journal is not None:
+            coder = ResumingCoder(coder, self.journal)
+        return coder, tried, None
 
     def _mean(self, pile: Numbers, take: Take) -> Pixels:
         """The mean of a pile's frames."""
