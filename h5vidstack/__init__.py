@@ -24,6 +24,7 @@ from .packer import PackReport, pack
 from .reader import Stack, open
 from .recorder import Recorder, create
 from .recovery import Recovery, check
+from .salvage import Salvage, recover
 from .search import Match
 from .sinks import unpack
 from .verification import verify
@@ -42,6 +43,7 @@ __all__ = [
     "QueryError",
     "Recorder",
     "Recovery",
+    "Salvage",
     "SelectionError",
     "SourceError",
     "Stack",
@@ -53,6 +55,7 @@ __all__ = [
     "filter_error",
     "open",
     "pack",
+    "recover",
     "unpack",
     "verify",
 ]

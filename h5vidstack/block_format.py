@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,28 @@ def seal(block: Block, dtype: np.dtype[Any]) -> bytes:
     )
     parts[0] = header[_CRC_FROM:]
     body = b"".join(parts)
+    return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
+
+
+def find_blocks(
+    data: mmap,
+) -> Iterator[tuple[int, int, tuple[int, int, int, int], np.dtype[Any]]]:
+    """Find sound blocks among any bytes: start, length, shape ``(n, H, W, C)``, dtype."""
+    at = data.find(MAGIC)
+    while at >= 0:
+        step = len(MAGIC)
+        if at + _HEADER.size <= len(data):
+            _, crc, _, _, kind, itemsize, length, *shape, _ = _HEADER.unpack_from(data, at)
+            whole = _HEADER.size <= length <= len(data) - at and kind in (b"u", b"i", b"f")
+            if whole and zlib.crc32(data[at + _CRC_FROM : at + length]) == crc:
+                yield at, length, tuple(shape), np.dtype(f"{kind.decode()}{itemsize}")
+                step = length
+        at = data.find(MAGIC, at + step)
+
+
+def resealed(data: bytes) -> bytes:
+    """A damaged block with a length and a CRC that are right: what can be decoded, is."""
+    body = data[_CRC_FROM : _CRC_FROM + 4] + struct.pack("<I", len(data)) + data[_CRC_FROM + 8 :]
     return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
 
 

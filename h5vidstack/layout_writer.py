@@ -44,9 +44,9 @@ class PileWriter:
         """Make room for `frames` frames in all."""
         self.data.resize(frames, axis=0)
 
-    def write_block(self, offset: Shape, block: bytes) -> None:
+    def write_block(self, offset: Shape, block: bytes, filter_mask: int = 0) -> None:
         """Store the block of the chunk that begins at `offset`."""
-        self.data.id.write_direct_chunk(offset, block)
+        self.data.id.write_direct_chunk(offset, block, filter_mask)
         self.stored_bytes += len(block)
 
 
@@ -121,7 +121,7 @@ class StackWriter:
         chunk: Shape,
         held: Sequence[Pile] = (),
     ) -> None:
-        self._group = group
+        self.group = group
         self._frame, self._dtype, self._chunk = frame, dtype, chunk
         self._piles = [PileWriter(pile.data) for pile in held]
         self._plain = all(pile.plain for pile in held)
@@ -140,7 +140,11 @@ class StackWriter:
         return pile
 
     def add_pile(
-        self, coding: str, options: Mapping[str, Any], mean: npt.NDArray[Any] | None = None
+        self,
+        coding: str,
+        options: Mapping[str, Any],
+        mean: npt.NDArray[Any] | None = None,
+        chunk: Shape | None = None,
     ) -> PileWriter:
         """Begin the next pile.
 
@@ -152,15 +156,17 @@ class StackWriter:
             Filters, as h5py's `create_dataset` takes them.
         mean
             ``(H, W[, C])``: then differences to it are written instead of pixels.
+        chunk
+            If it is another than that of the others.
         """
-        group = self._group.create_group(f"groups/{len(self._piles):06d}")
+        group = self.group.create_group(f"groups/{len(self._piles):06d}")
         write_text(group, "coding", coding)
         dtype, stored = self._dtype, 0
         if mean is not None:
             dtype = np.dtype(f"<u{dtype.itemsize}")
             stored = _write_array(group, "mean", mean).id.get_storage_size()
         name = "video" if mean is None else "difference"
-        data = self._create_frames(group, name, dtype, options)
+        data = self._create_frames(group, name, dtype, options, chunk)
         self._piles.append(PileWriter(data, stored))
         self._plain = self._plain and mean is None
         return self._piles[-1]
@@ -175,7 +181,7 @@ class StackWriter:
         exact
             Make room for what it leaves, too.
         """
-        group = self._group.create_group("groups/000000")
+        group = self.group.create_group("groups/000000")
         write_text(group, "coding", coding)
         pca = group.create_group("pca")
         short = np.dtype(np.float32) if basis.narrow else np.dtype(np.float64)
@@ -200,14 +206,19 @@ class StackWriter:
         return self._piles[-1]
 
     def _create_frames(
-        self, group: h5py.Group, name: str, dtype: np.dtype[Any], options: Mapping[str, Any]
+        self,
+        group: h5py.Group,
+        name: str,
+        dtype: np.dtype[Any],
+        options: Mapping[str, Any],
+        chunk: Shape | None = None,
     ) -> h5py.Dataset:
         """A dataset to which frames are added."""
         return group.create_dataset(
             name,
             shape=(0, *self._frame),
             maxshape=(None, *self._frame),
-            chunks=self._chunk,
+            chunks=chunk or self._chunk,
             dtype=dtype,
             **options,
         )
@@ -215,7 +226,7 @@ class StackWriter:
     def finish(self, order: Order, prints: Fingerprints, record: Record) -> None:
         """Write the tables and the attributes; the stack is complete after this."""
         n = len(order.pile)
-        group = self._group
+        group = self.group
         shape = (n, *self._frame)
         for name in {"frames", "index", "hashes"} & group.keys():  # those of fewer frames
             del group[name]
@@ -240,7 +251,7 @@ class StackWriter:
 
     def write_attributes(self, shape: Shape, record: Record) -> None:
         """Say what the stack is, ``(N, H, W[, C])``, and how it was made."""
-        group = self._group
+        group = self.group
         if record.leading_shape is not None:
             group.attrs["leading_shape"] = np.array(record.leading_shape, np.uint64)
         group.attrs["shape"] = np.array(shape, np.uint64)

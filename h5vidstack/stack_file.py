@@ -103,4 +103,6 @@ def _open_pile(pile: Pile, name: str, bare: bool) -> Chunks:
         return PcaChunks(pile.data, pile.pca, pile.dtype, name)
     if pile.mean is not None:
         return DifferenceChunks(pile.data, pile.mean, name)
-    return Chunks(pile.data, name, holes=bare)
+    chunks = Chunks(pile.data, name, holes=bare)
+    chunks.shape = pile.shape  # of a recording, what is there
+    return chunks
