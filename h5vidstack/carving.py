@@ -76,6 +76,8 @@ def carve(path: Path, stack: str, progress: Progress | None = None) -> Carving:
     """
     blocks: list[_Found] = []
     done = 0
+    if not path.stat().st_size:
+        raise FormatError(f"{path} is empty")
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,

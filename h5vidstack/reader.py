@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +15,12 @@ import numpy.typing as npt
 from . import checks, search
 from .chunks import Pixels
 from .errors import ClosedError, FormatError, OutputError
-from .geometry import Shape, window_frames
+from .geometry import Shape
 from .groups import Group, groups
 from .hashing import Hashes
 from .layout import DEFAULT_STACK, SEPARATOR, split_target
 from .selection import Selection, parse
-from .session import Session, wait
+from .session import Session
 from .workers import Progress, default_workers
 
 if TYPE_CHECKING:  # sources open stacks, so they stand above this module
@@ -228,36 +226,7 @@ class Stack:
 
     def __iter__(self) -> Iterator[Pixels]:
         """Yield the frames in order, decoding the next blocks meanwhile."""
-        session = self._live()
-        step, tiles = self._chunks[0], len(session.file.piles[0].row(0))
-        ahead = -(-self._workers // tiles) + 1
-        if session.file.places is not None:
-            # Neighbours lie in many blocks: each is decoded once a window.
-            step, ahead = max(step, window_frames(self._shape[1:], self._dtype.itemsize)), 2
-        running: deque[tuple[Pixels, list[Future[None]]]] = deque()
-        starts = iter(range(0, len(self), step))
-        try:
-            while True:
-                if session.process != os.getpid():
-                    raise ClosedError("an iteration cannot go on after a fork; begin a new one")
-                while len(running) < ahead and (start := next(starts, None)) is not None:
-                    selection = parse(slice(start, start + step), self._shape)
-                    frames = np.empty(selection.plain_shape, self._dtype)
-                    futures = [
-                        session.submit(session.stream, pile, job, frames)
-                        for pile, job in session.jobs(selection)
-                    ]
-                    running.append((frames, futures))
-                if not running:
-                    return
-                frames, futures = running.popleft()
-                wait(futures)
-                for pixels in frames:
-                    yield pixels.copy()  # so that keeping one frame does not keep the block
-        finally:
-            for _, futures in running:
-                for future in futures:
-                    future.cancel()
+        return self._live().frames()
 
     @property
     def groups(self) -> list[Group]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from .chunks import Chunks, PcaChunks, Pixels
 from .codecs import Coding
 from .coders import BlockCoder
 from .encoder import PileEncoder
-from .errors import BlockError, FormatError
+from .errors import BlockError, FormatError, OutputError
 from .filter import FILTER_ID, pipeline
 from .geometry import CHUNK_FRAMES, Numbers, choose_chunk
 from .hashing import HASHES, Fingerprints, Hashes, hash_images
@@ -97,6 +98,8 @@ def recover(
     source, inner = split_target(bad)
     stack = inner or DEFAULT_STACK
     target, place = split_target(good)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise OutputError(f"{source} itself stays as it is; save to another file")
     try:
         file = StackFile(os.fspath(source), stack)
     except FormatError as error:
@@ -108,7 +111,15 @@ def recover(
             raise FormatError(f"{file.name} is a bare dataset; recover takes stacks")
         rescue = _Rescue(file, progress)
         if not rescue.look():
-            return _carve(source, stack, "its tables do not say which frames it holds", target, place, overwrite, progress)
+            return _carve(
+                source,
+                stack,
+                "its tables do not say which frames it holds",
+                target,
+                place,
+                overwrite,
+                progress,
+            )
         with open_hdf5_output(target, place, overwrite) as output:
             rescue.write(StackWriter(
                 output.create_group(place or stack), file.shape[1:], file.dtype,
@@ -158,6 +169,16 @@ def _options(filters: dict[int, tuple[int, ...]]) -> dict[str, Any]:
     if h5z.FILTER_DEFLATE in filters:
         found |= {"compression": "gzip", "compression_opts": filters[h5z.FILTER_DEFLATE][0]}
     return found
+
+
+def runs(numbers: Sequence[int]) -> str:
+    """Ascending numbers in words, as ``3, 7-9``."""
+    ends = [at for at in range(1, len(numbers)) if numbers[at] != numbers[at - 1] + 1]
+    parts = zip([0, *ends], [*ends, len(numbers)], strict=True)
+    return ", ".join(
+        f"{numbers[start]}-{numbers[stop - 1]}" if stop - start > 1 else str(numbers[start])
+        for start, stop in parts
+    )
 
 
 class _Rescue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
@@ -13,7 +14,8 @@ import numpy as np
 from .cache import BlockCache
 from .chunks import Chunks, Pixels
 from .errors import ClosedError
-from .selection import Job, Part, Selection
+from .geometry import window_frames
+from .selection import Job, Part, Selection, parse
 from .stack_file import StackFile
 
 KEPT_SHARE = 0.25
@@ -89,6 +91,35 @@ class Session:
 
         parts = (jobs[start : start + together] for start in range(0, len(jobs), together))
         wait([self.submit(several, part) for part in parts])
+
+    def frames(self) -> Iterator[Pixels]:
+        """Yield the frames in order, decoding the next blocks meanwhile."""
+        shape, dtype, pile = self.file.shape, self.file.dtype, self.file.piles[0]
+        step, ahead = pile.chunks[0], -(-self._workers // len(pile.row(0))) + 1
+        if self.file.places is not None:
+            # Neighbours lie in many blocks: each is decoded once a window.
+            step, ahead = max(step, window_frames(shape[1:], dtype.itemsize)), 2
+        running: deque[tuple[Pixels, list[Future[None]]]] = deque()
+        starts = iter(range(0, shape[0], step))
+        try:
+            while True:
+                if self.process != os.getpid():
+                    raise ClosedError("an iteration cannot go on after a fork; begin a new one")
+                while len(running) < ahead and (start := next(starts, None)) is not None:
+                    selection = parse(slice(start, start + step), shape)
+                    window = np.empty(selection.plain_shape, dtype)
+                    jobs = [self.submit(self.stream, *job, window) for job in self.jobs(selection)]
+                    running.append((window, jobs))
+                if not running:
+                    return
+                window, jobs = running.popleft()
+                wait(jobs)
+                for pixels in window:
+                    yield pixels.copy()  # so that keeping one frame does not keep the block
+        finally:
+            for _, jobs in running:
+                for job in jobs:
+                    job.cancel()
 
     def submit(self, work: Callable[..., None], *arguments: Any) -> Future[None]:
         """Start some work in the pool."""

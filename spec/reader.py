@@ -187,10 +187,15 @@ def decode_block(data, chunk, dtype):
     return words.view(dtype)
 
 
-def read_chunk(dataset, offset):
+def is_written(dataset, offset):
+    return dataset.id.get_chunk_info_by_coord(offset).byte_offset is not None
+
+
+def read_chunk(dataset, offset, in_stack):
     """Pixels of one whole chunk of a dataset that only the filter codes."""
     chunk = dataset.chunks
-    if dataset.id.get_chunk_info_by_coord(offset).byte_offset is None:
+    if not is_written(dataset, offset):
+        require(not in_stack, f"the block at {offset} is missing")
         return np.full(chunk, dataset.fillvalue, dataset.dtype)
     filter_mask, data = dataset.id.read_direct_chunk(offset)
     if filter_mask & 1:
@@ -216,30 +221,35 @@ def read_pile(group, dtype):
         frames = rebuild(group["pca"], dtype)
         if "residual" not in group:
             return frames
-        residual = read_dataset(group["residual"])
+        residual = read_dataset(group["residual"], True)
         half = residual.dtype.type(1 << (8 * residual.itemsize - 1))
         return (residual + frames.view(residual.dtype) - half).view(dtype)
     if "mean" not in group:
-        return read_dataset(group["video"])
-    mean, difference = group["mean"][()], read_dataset(group["difference"])
+        return read_dataset(group["video"], True)
+    mean, difference = group["mean"][()], read_dataset(group["difference"], True)
     require(difference.dtype == f"u{mean.dtype.itemsize}", "differences of another size")
     require(difference.shape[1:] == mean.shape, "a mean of another shape")
     return (difference + mean.view(difference.dtype)).view(mean.dtype)
 
 
-def read_dataset(dataset):
+def read_dataset(dataset, in_stack=False):
     """All entries of a dataset whose only filter is h5vidstack's, or that has only HDF5's own."""
     plist = dataset.id.get_create_plist()
     filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
     if FILTER_ID not in filters:
         return dataset[()]
     require(filters == [FILTER_ID], f"filters {filters}, not [{FILTER_ID}]")
-    out = np.empty(dataset.shape, dataset.dtype)
+    frames, *frame = dataset.shape
     starts = [range(0, edge, step) for edge, step in zip(dataset.shape, dataset.chunks)]
+    if dataset.file.swmr_mode:  # a recording: what comes before the last missing block
+        missing = [o[0] for o in itertools.product(*starts) if not is_written(dataset, o)]
+        frames = min(missing, default=frames)
+        starts[0] = range(0, frames, dataset.chunks[0])
+    out = np.empty((frames, *frame), dataset.dtype)
     for offset in itertools.product(*starts):
         place = tuple(slice(o, o + c) for o, c in zip(offset, dataset.chunks))
         target = out[place]
-        target[...] = read_chunk(dataset, offset)[tuple(map(slice, target.shape))]
+        target[...] = read_chunk(dataset, offset, in_stack)[tuple(map(slice, target.shape))]
     return out
 
 
@@ -259,9 +269,16 @@ def text(value):
     return value.decode() if isinstance(value, bytes) else value
 
 
+def open_file(path):
+    try:
+        return h5py.File(path, "r")
+    except OSError:
+        return h5py.File(path, "r", swmr=True)  # a recording
+
+
 def read_stack(path, stack="/stack"):
     """All frames of a stack in their original order, checked against index/crc32."""
-    with h5py.File(path, "r") as file:
+    with open_file(path) as file:
         group = file[stack]
         version = tuple(map(int, text(group.attrs["h5vidstack_format"]).split(".")))
         require(version <= (1, 4), f"format {version} is newer than 1.4")
@@ -273,6 +290,8 @@ def read_stack(path, stack="/stack"):
         require(all(pile.shape[1:] == shape[1:] for pile in piles), "shape is not the video's")
         if "frames" in group and group["frames"] == group["groups/000000"].get("video"):
             frames = piles[0]
+            if file.swmr_mode:
+                return frames
         else:
             numbers = read_table(group, "index/group", shape[0])
             positions = read_table(group, "index/position", shape[0])
@@ -288,4 +307,4 @@ def read_stack(path, stack="/stack"):
 
 if __name__ == "__main__":
     result = read_stack(*sys.argv[1:])
-    print(f"{result.shape} {result.dtype}: every frame has its CRC-32")
+    print(f"{result.shape} {result.dtype}: what has a CRC-32 has the right one")

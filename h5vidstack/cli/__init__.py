@@ -1,0 +1,33 @@
+"""The command line: what it takes and what it prints; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import click
+
+from ..terminal import Commands, show_version
+from .comparing import bench, demo
+from .reading import check, contact_sheet, find, info, verify
+from .writing import append, pack, recover, rehash, unpack
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=show_version,
+    help="Show the versions of h5vidstack, PyAV and FFmpeg.",
+)
+def main() -> None:
+    """Keep large stacks of similar images in one exact, small HDF5 file.
+
+    SRC is a folder or glob of images, a multi-page TIFF, .npy, a video file,
+    file.h5::/dataset, or another stack. A stack is file.h5 or file.h5::/path.
+    """
+
+
+for _command in (
+    pack, append, unpack, recover, rehash, info, find, contact_sheet, verify, check, bench, demo,
+):  # fmt: skip
+    main.add_command(_command)

@@ -1,0 +1,77 @@
+"""Commands that show what this package is worth."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import bench as comparison
+from .. import demo as demonstration
+from ..bench import table
+from ..option_types import Pair
+from ..output import complete_or_absent
+from ..terminal import end_tidily, json_text, progress_bar, say
+from .options import overwrite_option
+
+
+@click.command()
+@click.argument("src")
+@click.option(
+    "--methods", "methods", metavar="A,B,...", default="",
+    help="Only these: auto, 'video x264-slow', SZ3, ...  [default: all of ours]",
+)  # fmt: skip
+@click.option("--peers", is_flag=True, help="All others, too, where they are installed.")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--frames", type=click.IntRange(min=1), help="Only the first so many.")
+@click.option("--dtype", type=click.Choice(demonstration.DTYPES), help="Of demo.  [default: uint8]")
+@click.option(
+    "--max-error", metavar="E", help="For those that keep a bound.  [default of floats: 1e-3r]"
+)
+@click.option("--gray", is_flag=True, help="Make gray of colour.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write figures here.")
+@click.option("--html", "page", type=click.Path(), help="Write a page with plots and pictures.")
+@overwrite_option
+def bench(
+    src: str,
+    methods: str,
+    dtype: str | None,
+    json_path: Path | None,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    """Compare ways to keep SRC, or 'demo': sizes, speeds, memory, errors.
+
+    Each writes and reads in a process of its own, from and to the temporary folder (TMPDIR).
+    """
+    end_tidily()
+    if dtype is not None and src != "demo":
+        raise click.UsageError("--dtype is of 'demo'; other frames have theirs")
+    source = demonstration.generated(dtype or "uint8") if src == "demo" else src
+    name = "generated stack" if src == "demo" else None
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    with contextlib.ExitStack() as outputs:
+        if json_path is not None:
+            temporary = outputs.enter_context(complete_or_absent(json_path, overwrite=overwrite))
+        with progress_bar("benching") as progress:
+            found = comparison.compare(
+                source, name=name, methods=names, overwrite=overwrite, progress=progress, **options
+            )
+        if json_path is not None:
+            temporary.write_text(json_text(dataclasses.asdict(found)) + "\n")
+    for line in table.lines(found):
+        say(line)
+
+
+@click.command()
+@click.option("--grid", type=Pair(3), default="20x10x10", show_default=True, help="Frames.")
+@click.option("--size", type=Pair(2), default="200x300", show_default=True, help="Of a frame.")
+@click.option("--out", type=click.Path(path_type=Path), help="Keep the packed file here.")
+def demo(grid: tuple[int, int, int], size: tuple[int, int], out: Path | None) -> None:
+    """Pack a generated stack, read frames back, and compare sizes with gzip."""
+    end_tidily()
+    with progress_bar("packing") as progress:
+        demonstration.demonstrate(grid, size, out, say, progress)

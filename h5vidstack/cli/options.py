@@ -1,0 +1,74 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ..codecs import CODECS, PRESETS
+from ..methods import METHODS
+from ..option_types import Bytes, Pair
+from ..profiles import PROFILES
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
+
+_CODING = (
+    click.option(
+        "--method", type=click.Choice(list(METHODS)),
+        help="video: in their order; groupvideo: similar frames side by side; "
+        "auto: what pays. "
+        "Without video: hdf5*: as HDF5 keeps them; group: differences to the mean of a pile; "
+        "pca: LOSSY without --exact.  [default: auto, or the stack's own]",
+    ),
+    click.option(
+        "--profile", type=click.Choice(list(PROFILES)),
+        help="What matters, when samples of each pile decide how it is coded.  ["
+        "default: balanced, or the stack's own]",
+    ),
+    click.option(
+        "--codec", type=click.Choice(list(CODECS)), help="Choose among this one's presets."
+    ),
+    click.option(
+        "--preset", type=click.Choice(list(PRESETS)), metavar="NAME",
+        help="Exactly this coding, as x264-slow or ffv1; mp4 (MPEG-4) is LOSSY.",
+    ),
+    click.option(
+        "--crf", type=float, metavar="Q",
+        help="LOSSY x264 (or --codec x265) of this constant rate factor, 0 to 51.",
+    ),
+    click.option(
+        "--max-error", metavar="E",
+        help="LOSSY: let no pixel move by more than E; 1e-3r or 0.1%: of the range of all.",
+    ),
+    click.option("--explain", is_flag=True, help="Show what was tried: sizes and speeds."),
+    click.option(
+        "--chunk-frames", type=click.IntRange(min=1),
+        help="Frames a block.  [default: 16; fast: fewer; small: 256]",
+    ),
+    click.option(
+        "--tile", type=Pair(2, none=True),
+        help="Height and width of tiles, or 'none'.  [default: for frames over 4 megapixels]",
+    ),
+    click.option("--gray", is_flag=True, help="Make gray of colour; of a video, keep its luma."),
+    click.option("--no-hashes", is_flag=True, help="Store no hash tables; 'find' needs them."),
+    click.option(
+        "--spool-limit", "spool_bytes", type=Bytes(), default="16G", show_default=True,
+        help="Disk for frames that wait to be reordered.",
+    ),
+    click.option(
+        "--workers", type=click.IntRange(min=1), help="Encoder threads.  [default: cores]"
+    ),
+    click.option("--no-verify", is_flag=True, help="Do not decode and compare each block."),
+)  # fmt: skip
+
+
+def coding_options(command: Command) -> Command:
+    """How frames are to be packed."""
+    for option in reversed(_CODING):
+        command = option(command)
+    return command

@@ -1,0 +1,164 @@
+"""Commands that look at a stack."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import click
+
+from .. import info as information
+from .. import pictures, recovery, sheet, verification
+from ..hashing import HASHES
+from ..reader import Stack
+from ..search import mismatch
+from ..sources import read_image
+from ..terminal import end_tidily, json_text, printable, progress_bar, say
+from .options import json_option, overwrite_option
+
+
+@click.command()
+@click.argument("file")
+@click.option("--groups", is_flag=True, help="Show the piles of similar frames, too.")
+@json_option
+def info(file: str, groups: bool, as_json: bool) -> None:
+    """Show what is in the stack FILE."""
+    facts = information.describe(file)
+    if as_json:
+        say(json_text(facts))
+        return
+    say(information.table(facts))
+    if groups:
+        say("\n" + information.groups_table(facts))
+
+
+@click.command()
+@click.argument("file")
+@click.argument("query", required=False)
+@click.option("--frame", type=int, help="Search for frames like this one of FILE.")
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
+@click.option(
+    "--hash", "name", type=click.Choice(HASHES), default="phash", show_default=True,
+    help="Which hash proposes frames.",
+)  # fmt: skip
+@click.option(
+    "--max-distance", type=click.IntRange(0, 64), help="Only hashes that differ in so many bits."
+)
+@click.option("--no-rerank", is_flag=True, help="Do not compare pixels, only hashes.")
+@json_option
+def find(
+    file: str,
+    query: str | None,
+    frame: int | None,
+    k: int,
+    name: str,
+    max_distance: int | None,
+    no_rerank: bool,
+    as_json: bool,
+) -> None:
+    """Find the frames of the stack FILE that are most like the image file QUERY.
+
+    Hashes propose frames; then the pixels of the nearest ones are compared.
+    """
+    if (query is None) == (frame is None):
+        raise click.UsageError("give an image file as QUERY, or --frame N")
+    with Stack(file) as stack:
+        image = stack[frame] if query is None else read_image(query)
+        note = mismatch(image, stack.shape[1:], stack.dtype)
+        matches = stack.find(image, k, hash=name, max_distance=max_distance, rerank=not no_rerank)
+    if as_json:
+        found = [dataclasses.asdict(match) for match in matches]
+        say(json_text({"hash": name, "note": note, "matches": found}))
+        return
+    if note:
+        click.echo(printable(f"note: {note}"), err=True)
+    say(f"{'frame':>10}  {'rms difference':>14}  {'hash bits apart':>15}")
+    for match in matches:
+        rmse = "-" if match.rmse is None else f"{match.rmse:.4g}"
+        say(f"{match.frame:>10}  {rmse:>14}  {match.distance:>15}")
+
+
+@click.command("contact-sheet")
+@click.argument("file")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--size", type=click.IntRange(16, 2048), default=192, show_default=True,
+    help="Longest edge of a small picture, in pixels.",
+)  # fmt: skip
+@click.option(
+    "--rows", type=click.IntRange(min=1), default=sheet.MAX_ROWS, show_default=True,
+    help="Piles at most; the largest.",
+)  # fmt: skip
+@overwrite_option
+def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -> None:
+    """Draw the piles of the stack FILE: first, typical and last frame of each."""
+    end_tidily()
+    with Stack(file) as stack:
+        count = sheet.contact_sheet(stack, out, edge=size, max_rows=rows, overwrite=overwrite)
+    say(f"drew {count} pile{'s' * (count != 1)} to {out}")
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "--against", metavar="SRC", multiple=True,
+    help="Compare every frame with this input, too; may be given once a file.",
+)  # fmt: skip
+@click.option("--gray", is_flag=True, help="SRC was packed with --gray.")
+@json_option
+def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> None:
+    """Decode all of the stack FILE; check each CRC and the index. Exit code 1 if wrong."""
+    with Stack(file, cache_bytes=0) as stack, progress_bar("verifying") as progress:
+        source = against[0] if len(against) == 1 else list(against) or None
+        problems = verification.verify(stack, against=source, gray=gray, progress=progress)
+        frames, exact = len(stack), stack.attrs.get("lossless", True)
+    if as_json:
+        say(json_text({"frames": frames, "sound": not problems, "problems": problems}))
+    elif problems:
+        for problem in problems:
+            say(problem)
+        say(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {file}")
+    else:
+        how = "equal to" if exact else "within its largest error of"
+        compared = f", {how} {', '.join(against)}" if against else ""
+        say(f"{file}: {frames} frames, every block, CRC and index sound{compared}")
+    sys.exit(1 if problems else 0)
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "--against", metavar="SRC", multiple=True,
+    help="Measure the error of every frame to this input; may be given once a file.",
+)  # fmt: skip
+@click.option("--plots", type=click.Path(), metavar="DIR", help="Draw pictures there.")
+@click.option("--gray", is_flag=True, help="SRC was packed with --gray.")
+@overwrite_option
+@json_option
+def check(
+    file: str,
+    against: tuple[str, ...],
+    plots: str | None,
+    gray: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Say how exact the stack FILE is: its error, and the spectrum of a PCA.
+
+    Exit code 1 if the error is larger than the stack says. Pictures: the components of a
+    PCA; with --against also the worst and a typical frame beside their input.
+    """
+    source = against[0] if len(against) == 1 else list(against) or None
+    with progress_bar("comparing") as progress:
+        found = recovery.check(file, source, gray=gray, progress=progress)
+    if as_json:
+        facts = dataclasses.asdict(found) | {"keeps_its_word": found.keeps_its_word}
+        say(json_text(facts))
+    else:
+        for line in recovery.lines(found):
+            say(line)
+    if plots is not None:
+        for name in pictures.draw(file, plots, found, source, gray=gray, overwrite=overwrite):
+            click.echo(f"drew {printable(name)}", err=as_json)
+    sys.exit(0 if found.keeps_its_word else 1)

@@ -1,0 +1,164 @@
+"""Commands that write a stack, or what is in one."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any
+
+import click
+
+from .. import info as information
+from .. import packer, salvage, sinks
+from .. import rehash as rehashing
+from ..option_types import Frames
+from ..reader import Stack
+from ..terminal import end_tidily, json_text, progress_bar, say
+from .options import coding_options, json_option, overwrite_option
+
+
+@click.command()
+@click.argument("src", nargs=-1, required=True)
+@click.argument("dst")
+@coding_options
+@click.option("--components", type=click.IntRange(min=1), help="Of method pca.  [default: 20]")
+@click.option("--target-psnr", type=float, metavar="DB", help="Of pca: as many as this needs.")
+@click.option("--exact", is_flag=True, help="Of pca: keep what the components leave, too.")
+@click.option(
+    "--resume", is_flag=True,
+    help="Keep what is encoded until all is; go on with what an interrupted run kept.",
+)  # fmt: skip
+@overwrite_option
+@json_option
+def pack(
+    src: tuple[str, ...],
+    dst: str,
+    no_verify: bool,
+    no_hashes: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
+    end_tidily()
+    with progress_bar("packing") as progress:
+        report = packer.pack(
+            _source(src),
+            dst,
+            verify=not no_verify,
+            hashes=not no_hashes,
+            progress=progress,
+            **options,
+        )
+    _say_packed(report, as_json)
+
+
+@click.command()
+@click.argument("file")
+@click.argument("src", nargs=-1, required=True)
+@coding_options
+@json_option
+def append(
+    file: str,
+    src: tuple[str, ...],
+    no_verify: bool,
+    no_hashes: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Add the frames of SRC to the stack FILE, without coding again what it holds.
+
+    What is not said is done as the stack was packed; losslessly, unless asked otherwise.
+    """
+    end_tidily()
+    with Stack(file) as stack, progress_bar("adding") as progress:
+        report = stack.append(
+            _source(src),
+            verify=not no_verify,
+            hashes=not no_hashes,
+            progress=progress,
+            **options,
+        )
+    _say_packed(report, as_json)
+
+
+def _source(src: tuple[str, ...]) -> str | list[str]:
+    return src[0] if len(src) == 1 else list(src)
+
+
+def _say_packed(report: packer.PackReport, as_json: bool) -> None:
+    if as_json:
+        say(json_text(dataclasses.asdict(report) | {"ratio": report.ratio}))
+        return
+    shape = " x ".join(map(str, (report.frames, *report.shape[1:])))
+    checked = "each block decoded and compared" if report.verified else "not verified"
+    done = "packed" if report.frames == report.shape[0] else "added"
+    say(
+        f"{done} {shape} {report.dtype}: {information.kilobytes(report.raw_bytes)} -> "
+        f"{information.kilobytes(report.stored_bytes)} (ratio {report.ratio:.2f}) in "
+        f"{report.seconds:.1f} s, {report.frames / report.seconds:.0f} frames/s, {checked}"
+    )
+    if report.frames != report.shape[0]:
+        say(f"{report.path} holds {report.shape[0]} frames now")
+    copies = f"; {information.repeats(report.copies)}" if report.copies else ""
+    say(f"{report.order}{copies}")
+    exact = "lossless" if report.lossless else information.loss(report.max_error, report.psnr)
+    if report.codings:
+        say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {exact}")
+    for number, trials in enumerate(report.trials):
+        say(f"\npile {number}:\n{information.trials_table(trials)}")
+
+
+@click.command()
+@click.argument("src")
+@click.argument("dst")
+@click.option("--frames", type=Frames(), help="Which frames: 10:20:2, 17 or 1,5,9.")
+@click.option(
+    "--format", "image_format", type=click.Choice(sinks.IMAGE_FORMATS), default="png",
+    show_default=True, help="Of the images in a folder.",
+)  # fmt: skip
+@overwrite_option
+def unpack(src: str, dst: str, **options: Any) -> None:
+    """Write the frames of the stack SRC to DST.
+
+    DST is a folder of images, x.tif (multi-page), x.npy, or x.h5::/path (plain HDF5).
+    """
+    end_tidily()
+    with progress_bar("unpacking") as progress:
+        count = sinks.unpack(src, dst, progress=progress, **options)
+    say(f"unpacked {count} frames to {dst}")
+
+
+@click.command()
+@click.argument("file")
+def rehash(file: str) -> None:
+    """Add hash tables to the stack FILE, or make them anew."""
+    end_tidily()
+    with progress_bar("hashing") as progress:
+        count = rehashing.rehash(file, progress=progress)
+    say(f"{file}: hashes of {count} frames stored")
+
+
+@click.command()
+@click.argument("bad")
+@click.argument("good")
+@overwrite_option
+@json_option
+def recover(bad: str, good: str, overwrite: bool, as_json: bool) -> None:
+    """Save every intact frame of the damaged stack BAD to GOOD; list the lost ones.
+
+    Also what makes an ordinary stack of a recording that was not closed. BAD stays as it is.
+    Exit code 1 if frames were lost.
+    """
+    end_tidily()
+    with progress_bar("looking") as progress:
+        found = salvage.recover(bad, good, overwrite=overwrite, progress=progress)
+    if as_json:
+        say(json_text(dataclasses.asdict(found)))
+    else:
+        for note in found.notes:
+            say(note)
+        say(f"saved {found.saved} frames to {good}")
+        if found.lost:
+            count = len(found.lost)
+            say(f"lost {count} frame{'s' * (count != 1)}: {salvage.runs(found.lost)}")
+    sys.exit(1 if found.lost else 0)
