@@ -96,7 +96,7 @@ def _swap_folders(new: Path, path: Path) -> None:
     if not path.exists():
         new.rename(path)
         return
-    old = _temporary(path)
+    old = new.with_suffix(".old.tmp")  # never removed as a leftover: it is all there is
     path.rename(old)
     try:
         new.rename(path)

@@ -8,10 +8,10 @@ from h5vidstack import FILTER_ID, block_format, codecs, layout
 ROOT = Path(__file__).parent.parent
 
 
-def test_readme_examples_run():
+def test_readme_examples_run(capsys):
     text = (ROOT / "README.md").read_text()
     examples = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(examples) == 2
+    assert len(examples) == 3
     names = {}
     for example in examples:
         exec(compile(example, "README.md", "exec"), names)
