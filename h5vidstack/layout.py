@@ -190,9 +190,9 @@ class Layout:
             raise FormatError("a bare dataset has no hash tables; pack it as a stack to search it")
         where = f"{self.group.file.filename}{SEPARATOR}{self.group.name}"
         cure = f"h5vidstack rehash {where}"
-        if f"hashes/{name}" not in self.group:
-            raise FormatError(f"{where} has no hashes; add them with: {cure}")
         try:
+            if f"hashes/{name}" not in self.group:
+                raise FormatError(f"{where} has no hashes; add them with: {cure}")
             table: npt.NDArray[np.uint64] = read_table(self.group, f"hashes/{name}", self.shape[0])
         except HDF5_ERRORS as error:
             raise FormatError(f"{error}; make them anew with: {cure}") from error
