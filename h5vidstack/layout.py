@@ -79,7 +79,8 @@ class Pile:
     @property
     def stored_bytes(self) -> int:
         """Bytes that it takes in the file."""
-        parts = list(self.pca.values()) if self.pca is not None else []
+        # Not `values()`: that gives None for what cannot be opened.
+        parts = [self.pca[name] for name in self.pca] if self.pca is not None else []
         parts += [part for part in (self.data, self.mean) if part is not None]
         return sum({part.id: part.id.get_storage_size() for part in parts}.values())
 
