@@ -9,6 +9,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError)
 
 FORMAT_ATTRIBUTE = "h5vidstack_format"
 TABLE_CRC = "crc32"
+_PIXEL = re.compile("[<|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
 
 
 def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
@@ -333,9 +335,11 @@ def _read_attributes(group: h5py.Group) -> dict[str, Any]:
         attrs[name] = kind(attrs[name])
     for name in ("dtype", "method", "created", "creator"):
         attrs[name] = str(attrs[name])
+    if not _PIXEL.fullmatch(attrs["dtype"]):
+        raise ValueError(f"no pixels are of dtype {attrs['dtype']!r}")
     try:  # for people: what is in it is never needed
         attrs["settings"] = dict(json.loads(attrs.get("settings", "{}")))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         attrs["settings"] = {}
     return attrs
 
