@@ -234,6 +234,8 @@ def _parse_stream(data: bytes, position: int, frames: int, version: int) -> tupl
         raise BlockError("a stream uses a transform that is unknown here; upgrade h5vidstack")
     if not bits or count != (1 if codec.whole else frames):
         raise BlockError(f"a stream of {count} packets in a block of {frames} frames")
+    if extra and not codec.configured:
+        raise BlockError(f"a stream of {codec.name} takes no decoder configuration")
     if position + 4 * count + extra > len(data):
         raise BlockError("a stream's packet table runs past the end of its block")
     sizes = struct.unpack_from(f"<{count}I", data, position)

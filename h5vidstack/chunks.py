@@ -13,7 +13,7 @@ import numpy.typing as npt
 from . import block
 from .block_format import resealed
 from .errors import BlockError, ClosedError, FormatError
-from .filter import FILTER_ID, pipeline
+from .filter import FILTER_ID, check_chunks, pipeline
 from .geometry import CHUNK_FRAMES, Shape, frame_bytes, stack_shape
 from .layout import HDF5_ERRORS, damage_as_error
 from .projection import Basis
@@ -68,6 +68,8 @@ class Chunks:
             self._stored = self.dtype
             self._native = self.dtype.newbyteorder("=")
             self._coded = self._is_coded()
+            if not self._coded:
+                check_chunks(video)
 
     def extent(self, chunk: Shape) -> Shape:
         """Shape of the part of a chunk that lies inside the stack."""

@@ -20,7 +20,7 @@ import numpy as np
 from . import block
 from .block_format import VERSION
 from .codecs import MAX_EDGE, PRESETS_BY_ID, Coding
-from .errors import BlockError, Error, UnsupportedError
+from .errors import BlockError, Error, FormatError, UnsupportedError
 from .geometry import stack_shape
 from .recipe import Recipe
 
@@ -136,6 +136,23 @@ def pipeline(dataset: h5py.Dataset) -> list[tuple[int, int, tuple[int, ...], byt
     """The filters of a dataset in order: id, flags, parameters and name of each."""
     plist = dataset.id.get_create_plist()
     return [plist.get_filter(number) for number in range(plist.get_nfilters())]
+
+
+def check_chunks(dataset: h5py.Dataset) -> None:
+    """Raise FormatError if the filter's parameters contradict the dataset's chunks.
+
+    HDF5 does not tell a filter how much it expects, and reads on beyond what that gives it.
+    """
+    for code, _, values, _ in pipeline(dataset):
+        if code != FILTER_ID:
+            continue
+        given = math.prod(values[_CHOSEN:_STORED_1])
+        given *= values[_STORED_1] & 255 if len(values) == _STORED else 1
+        if given != math.prod(dataset.chunks) * dataset.dtype.itemsize:
+            raise FormatError(
+                f"{dataset.name} has chunks of {dataset.chunks} {dataset.dtype}, but its filter "
+                f"was told {values[_CHOSEN:]}: it is damaged"
+            )
 
 
 def stored_coding(dataset: h5py.Dataset) -> Coding | None:

@@ -10,6 +10,7 @@ import itertools
 import json
 import math
 import os
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError)
 
 FORMAT_ATTRIBUTE = "h5vidstack_format"
 TABLE_CRC = "crc32"
+_PIXEL = re.compile("[<|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
 
 
 def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
@@ -80,7 +82,8 @@ class Pile:
     @property
     def stored_bytes(self) -> int:
         """Bytes that it takes in the file."""
-        parts = list(self.pca.values()) if self.pca is not None else []
+        # Not `values()`: that gives None for what cannot be opened.
+        parts = [self.pca[name] for name in self.pca] if self.pca is not None else []
         parts += [part for part in (self.data, self.mean) if part is not None]
         return sum({part.id: part.id.get_storage_size() for part in parts}.values())
 
@@ -194,9 +197,9 @@ class Layout:
             raise FormatError("a bare dataset has no hash tables; pack it as a stack to search it")
         where = f"{self.group.file.filename}{SEPARATOR}{self.group.name}"
         cure = f"h5vidstack rehash {where}"
-        if f"hashes/{name}" not in self.group:
-            raise FormatError(f"{where} has no hashes; add them with: {cure}")
         try:
+            if f"hashes/{name}" not in self.group:
+                raise FormatError(f"{where} has no hashes; add them with: {cure}")
             table: npt.NDArray[np.uint64] = read_table(self.group, f"hashes/{name}", self.shape[0])
         except HDF5_ERRORS as error:
             raise FormatError(f"{error}; make them anew with: {cure}") from error
@@ -362,9 +365,11 @@ def _read_attributes(group: h5py.Group) -> dict[str, Any]:
         attrs[name] = kind(attrs[name])
     for name in (FORMAT_ATTRIBUTE, "dtype", "method", "created", "creator"):
         attrs[name] = text(attrs[name])
+    if not _PIXEL.fullmatch(attrs["dtype"]):
+        raise ValueError(f"no pixels are of dtype {attrs['dtype']!r}")
     try:  # for people: what is in it is never needed
         attrs["settings"] = dict(json.loads(text(attrs.get("settings", "{}"))))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         attrs["settings"] = {}
     return attrs
 

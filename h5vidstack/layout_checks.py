@@ -43,7 +43,7 @@ def problems(layout: Layout) -> Iterator[str]:
         known = layout.members(number) if layout.in_order else found
         if known is not None:
             yield from _typical_problems(layout, number, known)
-    if "hashes" in layout.group:
+    if _has_hashes(layout.group):
         for name in HASHES:
             yield from _read(layout, f"hashes/{name}", n)
     if layout.in_order:
@@ -56,6 +56,13 @@ def problems(layout: Layout) -> Iterator[str]:
     elif pile is not None and position is not None:
         yield from _index_problems(pile, position, members, crc32)
         yield from _frames_problems(layout, pile, position)
+
+
+def _has_hashes(group: h5py.Group) -> bool:
+    try:
+        return "hashes" in group
+    except HDF5_ERRORS:  # it is there but damaged: reading the tables tells how
+        return True
 
 
 def _read(layout: Layout, name: str, length: int) -> Generator[str, None, Table | None]:

@@ -1,5 +1,6 @@
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from h5vidstack import BlockError, NotExactError, UnsupportedError, block, codecs
-from h5vidstack.block_format import parse
+from h5vidstack.block_format import parse, seal
 from h5vidstack.codecs import Coding, video
 from h5vidstack.codecs.transforms import Predictor
 from h5vidstack.recipe import Recipe
@@ -167,7 +168,7 @@ FIELDS = {  # offset, format, value, words of the error
     "reserved": (74, "H", 1, "transform"),
     "offset": (76, "q", -1, "transform"),
     "packets": (84, "I", 2**31, "packets in a block"),
-    "extradata": (88, "I", 2**31, "runs past"),
+    "extradata": (88, "I", 2**31, "takes no decoder"),
     "packet size": (92, "I", 2**31, "run past"),
 }
 
@@ -224,3 +225,30 @@ def test_frames_from_the_middle(coding, predictor):
             assert said == alone
             start = first if alone else 0
             np.testing.assert_array_equal(found[start:], frames[start:last])
+
+
+def test_a_packet_of_many_slices_is_refused():
+    """Each can decode the whole picture: 110 KB of them took half a minute."""
+    frames = moving((2, 64, 64))
+    for codec in ("x264", "x265"):
+        parsed = parse(block.encode(frames, Recipe(Coding.of(codec))), whole(frames), U1)
+        stream = parsed.streams[0]
+        for times in (15, 16):
+            many = [stream.packets[0], bytes(stream.packets[1]) + b"\0\0\1\x0b" * times]
+            hostile = replace(parsed, streams=[replace(stream, packets=many)])
+            data = seal(hostile, U1)
+            if times == 15:
+                block.decode(data, whole(frames), U1)
+                continue
+            with pytest.raises(BlockError, match="more than 16 NAL units"):
+                block.decode(data, whole(frames), U1)
+
+
+@pytest.mark.parametrize("codec", ["x264", "x265", "ffv1", "deflate", "raw"])
+def test_a_configuration_where_there_is_none_is_refused(codec):
+    """It could make FFV1 one of overlapping slices, and H.264 one without start codes."""
+    frames = moving((2, 32, 32))
+    parsed = parse(block.encode(frames, Recipe(Coding.of(codec))), whole(frames), U1)
+    hostile = replace(parsed, streams=[replace(parsed.streams[0], extradata=b"\1\0\0\0")])
+    with pytest.raises(BlockError, match="takes no decoder configuration"):
+        block.decode(seal(hostile, U1), whole(frames), U1)

@@ -1,8 +1,10 @@
 """The HDF5 filter both ways through plain h5py."""
 
+import struct
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -244,3 +246,18 @@ heavy = {"PIL", "sklearn", "scipy", "imagehash", "click", "tifffile"} & set(sys.
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_parameters_of_another_chunk_are_refused():
+    """HDF5 would read beyond what the filter gives: plain h5py crashes or shows other memory."""
+    frames = moving((4, 48, 60))
+    create("x.h5", frames, (4, 48, 60), fletcher32=True, **h5vidstack.Video(verify=False))
+    told, untrue = (struct.pack("<5I", 4, *size, 1, 0x7501) for size in ((48, 60), (4, 6)))
+    path = Path("x.h5")
+    data = path.read_bytes()
+    assert data.count(told) == 1
+    path.write_bytes(data.replace(told, untrue))
+    with pytest.raises(h5vidstack.FormatError, match="its filter was told"):
+        h5vidstack.open("x.h5", "/d")
+    with pytest.raises(h5vidstack.FormatError, match="its filter was told"):
+        h5vidstack.pack("x.h5::/d", "y.h5")

@@ -342,3 +342,19 @@ def test_spectra_may_be_missing():
     with h5py.File("x.h5", "r+") as file:
         del file["stack/groups/000000/pca/singular_values"]
     assert h5vidstack.check("x.h5").singular_values is None
+
+
+def test_a_damaged_spectrum_of_a_pca_does_no_harm_to_frames():
+    """Found by flipping bytes: h5py's `values()` gives None for what cannot be opened."""
+    frames = moving((9, 20, 16))
+    h5vidstack.pack(frames, "x.h5", method="pca", components=2, exact=True)
+    with h5py.File("x.h5") as file:
+        table = file["stack/groups/000000/pca/singular_values"]
+        address = h5py.h5o.get_info(table.id).addr
+    with open("x.h5", "r+b") as file:
+        file.seek(address + 4)  # the version of its header
+        file.write(b"\xff")
+    with h5vidstack.open("x.h5") as stack:
+        np.testing.assert_array_equal(stack[:], frames)
+        with pytest.raises(h5vidstack.FormatError, match="damaged"):
+            stack.groups

@@ -197,3 +197,32 @@ def test_tiled_damage_names_the_tile():
     change(lambda stack: stack["frames"].id.write_direct_chunk((32, 10, 20), b"x"))
     (problem,) = problems()
     assert "frames 32-39 at (10, 20)" in problem
+
+
+def test_a_damaged_group_of_hashes():
+    """Found by flipping bytes: its name is there, but it cannot be opened."""
+    with h5py.File("x.h5") as file:
+        address = h5py.h5o.get_info(file["stack/hashes"].id).addr
+    with open("x.h5", "r+b") as file:
+        file.seek(address + 4)  # the version of its header
+        file.write(b"\xff")
+    assert any("hashes/phash" in problem for problem in problems())
+    with h5vidstack.open("x.h5") as stack:
+        np.testing.assert_array_equal(stack[:], FRAMES)
+        with pytest.raises(h5vidstack.FormatError, match="h5vidstack rehash"):
+            stack.hashes()
+
+
+@pytest.mark.parametrize("dtype", ["m8[s/0]", "(,)i4", "O", "<u9", "u1,u1"])
+def test_a_hostile_dtype(dtype):
+    """Of these numpy.dtype divides by zero, or raises SyntaxError."""
+    change(lambda stack: stack.attrs.__setitem__("dtype", dtype))
+    with pytest.raises(h5vidstack.FormatError, match="damaged: no pixels are of dtype"):
+        h5vidstack.open("x.h5")
+
+
+def test_settings_that_are_too_deep():
+    change(lambda stack: stack.attrs.__setitem__("settings", "[" * 50_000))
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.attrs["settings"] == {}
+        np.testing.assert_array_equal(stack[:], FRAMES)

@@ -46,6 +46,9 @@ class Codec:
         Frames with a shorter edge cannot be coded.
     slips
         Its lossless mode sometimes is not: what it made of a stream must be tried.
+    configured
+        Its streams have a decoder configuration. Where others had one, FFmpeg would take it:
+        for FFV1 of a version whose slices may overlap, or for units that no start code tells.
     intra
         Every packet can be decoded without those before it.
     bytewise
@@ -62,6 +65,7 @@ class Codec:
     whole: bool = False
     least_edge: int = 1
     slips: bool = False
+    configured: bool = False
     intra: bool = False
     bytewise: bool = False
     lossless: bool = True
@@ -88,10 +92,10 @@ _CODECS = (
     # Seen: one stream in 200 of 16 or 32 columns is wrong at its right edge.
     _video(2, "x265", video.X265, least_edge=16, slips=True),
     _video(3, "ffv1", video.FFV1),
-    _video(4, "magicyuv", video.MAGICYUV, intra=True),
-    _video(5, "ffvhuff", video.FFVHUFF, intra=True),
+    _video(4, "magicyuv", video.MAGICYUV, configured=True, intra=True),
+    _video(5, "ffvhuff", video.FFVHUFF, configured=True, intra=True),
     _bytes(6, "deflate", (8,), intra=True),
-    _bytes(7, "lzma", (8,), whole=True),
+    _bytes(7, "lzma", (8,), whole=True, configured=True),
     _video(8, "mpeg4", video.MPEG4, lossless=False),
 )
 BY_ID = {codec.id: codec for codec in _CODECS}

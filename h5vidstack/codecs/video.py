@@ -22,6 +22,10 @@ from ..errors import BlockError, UnsupportedError
 Plane = npt.NDArray[Any]
 """``(n, H, W)`` uint8 or uint16: the values of one stream."""
 
+MAX_UNITS = 16
+"""NAL units of a packet. Each may decode the whole picture, from 11 bytes on."""
+_START_CODE = b"\0\0\1"  # before each unit; within one it never occurs
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -43,6 +47,8 @@ class Engine:
         Pixels that the decoder allocates around a picture and counts.
     tidy
         What to do to the first packet.
+    units
+        Packets are NAL units, in Annex B form.
     """
 
     encoder: str
@@ -53,6 +59,7 @@ class Engine:
     told: bool = False
     margin: int = 0
     tidy: Callable[[bytes], bytes] | None = None
+    units: bool = False
 
     def encode(self, frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
         """Encode frames as one closed GOP, one packet a frame.
@@ -111,7 +118,7 @@ class Engine:
             context.extradata = extradata
         done = 0
         try:
-            for frame in _decoded(context, packets):
+            for frame in _decoded(context, packets, self.units):
                 if (frame.height, frame.width) != (height, width):
                     raise BlockError(
                         f"a stream of {frame.height}x{frame.width} stands where "
@@ -153,10 +160,12 @@ def library_versions() -> dict[str, Any]:
 
 
 def _decoded(
-    context: VideoCodecContext, packets: Sequence[bytes | memoryview]
+    context: VideoCodecContext, packets: Sequence[bytes | memoryview], units: bool
 ) -> Iterator[VideoFrame]:
     """Feed packets only while the caller still asks for frames; drain at the end."""
     for data in packets:
+        if units and bytes(data).count(_START_CODE) > MAX_UNITS:
+            raise BlockError(f"a packet of more than {MAX_UNITS} NAL units")
         # So it is copied, with the zeros behind it that FFmpeg's decoders may read.
         packet = av.Packet(len(data))
         packet.update(data)  # type: ignore[arg-type]
@@ -182,10 +191,9 @@ def _without_sei(packet: bytes) -> bytes:
     x264 writes half a kilobyte of its settings into every key frame; a block keeps
     them once, in the stack's attributes. Source: ITU-T H.264, 7.3.1 and annex B.
     """
-    start_code = b"\x00\x00\x01"
-    head, *units = packet.split(start_code)
+    head, *units = packet.split(_START_CODE)
     # The zero byte that may precede a start code stays with the unit before it.
-    return head + b"".join(start_code + unit for unit in units if unit[0] & 0x1F != 6)
+    return head + b"".join(_START_CODE + unit for unit in units if unit[0] & 0x1F != 6)
 
 
 # FFmpeg's H.264 decoder calls monochrome 4:2:0, and fills two gray chroma planes.
@@ -198,7 +206,13 @@ _X265_OPTIONS = (
 )
 
 X264 = Engine(
-    "libx264", "h264", {8: "gray", 10: "gray10le"}, _H264_GRAY, _X264_OPTIONS, tidy=_without_sei
+    "libx264",
+    "h264",
+    {8: "gray", 10: "gray10le"},
+    _H264_GRAY,
+    _X264_OPTIONS,
+    tidy=_without_sei,
+    units=True,
 )
 X265 = Engine(
     "libx265",
@@ -206,6 +220,7 @@ X265 = Engine(
     {8: "gray", 10: "gray10le", 12: "gray12le"},
     {8: ("gray",), 10: ("gray10le",), 12: ("gray12le",)},
     {},
+    units=True,
 )
 _FFV1_FORMATS = {8: "gray", 10: "gray10le", 12: "gray12le", 16: "gray16le"}
 # Level 1 has neither slices, which cost 1 to 3 %, nor checksums, which the block has.

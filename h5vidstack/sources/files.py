@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from ..errors import SourceError
-from ..filter import pipeline
+from ..filter import check_chunks, pipeline
 from ..layout import (
     DEFAULT_STACK,
     SEPARATOR,
@@ -116,6 +116,7 @@ def hdf5_source(name: str, gray: bool) -> Source:
 
 
 def _check_filters(dataset: h5py.Dataset, name: str) -> None:
+    check_chunks(dataset)
     for code, _, _, label in pipeline(dataset):
         if not h5py.h5z.filter_avail(code):
             raise SourceError(

@@ -1,0 +1,97 @@
+"""Whatever is done to a block, it is a BlockError or pixels; benchmark/fuzz.py does far more."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from frames import moving
+from hypothesis import given
+from hypothesis import strategies as st
+from test_block import resealed
+
+from h5vidstack import BlockError, block
+from h5vidstack.block_format import parse, seal
+from h5vidstack.codecs import CODECS, PRESETS, Coding
+from h5vidstack.codecs.transforms import Colour, Predictor
+from h5vidstack.recipe import Recipe
+
+CHUNK, DTYPE = (3, 18, 33, 3), np.dtype(np.uint16)
+
+presets = st.sampled_from([*PRESETS])
+changes = st.lists(
+    st.tuples(st.sampled_from(["set", "delete", "insert"]), st.integers(0, 2**13), st.binary(max_size=9)),
+    min_size=1,
+    max_size=3,
+)  # fmt: skip
+
+
+@cache
+def sound(preset):
+    """A block with several streams, a mapping and patches."""
+    frames = moving(CHUNK).astype(DTYPE) * 3 + 5
+    frames[1, 2, 3], frames[2, 17, 32] = 2**15, 2**16 - 1
+    return block.encode(frames, Recipe(Coding(preset), ((2, Coding("raw")),)), verify=False)
+
+
+def changed(data, changes):
+    data = bytearray(data)
+    for how, place, values in changes:
+        at = place % (len(data) + 1)
+        data[at : at + (0 if how == "insert" else len(values))] = b"" if how == "delete" else values
+    return bytes(data)
+
+
+def decode(data):
+    """Decode all; what can be decoded must come out the same from the middle."""
+    try:
+        pixels = block.decode(data, CHUNK, DTYPE)
+    except BlockError:
+        return
+    assert pixels.dtype == DTYPE
+    assert all(a <= b for a, b in zip(pixels.shape, CHUNK))
+    found, alone = block.decode_from(1, data, CHUNK, DTYPE, 2)
+    start = 1 if alone else 0
+    np.testing.assert_array_equal(found[start:], pixels[start:2])
+
+
+@given(presets, changes)
+def test_changed_bytes_are_noticed(preset, changes):
+    data = changed(sound(preset), changes)
+    if data != sound(preset):
+        with pytest.raises(BlockError):
+            block.decode(data, CHUNK, DTYPE)
+
+
+@given(presets, changes)
+def test_changed_bytes_under_a_correct_crc(preset, changes):
+    data = changed(sound(preset), changes)
+    if len(data) >= 16:
+        decode(resealed(data))
+
+
+@given(presets, st.integers(68, 68 + 24), st.integers(0, 2**64 - 1), st.sampled_from([1, 2, 4, 8]))
+def test_any_field_of_a_stream(preset, at, value, size):
+    data = bytearray(sound(preset))
+    streams = parse(bytes(data), CHUNK, DTYPE).streams
+    at += len(data) - sum(24 + stream.nbytes for stream in streams) - 68
+    data[at : at + size] = (value >> 64 - 8 * size).to_bytes(size, "little")
+    decode(resealed(bytes(data)))
+
+
+@given(
+    presets, st.integers(0, 2), changes, st.sampled_from([*CODECS]), st.sampled_from([*Predictor])
+)
+def test_changed_packets_for_every_decoder(preset, place, changes, codec, predictor):
+    parsed = parse(sound(preset), CHUNK, DTYPE)
+    streams = []
+    for stream in parsed.streams:
+        packets = list(map(bytes, stream.packets))
+        packets[place % len(packets)] = changed(packets[place % len(packets)], changes)
+        stream = replace(stream, packets=packets)
+        other = CODECS[codec]
+        if place and other.whole == stream.codec.whole and stream.depth in other.depths:
+            stream = replace(stream, codec=other)
+        streams.append(stream)
+    hostile = replace(parsed, streams=streams, predictor=predictor, colour=Colour(place))
+    decode(seal(hostile, DTYPE))
