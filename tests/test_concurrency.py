@@ -18,6 +18,7 @@ import pytest
 from frames import moving
 
 import h5vidstack
+from h5vidstack.layout import Layout
 
 SHAPE = (300, 24, 32)
 CACHE = 3 * 16 * 24 * 32  # three blocks: most of what is read was evicted before
@@ -106,6 +107,32 @@ def test_a_loader_of_shuffled_batches(stack, method):
             for numbers, (process, batch) in zip(batches, pool.map(_batch, batches), strict=True):
                 assert process != os.getpid()
                 np.testing.assert_array_equal(batch, frames[numbers])
+
+
+def test_a_fork_while_a_thread_reads_the_index(monkeypatch):
+    scenes = np.concatenate([moving((20, 24, 32), seed) for seed in (0, 1)] * 2)
+    h5vidstack.pack(scenes, "x.h5", method="groupvideo")
+    reading, go_on, places = threading.Event(), threading.Event(), Layout.places
+
+    def slowly(layout):
+        reading.set()
+        go_on.wait(30)
+        return places(layout)
+
+    monkeypatch.setattr(Layout, "places", slowly)
+    with h5vidstack.open("x.h5") as stack:
+        thread = threading.Thread(target=lambda: stack[3])
+        thread.start()
+        assert reading.wait(30)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)  # a lock that the fork lost would be waited for
+            monkeypatch.undo()
+            os._exit(0 if np.array_equal(stack[30], scenes[30]) else 1)
+        status = os.waitpid(child, 0)[1]
+        go_on.set()
+        thread.join()
+    assert status == 0
 
 
 def test_garbage_is_collected_while_others_decode(stack):
