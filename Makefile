@@ -2,14 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+OLDEST := .venv-oldest
 
-.PHONY: demo test lint benchmark clean
+.PHONY: demo test test-oldest lint benchmark clean
 
 demo: $(VENV)/installed
 	$(BIN)/h5vidstack demo
 
 test: $(VENV)/installed lint
 	$(BIN)/python -m pytest
+
+# All tests with the oldest versions that pyproject.toml allows, as far as there are wheels.
+test-oldest: $(OLDEST)/installed
+	$(OLDEST)/bin/python -m pytest
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -25,5 +30,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
+$(OLDEST)/installed: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/pip install --quiet --only-binary :all: \
+		--constraint constraints-oldest.txt --editable '.[test]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(OLDEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -36,6 +36,7 @@ class Session:
             math.prod(pile.chunks) * pile.dtype.itemsize for pile in self.file.piles
         )
         self._workers = workers
+        self._closed = False
         self.pool = ThreadPoolExecutor(workers, "h5vidstack-decode")
 
     def jobs(self, selection: Selection) -> Iterator[tuple[Chunks, Job]]:
@@ -126,10 +127,20 @@ class Session:
         try:
             return self.pool.submit(work, *arguments)
         except RuntimeError as error:  # the pool was shut down by another thread
-            raise ClosedError("the stack was closed while it was read") from error
+            if self._closed:
+                raise ClosedError("the stack was closed while it was read") from error
+        # No pool takes anything once the main thread has ended, but other threads may read on.
+        done: Future[None] = Future()
+        try:
+            work(*arguments)
+            done.set_result(None)
+        except Exception as error:  # noqa: BLE001
+            done.set_exception(error)
+        return done
 
     def close(self) -> None:
         """Close the file and stop the threads."""
+        self._closed = True
         self.pool.shutdown(cancel_futures=True)
         self.file.close()
 

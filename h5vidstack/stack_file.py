@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from functools import cached_property
 
 import h5py
 
@@ -58,16 +57,20 @@ class StackFile:
                     _open_pile(pile, name, bare) for pile, name in zip(piles, names, strict=True)
                 ]
             self.shape: Shape = self.layout.shape
+            self._places: tuple[tuple[Numbers, Numbers] | None] | None = None
             self._hashes: dict[str, Hashes] = {}
             self.dtype = self.piles[0].dtype
         except BaseException:
             self._file.close()
             raise
 
-    @cached_property
+    @property
     def places(self) -> tuple[Numbers, Numbers] | None:
         """Pile and position of each frame; None where one pile holds all in order."""
-        return self.layout.places()
+        # No cached_property: up to Python 3.11 that has a lock, which a fork may leave locked.
+        if self._places is None:
+            self._places = (self.layout.places(),)
+        return self._places[0]
 
     def hashes(self, name: str) -> Hashes:
         """The table of one image hash, read once; see `Layout.hashes`."""

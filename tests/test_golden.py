@@ -1,5 +1,6 @@
-"""Files of every format version must read the same for ever; a missing one fails."""
+"""Files of every format version, and of other FFmpegs, read the same for ever; a missing one fails."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import h5vidstack
+from h5vidstack import block
 
 GOLDEN = Path(__file__).parent / "golden"
 SPEC_READER = runpy.run_path(str(Path(__file__).parent.parent / "spec" / "reader.py"))
@@ -63,7 +65,29 @@ VERSIONS = {
         "mp4",
     ],
     "1.3": ["rgb", "rgba", "bits", "piles", "plain", "group", "pca", "pca_exact"],
+    "pyav-14": [
+        "x264",
+        "x264_10",
+        "x265",
+        "x265_12",
+        "ffv1",
+        "ffv1_16",
+        "magicyuv",
+        "ffvhuff",
+        "ffvhuff_16",
+        "deflate",
+        "lzma",
+        "bool",
+        "f4",
+        "f8_bound",
+        "colour3_lift",
+        "crf",
+        "mp4",
+    ],
 }
+LIBRARIES = {"pyav-14": ("14.0.0", "61."), "pyav-18": ("18.1.0", "62.")}
+"""The oldest and the current PyAV, with two major versions of FFmpeg's libavcodec: what one
+has written, the other must read (`make test`, `make test-oldest`)."""
 NO_FRAMES = ("1.3/group", "1.3/pca", "1.3/pca_exact")
 """HDF5 alone cannot show their frames."""
 STACKS = [f"{version}/{name}" for version, names in VERSIONS.items() for name in names]
@@ -77,7 +101,8 @@ def expected(name):
 @pytest.mark.parametrize("name", STACKS)
 def test_stack_reads_golden(name):
     with h5vidstack.open(GOLDEN / f"{name}.h5") as stack:
-        assert stack.attrs["h5vidstack_format"] == name.split("/")[0]
+        folder = name.split("/")[0]
+        assert stack.attrs["h5vidstack_format"] == (folder if folder not in LIBRARIES else "1.3")
         np.testing.assert_array_equal(stack[:], expected(name), strict=True)
         assert stack.verify() == []
 
@@ -114,6 +139,30 @@ def test_bare_dataset():
         np.testing.assert_array_equal(stack[...], want, strict=True)
 
 
+@pytest.mark.parametrize("folder", LIBRARIES)
+def test_blocks_of_every_codec_dtype_and_transform(folder):
+    with np.load(GOLDEN / folder / "blocks.npz") as stored:
+        index, libraries = json.loads(str(stored["index"])), json.loads(str(stored["libraries"]))
+        blocks = np.split(stored["data"], stored["ends"][:-1])
+    version, codecs = LIBRARIES[folder]
+    assert libraries["PyAV"] == version
+    assert libraries["libavcodec"].startswith(codecs)
+    assert len(index) == len(blocks) == 12 * (7 * (1 + 4 * 2 + 3) + 1)
+    for (name, chunk, dtype, crcs), data in zip(index, blocks, strict=True):
+        frames = block.decode(data.tobytes(), tuple(chunk), np.dtype(dtype))
+        assert block.frame_crcs(frames).tolist() == crcs, name
+        stored = np.dtype(dtype.replace("?", "u1"))  # bool is kept as its bytes
+        by_spec = SPEC_READER["decode_block"](data.tobytes(), tuple(chunk), stored)
+        np.testing.assert_array_equal(by_spec.reshape(frames.shape), frames, err_msg=name)
+
+
+@pytest.mark.parametrize("name", VERSIONS["pyav-14"])
+def test_stacks_were_written_by_another_ffmpeg(name):
+    with h5vidstack.open(GOLDEN / f"pyav-14/{name}.h5") as stack:
+        libraries = stack.attrs["settings"]["libraries"]
+    assert (libraries["PyAV"], libraries["libavcodec"][:3]) == LIBRARIES["pyav-14"]
+
+
 def test_spec_reader_is_independent_and_short():
     text = (Path(__file__).parent.parent / "spec" / "reader.py").read_text()
     assert "import h5vidstack" not in text
@@ -124,4 +173,5 @@ def test_every_golden_file_is_there():
     VERSIONS["1.0"].append("h5py")
     for version, names in VERSIONS.items():
         found = {path.name for path in (GOLDEN / version).iterdir()}
-        assert found == {f"{name}.{ending}" for name in names for ending in ("h5", "npz")}
+        wanted = {f"{name}.{ending}" for name in names for ending in ("h5", "npz")}
+        assert found == wanted | ({"blocks.npz"} if version in LIBRARIES else set())
