@@ -19,8 +19,9 @@ from .layout import damage_as_error, read_table
 from .layout_writer import Order, Record
 from .loss import NO_LOSS, Loss, together
 from .methods import METHODS, Kept, Method
+from .opening import open_hdf5
 from .profiles import PROFILES
-from .stack_file import StackFile, open_hdf5
+from .stack_file import StackFile
 
 
 class Earlier:

@@ -17,7 +17,7 @@ from .block_format import find_blocks
 from .chunks import Pixels
 from .errors import BlockError, FormatError
 from .layout import HDF5_ERRORS, read_table
-from .stack_file import open_hdf5
+from .opening import open_hdf5
 from .workers import Progress, default_workers, in_order
 
 

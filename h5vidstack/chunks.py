@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from . import block
+from . import block, plain
 from .block_format import resealed
 from .errors import BlockError, ClosedError, FormatError
 from .filter import FILTER_ID, check_chunks, pipeline
@@ -67,8 +67,8 @@ class Chunks:
             self.chunks: Shape = video.chunks or (CHUNK_FRAMES, *self.shape[1:])
             self._stored = self.dtype
             self._native = self.dtype.newbyteorder("=")
-            self._coded = self._is_coded()
-            if not self._coded:
+            self._coded, self._plain = self._is_coded(), plain.is_plain(video)
+            if not self._coded and not self._plain:
                 check_chunks(video)
 
     def extent(self, chunk: Shape) -> Shape:
@@ -117,6 +117,9 @@ class Chunks:
                 if not self._holes:
                     raise BlockError("the block is missing")
                 return np.full(extent, self._video.fillvalue, self._stored), False
+            if self._plain:
+                whole = plain.read_chunk(self._video, offset)
+                return whole[tuple(map(slice, extent))], False
             if not self._coded:
                 return np.asarray(self._video[self._region(chunk, frames)]), False
             filter_mask, data = self._video.id.read_direct_chunk(offset)
@@ -220,7 +223,7 @@ class DifferenceChunks(Chunks):
                     f"{name}: the mean is {mean.shape} {mean.dtype}, differences are "
                     f"{self.shape} {self.dtype}"
                 )
-            self._mean = to_words(mean[()])
+            self._mean = to_words(plain.read(mean))
             self.dtype = mean.dtype
 
     def load(
@@ -257,15 +260,15 @@ class PcaChunks(Chunks):
         self, data: h5py.Dataset, pca: h5py.Group, dtype: np.dtype[Any], name: str
     ) -> None:
         with damage_as_error(name):
-            mean, components = pca["mean"][()], pca["components"]
-            self._coefficients = pca["coefficients"][()]
+            mean, components = plain.read(pca["mean"]), pca["components"]
+            self._coefficients = plain.read(pca["coefficients"])
             whole = components.dtype.kind == "i" and self._coefficients.dtype.kind == "i"
             if not whole or self._coefficients.shape != (data.shape[0], components.shape[0]):
                 raise FormatError(
                     f"{name}: coefficients are {self._coefficients.shape} "
                     f"{self._coefficients.dtype}, components {components.shape} {components.dtype}"
                 )
-            self._basis = Basis(mean, components[()], float(pca.attrs["step"]), dtype)
+            self._basis = Basis(mean, plain.read(components), float(pca.attrs["step"]), dtype)
         self._residual = data.ndim != 2
         if self._residual:
             super().__init__(data, name)

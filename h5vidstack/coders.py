@@ -14,6 +14,7 @@ from .chunks import Pixels, to_words
 from .errors import BlockError, NotExactError
 from .filter import FILTER_ID
 from .geometry import Shape
+from .plain import fletcher32, shuffled
 from .recipe import Recipe
 
 
@@ -110,27 +111,6 @@ class PlainCoder:
         if self._verify and zlib.decompress(packed) != raw:
             raise NotExactError("zlib did not give back what it was given; nothing was written")
         return packed, None
-
-
-def fletcher32(data: bytes) -> bytes:
-    """HDF5's checksum (H5checksum.c, H5_checksum_fletcher32), as it stands behind a chunk.
-
-    Two sums of big-endian words modulo 65535: of them, and of the sums so far.
-    """
-    words = np.frombuffer(data + bytes(len(data) % 2), ">u2")
-    one, two, run = 0, 0, 1 << 16  # of so many words no sum below passes 2^63
-    for start in range(0, len(words), run):
-        part = words[start : start + run].astype(np.uint64)
-        two += one * len(part) + int(part @ np.arange(len(part), 0, -1, dtype=np.uint64))
-        one += int(part.sum())
-    # HDF5 folds instead of dividing: of what is not 0 it makes 65535, not 0.
-    low, high = ((value - 1) % 65535 + 1 if value else 0 for value in (one, two))
-    return (high << 16 | low).to_bytes(4, "little")
-
-
-def shuffled(values: npt.NDArray[Any]) -> bytes:
-    """The bytes of C-contiguous values as HDF5's shuffle puts them: all first ones first."""
-    return values.reshape(-1, 1).view(np.uint8).T.tobytes()
 
 
 class DifferenceCoder(PlainCoder):

@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from . import plain
 from ._version import __version__
 from .errors import FormatError
 from .filter import stored_coding
@@ -30,8 +31,8 @@ FORMAT = (1, 4)
 DEFAULT_STACK = "/stack"
 SEPARATOR = "::"
 
-HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError)
-"""What h5py raises on a damaged file."""
+HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError, MemoryError)
+"""What h5py raises on a damaged file; no memory is enough for some claims."""
 
 FORMAT_ATTRIBUTE = "h5vidstack_format"
 TABLE_CRC = "crc32"
@@ -226,7 +227,7 @@ def read_table(group: h5py.Group | None, name: str, length: int) -> Any:
         raise ValueError(f"{name} is missing")  # noqa: TRY004
     if table.shape != (length,) or table.dtype.kind != "u":
         raise ValueError(f"{name} has shape {table.shape} {table.dtype}, not ({length},) unsigned")
-    values = table[()]
+    values = plain.read(table)
     little = values.astype(values.dtype.newbyteorder("<"), copy=False)
     if TABLE_CRC in table.attrs and zlib.crc32(little.tobytes()) != table.attrs[TABLE_CRC]:
         raise ValueError(f"{name} is damaged: its CRC-32 is wrong")

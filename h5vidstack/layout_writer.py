@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from . import virtual
 from ._version import __version__
-from .coders import shuffled
 from .filter import Video
 from .geometry import Numbers, Shape
 from .hashing import Fingerprints, Hashes
 from .layout import FORMAT, FORMAT_ATTRIBUTE, TABLE_CRC, Pile, text
 from .loss import Loss
 from .pca import Fit
+from .plain import shuffled
 from .projection import Basis, Whole
 
 

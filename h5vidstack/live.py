@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .block import padded
-from .coders import Coder, shuffled
+from .coders import Coder
 from .geometry import Shape
 from .hashing import HASHES, Hashes
 from .layout import TABLE_CRC
 from .layout_writer import PileWriter, Record, StackWriter
+from .plain import shuffled
 
 TABLE_ROWS = 4096
 """Of a chunk of a table."""

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from . import loss
+from . import loss, plain
 from .chunks import Pixels
 from .errors import SourceError
 from .geometry import window_frames
@@ -162,7 +162,7 @@ def _pca_tables(path: str | os.PathLike[str]) -> dict[str, list[float]]:
         names = ("singular_values", "explained_variance_ratio")
         if not all(name in pca for name in names):  # they are for people, and may be missing
             return {}
-        tables = {name: [float(value) for value in pca[name][()]] for name in names}
+        tables = {name: [float(value) for value in plain.read(pca[name])] for name in names}
         if {len(table) for table in tables.values()} != {pca["components"].shape[0]}:
             raise ValueError("its spectra have not one number a component")
         return tables
@@ -171,7 +171,7 @@ def _pca_tables(path: str | os.PathLike[str]) -> dict[str, list[float]]:
 def components(path: str | os.PathLike[str]) -> tuple[Pixels, Pixels] | None:
     """Mean and components of a PCA, ``(H, W[, C])`` and ``(k, H, W[, C])``; else None."""
     with _open_pca(path) as pca:
-        return None if pca is None else (pca["mean"][()], pca["components"][()])
+        return None if pca is None else (plain.read(pca["mean"]), plain.read(pca["components"]))
 
 
 def triple(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from h5py import h5z
 
+from . import plain
 from .block import frame_crcs
 from .carving import carve
 from .chunks import Chunks, PcaChunks, Pixels
@@ -312,7 +313,7 @@ class _Rescue:
         """Copy sound rows of a pile, chunk by chunk as they are; give the places of its frames."""
         pile, chunks = self._file.layout.piles[number], self._file.piles[number]
         filters = {code: tuple(values) for code, _, values, _ in pipeline(pile.data)}
-        mean = pile.mean[()] if pile.mean is not None else None
+        mean = plain.read(pile.mean) if pile.mean is not None else None
         coding = self._file.layout.coding(number) or "as it was"
         target = writer.add_pile(coding, _options(filters), mean, chunks.chunks)
         held: list[tuple[int, int]] = []

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-
-import h5py
 
 from .chunks import Chunks, DifferenceChunks, PcaChunks
 from .errors import FormatError
 from .geometry import Numbers, Shape
 from .hashing import Hashes
 from .layout import SEPARATOR, Pile, damage_as_error, open_layout
+from .opening import open_hdf5
 
 
 class StackFile:
@@ -81,24 +79,6 @@ class StackFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def open_hdf5(path: str) -> h5py.File:
-    """Open a file for reading, even one that is being recorded.
-
-    Raises
-    ------
-    FormatError
-        If it cannot be opened.
-    """
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        with contextlib.suppress(OSError):  # HDF5 says only in words that it is being recorded
-            return h5py.File(path, "r", swmr=True)
-        if isinstance(error, BlockingIOError) or "already open for w" in str(error):
-            raise FormatError(f"{path} is open for writing elsewhere, or was not closed") from error
-        raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
 
 
 def _open_pile(pile: Pile, name: str, bare: bool) -> Chunks:

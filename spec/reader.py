@@ -270,10 +270,9 @@ def text(value):
 
 
 def open_file(path):
-    try:
-        return h5py.File(path, "r")
-    except OSError:
-        return h5py.File(path, "r", swmr=True)  # a recording
+    with open(path, "rb") as raw:  # HDF5's superblock says whether it is a recording
+        head = raw.read(12)
+    return h5py.File(path, "r", swmr=head[8:9] == b"\x03" and bool(head[11] & 4))
 
 
 def read_stack(path, stack="/stack"):
