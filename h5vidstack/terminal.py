@@ -18,6 +18,7 @@ import click
 from ._version import __version__
 from .codecs import library_versions
 from .errors import Error
+from .startup import INTERRUPTED, interruptible
 from .workers import Progress
 
 
@@ -54,12 +55,33 @@ def end_tidily() -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
+class Interrupted(click.ClickException):
+    """Ctrl-C; click's own Abort would have exit code 1."""
+
+    exit_code = INTERRUPTED
+
+    def show(self, file: Any = None) -> None:  # noqa: D102
+        click.echo("\nAborted!", file, err=True)  # the line has a ^C
+
+
 class Commands(click.Group):
-    """Turn our errors, and the system's, into one line and exit code 1."""
+    """Turn our errors, and the system's, into one line and exit code 1; Ctrl-C into 130."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: D102
+        with interruptible():
+            return super().main(*args, **extra)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: D102
+        try:
+            return super().make_context(*args, **extra)
+        except KeyboardInterrupt as error:
+            raise Interrupted("Aborted!") from error
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: D102
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Interrupted("Aborted!") from error
         except Error as error:
             raise click.ClickException(printable(" ".join(str(error).split()))) from error
         except OSError as error:
