@@ -104,7 +104,9 @@ def _run(job: Job) -> tuple[Run, int]:
     Error
         If the process fails: with the last line that it said.
     """
-    command = [sys.executable, "-m", "h5vidstack.bench.child", json.dumps(dataclasses.asdict(job))]
+    # -P: a numpy.py in the current folder is none of ours.
+    module = "h5vidstack.bench.child"
+    command = [sys.executable, "-P", "-m", module, json.dumps(dataclasses.asdict(job))]
     with contextlib.ExitStack() as cleanup:
         log = cleanup.enter_context(open(f"{job.output}.log", "w+b"))
         cleanup.callback(os.unlink, log.name)
