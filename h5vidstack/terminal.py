@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -123,5 +123,27 @@ def progress_bar(label: str) -> Iterator[Progress]:
                     )
                 )
             bar.update(done - bar.pos, done / max(time.perf_counter() - started, 1e-9))
+
+        yield show
+
+
+@contextlib.contextmanager
+def steps_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar of steps on stderr, if that is a terminal, that says which one runs."""
+    with contextlib.ExitStack() as cleanup:
+        bar: Any = None
+
+        def show(done: int, total: int, doing: str) -> None:
+            nonlocal bar
+            if not sys.stderr.isatty():
+                return
+            if bar is None:
+                bar = cleanup.enter_context(
+                    click.progressbar(
+                        length=total, label=label, file=sys.stderr, show_pos=True,
+                        item_show_func=lambda doing: doing, update_min_steps=0,
+                    )
+                )  # fmt: skip
+            bar.update(done - bar.pos, doing)
 
         yield show

@@ -47,6 +47,8 @@ class Job:
         False: it is there already.
     seed
         Of the random frames.
+    source
+        What the frames are called.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Job:
     output: str
     write: bool
     seed: int
+    source: str = "frames"
 
     def open(self) -> Pixels:
         """Map the pixels into memory."""
