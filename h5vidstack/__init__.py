@@ -4,6 +4,7 @@ Importing it registers the HDF5 filter, so that h5py reads and writes such files
 and changes nothing else.
 """
 
+from . import startup  # noqa: F401  # isort: skip  # before all others: Ctrl-C meanwhile
 from ._version import __version__
 from .errors import (
     BlockError,

@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+from .bench.roster import ANY, choose, roster
+from .errors import Error
+
 
 class Pair(click.ParamType):  # type: ignore[type-arg]
     """``HxW``, or one number for both; ``none`` where that is allowed."""
@@ -66,3 +69,21 @@ class Frames(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             self.fail(f"{value!r} is not of the form 10:20, 10:20:2, 17 or 1,5,9", param, ctx)
         return slice(*parts)
+
+
+class Methods(click.ParamType):  # type: ignore[type-arg]
+    """Names of rows of `bench`, with commas between."""
+
+    name = "A,B,..."
+
+    def convert(  # noqa: D102
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[str]:
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        try:
+            choose(roster(ANY), names, False)
+        except Error as error:
+            self.fail(str(error), param, ctx)
+        if not names:
+            self.fail("it names no method; leave it out for all of ours", param, ctx)
+        return names

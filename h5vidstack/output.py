@@ -59,6 +59,9 @@ def complete_or_absent(
     if not path.parent.is_dir():
         raise OutputError(f"no folder {shown.parent} to write {shown.name} in")
     temporary = _temporary(path)
+    with errors_of_writing(shown):  # before the work, not after it
+        temporary.touch()
+        temporary.unlink()
     try:
         with errors_of_writing(shown):
             _remove_leftovers(path)

@@ -25,6 +25,7 @@ from .packing import Packing, stays_in_order
 from .pca_packing import PcaPacking, Wanted, check_pca
 from .quality import Wish, needs_two_passes
 from .sources import Access, Source, open_source
+from .sources.apart import refuse_source
 from .sources.spool import Replay, Spool
 from .trials import Trial
 from .workers import Progress, default_workers
@@ -221,6 +222,8 @@ def pack(
         raise OutputError(f"workers is {workers}; it must be at least 1")
     if spool_bytes < 0:
         raise OutputError(f"spool_bytes is {spool_bytes}; it must be at least 0")
+    if mode == "w":
+        refuse_source(path, source, repack=True)
     started = time.perf_counter()
     target, inner = split_target(path)
     stack = inner or DEFAULT_STACK

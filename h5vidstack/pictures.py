@@ -14,6 +14,7 @@ from .chunks import Pixels
 from .errors import OutputError
 from .output import complete_or_absent
 from .sheet import BACKGROUND, FAINT, INK, MARGIN, TEXT, small
+from .sources.apart import refuse_source
 
 COLUMNS = 5
 EDGE = 240
@@ -53,8 +54,12 @@ def draw(
         raise OutputError(f"{path} has no components; to draw frames, give --against their input")
     made = []
     os.makedirs(folder, exist_ok=True)
+    targets = {name: Path(folder) / f"{name}.png" for name in tiles}
+    for target in targets.values():
+        refuse_source(target, path)
+        refuse_source(target, against)
     for name, images in tiles.items():
-        target = Path(folder) / f"{name}.png"
+        target = targets[name]
         with complete_or_absent(target, overwrite=overwrite) as temporary:
             _sheet(images, f"{os.path.basename(os.fsdecode(path))}: {name}").save(temporary, "PNG")
         made.append(str(target))

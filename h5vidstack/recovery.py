@@ -42,7 +42,8 @@ class Recovery:
     max_error, mse, psnr
         As measured.
     worst, typical
-        Numbers of the frame with the largest mean squared error, and of one in the middle.
+        Numbers of the frame with the largest error (of several, the one with the largest mean
+        squared error), and of one in the middle by that.
     singular_values, explained_variance_ratio
         Of a PCA, a number a component; else None.
     """
@@ -141,7 +142,7 @@ def _compare(
     numbers = np.arange(done)
     together = loss.total([found], numbers * 0, numbers, stack.dtype)
     order = np.argsort(found.mse, kind="stable")
-    worst, typical = int(np.argmax(found.mse)), int(order[len(order) // 2])
+    worst, typical = int(np.lexsort((found.mse, found.worst))[-1]), int(order[len(order) // 2])
     return exact, together.max_error, together.mse, together.psnr, worst, typical
 
 
@@ -206,7 +207,7 @@ def lines(found: Recovery) -> list[str]:
         measured = "every frame equals its input, bit for bit"
         if not found.exact:
             measured = _error(found.max_error, found.mse, found.psnr)
-            measured += f"; worst frame {found.worst}, typical {found.typical}"
+            measured += f"; largest in frame {found.worst}, typical {found.typical}"
         rows.append(f"measured   {measured}")
     if found.singular_values is not None and found.explained_variance_ratio is not None:
         rows.append("component  singular value  explained variance  together")

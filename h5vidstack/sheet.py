@@ -12,6 +12,7 @@ from .groups import Group
 from .hashing import to_8bit
 from .output import complete_or_absent
 from .reader import Stack
+from .sources.apart import refuse_source
 
 MARGIN = 12
 TEXT = 14
@@ -64,6 +65,7 @@ def contact_sheet(
         raise OutputError(f"{target} has no ending of a picture format: name it {target.stem}.png")
     if edge < 16 or max_rows < 1:
         raise OutputError(f"edge is {edge} and max_rows {max_rows}; at least 16 and 1 would do")
+    refuse_source(target, stack.path)
     piles, total = largest_piles(stack, max_rows)
     with complete_or_absent(target, overwrite=overwrite) as temporary:
         sheet = _draw(stack, piles, total, edge)

@@ -18,6 +18,7 @@ from .geometry import Shape, window_frames
 from .layout import SEPARATOR, split_target
 from .output import complete_or_absent, open_hdf5_output
 from .reader import Stack
+from .sources.apart import refuse_source
 from .workers import Progress, default_workers, in_order
 
 IMAGE_FORMATS = ("png", "tiff")
@@ -82,6 +83,7 @@ def unpack(
                 overwrite=overwrite,
                 progress=progress,
             )
+    refuse_source(target, f"{source.path}{SEPARATOR}{source.stack}")
     path, inner = split_target(target)
     kind = path.suffix.lower()
     as_folder = inner is None and (kind == "" or path.is_dir() or os.fspath(target).endswith("/"))

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -18,6 +18,7 @@ import click
 from ._version import __version__
 from .codecs import library_versions
 from .errors import Error
+from .startup import INTERRUPTED, interruptible
 from .workers import Progress
 
 
@@ -54,12 +55,33 @@ def end_tidily() -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
+class Interrupted(click.ClickException):
+    """Ctrl-C; click's own Abort would have exit code 1."""
+
+    exit_code = INTERRUPTED
+
+    def show(self, file: Any = None) -> None:  # noqa: D102
+        click.echo("\nAborted!", file, err=True)  # the line has a ^C
+
+
 class Commands(click.Group):
-    """Turn our errors, and the system's, into one line and exit code 1."""
+    """Turn our errors, and the system's, into one line and exit code 1; Ctrl-C into 130."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: D102
+        with interruptible():
+            return super().main(*args, **extra)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: D102
+        try:
+            return super().make_context(*args, **extra)
+        except KeyboardInterrupt as error:
+            raise Interrupted("Aborted!") from error
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: D102
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Interrupted("Aborted!") from error
         except Error as error:
             raise click.ClickException(printable(" ".join(str(error).split()))) from error
         except OSError as error:
@@ -101,5 +123,27 @@ def progress_bar(label: str) -> Iterator[Progress]:
                     )
                 )
             bar.update(done - bar.pos, done / max(time.perf_counter() - started, 1e-9))
+
+        yield show
+
+
+@contextlib.contextmanager
+def steps_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar of steps on stderr, if that is a terminal, that says which one runs."""
+    with contextlib.ExitStack() as cleanup:
+        bar: Any = None
+
+        def show(done: int, total: int, doing: str) -> None:
+            nonlocal bar
+            if not sys.stderr.isatty():
+                return
+            if bar is None:
+                bar = cleanup.enter_context(
+                    click.progressbar(
+                        length=total, label=label, file=sys.stderr, show_pos=True,
+                        item_show_func=lambda doing: doing, update_min_steps=0,
+                    )
+                )  # fmt: skip
+            bar.update(done - bar.pos, doing)
 
         yield show

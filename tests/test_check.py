@@ -38,7 +38,7 @@ def test_every_method(method, make):
     if apart.any():
         psnr = 10 * math.log10(255**2 / np.square(apart).mean())
         assert found.psnr == pytest.approx(psnr)
-        assert found.worst == np.square(apart).mean(axis=(1, 2)).argmax()
+        assert np.abs(apart[found.worst]).max() == np.abs(apart).max()
     assert found.keeps_its_word
     assert (found.singular_values is not None) == (method == "pca")
 

@@ -15,6 +15,7 @@ from frames import moving
 from PIL import Image
 
 import h5vidstack
+from h5vidstack import startup
 from h5vidstack.cli import main
 
 
@@ -176,6 +177,69 @@ def test_ctrl_c_leaves_nothing(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("h5vidstack.packer.block.encode", interrupt)
-    result = run("pack", "a.npy", "x.h5", code=1)
+    result = run("pack", "a.npy", "x.h5", code=130)
     assert "Aborted" in result.stderr
     assert os.listdir() == ["a.npy"]
+
+
+@pytest.mark.parametrize(
+    "argv", [["-m", "h5vidstack"], [f"{Path(sys.executable).parent}/h5vidstack"]]
+)
+def test_ctrl_c_while_all_is_imported(argv):
+    """At whatever moment it comes: no traceback, 130."""
+    if not Path(argv[-1]).exists() and argv[0] != "-m":
+        pytest.skip("not installed")
+    Path("sitecustomize.py").write_text("""if True:
+        import builtins, os, signal
+        real = builtins.__import__
+        def interrupted(name, *rest):
+            if name.partition(".")[0] == "h5py":
+                os.kill(os.getpid(), signal.SIGINT)
+            return real(name, *rest)
+        builtins.__import__ = interrupted""")
+    found = subprocess.run(
+        [sys.executable, *argv, "--version"], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": os.getcwd()},
+    )  # fmt: skip
+    assert (found.returncode, found.stderr) == (130, "")
+
+
+def test_only_the_command_handles_ctrl_c():
+    assert startup.is_command(["/bin/h5vidstack", "info"], ["python", "/bin/h5vidstack", "info"])
+    assert startup.is_command(["-m", "info"], ["python", "-P", "-m", "h5vidstack", "info"])
+    assert not startup.is_command(["-m", "-q"], ["python", "-m", "pytest", "-q"])
+    assert not startup.is_command(["x.py", "h5vidstack"], ["python", "x.py", "h5vidstack"])
+    assert not startup.is_command([""], ["python"])
+
+
+def test_the_output_is_not_the_source():
+    np.save("u8.npy", moving((20, 16, 16)))
+    os.symlink("u8.npy", "link.h5")
+    before = Path("u8.npy").read_bytes()
+    for target in ("u8.npy", "link.h5"):
+        assert "the output is the source" in fails("pack", "u8.npy", target, "--overwrite")
+    with h5py.File("x.h5", "w") as file:
+        file["data"] = moving((20, 16, 16))
+    for target in ("x.h5", "x.h5::/data"):
+        said = fails("pack", "x.h5::/data", target, "--overwrite")
+        assert "the output is the source" in said
+    run("pack", "x.h5::/data", "x.h5::/stack")
+    run("pack", "x.h5::/stack", "x.h5::/stack", "--overwrite", "--profile", "fast")
+    assert "the output is the source" in fails("unpack", "x.h5", "x.h5::/stack", "--overwrite")
+    run("unpack", "x.h5", "x.h5::/plain")
+    os.link("x.h5", "x.png")
+    for name in ("worst", "typical", "components"):
+        os.link("x.h5", f"{name}.png")
+    for arguments in (["contact-sheet", "x.h5", "x.png"],
+                      ["unpack", "x.h5", "x.npy"],
+                      ["check", "x.h5", "--against", "u8.npy", "--plots", "."]):  # fmt: skip
+        if arguments[0] == "unpack":
+            os.link("x.h5", "x.npy")
+        assert "the output is the source" in fails(*arguments, "--overwrite")
+    Path("imgs").mkdir()
+    for number, frame in enumerate(moving((3, 16, 16))):
+        Image.fromarray(frame).save(f"imgs/{number}.png")
+    for source in (["imgs"], ["imgs/*.png"], ["imgs/0.png", "imgs/1.png"]):
+        said = fails("pack", *source, "imgs/1.png", "--overwrite")
+        assert "the output is the source" in said
+    assert Path("u8.npy").read_bytes() == before

@@ -148,7 +148,7 @@ BAD = {
     "x.gif": "give a folder",
     "y.h5": "name the dataset",
     "none/x.npy": "no folder",
-    "x.h5::/stack": "exists",
+    "x.h5::/stack": "the output is the source",
 }
 
 

@@ -14,18 +14,20 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from ..block import check_dtype
 from ..codecs import library_versions
-from ..errors import SourceError, UnsupportedError
+from ..errors import OutputError, SourceError, UnsupportedError
 from ..geometry import window_frames
 from ..output import complete_or_absent
 from ..quality import Bound
 from ..sources import ArraySource, Source, open_source
-from ..workers import Progress, default_workers
+from ..sources.apart import refuse_source
+from ..workers import default_workers
 from .child import Job
 from .page import write_page
 from .results import Bench, Row
-from .roster import choose, roster
-from .rounds import run_rounds
+from .roster import ANY, choose, refuse_if_none, roster
+from .rounds import Steps, run_rounds
 
 __all__ = ["Bench", "Row", "compare"]
 
@@ -48,7 +50,7 @@ def compare(
     gray: bool = False,
     page: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
 ) -> Bench:
     """Pack a stack in many ways, read it back, and measure sizes, speeds, memory and errors.
 
@@ -62,7 +64,7 @@ def compare(
     name
         What to call it; None: as it calls itself.
     methods
-        Names of rows, in full (``"video x264-slow"``) or by their first word; empty: every
+        Names of rows, in full (``"video x264-slow"``) or by their first words; empty: every
         profile and method.
     peers
         Add all others, where they are installed: gzip, lzf, Blosc2, zstd, bitshuffle, SZ3,
@@ -81,7 +83,8 @@ def compare(
     overwrite
         Replace an existing page.
     progress
-        Called with the number of frames that went through a contestant, and of all.
+        Called with the number of measurements that are done, and of all, and what runs
+        now: ``"round 2/3: auto small"``.
 
     Returns
     -------
@@ -91,18 +94,26 @@ def compare(
     ------
     SourceError
         If the source cannot be read or is too small, or the temporary folder too small for it.
+    UnsupportedError
+        If no method that is wanted could be measured.
+    OutputError
+        If the page, or the temporary folder, cannot be written.
     Error
-        If a method is unknown, or the page cannot be written.
+        If a method is unknown.
     """
     if rounds < 1 or (frames is not None and frames < 1):
         raise UnsupportedError(f"rounds {rounds} and frames {frames} must be at least 1")
     bound = None if max_error is None else Bound.parse(max_error)
-    choose(roster(np.empty((1, 1, 1), np.uint8)), methods, peers)  # before what takes long
-    with tempfile.TemporaryDirectory(prefix="h5vidstack-bench-") as folder:
+    # Before what takes long:
+    refuse_if_none((one.name, one.missing) for one in choose(roster(ANY), methods, peers))
+    if page is not None:
+        refuse_source(page, source)
+    with _temporary_folder() as folder:
         with closing(open_source(source, gray=gray)) as opened:
+            check_dtype(opened.dtype)
             raw = Path(folder) / "pixels"
+            opened.name = name = name or opened.name
             pixels = _spool(opened, raw, frames)
-            name = name or opened.name
         if bound is None and pixels.dtype.kind == "f":
             bound = Bound.parse(FLOAT_BOUND)
         limit = bound.of(ArraySource(pixels, name)) if bound is not None else 0.0
@@ -124,20 +135,30 @@ def _measured(
     peers: bool,
     rounds: int,
     page: Path | None,
-    progress: Progress | None,
+    progress: Steps | None,
 ) -> Bench:
     contestants = choose(roster(pixels, bound), methods, peers)
-    template = Job("", str(raw), pixels.shape, pixels.dtype.str, bound, "", True, 0)
+    template = Job("", str(raw), pixels.shape, pixels.dtype.str, bound, "", True, 0, name)
     rows, outputs = run_rounds(
         contestants, template, raw.parent, rounds,
         lambda one: page is not None and one.pictured, progress,
     )  # fmt: skip
+    refuse_if_none((row.name, row.problem) for row in rows)
     found = Bench(
         name, pixels.shape, pixels.dtype.name, pixels.nbytes, bound, rounds, _machine(), tuple(rows)
     )
     if page is not None:
         write_page(found, page, outputs, pixels)
     return found
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """One in TMPDIR, if that is set; `tempfile` would take another where it cannot write."""
+    folder = os.environ.get("TMPDIR") or None
+    try:
+        return tempfile.TemporaryDirectory(prefix="h5vidstack-bench-", dir=folder)
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder} (TMPDIR): {error.strerror}") from error
 
 
 def _spool(source: Source, path: Path, most: int | None) -> np.ndarray[Any, Any]:
@@ -152,7 +173,7 @@ def _spool(source: Source, path: Path, most: int | None) -> np.ndarray[Any, Any]
             if needed + 2 * file.tell() > free:
                 raise SourceError(
                     f"{source.name} does not fit three times into {path.parent.parent}, where "
-                    f"{free / 1e9:.1f} GB are free: take fewer frames (--frames), or let TMPDIR "
+                    f"{free / 1e6:,.0f} MB are free: take fewer frames (--frames), or let TMPDIR "
                     "name another folder"
                 )
             file.write(np.ascontiguousarray(batch).data)

@@ -48,6 +48,10 @@ class Contestant:
         Why it cannot hold these frames; None: it can.
     pictured
         Whether a report draws what it gives back.
+    bounded
+        Whether it is to keep the bound.
+    options
+        Of ``h5vidstack pack``, if it is ours.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Contestant:
     package: str | None = None
     refusal: str | None = None
     pictured: bool = False
+    bounded: bool = False
+    options: str | None = None
 
     @property
     def missing(self) -> str | None:
@@ -75,7 +81,8 @@ VIDEO_PRESETS = ("mp4", "x264-fast", "x264-interm", "x264-slow")
 def ours(bound: float | None) -> Iterator[Contestant]:
     """Every profile and every method, and within a bound."""
     for profile in PROFILES:
-        yield _pack(f"auto {profile}", pictured=profile == "balanced", profile=profile)
+        yield _pack(f"auto {profile}", pictured=profile == "balanced", method="auto",
+                    profile=profile)  # fmt: skip
     for method in METHODS.values():
         if method.name in ("video", "groupvideo"):
             for preset in VIDEO_PRESETS:
@@ -91,7 +98,7 @@ def ours(bound: float | None) -> Iterator[Contestant]:
     for profile in PROFILES:
         yield _pack(
             f"bounded {profile}", pictured=profile == "balanced", refusal=unbounded(bound),
-            profile=profile, max_error=bound,
+            method="auto", profile=profile, max_error=bound,
         )  # fmt: skip
 
 
@@ -112,4 +119,13 @@ def _pack(
         pack(frames, path, **options)
 
     needs = ("scipy.fftpack", *needs)
-    return Contestant(name, write, Stack, True, needs, refusal=refusal, pictured=pictured)
+    return Contestant(
+        name, write, Stack, True, needs, refusal=refusal, pictured=pictured,
+        bounded="max_error" in options, options=" ".join(map(_option, options, options.values())),
+    )  # fmt: skip
+
+
+def _option(name: str, value: Any) -> str:
+    """One of `pack`'s as the command line has it."""
+    flag = f"--{name.replace('_', '-')}"
+    return flag if value is True else f"{flag} {value}"

@@ -101,7 +101,8 @@ def _sections(outputs: Mapping[str, Path], pixels: Pixels) -> Iterator[str]:
             yield _section("Principal components", about, drawn["components"])
         if not found.exact:
             text = (
-                f"{name}: mid-gray where nothing differs; the largest difference is black or white."
+                f"{name}: worst is the frame with the largest error. Mid-gray where nothing "
+                "differs; the largest difference is black or white."
             )
             both = [(f"worst: {a}", image) for a, image in drawn["worst"]]
             both += [(f"typical: {a}", image) for a, image in drawn["typical"]]

@@ -32,8 +32,8 @@ def hdf5_peers(frames: Pixels, bound: float | None) -> Iterator[Contestant]:
     refusal = unbounded(bound)
     if frames.dtype not in (np.float32, np.float64):
         refusal = f"takes no {frames.dtype}"
-    yield _plugin("SZ3 bounded", lambda plugin: plugin.SZ3(absolute=bound), refusal)
-    yield _plugin("ZFP bounded", lambda plugin: plugin.Zfp(accuracy=bound), refusal)
+    yield _plugin("SZ3 bounded", lambda plugin: plugin.SZ3(absolute=bound), refusal, True)
+    yield _plugin("ZFP bounded", lambda plugin: plugin.Zfp(accuracy=bound), refusal, True)
     refusal = None
     if frames.dtype != np.uint8 or frames.ndim != 3:
         refusal = f"takes no {'colour' if frames.ndim > 3 else frames.dtype}"
@@ -54,14 +54,17 @@ def _h5ffmpeg() -> Mapping[str, Any]:
 
 
 def _plugin(
-    name: str, choose: Callable[[Any], Mapping[str, Any]], refusal: str | None = None
+    name: str,
+    choose: Callable[[Any], Mapping[str, Any]],
+    refusal: str | None = None,
+    bounded: bool = False,
 ) -> Contestant:
     def options() -> Mapping[str, Any]:
         import hdf5plugin
 
         return choose(hdf5plugin)
 
-    return _hdf5(name, options, TOGETHER, ("hdf5plugin",), refusal=refusal)
+    return _hdf5(name, options, TOGETHER, ("hdf5plugin",), refusal=refusal, bounded=bounded)
 
 
 def _hdf5(
@@ -71,13 +74,14 @@ def _hdf5(
     needs: tuple[str, ...] = (),
     *,
     refusal: str | None = None,
+    bounded: bool = False,
 ) -> Contestant:
     def write(frames: Pixels, path: Path) -> None:
         chunks = (min(chunk_frames, len(frames)), *frames.shape[1:])
         with h5py.File(path, "w") as file:
             file.create_dataset("frames", data=frames, chunks=chunks, **options())
 
-    return Contestant(name, write, _read, needs=needs, refusal=refusal)
+    return Contestant(name, write, _read, needs=needs, refusal=refusal, bounded=bounded)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from .advice import advise
 from .child import Run
+from .contestants import Contestant
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,15 @@ class Row:
     pack_speed, read_speed
         Median, in 10^6 bytes of pixels a second.
     frame_ms, frame_p95_ms
-        Median and 95th percentile of the time for a random frame, in ms.
+        Median and 95th percentile of the time for a random frame, the first that is read
+        after opening, in ms.
     peak_bytes
-        Most memory that packing took on top of what the process held; None where the
-        system does not tell.
+        Most memory that packing took on top of what the process held, as far as a look
+        every few ms tells; None where the system does not tell.
+    broken
+        What it was to keep and did not: NaN and infinities, or its bound.
+    options
+        Of ``h5vidstack pack``, to do the same.
     """
 
     name: str
@@ -53,27 +60,42 @@ class Row:
     frame_ms: float | None = None
     frame_p95_ms: float | None = None
     peak_bytes: int | None = None
+    broken: str | None = None
+    options: str | None = None
 
 
-def row(name: str, ours: bool, runs: Sequence[Run], peaks: Sequence[int], raw_bytes: int) -> Row:
+def row(
+    one: Contestant,
+    runs: Sequence[Run],
+    peaks: Sequence[int | None],
+    raw_bytes: int,
+    bound: float | None = None,
+) -> Row:
     """Put the rounds of a contestant together."""
     singles = np.concatenate([run.frame_seconds for run in runs]) * 1e3
     packs = [run.pack_seconds for run in runs if run.pack_seconds is not None]
-    last = runs[-1]
+    last, max_error = runs[-1], max(run.max_error for run in runs)
+    broken = None
+    if math.isinf(max_error):  # as no difference of two numbers is
+        broken = "NaN or infinities lost"
+    elif one.bounded and bound is not None and max_error > bound:
+        broken = "over its bound"
     return Row(
-        name,
-        ours,
+        one.name,
+        one.ours,
         None,
         last.file_bytes,
         raw_bytes / last.file_bytes,
         all(run.exact for run in runs),
-        max(run.max_error for run in runs),
+        max_error,
         last.psnr,
         raw_bytes / 1e6 / statistics.median(packs),
         raw_bytes / 1e6 / statistics.median(run.read_seconds for run in runs),
         float(np.median(singles)),
         float(np.percentile(singles, 95)),
-        max(peaks) or None,
+        max((peak for peak in peaks if peak is not None), default=None),
+        broken,
+        one.options,
     )
 
 
@@ -144,42 +166,4 @@ class Bench:
 
     def advice(self) -> str:
         """Which to use for what, in a few sentences."""
-        if not self.exact:
-            return "Nothing here is exact, so there is nothing to recommend."
-        size = {row.name: float(row.file_bytes or 0) for row in self.rows}
-        smallest = min(self.exact, key=lambda row: size[row.name])
-        said = [f"To archive: {smallest.name}, {_times(smallest)} smaller than the pixels."]
-        quick = [row for row in self.exact if (row.pack_speed or 0) >= EVERYDAY_SPEED]
-        if quick:
-            everyday = min(quick, key=lambda row: size[row.name])
-            said.append(
-                f"Every day: {everyday.name}, {_times(everyday)} smaller at "
-                f"{everyday.pack_speed:,.0f} MB/s, the smallest of those that pack "
-                f"{EVERYDAY_SPEED:.0f} MB/s or more."
-            )
-        compact = [row for row in self.exact if 2 * size[row.name] <= self.raw_bytes]
-        if compact:
-            single = min(compact, key=lambda row: row.frame_p95_ms or math.inf)
-            said.append(
-                f"To read frames at random: {single.name}, {single.frame_p95_ms:.2g} ms for 95 "
-                f"of 100 frames and {_times(single)} smaller, the fastest of those in half of "
-                "the size of the pixels."
-            )
-        lossy = [
-            row for row in self.rows if row.exact is False and size[row.name] < size[smallest.name]
-        ]
-        if lossy:
-            least = min(lossy, key=lambda row: size[row.name])
-            said.append(
-                f"Smaller still but NOT exact: {least.name}, {_times(least)} smaller, "
-                f"off by up to {least.max_error:.4g}."
-            )
-        return " ".join(said)
-
-
-EVERYDAY_SPEED = 20.0
-"""MB/s at which nobody waits for a recording to be packed: 76 frames/s of 512 x 512 pixels."""
-
-
-def _times(row: Row) -> str:
-    return f"{row.ratio:,.3g} times"
+        return advise(self)

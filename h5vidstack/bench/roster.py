@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from ..errors import Error
+import numpy as np
+
+from ..errors import Error, UnsupportedError
 from .contestants import Contestant, Pixels, ours
 from .peers_hdf5 import hdf5_peers
 from .peers_images import image_peers
@@ -26,10 +29,14 @@ def roster(frames: Pixels, bound: float | None = None) -> list[Contestant]:
     return [*ours(bound), *itertools.chain(*peers)]
 
 
+ANY = np.empty((1, 1, 1), np.uint8)
+"""Frames to ask a roster for names."""
+
+
 def choose(
     contestants: Sequence[Contestant], wanted: Sequence[str], peers: bool
 ) -> list[Contestant]:
-    """Those that are named, in full or by their first word.
+    """Those that are named, in full or by their first words, in capitals or not.
 
     No names mean all of this package; `peers` adds all others.
 
@@ -40,11 +47,7 @@ def choose(
     """
     for name in wanted:
         if not any(_is_named(one, name) for one in contestants):
-            known = dict.fromkeys(one.name.split()[0] for one in contestants)
-            raise Error(
-                f"no method {name!r} to bench; there is {', '.join(known)} (each with all of its "
-                f"variants), or one variant: {', '.join(one.name for one in contestants)}"
-            )
+            raise Error(f"no method {name!r} to bench; {_suggestion(contestants, name)}")
     return [
         one
         for one in contestants
@@ -55,4 +58,24 @@ def choose(
 
 
 def _is_named(contestant: Contestant, name: str) -> bool:
-    return name in (contestant.name, contestant.name.split()[0])
+    return f"{contestant.name} ".casefold().startswith(f"{name} ".casefold())
+
+
+def _suggestion(contestants: Sequence[Contestant], name: str) -> str:
+    families = dict.fromkeys(one.name.split()[0] for one in contestants)
+    known = {known.casefold(): known for known in (*families, *(one.name for one in contestants))}
+    close = difflib.get_close_matches(name.casefold(), known)
+    if close:
+        return f"did you mean {' or '.join(repr(known[match]) for match in close)}?"
+    return f"there is {', '.join(families)}"
+
+
+def refuse_if_none(problems: Iterable[tuple[str, str | None]]) -> None:
+    """Raise UnsupportedError if each of these names has a problem, and say which."""
+    named: dict[str, list[str]] = {}
+    for name, problem in problems:
+        if problem is None:
+            return
+        named.setdefault(problem, []).append(name)
+    said = "; ".join(f"{', '.join(names)}: {problem}" for problem, names in named.items())
+    raise UnsupportedError(f"nothing to compare: {said}")

@@ -14,13 +14,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import Error
-from ..workers import Progress
 from .child import Job, Run, anonymous_bytes
 from .contestants import Contestant
 from .results import Row, row
 
 POLL_SECONDS = 0.005
 """How often the memory of a packing process is looked at."""
+
+Steps = Callable[[int, int, str], None]
+"""Called as ``steps(measurements_done, of_all, what_runs_now)``."""
 
 LONG_SECONDS = 60.0
 """What took longer to pack is not packed again: only its reads are repeated."""
@@ -32,7 +34,7 @@ def run_rounds(
     folder: Path,
     rounds: int,
     keep: Callable[[Contestant], bool],
-    progress: Progress | None = None,
+    progress: Steps | None = None,
 ) -> tuple[list[Row], dict[str, Path]]:
     """Measure every contestant in each round.
 
@@ -49,7 +51,7 @@ def run_rounds(
     keep
         Says whose last output stays.
     progress
-        Called with frames done and of all.
+        Called before each measurement, and after the last one.
 
     Returns
     -------
@@ -60,14 +62,16 @@ def run_rounds(
     """
     problems = {one.name: one.refusal or one.missing for one in contestants}
     runs: dict[str, list[Run]] = {one.name: [] for one in contestants}
-    peaks: dict[str, list[int]] = {one.name: [] for one in contestants}
+    peaks: dict[str, list[int | None]] = {one.name: [] for one in contestants}
     able = [one for one in contestants if problems[one.name] is None]
     outputs = {one.name: folder / f"{number}.out" for number, one in enumerate(able)}
-    count, done = template.shape[0], 0
+    done, total = 0, rounds * len(able)
     for number in range(rounds):
         last = number == rounds - 1
         for one in able if number % 2 == 0 else able[::-1]:
             output = outputs[one.name]
+            if progress is not None:
+                progress(done, total, f"round {number + 1}/{rounds}: {one.name}")
             if problems[one.name] is None:
                 job = dataclasses.replace(
                     template, name=one.name, output=str(output), write=not output.exists(),
@@ -83,20 +87,20 @@ def run_rounds(
                 stays = (keep(one) if last else long) and problems[one.name] is None
                 if not stays:
                     output.unlink(missing_ok=True)
-            done += count
-            if progress is not None:
-                progress(done, count * rounds * len(able))
+            done += 1
+    if progress is not None:
+        progress(done, total, "")
     raw_bytes = os.path.getsize(template.frames)
     rows = [
-        Row(one.name, one.ours, problems[one.name])
+        Row(one.name, one.ours, problems[one.name], options=one.options)
         if problems[one.name] is not None
-        else row(one.name, one.ours, runs[one.name], peaks[one.name], raw_bytes)
+        else row(one, runs[one.name], peaks[one.name], raw_bytes, template.bound)
         for one in contestants
     ]
     return rows, {name: path for name, path in outputs.items() if path.exists()}
 
 
-def _run(job: Job) -> tuple[Run, int]:
+def _run(job: Job) -> tuple[Run, int | None]:
     """Run a job in a process of its own; also give the most memory that packing added.
 
     Raises
@@ -104,7 +108,9 @@ def _run(job: Job) -> tuple[Run, int]:
     Error
         If the process fails: with the last line that it said.
     """
-    command = [sys.executable, "-m", "h5vidstack.bench.child", json.dumps(dataclasses.asdict(job))]
+    # -P: a numpy.py in the current folder is none of ours.
+    module = "h5vidstack.bench.child"
+    command = [sys.executable, "-P", "-m", module, json.dumps(dataclasses.asdict(job))]
     with contextlib.ExitStack() as cleanup:
         log = cleanup.enter_context(open(f"{job.output}.log", "w+b"))
         cleanup.callback(os.unlink, log.name)
@@ -121,12 +127,13 @@ def _run(job: Job) -> tuple[Run, int]:
         said, peak = _watch(ours, child.pid)
         if child.wait() == 0:
             run = Run(**json.loads(said.splitlines()[-1]))
-            return run, max(0, peak - run.anonymous_bytes)
+            return run, max(0, peak - run.anonymous_bytes) if run.anonymous_bytes else None
         if child.returncode < 0:
             raise Error(f"its process ended with signal {-child.returncode}")
         log.seek(0)
         lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-        raise Error(re.sub(r"^[\w.]+(Error|Exception): ", "", lines[-1] if lines else "it failed"))
+        said = re.sub(r"^[\w.]+(Error|Exception): ", "", lines[-1] if lines else "it failed")
+        raise Error(re.sub(r"^ndarray\b", lambda _: job.source, said))  # which is all it was given
 
 
 def _watch(pipe: int, process: int) -> tuple[str, int]:

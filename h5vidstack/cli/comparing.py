@@ -12,16 +12,17 @@ import click
 from .. import bench as comparison
 from .. import demo as demonstration
 from ..bench import table
-from ..option_types import Pair
+from ..option_types import Methods, Pair
 from ..output import complete_or_absent
-from ..terminal import end_tidily, json_text, progress_bar, say
+from ..sources.apart import refuse_source
+from ..terminal import end_tidily, json_text, printable, progress_bar, say, steps_bar
 from .options import overwrite_option
 
 
 @click.command()
 @click.argument("src")
 @click.option(
-    "--methods", "methods", metavar="A,B,...", default="",
+    "--methods", type=Methods(),
     help="Only these: auto, 'video x264-slow', SZ3, ...  [default: all of ours]",
 )  # fmt: skip
 @click.option("--peers", is_flag=True, help="All others, too, where they are installed.")
@@ -32,38 +33,50 @@ from .options import overwrite_option
     "--max-error", metavar="E", help="For those that keep a bound.  [default of floats: 1e-3r]"
 )
 @click.option("--gray", is_flag=True, help="Make gray of colour.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write figures here.")
-@click.option("--html", "page", type=click.Path(), help="Write a page with plots and pictures.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path),
+              help="Write figures here; - is standard output.")  # fmt: skip
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path), help="Write a page with plots and pictures."
+)
 @overwrite_option
 def bench(
     src: str,
-    methods: str,
+    methods: list[str] | None,
     dtype: str | None,
     json_path: Path | None,
+    page: Path | None,
     overwrite: bool,
     **options: Any,
 ) -> None:
     """Compare ways to keep SRC, or 'demo': sizes, speeds, memory, errors.
 
-    Each writes and reads in a process of its own, from and to the temporary folder (TMPDIR).
+    SRC has at least 8 frames and 1 MB of pixels. Each writes and reads in a process of its
+    own, from and to the temporary folder (TMPDIR).
     """
     end_tidily()
     if dtype is not None and src != "demo":
         raise click.UsageError("--dtype is of 'demo'; other frames have theirs")
     source = demonstration.generated(dtype or "uint8") if src == "demo" else src
-    name = "generated stack" if src == "demo" else None
-    names = [name.strip() for name in methods.split(",") if name.strip()]
+    name = "demo" if src == "demo" else None
+    to_stdout = json_path == Path("-")
     with contextlib.ExitStack() as outputs:
-        if json_path is not None:
+        if json_path is not None and not to_stdout:
+            if page is not None and page.resolve() == json_path.resolve():
+                raise click.UsageError("--html and --json name one file; give each its own")
+            refuse_source(json_path, source)
             temporary = outputs.enter_context(complete_or_absent(json_path, overwrite=overwrite))
-        with progress_bar("benching") as progress:
+        with steps_bar("benching") as progress:
             found = comparison.compare(
-                source, name=name, methods=names, overwrite=overwrite, progress=progress, **options
-            )
-        if json_path is not None:
-            temporary.write_text(json_text(dataclasses.asdict(found)) + "\n")
+                source, name=name, methods=methods or (), page=page, overwrite=overwrite,
+                progress=progress, **options,
+            )  # fmt: skip
+        figures = json_text(dataclasses.asdict(found))
+        if json_path is not None and not to_stdout:
+            temporary.write_text(f"{figures}\n")
     for line in table.lines(found):
-        say(line)
+        click.echo(printable(line), err=to_stdout)
+    if to_stdout:
+        say(figures)
 
 
 @click.command()

@@ -147,7 +147,8 @@ def check(
     """Say how exact the stack FILE is: its error, and the spectrum of a PCA.
 
     Exit code 1 if the error is larger than the stack says. Pictures: the components of a
-    PCA; with --against also the worst and a typical frame beside their input.
+    PCA; with --against also the frame with the largest error and a typical one beside their
+    input.
     """
     source = against[0] if len(against) == 1 else list(against) or None
     with progress_bar("comparing") as progress:

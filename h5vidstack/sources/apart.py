@@ -1,0 +1,71 @@
+"""No output may be a file that its frames come from."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from ..errors import OutputError
+from ..layout import DEFAULT_STACK, is_stack, split_target
+from .images import list_images
+
+
+def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool = False) -> None:
+    """See that writing `output` does not destroy what is read.
+
+    Parameters
+    ----------
+    output
+        A file, which is replaced, or ``file.h5::/path``: only that path in it is.
+    source
+        Anything that `pack` takes; only paths can be told to be the same, also through links.
+    repack
+        A stack may be packed into its own place: what it holds is in the new one.
+
+    Raises
+    ------
+    OutputError
+        If `output` is one of the source's files, or holds the source within that file.
+    """
+    path, replaced = split_target(output)
+    try:
+        there = path.stat()
+    except OSError:  # nothing is there, so nothing is lost; or writing will say why not
+        return
+    for file, inner in _files(source):
+        with contextlib.suppress(OSError):
+            if not os.path.samestat(there, file.stat()):
+                continue
+            if replaced and not f"{inner or DEFAULT_STACK}/".startswith(f"{replaced}/"):
+                continue
+            if repack and _is_stack(file, inner or DEFAULT_STACK, replaced):
+                continue
+            raise OutputError(f"the output is the source: {output}; give it another name")
+
+
+def _files(source: Any) -> Iterator[tuple[Path, str | None]]:
+    """Files that a source names, and where in them."""
+    if isinstance(source, (list, tuple)):
+        for item in source:
+            yield from _files(item)
+    elif isinstance(source, (str, bytes, os.PathLike)):
+        path, inner = split_target(os.fsdecode(source))
+        if path.is_dir():
+            yield from ((image, None) for image in list_images(path))
+        elif path.exists():
+            yield path, inner
+        else:
+            yield from ((Path(match), inner) for match in glob.glob(str(path)))
+
+
+def _is_stack(file: Path, inner: str, replaced: str | None) -> bool:
+    if (replaced or DEFAULT_STACK) != inner or not h5py.is_hdf5(file):
+        return False
+    with h5py.File(file) as opened:
+        return inner in opened and is_stack(opened[inner])
