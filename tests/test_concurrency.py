@@ -252,7 +252,7 @@ def long_stack(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "words"), [(signal.SIGINT, 1, "\nAborted!\n"), (signal.SIGTERM, 143, "")]
+    ("number", "code", "words"), [(signal.SIGINT, 130, "\nAborted!\n"), (signal.SIGTERM, 143, "")]
 )
 @pytest.mark.parametrize(
     ("wait", "command"),
