@@ -36,6 +36,7 @@ HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError, Memory
 
 FORMAT_ATTRIBUTE = "h5vidstack_format"
 TABLE_CRC = "crc32"
+MAPPINGS_CRC = "frames_crc32"
 _PIXEL = re.compile("[<|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
 
 

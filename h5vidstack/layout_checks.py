@@ -13,7 +13,8 @@ import numpy.typing as npt
 from . import virtual
 from .errors import FormatError
 from .hashing import HASHES
-from .layout import HDF5_ERRORS, Layout, read_table
+from .layout import HDF5_ERRORS, MAPPINGS_CRC, Layout, read_table
+from .mappings import mappings_crc32
 
 Table = npt.NDArray[Any]
 
@@ -114,7 +115,17 @@ def _index_problems(
 
 def _frames_problems(layout: Layout, pile: Table, position: Table) -> Iterator[str]:
     """Compare `frames` with the index."""
+    group = layout.group
     try:
+        # HDF5 may crash on damaged mappings: it opens only those whose CRC is right.
+        if (
+            group is not None
+            and MAPPINGS_CRC in group.attrs
+            and group.id.links.exists(b"frames")
+            and mappings_crc32(group, "frames") != group.attrs[MAPPINGS_CRC]
+        ):
+            yield "frames is damaged: the CRC-32 of its mappings is wrong"
+            return
         frames = layout.group.get("frames") if layout.group is not None else None
         if frames is None:
             if not all(held.plain for held in layout.piles):

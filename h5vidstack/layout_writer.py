@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,9 @@ from ._version import __version__
 from .filter import Video
 from .geometry import Numbers, Shape
 from .hashing import Fingerprints, Hashes
-from .layout import FORMAT, FORMAT_ATTRIBUTE, TABLE_CRC, Pile, text
+from .layout import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, Pile, text
 from .loss import Loss
+from .mappings import mappings_crc32
 from .pca import Fit
 from .plain import shuffled
 from .projection import Basis, Whole
@@ -230,7 +232,7 @@ class StackWriter:
         shape = (n, *self._frame)
         for name in {"frames", "index", "hashes"} & group.keys():  # those of fewer frames
             del group[name]
-        for name in {"leading_shape", "mse", "psnr"} & group.attrs.keys():
+        for name in {"leading_shape", "mse", "psnr", MAPPINGS_CRC} & group.attrs.keys():
             del group.attrs[name]
         for number, members in enumerate(order.members):
             name = f"groups/{number:06d}"
@@ -247,6 +249,9 @@ class StackWriter:
             mappings = virtual.runs(order.pile, order.position)
             if len(mappings) <= virtual.MAX_MAPPINGS:
                 virtual.create(group, "frames", shape, self._dtype, mappings, videos)
+                group.file.flush()
+                with contextlib.suppress(ValueError):  # of an HDF5 that keeps them otherwise
+                    group.attrs[MAPPINGS_CRC] = np.uint32(mappings_crc32(group, "frames"))
         self.write_attributes(shape, record)
 
     def write_attributes(self, shape: Shape, record: Record) -> None:

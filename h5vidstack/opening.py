@@ -45,7 +45,6 @@ def _is_recording(path: str) -> bool:
 
 def _open_recording(path: str) -> h5py.File:
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
-    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     library = ctypes.CDLL(h5py.defs.__file__)  # h5py has no call for this
     with phil:
         library.H5Pset_metadata_read_attempts(ctypes.c_int64(access.id), READ_ATTEMPTS)

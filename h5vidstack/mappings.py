@@ -1,0 +1,91 @@
+"""The stored mappings of a virtual dataset, as bytes: HDF5 crashes on damaged ones.
+
+They lie in a global heap, of which HDF5 keeps no checksum; so a stack keeps one (spec/format.md,
+"Layout"). Source: HDF5 File Format Specification, III.E (global heap), IV.A.1.b (object
+headers), IV.A.2.i (layout message).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+
+import h5py
+
+Read = Callable[[int, int], bytes]
+"""Gives some bytes of the file: start, length."""
+
+_LAYOUT, _CONTINUATION = 0x08, 0x10
+_VIRTUAL = 3
+
+
+def mappings_crc32(group: h5py.Group, name: str) -> int:
+    """CRC-32 of the mappings of a virtual dataset in a file that is flushed.
+
+    The dataset is not opened.
+
+    Raises
+    ------
+    ValueError
+        If it has none, or its header is damaged, or of a form unknown here.
+    """
+    file = group.file
+    address = group.id.links.get_info(name.encode()).u
+    with open(file.filename, "rb", buffering=0) as raw:
+        base, size = file.userblock_size, os.fstat(raw.fileno()).st_size
+
+        def read(start: int, length: int) -> bytes:
+            if not 0 <= start <= start + length <= size - base:
+                raise ValueError(f"{length} bytes at {start} are not in the file")
+            return os.pread(raw.fileno(), length, base + start)
+
+        try:
+            for kind, message in _messages(read, address):
+                if kind == _LAYOUT and message[1] == _VIRTUAL:
+                    heap, index = struct.unpack_from("<QI", message, 2)
+                    return zlib.crc32(_heap_object(read, heap, index))
+        except (struct.error, IndexError) as error:
+            raise ValueError(f"its header is damaged: {error}") from error
+    raise ValueError("it is no virtual dataset")
+
+
+def _messages(read: Read, address: int) -> Iterator[tuple[int, bytes]]:
+    """Type and bytes of the messages of an object header of version 2."""
+    head = read(address, 6)
+    if head[:5] != b"OHDR\x02":
+        raise ValueError("its header is damaged, or of HDF5's oldest form")
+    flags = head[5]
+    start = address + 6 + 16 * bool(flags & 0x20) + 4 * bool(flags & 0x10)
+    width = 1 << (flags & 3)
+    parts = [(start + width, int.from_bytes(read(start, width), "little"))]
+    extra = 2 * bool(flags & 4)  # the order in which messages were made
+    for at, length in parts:  # continuations are added on the way
+        data = read(at, length)
+        place = 0
+        while place + 4 + extra <= length:
+            kind, size = struct.unpack_from("<BH", data, place)
+            message = data[place + 4 + extra :][:size]
+            place += 4 + extra + size
+            if kind == _CONTINUATION and len(parts) < 100:
+                block, whole = struct.unpack("<QQ", message)
+                if read(block, 4) != b"OCHK":
+                    raise ValueError("its header is damaged")
+                parts.append((block + 4, whole - 8))  # without signature and checksum
+            yield kind, message
+
+
+def _heap_object(read: Read, heap: int, index: int) -> bytes:
+    head = read(heap, 16)
+    if head[:5] != b"GCOL\x01":
+        raise ValueError("its global heap is damaged")
+    data, place = read(heap, int.from_bytes(head[8:], "little")), 16
+    while place + 16 <= len(data):
+        number, size = struct.unpack_from("<H6xQ", data, place)
+        if number == index and place + 16 + size <= len(data):
+            return data[place + 16 : place + 16 + size]
+        if not number:
+            break
+        place += 16 + (size + 7) // 8 * 8
+    raise ValueError("its global heap is damaged: the mappings are not in it")
