@@ -77,15 +77,19 @@ def _messages(read: Read, address: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _heap_object(read: Read, heap: int, index: int) -> bytes:
+    """An object of a global heap, all of which must be sound: else HDF5 may never come back."""
     head = read(heap, 16)
     if head[:5] != b"GCOL\x01":
         raise ValueError("its global heap is damaged")
-    data, place = read(heap, int.from_bytes(head[8:], "little")), 16
+    data, place, found = read(heap, int.from_bytes(head[8:], "little")), 16, None
     while place + 16 <= len(data):
         number, size = struct.unpack_from("<H6xQ", data, place)
-        if number == index and place + 16 + size <= len(data):
-            return data[place + 16 : place + 16 + size]
-        if not number:
-            break
-        place += 16 + (size + 7) // 8 * 8
-    raise ValueError("its global heap is damaged: the mappings are not in it")
+        step = 16 + (size + 7) // 8 * 8 if number else size  # 0 is what is free
+        if not 16 <= step <= len(data) - place:
+            raise ValueError("its global heap is damaged")
+        if number == index:
+            found = data[place + 16 : place + 16 + size]
+        place += step
+    if found is None:
+        raise ValueError("its global heap is damaged: the mappings are not in it")
+    return found
