@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 
 import h5py
@@ -95,10 +96,24 @@ def open_hdf5(path: str) -> h5py.File:
         return h5py.File(path, "r")
     except OSError as error:
         with contextlib.suppress(OSError):  # HDF5 says only in words that it is being recorded
-            return h5py.File(path, "r", swmr=True)
+            return _open_recording(path)
         if isinstance(error, BlockingIOError) or "already open for w" in str(error):
             raise FormatError(f"{path} is open for writing elsewhere, or was not closed") from error
         raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
+
+
+def _open_recording(path: str) -> h5py.File:
+    """Open for SWMR reading.
+
+    HDF5 reads metadata again that a writer is in the middle of, 100 times, each after twice the
+    wait: for ever, where a failed write or a crash of the machine left a half. 28 are 0.3 s.
+    """
+    how = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    set_attempts = ctypes.CDLL(h5py.defs.__file__).H5Pset_metadata_read_attempts
+    set_attempts.argtypes = ctypes.c_int64, ctypes.c_uint
+    set_attempts(how.id, 28)
+    flags = h5py.h5f.ACC_RDONLY | h5py.h5f.ACC_SWMR_READ
+    return h5py.File(h5py.h5f.open(os.fsencode(path), flags, fapl=how))
 
 
 def _open_pile(pile: Pile, name: str, bare: bool) -> Chunks:
