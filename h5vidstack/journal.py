@@ -48,6 +48,9 @@ class Journal:
             self._file.close()
             raise
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def _read(self) -> int:
         """Note what is there; give where the last whole record ends."""
         at, size = 0, os.fstat(self._file.fileno()).st_size
@@ -75,8 +78,12 @@ class Journal:
         with self._guard, errors_of_writing(self._path):
             self._file.seek(self._end)
             written = 0
-            while written < len(record):  # the disk may take a part of it, then nothing
-                written += self._file.write(record[written:])
+            try:
+                while written < len(record):  # the disk may take a part of it, then nothing
+                    written += self._file.write(record[written:])
+            except OSError:
+                self._file.truncate(self._end)  # other threads may still add theirs
+                raise
             self._known[key] = self._end + _HEADER.size, len(data)
             self._end += len(record)
 
@@ -148,5 +155,9 @@ def resumable(target: Path) -> Iterator[Journal]:
     try:
         yield journal
         path.unlink()
+    except BaseException:
+        if not len(journal):
+            path.unlink(missing_ok=True)
+        raise
     finally:
         journal.close()

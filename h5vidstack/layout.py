@@ -110,7 +110,7 @@ class Layout:
     group
         The stack's group; None for a bare dataset.
     live
-        Whether it is being recorded, or its recording was never closed: it holds the frames
+        Whether it is being recorded, or its recording was never completed: it holds the frames
         before the first missing block, and its tables none of them.
     """
 
@@ -280,7 +280,8 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
                     f"the attributes say {attrs['shape']} {attrs['dtype']}"
                 )
         in_order = len(piles) == 1 and _same_object(node, "frames", "groups/000000/video")
-        live = file.swmr_mode and in_order
+        # A disk that was full for a while leaves it closed, but not complete.
+        live = in_order and (file.swmr_mode or not attrs["shape"][0])
         if live:
             piles = [replace(piles[0], shape=_written(piles[0].data))]
         shape = piles[0].shape if in_order else attrs["shape"]

@@ -10,9 +10,9 @@ from h5py._objects import phil
 
 from .errors import FormatError
 
-READ_ATTEMPTS = 26
+READ_ATTEMPTS = 28
 """HDF5 reads again what has a wrong checksum in a file that is being written, and waits twice as
-long each time, from a nanosecond on: so often takes 0.1 s. Its own 100 would take for ever."""
+long each time, from a nanosecond on: so often takes 0.3 s. Its own 100 would take for ever."""
 
 
 def open_hdf5(path: str) -> h5py.File:

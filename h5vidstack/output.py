@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import glob
 import os
@@ -77,12 +78,16 @@ def complete_or_absent(
                 _swap_folders(temporary, path)
             else:
                 temporary.replace(path)
+        # It has its name now, whatever the disk says of that: at worst a crash of the machine
+        # brings back what was there before, complete.
+        with contextlib.suppress(OSError):
             flush_to_disk(path.parent)
     finally:
         if temporary.is_dir():
-            shutil.rmtree(temporary)
+            shutil.rmtree(temporary, ignore_errors=True)
         else:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the next one for this output removes it
+                temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -90,7 +95,9 @@ def errors_of_writing(shown: Path) -> Iterator[None]:
     """Turn the operating system's errors (disk full, no permission) into OutputError."""
     try:
         yield
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "errno = " not in str(error):
+            raise  # h5py's word for a failed write has that
         raise OutputError(f"cannot write {shown}: {_reason(error)}") from error
 
 
@@ -98,6 +105,9 @@ def _swap_folders(new: Path, path: Path) -> None:
     """Put a folder in the place of another, which is removed only after that."""
     if not path.exists():
         new.rename(path)
+        return
+    if _exchanged(new, path):
+        shutil.rmtree(new)
         return
     old = new.with_suffix(".old.tmp")  # never removed as a leftover: it is all there is
     path.rename(old)
@@ -109,10 +119,21 @@ def _swap_folders(new: Path, path: Path) -> None:
     shutil.rmtree(old)
 
 
-def _reason(error: OSError) -> str:
+def _exchanged(one: Path, other: Path) -> bool:
+    """Whether two names were exchanged at one stroke, as Linux can on most file systems."""
+    try:
+        exchange = ctypes.CDLL(None).renameat2
+    except (AttributeError, TypeError):  # another system, another C library
+        return False
+    here, exchanging = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of <fcntl.h> and <stdio.h>
+    result: int = exchange(here, os.fsencode(one), here, os.fsencode(other), exchanging)
+    return result == 0
+
+
+def _reason(error: Exception) -> str:
     """The operating system's words; HDF5 hides them in a long message."""
     _, found, tail = str(error).partition("error message = '")
-    return tail.partition("'")[0] if found else error.strerror or str(error)
+    return tail.partition("'")[0] if found else getattr(error, "strerror", None) or str(error)
 
 
 def flush_to_disk(path: Path) -> None:
@@ -152,7 +173,18 @@ def open_hdf5_output(target: Path, inner: str | None, overwrite: bool) -> Iterat
 
 def new_hdf5_file(path: Path) -> h5py.File:
     """Make a file that HDF5 1.10 (2016) reads; older formats index chunks in more bytes."""
-    return h5py.File(path, "w-", libver=("v110", "v110"))
+    return h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_EXCL, fapl=_how_to_write()))
+
+
+def _how_to_write() -> h5py.h5p.PropFAID:
+    """As `new_hdf5_file` has it, and every write of pixels at once, where its error is seen.
+
+    HDF5 gathers small ones; what it cannot write when the dataset is closed makes it crash.
+    """
+    how = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    how.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
+    how.set_sieve_buf_size(0)
+    return how
 
 
 @contextlib.contextmanager
@@ -168,7 +200,8 @@ def edit_hdf5(target: Path) -> Iterator[h5py.File]:
         _guard(target) as unchanged,
         complete_or_absent(target, overwrite=True, start_from=target) as temporary,
     ):
-        with closed_tidily(h5py.File(temporary, "r+", libver=("v110", "v110"))) as file:
+        handle = h5py.h5f.open(os.fsencode(temporary), h5py.h5f.ACC_RDWR, fapl=_how_to_write())
+        with closed_tidily(h5py.File(handle)) as file:
             yield file
         unchanged()
 

@@ -18,7 +18,7 @@ from .errors import OutputError, UnsupportedError
 from .geometry import Shape, choose_chunk, frame_bytes
 from .journal import resumable
 from .layout import DEFAULT_STACK, open_layout, split_target
-from .layout_writer import Record, StackWriter
+from .layout_writer import Record, StackWriter, write_table
 from .methods import Kept, find_method
 from .output import edit_hdf5, open_hdf5_output
 from .packing import Packing, stays_in_order
@@ -309,6 +309,8 @@ def pack(
         if before is not None:
             order, prints, record = before.join(order, prints, record)
         writer.finish(order, prints, record)
+        if opened.numbers is not None:
+            write_table(file[stack], "original", np.array(opened.numbers, np.uint64))
         return PackReport(
             str(target),
             stack,

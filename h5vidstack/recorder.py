@@ -157,13 +157,15 @@ class Recorder:
         with contextlib.ExitStack() as cleanup:
             cleanup.callback(self._pool.shutdown, cancel_futures=True)
             cleanup.push(self._naming)  # what has no name yet is removed if there is an error
+            cleanup.enter_context(errors_of_writing(self._target))
             cleanup.enter_context(closed_tidily(self._file))
             if self._encoder is None and (self._failed or not self._taken):
                 raise SourceError(f"no frame was written; {self._target} is not there")
             if not self._failed:
                 with self._writing():
                     self._finish()
-        flush_to_disk(self._target)
+        with errors_of_writing(self._target):
+            flush_to_disk(self._target)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -171,8 +173,10 @@ class Recorder:
         try:
             with errors_of_writing(self._target):
                 yield
-        except BaseException:
+        except BaseException as error:
             self._failed = True
+            if isinstance(error, RuntimeError):  # after a failed write HDF5 has many words
+                raise OutputError(f"cannot write {self._target}: {error}") from error
             raise
 
     def _begin(self) -> None:

@@ -27,10 +27,11 @@ from .hashing import HASHES, Fingerprints, Hashes, hash_images
 from .layout import DEFAULT_STACK, SEPARATOR, split_target
 from .layout_writer import Order, Record, StackWriter, write_table
 from .loss import NO_LOSS, Loss
-from .output import edit_hdf5, open_hdf5_output
+from .output import open_hdf5_output
 from .owners import Owners
 from .packer import pack
 from .recipe import Recipe
+from .sources import open_source
 from .stack_file import StackFile
 from .workers import Progress, default_workers, in_order
 
@@ -147,14 +148,12 @@ def _carve(
     except FormatError as error:
         raise FormatError(f"{why}; {error}") from error
     where = f"{target}{SEPARATOR}{place}" if place is not None else target
-    pack(found.frames(), where, method="video", overwrite=overwrite)
+    intact = open_source(found.frames())
+    intact.numbers = found.numbers if found.lost else None
+    pack(intact, where, method="video", overwrite=overwrite)
     notes = [why, "the file's structure is damaged: blocks were found by their marks"]
     if found.numbers is None:
         notes.append("no table of CRCs is left: frames are as they lay in the file")
-    elif found.lost:
-        with edit_hdf5(target) as file:
-            numbers = np.array(found.numbers, np.uint64)
-            write_table(file[place or DEFAULT_STACK], "original", numbers)
     lost = tuple(found.lost)
     return Salvage(str(target), place or DEFAULT_STACK, len(found), lost, True, tuple(notes))
 

@@ -241,7 +241,7 @@ def read_dataset(dataset, in_stack=False):
     require(filters == [FILTER_ID], f"filters {filters}, not [{FILTER_ID}]")
     frames, *frame = dataset.shape
     starts = [range(0, edge, step) for edge, step in zip(dataset.shape, dataset.chunks)]
-    if dataset.file.swmr_mode:  # a recording: what comes before the last missing block
+    if in_stack and is_recording(dataset.parent.parent.parent):  # what comes before a missing block
         missing = [o[0] for o in itertools.product(*starts) if not is_written(dataset, o)]
         frames = min(missing, default=frames)
         starts[0] = range(0, frames, dataset.chunks[0])
@@ -269,6 +269,11 @@ def text(value):
     return value.decode() if isinstance(value, bytes) else value
 
 
+def is_recording(group):
+    """Whether a stack is being recorded, or was and is not complete."""
+    return group.file.swmr_mode or group.attrs["shape"][0] == 0
+
+
 def open_file(path):
     with open(path, "rb") as raw:  # HDF5's superblock says whether it is a recording
         head = raw.read(12)
@@ -289,7 +294,7 @@ def read_stack(path, stack="/stack"):
         require(all(pile.shape[1:] == shape[1:] for pile in piles), "shape is not the video's")
         if "frames" in group and group["frames"] == group["groups/000000"].get("video"):
             frames = piles[0]
-            if file.swmr_mode:
+            if is_recording(group):
                 return frames
         else:
             numbers = read_table(group, "index/group", shape[0])

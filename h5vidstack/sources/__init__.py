@@ -36,6 +36,8 @@ def open_source(source: Any, *, gray: bool = False) -> Source:
     SourceError
         If it is missing, empty, of no known kind, or cannot be read.
     """
+    if isinstance(source, Source):
+        return source
     if isinstance(source, (str, bytes, os.PathLike)):
         return _open_path(os.fsdecode(source), gray)
     if all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):

@@ -50,6 +50,9 @@ class Source(ABC):
         Axes before ``(H, W[, C])`` where there is not just one, else None.
     access
         What `take` can do.
+    numbers
+        Of each frame the number that it had in a stack from which it was saved, if some of
+        that are lost; `pack` keeps them.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Source(ABC):
     count: int | None
     leading_shape: Shape | None = None
     access: Access = Access.ONCE
+    numbers: list[int] | None = None
 
     @property
     def can_take_any(self) -> bool:
