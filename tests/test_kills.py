@@ -28,7 +28,7 @@ def run(program, *arguments):
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, and looks at /proc")
 def test_killed_at_random_moments():
     kinds = "pack", "pack --overwrite", "pack --resume", "append", "rehash", "record"
-    assert run("kills.py", "18", "0", *kinds).splitlines()[-1].split()[:2] == ["all", "18"]
+    assert run("kills.py", "30", "0", *kinds).splitlines()[-1].split()[:2] == ["all", "30"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="preloads a library")
