@@ -28,6 +28,7 @@ from h5vidstack import filter as h5filter
 from h5vidstack.block_format import parse, seal
 from h5vidstack.codecs import Coding
 from h5vidstack.codecs.transforms import Colour, Predictor
+from h5vidstack.opening import open_hdf5
 from h5vidstack.recipe import Recipe
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -64,7 +65,7 @@ def golden():
     """All blocks of the golden files."""
     for path in sorted(GOLDEN.rglob("*.h5")):
         found = []
-        with h5py.File(path) as file:
+        with open_hdf5(str(path)) as file:
             file.visititems(lambda _, node: found.append(node.name))
             for node in {file[name].id: file[name] for name in found}.values():
                 coded = isinstance(node, h5py.Dataset) and not node.is_virtual
