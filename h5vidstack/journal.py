@@ -39,7 +39,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path, self._guard = path, threading.Lock()
         self._known: dict[bytes, tuple[int, int]] = {}
-        self._file = path.open("a+b", buffering=0)
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)  # a link is somebody's trap
+        self._file = open(os.open(path, flags, 0o666), "r+b", buffering=0)  # noqa: SIM115
         try:
             lock(self._file, path)
             self._end = self._read()
@@ -147,9 +148,10 @@ class ResumingCoder(BlockCoder):
 
 
 @contextlib.contextmanager
-def resumable(target: Path) -> Iterator[Journal]:
+def resumable(target: Path, stack: str) -> Iterator[Journal]:
     """The journal of an output, which is removed when the body succeeds, and else stays."""
-    path = target.parent / f".{target.name[:100]}.resume"
+    inner = stack.strip("/").replace("/", ".")[:100]
+    path = target.parent / f".{target.name[:100]}.{inner}.resume"
     with errors_of_writing(path):
         journal = Journal(path)
     try:

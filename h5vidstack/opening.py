@@ -24,7 +24,7 @@ def open_hdf5(path: str) -> h5py.File:
         If it cannot be opened.
     """
     try:
-        return _open_recording(path) if _is_recording(path) else h5py.File(path, "r")
+        return _open_recording(path) if is_recording(path) else h5py.File(path, "r")
     except BlockingIOError as error:
         raise FormatError(f"{path} is open for writing elsewhere") from error
     except OSError as error:
@@ -33,7 +33,7 @@ def open_hdf5(path: str) -> h5py.File:
         raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
 
 
-def _is_recording(path: str) -> bool:
+def is_recording(path: str) -> bool:
     """Whether the superblock says so, of HDF5's single-writer, multiple-readers mode (SWMR).
 
     Source: HDF5 File Format Specification, II.A, version 3: byte 11, bit 2.

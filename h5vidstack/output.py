@@ -19,6 +19,7 @@ import h5py
 
 from .errors import OutputError
 from .layout import is_stack
+from .opening import is_recording
 
 try:
     import fcntl
@@ -32,7 +33,12 @@ _HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 @contextlib.contextmanager
 def complete_or_absent(
-    path: Path, *, overwrite: bool, folder: bool = False, start_from: Path | None = None
+    path: Path,
+    *,
+    overwrite: bool,
+    folder: bool = False,
+    start_from: Path | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the body succeeds.
 
@@ -44,6 +50,8 @@ def complete_or_absent(
         Make a folder and give that; else the body makes a file.
     start_from
         A file to copy to the temporary path first.
+    check
+        Called right before the renaming, while no other of our programs renames there.
 
     Raises
     ------
@@ -59,7 +67,7 @@ def complete_or_absent(
         raise OutputError(f"{shown} is {kind}; give another name for the output")
     if not path.parent.is_dir():
         raise OutputError(f"no folder {shown.parent} to write {shown.name} in")
-    temporary = _temporary(path)
+    temporary, process = _temporary(path), os.getpid()
     with errors_of_writing(shown):  # before the work, not after it
         temporary.touch()
         temporary.unlink()
@@ -72,18 +80,24 @@ def complete_or_absent(
                 shutil.copyfile(start_from, temporary)
             yield temporary
             flush_to_disk(temporary)
-            if path.exists():
-                shutil.copymode(path, temporary)
-            if folder:
-                _swap_folders(temporary, path)
-            else:
-                temporary.replace(path)
+            with _alone_in(path.parent):
+                check()
+                if path.exists() and not overwrite:
+                    raise OutputError(f"{shown} was made by another program meanwhile")
+                if path.exists():
+                    shutil.copymode(path, temporary)
+                if folder:
+                    _swap_folders(temporary, path)
+                else:
+                    temporary.replace(path)
         # It has its name now, whatever the disk says of that: at worst a crash of the machine
         # brings back what was there before, complete.
         with contextlib.suppress(OSError):
             flush_to_disk(path.parent)
     finally:
-        if temporary.is_dir():
+        if os.getpid() != process:  # of a fork, whose file it is not
+            pass
+        elif temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             with contextlib.suppress(OSError):  # the next one for this output removes it
@@ -99,6 +113,19 @@ def errors_of_writing(shown: Path) -> Iterator[None]:
         if isinstance(error, RuntimeError) and "errno = " not in str(error):
             raise  # h5py's word for a failed write has that
         raise OutputError(f"cannot write {shown}: {_reason(error)}") from error
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other programs that do so, too, from renaming in a folder; a moment."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _swap_folders(new: Path, path: Path) -> None:
@@ -198,12 +225,11 @@ def edit_hdf5(target: Path) -> Iterator[h5py.File]:
     """
     with (
         _guard(target) as unchanged,
-        complete_or_absent(target, overwrite=True, start_from=target) as temporary,
+        complete_or_absent(target, overwrite=True, start_from=target, check=unchanged) as temporary,
     ):
         handle = h5py.h5f.open(os.fsencode(temporary), h5py.h5f.ACC_RDWR, fapl=_how_to_write())
         with closed_tidily(h5py.File(handle)) as file:
             yield file
-        unchanged()
 
 
 @contextlib.contextmanager
@@ -249,6 +275,12 @@ def _guard(target: Path) -> Iterator[Callable[[], None]]:
     """
     if not h5py.is_hdf5(target):
         raise OutputError(f"{target} is not an HDF5 file; nothing can be added to it")
+
+    if is_recording(str(target)):
+        raise OutputError(
+            f"{target} is being recorded, or its recording was not closed; "
+            "then 'h5vidstack recover' makes a complete stack of it"
+        )
 
     def identity() -> tuple[int, int, int]:
         found = target.stat()

@@ -243,7 +243,7 @@ def pack(
         wish = Wish.read(profile, codec, preset, crf, max_error)
         opened = cleanup.enter_context(contextlib.closing(open_source(source, gray=gray)))
         block.check_dtype(opened.dtype)
-        journal = cleanup.enter_context(resumable(target.resolve())) if resume else None
+        journal = cleanup.enter_context(resumable(target.resolve(), stack)) if resume else None
         usual = wish.profile.chunk_frames(opened.frame, opened.dtype.itemsize)
         if way.kept in (Kept.PLAIN, Kept.DIFFERENCE):
             usual = 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import operator
 import os
+import sys
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,8 +46,9 @@ _Tables = tuple[npt.NDArray[np.uint32], tuple[Hashes, ...]]
 class Recorder:
     """A stack that is recorded frame by frame; see `create`.
 
-    It is of one thread. Leaving its ``with`` block closes it, whatever happened: frames that
-    were taken are kept.
+    Leaving its ``with`` block closes it, whatever happened: frames that were taken are kept.
+    Several threads may write; one of its own does what they ask for, one thing after the other,
+    so that Ctrl-C in a `write` ends the waiting and not the writing. A fork cannot use it.
     """
 
     def __init__(
@@ -86,12 +89,14 @@ class Recorder:
         self._live: LiveStack | None = None
         self._encoder: PileEncoder | None = None
         self._closed = self._failed = False
+        self._process = os.getpid()
         with contextlib.ExitStack() as naming:
             self._file: h5py.File = new_hdf5_file(
                 naming.enter_context(complete_or_absent(self._target, overwrite=overwrite))
             )
             self._naming = naming.pop_all()
         self._pool = ThreadPoolExecutor(self._workers, "h5vidstack-record")
+        self._thread = ThreadPoolExecutor(1, "h5vidstack-write")
 
     @property
     def frames(self) -> int:
@@ -115,8 +120,7 @@ class Recorder:
         ClosedError
             After `close`.
         """
-        if self._closed:
-            raise ClosedError(f"the recording {self._target} is closed")
+        self._check_open()
         pixels = np.asarray(frame)
         if pixels.shape != self._frame or pixels.dtype.newbyteorder("=") != self._dtype:
             raise SourceError(
@@ -124,22 +128,12 @@ class Recorder:
                 f"{self._frame} {self._dtype}"
             )
         kept = np.array(pixels[np.newaxis], self._dtype, order="C", copy=True)
-        with self._writing():
-            self._hash(kept)
-            if self._encoder is not None:
-                self._encoder.add(kept)
-                self._encoder.write_finished()
-            else:
-                self._waiting.append(kept)
-                if len(self._waiting) == self._chunk[0]:
-                    self._begin()
-        self._taken += 1
+        self._thread.submit(self._take, kept).result()
 
     def flush(self) -> None:
         """Wait until all full blocks are in the file."""
-        if self._encoder is not None and not self._closed:
-            with self._writing():
-                self._encoder.write_all()
+        self._check_open()
+        self._thread.submit(self._write_all).result()
 
     def close(self) -> None:
         """Write the last block and the tables, and close the file.
@@ -149,11 +143,48 @@ class Recorder:
         SourceError
             If no frame was written; there is no file then.
         OutputError
-            If the disk does not take it. What is in the file can be read.
+            If the disk does not take it, or did not before. What is in the file can be read.
         """
-        if self._closed:
+        if self._closed or os.getpid() != self._process:
             return
         self._closed = True
+        try:
+            self._thread.submit(self._close).result()
+        finally:
+            self._thread.shutdown(wait=False)
+
+    def _check_open(self) -> None:
+        if os.getpid() != self._process:
+            raise ClosedError(f"{self._target} is recorded by another process, not by its fork")
+        if self._closed:
+            raise ClosedError(f"the recording {self._target} is closed")
+
+    def _check_sound(self) -> None:
+        if self._failed:
+            raise OutputError(
+                f"{self._target} could not be written; it holds the blocks that were complete"
+            )
+
+    def _take(self, frame: Pixels) -> None:
+        self._check_sound()
+        with self._writing():
+            self._hash(frame)
+            if self._encoder is not None:
+                self._encoder.add(frame)
+                self._encoder.write_finished()
+            else:
+                self._waiting.append(frame)
+                if len(self._waiting) == self._chunk[0]:
+                    self._begin()
+        self._taken += 1
+
+    def _write_all(self) -> None:
+        self._check_sound()
+        if self._encoder is not None:
+            with self._writing():
+                self._encoder.write_all()
+
+    def _close(self) -> None:
         with contextlib.ExitStack() as cleanup:
             cleanup.callback(self._pool.shutdown, cancel_futures=True)
             cleanup.push(self._naming)  # what has no name yet is removed if there is an error
@@ -161,11 +192,13 @@ class Recorder:
             cleanup.enter_context(closed_tidily(self._file))
             if self._encoder is None and (self._failed or not self._taken):
                 raise SourceError(f"no frame was written; {self._target} is not there")
-            if not self._failed:
-                with self._writing():
-                    self._finish()
+            self._check_sound()
+            with self._writing():
+                self._finish()
         with errors_of_writing(self._target):
             flush_to_disk(self._target)
+            if self._target.stat().st_ino != self._inode:
+                raise OutputError(f"{self._target} was replaced by something else meanwhile")
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -210,6 +243,7 @@ class Recorder:
             self._hashed,
         )
         self._naming.close()
+        self._inode = self._target.stat().st_ino
         self._encoder = PileEncoder(
             self._pool,
             self._workers,
@@ -249,6 +283,14 @@ class Recorder:
 
     def _fingerprints(self, frames: Pixels) -> _Tables:
         return block.frame_crcs(frames), hash_images(frames) if self._hashed else ()
+
+    def __del__(self) -> None:
+        # After a constructor that failed there is no process; at exit no thread runs any more.
+        mine = getattr(self, "_process", None) == os.getpid() and hasattr(self, "_thread")
+        if mine and not self._closed and not sys.is_finalizing():
+            warnings.warn(f"{self._target} was not closed", ResourceWarning, stacklevel=2)
+            with contextlib.suppress(Error):
+                self.close()
 
     def __enter__(self) -> Recorder:
         return self

@@ -379,7 +379,7 @@ class Bench:
 
     def kept(self):
         """Records in the journal of an interrupted run."""
-        with contextlib.closing(Journal(self.work / ".out.h5.resume")) as journal:
+        with contextlib.closing(Journal(self.work / ".out.h5.stack.resume")) as journal:
             return len(journal)
 
 

@@ -217,11 +217,11 @@ def test_an_interrupted_pack_goes_on(method, monkeypatch):
 
         with pytest.raises(Stopped):
             h5vidstack.pack(FRAMES, "x.h5", progress=stop_late, **how)
-    assert [path.name for path in Path().iterdir()] == [".x.h5.resume"]
-    kept = Path(".x.h5.resume").read_bytes()
-    shutil.copy(".x.h5.resume", "journal")
+    assert [path.name for path in Path().iterdir()] == [".x.h5.stack.resume"]
+    kept = Path(".x.h5.stack.resume").read_bytes()
+    shutil.copy(".x.h5.stack.resume", "journal")
     for cut in (0, 1, 40, len(kept) // 2):  # the last record was not written to its end
-        Path(".x.h5.resume").write_bytes(kept[: len(kept) - cut])
+        Path(".x.h5.stack.resume").write_bytes(kept[: len(kept) - cut])
         encoder = Mock(side_effect=block.encode)
         with monkeypatch.context() as patch:
             patch.setattr(block, "encode", encoder)
@@ -229,7 +229,7 @@ def test_an_interrupted_pack_goes_on(method, monkeypatch):
         with h5vidstack.open("x.h5") as stack:
             blocks = sum(group.blocks for group in stack.groups)
         assert encoder.call_count < blocks or cut > 40
-        assert not Path(".x.h5.resume").exists()
+        assert not Path(".x.h5.stack.resume").exists()
         with h5vidstack.open("x.h5") as stack:
             np.testing.assert_array_equal(stack[:], FRAMES)
             assert stack.verify() == []
@@ -253,7 +253,7 @@ def test_a_journal_of_other_frames_or_of_a_liar_does_no_harm():
 
 def test_one_pack_resumes_at_a_time():
     with (
-        h5vidstack.journal.resumable(Path("x.h5").resolve()),
+        h5vidstack.journal.resumable(Path("x.h5").resolve(), "/stack"),
         pytest.raises(h5vidstack.OutputError, match="open for writing elsewhere"),
     ):
         h5vidstack.pack(FRAMES, "x.h5", resume=True)

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..errors import SourceError
+from ..errors import FormatError, SourceError
 from ..filter import check_chunks, pipeline
 from ..layout import (
     DEFAULT_STACK,
@@ -19,6 +19,7 @@ from ..layout import (
     is_stack,
     split_target,
 )
+from ..opening import open_hdf5
 from ..reader import Stack
 from .base import Array, ArraySource, FrameSource, LabelledFrames, Source, to_gray
 
@@ -96,9 +97,9 @@ def hdf5_source(name: str, gray: bool) -> Source:
     path, inner = split_target(name)
     inner = inner or DEFAULT_STACK
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise SourceError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
+        file = open_hdf5(str(path))
+    except FormatError as error:
+        raise SourceError(str(error)) from error
     with contextlib.ExitStack() as cleanup, damage_as_error(name):
         cleanup.callback(file.close)
         node = file.get(inner)

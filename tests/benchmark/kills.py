@@ -58,7 +58,7 @@ def killed(bench, operation, last, chance):
             return f"WRONG: a reader ended with {ended}, {bench.results}", True, 0
     state, reused = bench.judge(operation), 0
     if "WRONG" not in state:
-        if operation.name == "pack --resume" and (bench.work / ".out.h5.resume").exists():
+        if operation.name == "pack --resume" and (bench.work / ".out.h5.stack.resume").exists():
             state, reused = resumed(bench, operation, state)
         else:
             state = after_kill(bench, operation, state)
