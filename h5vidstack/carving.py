@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import mmap
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -17,8 +19,11 @@ from .block_format import find_blocks
 from .chunks import Pixels
 from .errors import BlockError, FormatError
 from .layout import HDF5_ERRORS, read_table
+from .loss import NO_LOSS, Loss
 from .opening import open_hdf5
 from .workers import Progress, default_workers, in_order
+
+UNKNOWN = Loss(math.nan, math.nan, math.nan, False)
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,15 @@ class Carving:
     numbers
         Original number of each frame, if the table of CRCs could be read.
     lost
-        Numbers that no block holds, as far as that is known.
+        Numbers that no block holds; None if that is not known.
+    loss
+        What the stack said of itself; not a number if it says nothing.
     """
 
     path: Path
     numbers: list[int] | None
-    lost: list[int]
+    lost: list[int] | None
+    loss: Loss
     _places: list[tuple[_Found, int]] = field(repr=False)
 
     def __len__(self) -> int:
@@ -106,15 +114,15 @@ def carve(path: Path, stack: str, progress: Progress | None = None) -> Carving:
     kind = kinds.most_common(1)[0][0]
     blocks = _without_stale([held for held in blocks if (held.shape[1:], held.dtype) == kind])
     places = [(held, place) for held in blocks for place in range(held.shape[0])]
-    table = _table(path, stack)
+    table, loss = _table(path, stack)
     if table is None:
-        return Carving(path, None, [], places)
+        return Carving(path, None, None, loss, places)
     by_crc = {held.crc32[place]: (held, place) for held, place in reversed(places)}
     numbers = [number for number, crc in enumerate(table) if crc in by_crc]
-    if not numbers:  # it is of other frames
-        return Carving(path, None, [], places)
+    if not numbers:  # blocks may be tiles, or differences to something that is damaged
+        raise FormatError("no intact block is a whole frame of it")
     lost = [number for number, crc in enumerate(table) if crc not in by_crc]
-    return Carving(path, numbers, lost, [by_crc[table[number]] for number in numbers])
+    return Carving(path, numbers, lost, loss, [by_crc[table[number]] for number in numbers])
 
 
 def _without_stale(blocks: list[_Found]) -> list[_Found]:
@@ -132,13 +140,18 @@ def _without_stale(blocks: list[_Found]) -> list[_Found]:
     ]
 
 
-def _table(path: Path, stack: str) -> list[int] | None:
-    """The CRC-32 of each frame, if that much can still be read."""
-    try:
-        with open_hdf5(str(path)) as file:
-            group = file[stack]
-            length = group["index/crc32"].shape[0]
-            table: list[int] = read_table(group, "index/crc32", length).tolist()
-    except (FormatError, *HDF5_ERRORS):
-        return None
-    return table
+def _table(path: Path, stack: str) -> tuple[list[int] | None, Loss]:
+    """The CRC-32 of each frame, and the loss, if that much can still be read."""
+    table, loss = None, UNKNOWN
+    with contextlib.suppress(FormatError, *HDF5_ERRORS), open_hdf5(str(path)) as file:
+        group = file[stack]
+        length = group["index/crc32"].shape[0]
+        table = read_table(group, "index/crc32", length).tolist() or None  # a recording's is empty
+        if group.attrs["lossless"]:
+            loss = NO_LOSS
+        else:
+            max_error, mse, psnr = (
+                float(group.attrs[name]) for name in ("max_error", "mse", "psnr")
+            )
+            loss = Loss(max_error, mse, psnr, False)
+    return table, loss

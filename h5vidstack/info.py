@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -120,6 +121,8 @@ def table(facts: dict[str, Any]) -> str:
 
 def loss(max_error: float, psnr: float | None) -> str:
     """How lossy a stack is, in words."""
+    if math.isnan(max_error):
+        return "exactness unknown: saved from a damaged file"
     decibels = "" if psnr is None else f", PSNR {psnr:.1f} dB"
     return f"LOSSY, max error {max_error:g}{decibels}"
 

@@ -228,7 +228,10 @@ def read_table(group: h5py.Group | None, name: str, length: int) -> Any:
         raise ValueError(f"{name} is missing")  # noqa: TRY004
     if table.shape != (length,) or table.dtype.kind != "u":
         raise ValueError(f"{name} has shape {table.shape} {table.dtype}, not ({length},) unsigned")
-    values = plain.read(table)
+    try:
+        values = plain.read(table)
+    except HDF5_ERRORS as error:
+        raise ValueError(f"{name} is damaged: {error}") from error
     little = values.astype(values.dtype.newbyteorder("<"), copy=False)
     if TABLE_CRC in table.attrs and zlib.crc32(little.tobytes()) != table.attrs[TABLE_CRC]:
         raise ValueError(f"{name} is damaged: its CRC-32 is wrong")

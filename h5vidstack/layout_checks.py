@@ -44,6 +44,8 @@ def problems(layout: Layout) -> Iterator[str]:
         known = layout.members(number) if layout.in_order else found
         if known is not None:
             yield from _typical_problems(layout, number, known)
+    if layout.group.id.links.exists(b"original"):
+        yield from _original_problems(layout, n)
     if _has_hashes(layout.group):
         for name in HASHES:
             yield from _read(layout, f"hashes/{name}", n)
@@ -57,6 +59,16 @@ def problems(layout: Layout) -> Iterator[str]:
     elif pile is not None and position is not None:
         yield from _index_problems(pile, position, members, crc32)
         yield from _frames_problems(layout, pile, position)
+
+
+def _original_problems(layout: Layout, n: int) -> Iterator[str]:
+    """Whether the numbers that frames had in a damaged stack can be read."""
+    try:
+        length = layout.group["original"].shape[0] if layout.group is not None else 0
+    except HDF5_ERRORS as error:
+        yield f"original cannot be read: {error}"
+        return
+    yield from _read(layout, "original", min(length, n))
 
 
 def _has_hashes(group: h5py.Group) -> bool:

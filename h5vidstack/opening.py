@@ -23,6 +23,9 @@ def open_hdf5(path: str) -> h5py.File:
     FormatError
         If it cannot be opened.
     """
+    if not os.path.isfile(path):
+        kind = f"{path} is a folder" if os.path.isdir(path) else f"no such file: {path}"
+        raise FormatError(kind)
     try:
         return _open_recording(path) if is_recording(path) else h5py.File(path, "r")
     except BlockingIOError as error:

@@ -105,6 +105,16 @@ def complete_or_absent(
 
 
 @contextlib.contextmanager
+def scratch(target: Path) -> Iterator[Path]:
+    """Give a hidden name beside an output, for a file that is removed in the end."""
+    temporary = _temporary(target.resolve())
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def errors_of_writing(shown: Path) -> Iterator[None]:
     """Turn the operating system's errors (disk full, no permission) into OutputError."""
     try:

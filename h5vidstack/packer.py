@@ -299,8 +299,8 @@ def pack(
             "source": opened.name,
             "libraries": library_versions(),
         }
-        lost = packing.loss(order)
-        if not lost.exact:  # what a reader gets may be the same all the same
+        lost = opened.loss or packing.loss(order)
+        if not lost.exact and opened.loss is None:  # a reader may get the same all the same
             given, crc32 = prints.crc32, packing.crc32(order, prints.crc32)
             prints = replace(prints, crc32=crc32)
             lost = replace(lost, exact=lost.max_error == 0 and np.array_equal(crc32, given))

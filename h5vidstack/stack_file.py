@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 from .chunks import Chunks, DifferenceChunks, PcaChunks
-from .errors import FormatError
 from .geometry import Numbers, Shape
 from .hashing import Hashes
 from .layout import SEPARATOR, Pile, damage_as_error, open_layout
@@ -37,9 +34,6 @@ class StackFile:
 
     def __init__(self, path: str, stack: str) -> None:
         self.name = f"{path}{SEPARATOR}{stack}"
-        if not os.path.isfile(path):
-            kind = f"{path} is a folder" if os.path.isdir(path) else f"no such file: {path}"
-            raise FormatError(kind)
         self._file = open_hdf5(path)
         try:
             with damage_as_error(self.name):

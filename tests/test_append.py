@@ -1,6 +1,9 @@
 """Frames that are added to a stack: equal to numpy's concatenate, whatever there was before."""
 
 import runpy
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import h5py
@@ -248,6 +251,52 @@ def test_bad_stacks():
         file["stack/frames"][20:] = FRAMES[20:36]
     with pytest.raises(h5vidstack.FormatError, match="recover"):
         h5vidstack.pack(FRAMES, "x.h5", mode="a")
+
+
+RACE = """
+    import sys, numpy as np, h5vidstack
+    sys.stdin.readline()
+    try:
+        h5vidstack.pack(np.full((1, 20, 30), int(sys.argv[1]), np.uint8), "x.h5", mode="a")
+    except h5vidstack.OutputError as error:
+        print("refused")
+    else:
+        print("done")
+"""
+
+
+def test_of_two_that_add_at_once_both_or_one_is_told():
+    h5vidstack.pack(FRAMES[:9], "x.h5", method="video")
+    code = textwrap.dedent(RACE)
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(value)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for value in (1, 2, 3)
+    ]
+    said = [None] * 3
+    for racer in racers:
+        racer.stdin.write("\n")
+        racer.stdin.flush()
+    for number, racer in enumerate(racers):
+        said[number] = racer.communicate()[0].strip()
+    with h5vidstack.open("x.h5") as stack:
+        assert len(stack) == 9 + said.count("done")
+        assert stack.verify() == []
+        there = set(stack[9:, 0, 0].tolist())
+    assert there == {number + 1 for number, word in enumerate(said) if word == "done"}
+
+
+def test_what_appears_meanwhile_is_not_replaced():
+    def late(frames, count):
+        Path("x.h5").write_text("precious")
+
+    with pytest.raises(h5vidstack.OutputError, match="meanwhile"):
+        h5vidstack.pack(FRAMES, "x.h5", progress=late)
+    assert Path("x.h5").read_text() == "precious"
 
 
 def test_command():

@@ -76,7 +76,8 @@ def test_a_recording_closed_before_all_was_written():
     recorder.flush()
     recorder._live.pile.data.resize(16, axis=0)
     recorder._failed = True
-    recorder.close()
+    with pytest.raises(h5vidstack.OutputError):
+        recorder.close()
     with h5py.File("x.h5") as file:
         assert file["stack/frames"].shape[0] == 16
     with h5vidstack.open("x.h5") as stack:

@@ -1,10 +1,14 @@
 """Recording: each block can be read as soon as it is there, also after a crash."""
 
+import gc
+import os
 import runpy
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import h5py
 import numpy as np
@@ -12,6 +16,7 @@ import pytest
 from frames import SHAPES, moving, pixels
 
 import h5vidstack
+from h5vidstack import layout_writer
 
 SPEC_READER = runpy.run_path(str(Path(__file__).parent.parent / "spec" / "reader.py"))
 FRAMES = moving((40, 20, 30))
@@ -244,3 +249,137 @@ def test_bad_requests(name):
     with pytest.raises(h5vidstack.Error):
         h5vidstack.create(**({"path": "x.h5", "shape": (20, 30), "dtype": "u1"} | BAD[name]))
     assert list(Path().iterdir()) == []
+
+
+def test_ctrl_c_in_a_write_loses_nothing():
+    code = """
+        import signal, threading, numpy as np, h5vidstack
+        frames = np.random.default_rng(0).integers(0, 256, (64, 256, 256), np.uint8)
+        np.save("frames.npy", frames)
+        taken = 0
+        with h5vidstack.create("x.h5", (256, 256), "u1", profile="balanced") as recorder:
+            while recorder.frames < 60:
+                if taken == 20:
+                    main = threading.main_thread().ident
+                    threading.Timer(0.01, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+                try:
+                    recorder.write(frames[taken])
+                except KeyboardInterrupt:
+                    pass
+                taken += 1
+        with h5vidstack.open("x.h5") as stack:
+            assert (stack[:] == frames[:taken]).all() and len(stack) == taken
+            assert stack.verify() == []
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_several_threads_write():
+    with (
+        h5vidstack.create("x.h5", (20, 30), "u1", chunk_frames=3) as recorder,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        list(pool.map(recorder.write, FRAMES))
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.verify() == []
+        assert sorted(frame.tobytes() for frame in stack) == sorted(f.tobytes() for f in FRAMES)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("before", [3, 20])
+def test_a_fork_leaves_the_recording_alone(before):
+    code = """
+        import os, sys, numpy as np, h5vidstack
+        frames = np.load("frames.npy")
+        recorder = h5vidstack.create("x.h5", (20, 30), "u1", chunk_frames=8)
+        for frame in frames[:BEFORE]:
+            recorder.write(frame)
+        child = os.fork()
+        if not child:
+            for call in (recorder.flush, lambda: recorder.write(frames[0])):
+                try:
+                    call()
+                except h5vidstack.ClosedError:
+                    pass
+                else:
+                    os._exit(1)
+            recorder.close()
+            del recorder
+            sys.exit()
+        assert os.waitpid(child, 0)[1] == 0
+        for frame in frames[BEFORE:]:
+            recorder.write(frame)
+        recorder.close()
+    """.replace("BEFORE", str(before))
+    np.save("frames.npy", FRAMES)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    check(FRAMES)
+
+
+def test_what_is_dropped_is_closed():
+    recorder = h5vidstack.create("x.h5", (20, 30), "u1", chunk_frames=8)
+    for frame in FRAMES[:11]:
+        recorder.write(frame)
+    with pytest.warns(ResourceWarning, match="not closed"):  # noqa: PT031
+        del recorder
+        gc.collect()
+    check(FRAMES[:11])
+
+
+def test_after_an_error_of_the_disk_nothing_is_taken(monkeypatch):
+    recorder = h5vidstack.create("x.h5", (20, 30), "u1", chunk_frames=4)
+    for frame in FRAMES[:10]:
+        recorder.write(frame)
+    recorder.flush()
+    with monkeypatch.context() as patch:
+        full = OSError(28, "No space left on device")
+        patch.setattr(layout_writer.PileWriter, "write_block", Mock(side_effect=full))
+        with pytest.raises(h5vidstack.OutputError, match="No space"):  # noqa: PT012
+            for frame in FRAMES[10:30]:
+                recorder.write(frame)
+                recorder.flush()
+    for work in (lambda: recorder.write(FRAMES[0]), recorder.flush, recorder.close):
+        with pytest.raises(h5vidstack.OutputError, match="could not be written"):
+            work()
+    with h5vidstack.open("x.h5") as stack:
+        np.testing.assert_array_equal(stack[:], FRAMES[:8])
+
+
+def test_a_recording_that_is_removed_meanwhile():
+    recorder = h5vidstack.create("x.h5", (20, 30), "u1", chunk_frames=1)
+    recorder.write(FRAMES[0])
+    Path("x.h5").unlink()
+    with pytest.raises(h5vidstack.OutputError, match="No such file"):
+        recorder.close()
+
+
+def test_two_recordings_of_one_name():
+    with (  # noqa: PT012
+        pytest.raises(h5vidstack.OutputError, match="meanwhile"),
+        h5vidstack.create("x.h5", (20, 30), "u1") as one,
+    ):
+        record(FRAMES[:20])
+        for frame in FRAMES:
+            one.write(frame)
+    check(FRAMES[:20])
+
+
+def test_an_open_recording_is_a_source():
+    np.save("frames.npy", FRAMES)
+    subprocess.run([sys.executable, "-c", textwrap.dedent(CRASH)], check=False)
+    h5vidstack.pack("x.h5", "packed.h5")
+    with h5vidstack.open("packed.h5") as stack:
+        np.testing.assert_array_equal(stack[:], FRAMES[:16])
+    from h5vidstack.rehash import rehash
+
+    with pytest.raises(h5vidstack.OutputError, match="recover"):
+        rehash("x.h5")

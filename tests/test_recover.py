@@ -121,13 +121,78 @@ def test_damaged_tables(tables):
     assert found.notes
 
 
+@pytest.mark.parametrize("method", ["video", "groupvideo", "hdf5", "group", "pca"])
+def test_a_destroyed_superblock_is_made_anew(method):
+    h5vidstack.pack(FRAMES, "bad.h5", method=method, **({"exact": True} if method == "pca" else {}))
+    damage(0, 48)
+    check([], carved=False)
+
+
+def test_a_superblock_of_tiles_of_two_stacks_and_of_what_is_lossy():
+    h5vidstack.pack(FRAMES, "bad.h5", tile=(16, 16))
+    h5vidstack.pack(FRAMES[:5] ^ 1, "bad.h5::/other", crf=20)
+    with h5vidstack.open("bad.h5::/other") as stack:
+        pixels, attrs = stack[:], stack.attrs
+    damage(20)
+    check([], carved=False)
+    h5vidstack.recover("bad.h5::/other", "other.h5")
+    with h5vidstack.open("other.h5::/other") as stack:
+        np.testing.assert_array_equal(stack[:], pixels)
+        assert stack.attrs["max_error"] == attrs["max_error"]
+
+
+def test_a_truncated_file():
+    h5vidstack.pack(FRAMES, "bad.h5", method="video", codec="ffv1")
+    start, _ = chunks("groups/000000/video")[2]
+    os.truncate("bad.h5", start)
+    found = h5vidstack.recover("bad.h5", "good.h5")
+    with h5vidstack.open("good.h5") as stack:
+        np.testing.assert_array_equal(stack[:], FRAMES[:32])
+    assert found.lost is None or len(found.lost) == len(FRAMES) - 32
+
+
 def test_destroyed_structure():
     h5vidstack.pack(FRAMES, "bad.h5", method="video")
-    damage(0, 48)
+    damage(0, 600)
     found = h5vidstack.recover("bad.h5", "good.h5")
-    assert found.carved
+    assert (found.carved, found.lost) == (True, None)
     with h5vidstack.open("good.h5") as stack:
         np.testing.assert_array_equal(stack[:], FRAMES[:64])  # what is there once
+        assert not stack.attrs["lossless"]  # nobody knows
+    result = CliRunner().invoke(main, ["recover", "bad.h5", "more.h5"])
+    assert (result.exit_code, "lost is not known" in result.output) == (1, True)
+    assert "exactness unknown" in CliRunner().invoke(main, ["info", "good.h5"]).output
+
+
+def test_differences_are_not_saved_as_frames():
+    h5vidstack.pack(FRAMES, "bad.h5", method="pca", exact=True)
+    ((start, length), *_) = chunks("groups/000000/pca/components")
+    damage(start + length // 2)
+    with pytest.raises(h5vidstack.FormatError, match="no intact"):
+        h5vidstack.recover("bad.h5", "good.h5")
+    assert not Path("good.h5").exists()
+
+
+def test_a_stack_that_is_not_there():
+    h5vidstack.pack(FRAMES, "bad.h5")
+    with pytest.raises(h5vidstack.FormatError, match="no stack at /typo; stacks in it: /stack"):
+        h5vidstack.recover("bad.h5::/typo", "good.h5")
+
+
+def test_numbers_are_those_of_the_first_stack():
+    h5vidstack.pack(FRAMES[:40], "bad.h5", method="hdf5")
+    damage(chunks("groups/000000/video")[2][0])
+    h5vidstack.recover("bad.h5", "good.h5")
+    shutil.copy("good.h5", "bad.h5")
+    damage(chunks("groups/000000/video")[10][0])  # frame 11
+    h5vidstack.recover("bad.h5", "again.h5")
+    h5vidstack.recover("again.h5", "third.h5")
+    with h5py.File("third.h5") as file:
+        np.testing.assert_array_equal(file["stack/original"][()], np.delete(np.arange(40), [2, 11]))
+    with h5py.File("third.h5", "r+") as file:
+        table = file["stack/original"].id
+        table.write_direct_chunk((0,), table.read_direct_chunk((0,))[1][:-3])
+    assert "original" in h5vidstack.verify("third.h5")[0]
 
 
 def test_destroyed_attributes_leave_the_numbers():
@@ -153,7 +218,7 @@ def test_an_old_half_full_block_is_not_found_twice():
         h5vidstack.pack(FRAMES[16:20], "tail.h5", codec="ffv1")
         file.write(Path("tail.h5").read_bytes())
         del source
-    damage(0, 48)
+    damage(0, 600)
     found = h5vidstack.recover("bad.h5", "good.h5")
     assert (found.carved, found.saved) == (True, 25)
 

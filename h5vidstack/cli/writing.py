@@ -147,7 +147,7 @@ def recover(bad: str, good: str, overwrite: bool, as_json: bool) -> None:
     """Save every intact frame of the damaged stack BAD to GOOD; list the lost ones.
 
     Also what makes an ordinary stack of a recording that was not closed. BAD stays as it is.
-    Exit code 1 if frames were lost.
+    Exit code 1 if frames were lost, or that is not known.
     """
     end_tidily()
     with progress_bar("looking") as progress:
@@ -158,7 +158,9 @@ def recover(bad: str, good: str, overwrite: bool, as_json: bool) -> None:
         for note in found.notes:
             say(note)
         say(f"saved {found.saved} frames to {good}")
-        if found.lost:
+        if found.lost is None:
+            say("which frames are lost is not known")
+        elif found.lost:
             count = len(found.lost)
             say(f"lost {count} frame{'s' * (count != 1)}: {salvage.runs(found.lost)}")
-    sys.exit(1 if found.lost else 0)
+    sys.exit(0 if found.lost == () else 1)

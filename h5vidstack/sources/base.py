@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..errors import SourceError
 from ..geometry import Shape, stack_shape
+from ..loss import Loss
 
 Array = npt.NDArray[Any]
 LabelledFrames = Generator[tuple[str, Array], None, None]
@@ -53,6 +54,8 @@ class Source(ABC):
     numbers
         Of each frame the number that it had in a stack from which it was saved, if some of
         that are lost; `pack` keeps them.
+    loss
+        What is known of the difference of frames that were saved to what they once were.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Source(ABC):
     leading_shape: Shape | None = None
     access: Access = Access.ONCE
     numbers: list[int] | None = None
+    loss: Loss | None = None
 
     @property
     def can_take_any(self) -> bool:
