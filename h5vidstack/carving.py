@@ -18,6 +18,7 @@ from . import block
 from .block_format import find_blocks
 from .chunks import Pixels
 from .errors import BlockError, FormatError
+from .geometry import MAX_BLOCK_BYTES
 from .layout import HDF5_ERRORS, read_table
 from .loss import NO_LOSS, Loss
 from .opening import open_hdf5
@@ -94,6 +95,8 @@ def carve(path: Path, stack: str, progress: Progress | None = None) -> Carving:
 
         def look(found: tuple[int, int, tuple[int, int, int, int], np.dtype[Any]]) -> _Found | None:
             start, length, shape, dtype = found
+            if math.prod(shape) * dtype.itemsize > MAX_BLOCK_BYTES:  # packing makes none
+                return None
             try:
                 frames = block.decode(data[start : start + length], shape, dtype)
             except BlockError:
