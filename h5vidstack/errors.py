@@ -39,3 +39,7 @@ class ClosedError(Error, ValueError):
 
 class QueryError(Error):
     """A search that makes no sense: no image, no such hash."""
+
+
+class MissingError(Error, ImportError):
+    """An optional package is not installed; the message says how to."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from . import checks, search
 from .chunks import Pixels
+from .dask_array import chunk_frames, to_dask
 from .errors import ClosedError, FormatError, OutputError
 from .geometry import Shape
 from .groups import Group, groups
@@ -227,6 +228,28 @@ class Stack:
     def __iter__(self) -> Iterator[Pixels]:
         """Yield the frames in order, decoding the next blocks meanwhile."""
         return self._live().frames()
+
+    def to_dask(self) -> Any:
+        """The stack as a lazy dask array, for any scheduler.
+
+        Returns
+        -------
+        dask.array.Array
+            Of the same shape and dtype. A chunk is whole frames, as many blocks of them as make
+            about 16 MB (64 MB where the stack is reordered), at least one. It stays readable
+            when the stack is closed; other processes read the file by its path.
+
+        Raises
+        ------
+        MissingError
+            If dask is not installed.
+        """
+        return to_dask(self, self.preferred_frames)
+
+    @property
+    def preferred_frames(self) -> int:
+        """How many frames are best read at a time by those who split the stack among workers."""
+        return chunk_frames(self, self._live().file.places is None)
 
     @property
     def groups(self) -> list[Group]:

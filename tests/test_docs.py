@@ -11,12 +11,15 @@ ROOT = Path(__file__).parent.parent
 def test_readme_examples_run(capsys):
     text = (ROOT / "README.md").read_text()
     examples = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(examples) == 3
+    assert len(examples) == 5
     names = {}
     for example in examples:
         exec(compile(example, "README.md", "exec"), names)
     assert (names["same"] == names["frames"][17]).all()
     assert (names["some"] == names["frames"][[40, 3, 3], 10:20, ::-1]).all()
+    assert (names["mean"] == names["frames"].mean(axis=0)).all()
+    assert (names["row"] == names["frames"][17, 3]).all()
+    assert (names["array"][:] == names["frames"]).all()
 
 
 def test_readme_names_every_command():
