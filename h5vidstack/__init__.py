@@ -18,6 +18,7 @@ from .errors import (
     SourceError,
     UnsupportedError,
 )
+from .export import Exported, export
 from .filter import FILTER_ID, Video
 from .filter import last_error as filter_error
 from .groups import Group
@@ -35,6 +36,7 @@ __all__ = [
     "BlockError",
     "ClosedError",
     "Error",
+    "Exported",
     "FormatError",
     "Group",
     "Match",
@@ -53,6 +55,7 @@ __all__ = [
     "__version__",
     "check",
     "create",
+    "export",
     "filter_error",
     "open",
     "pack",

@@ -7,7 +7,7 @@ import click
 from ..terminal import Commands, show_version
 from .comparing import bench, demo
 from .reading import check, contact_sheet, find, info, verify
-from .writing import append, pack, recover, rehash, unpack
+from .writing import append, export, pack, recover, rehash, unpack
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +28,7 @@ def main() -> None:
 
 
 for _command in (
-    pack, append, unpack, recover, rehash, info, find, contact_sheet, verify, check, bench, demo,
+    pack, append, unpack, export, recover, rehash, info, find, contact_sheet, verify, check,
+    bench, demo,
 ):  # fmt: skip
     main.add_command(_command)

@@ -11,6 +11,8 @@ import click
 from .. import info as information
 from .. import packer, salvage, sinks
 from .. import rehash as rehashing
+from ..export import MAX_FPS
+from ..export import export as export_video
 from ..option_types import Frames
 from ..reader import Stack
 from ..terminal import end_tidily, json_text, progress_bar, say
@@ -126,6 +128,34 @@ def unpack(src: str, dst: str, **options: Any) -> None:
     with progress_bar("unpacking") as progress:
         count = sinks.unpack(src, dst, progress=progress, **options)
     say(f"unpacked {count} frames to {dst}")
+
+
+@click.command()
+@click.argument("file")
+@click.argument("out")
+@click.option(
+    "--fps", type=click.FloatRange(1 / MAX_FPS, MAX_FPS), default=25,
+    show_default=True, help="Frames a second.",
+)  # fmt: skip
+@overwrite_option
+@json_option
+def export(file: str, out: str, fps: float, overwrite: bool, as_json: bool) -> None:
+    """Write the stack FILE as the video OUT (x.mkv or x.mp4), bit for bit.
+
+    Packets are copied where the stack is one gray H.264 (or, to mkv, FFV1) video in order; other
+    frames are coded again, losslessly. OUT is decoded and compared before it gets its name.
+    """
+    end_tidily()
+    with progress_bar("exporting") as progress:
+        done = export_video(file, out, fps=fps, overwrite=overwrite, progress=progress)
+    if as_json:
+        say(json_text(dataclasses.asdict(done)))
+        return
+    how = "packets copied" if done.copied else "coded again, losslessly"
+    say(
+        f"exported {done.frames} frame{'s' * (done.frames != 1)} to {out}: "
+        f"{information.kilobytes(done.bytes)} of {done.codec}, {how}; decoded and equal"
+    )
 
 
 @click.command()
