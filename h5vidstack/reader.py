@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from . import checks, search
 from .chunks import Pixels
-from .errors import ClosedError, FormatError, OutputError
+from .errors import ClosedError, Error, FormatError, OutputError
 from .geometry import Shape
 from .groups import Group, groups
 from .hashing import Hashes
@@ -164,6 +164,15 @@ class Stack:
     def __repr__(self) -> str:
         state = "closed " if self._closed else ""
         return f"<{state}h5vidstack.Stack {self._path} {self._shape} {self._dtype}>"
+
+    def _repr_html_(self) -> str | None:
+        """What Jupyter shows; None, which makes it show the text, where there is no more to see."""
+        from .notebook import html  # which draws stacks, so it stands above this module
+
+        try:
+            return None if self._closed else html(self)
+        except Error:
+            return None
 
     def __getitem__(self, key: Any) -> Any:
         return self.read(key)
