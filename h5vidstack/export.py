@@ -37,7 +37,7 @@ _COPIED = {"mp4": ("x264",), "matroska": ("x264", "ffv1")}
 _OPTIONS = {
     "libx264": {"preset": "medium", "qp": "0"},
     "libx264rgb": {"preset": "medium", "qp": "0"},
-    "ffv1": {"level": "3", "g": "1"},  # with checksums; each frame alone
+    "ffv1": {"level": "1", "g": "16"},  # FFmpeg 7 codes tiny frames of level 3 wrongly
 }
 _FULL_RANGE = 2
 """FFmpeg's AVCOL_RANGE_JPEG: players show 0 as black and the largest value as white."""
@@ -189,6 +189,8 @@ class _Job:
                     like = cleanup.enter_context(self._like(stream))
                     target = output.add_stream_from_template(like.streams.video[0])
                     target.time_base = 1 / self.rate
+                    # PyAV 14 opens the encoder, which would take 4:2:0 to have even sizes.
+                    target.pix_fmt = _gray(stream.depth)
                     # Else Matroska is told the 25 that x264 wrote into its parameter sets.
                     target.codec_context.framerate = self.rate
                 for place, data in enumerate(stream.packets):
@@ -206,7 +208,7 @@ class _Job:
             first = io.BytesIO(bytes(stream.packets[0]))
             return av.open(first, format="h264", options={"framerate": str(self.rate)})
         height, width = self.stack.shape[1:3]
-        pixel_format = "gray" if stream.depth == 8 else f"gray{stream.depth}le"
+        pixel_format = _gray(stream.depth)
         memory = io.BytesIO()
         with av.open(memory, "w", format=self.container) as output:
             video: Any = output.add_stream("ffv1", rate=self.rate, options={"level": "1"})
@@ -242,7 +244,7 @@ class _Job:
             bits = self._bits()
         channels = self.stack.shape[3] if self.stack.ndim == 4 else 1
         if channels == 1 and bits <= 10:
-            return "libx264", "gray" if bits <= 8 else "gray10le"
+            return "libx264", _gray(8 if bits <= 8 else 10)
         if self.container == "mp4":
             if channels == 3 and bits <= 8:
                 return "libx264rgb", "rgb24"
@@ -251,7 +253,7 @@ class _Job:
                 "exactly; export to x.mkv"
             )
         if channels == 1:
-            return "ffv1", "gray12le" if bits <= 12 else "gray16le"
+            return "ffv1", _gray(12 if bits <= 12 else 16)
         if bits <= 8:
             return "ffv1", "bgr0" if channels == 3 else "bgra"
         return "ffv1", "gbrp16le" if channels == 3 else "gbrap16le"
@@ -333,6 +335,10 @@ def _views(frame: Any) -> list[Pixels]:
     if name.startswith("gb"):
         return [rows(frame.planes[plane], 1) for plane in _GBR[: len(frame.planes)]]
     return [rows(frame.planes[0], 1)]
+
+
+def _gray(depth: int) -> str:
+    return "gray" if depth == 8 else f"gray{depth}le"
 
 
 def _channels(pixels: Pixels) -> list[Pixels]:
