@@ -6,6 +6,7 @@ import click
 
 from ..terminal import Commands, show_version
 from .comparing import bench, demo
+from .options import variable
 from .reading import check, contact_sheet, find, info, verify
 from .writing import append, export, pack, recover, rehash, unpack
 
@@ -32,3 +33,8 @@ for _command in (
     bench, demo,
 ):  # fmt: skip
     main.add_command(_command)
+    for _option in _command.params:
+        if isinstance(_option, click.Option):
+            # Not click's auto_envvar_prefix: that goes by our names of variables, and would take
+            # H5VIDSTACK_VERSION for a wish to see the version.
+            _option.envvar = variable(_command, _option)

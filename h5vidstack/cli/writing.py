@@ -16,10 +16,18 @@ from ..export import export as export_video
 from ..option_types import Frames
 from ..reader import Stack
 from ..terminal import end_tidily, json_text, progress_bar, say
-from .options import coding_options, json_option, overwrite_option
+from .options import coding_options, examples, json_option, overwrite_option
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack pack images/ out.h5",
+        "h5vidstack pack 'raw/*.tif' out.h5 --profile fast",
+        "h5vidstack pack movie.mp4 out.h5 --gray --resume",
+        "h5vidstack pack raw.h5::/entry/data out.h5::/entry/stack",
+        "h5vidstack pack sim.npy out.h5 --max-error 1e-3r",
+    )
+)
 @click.argument("src", nargs=-1, required=True)
 @click.argument("dst")
 @coding_options
@@ -54,7 +62,12 @@ def pack(
     _say_packed(report, as_json)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack append out.h5 more/",
+        "h5vidstack append out.h5 today.npy --profile fast",
+    )
+)
 @click.argument("file")
 @click.argument("src", nargs=-1, required=True)
 @coding_options
@@ -110,7 +123,13 @@ def _say_packed(report: packer.PackReport, as_json: bool) -> None:
         say(f"\npile {number}:\n{information.trials_table(trials)}")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack unpack out.h5 frames/",
+        "h5vidstack unpack out.h5 some.npy --frames 10:20:2",
+        "h5vidstack unpack out.h5 plain.h5::/data",
+    )
+)
 @click.argument("src")
 @click.argument("dst")
 @click.option("--frames", type=Frames(), help="Which frames: 10:20:2, 17 or 1,5,9.")
@@ -130,7 +149,12 @@ def unpack(src: str, dst: str, **options: Any) -> None:
     say(f"unpacked {count} frames to {dst}")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack export out.h5 out.mkv",
+        "h5vidstack export out.h5::/entry/stack out.mp4 --fps 10",
+    )
+)
 @click.argument("file")
 @click.argument("out")
 @click.option(
@@ -168,7 +192,12 @@ def rehash(file: str) -> None:
     say(f"{file}: hashes of {count} frames stored")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack recover bad.h5 good.h5",
+        "h5vidstack recover recording.h5 run.h5 --json",
+    )
+)
 @click.argument("bad")
 @click.argument("good")
 @overwrite_option
