@@ -21,8 +21,8 @@ from .block_format import Block, Stream
 from .chunks import Chunks, Pixels
 from .codecs import MAX_EDGE
 from .codecs.transforms import Colour, Predictor
-from .errors import NotExactError, OutputError, UnsupportedError
-from .layout import SEPARATOR
+from .errors import BlockError, NotExactError, OutputError, UnsupportedError
+from .layout import HDF5_ERRORS, SEPARATOR
 from .output import complete_or_absent
 from .reader import Stack
 from .sources.apart import refuse_source
@@ -168,13 +168,14 @@ class _Job:
         with contextlib.closing(StackFile(self.stack.path, self.stack.stack)) as file:
             if len(file.piles) != 1 or file.places is not None or file.shape != self.stack.shape:
                 return False
-            pile, kind = file.piles[0], None
-            for stream in _streams(pile):
-                if stream is None or kind not in (None, (stream.codec.name, stream.depth)):
-                    return False
-                kind = stream.codec.name, stream.depth
-                if stream.codec.name not in _COPIED[self.container]:
-                    return False
+            pile, kinds = file.piles[0], set()
+            try:
+                for stream in _streams(pile):
+                    kinds.add((stream.codec.name, stream.depth) if stream else ("", 0))
+            except (BlockError, *HDF5_ERRORS):
+                return False  # decoding it says which frames
+            if len(kinds) != 1 or kinds.pop()[0] not in _COPIED[self.container]:
+                return False
             self._mux(path, pile)
         return True
 

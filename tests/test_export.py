@@ -1,6 +1,7 @@
 """Exporting: a video file with the stack's very pixels."""
 
 import json
+import signal
 from pathlib import Path
 
 import av
@@ -172,6 +173,47 @@ def test_what_no_video_holds(dtype):
     with pytest.raises(h5vidstack.UnsupportedError, match=r"unpack to x\.npy"):
         h5vidstack.export("x.h5", "x.mkv")
     assert not Path("x.mkv").exists()
+
+
+def test_a_damaged_stack_says_where():
+    frames = moving((40, 48, 64))
+    frames[:, 0, :2] = 0, 255
+    h5vidstack.pack(frames, "x.h5", method="video", preset="x264-fast")
+    data = bytearray(Path("x.h5").read_bytes())
+    data[data.find(b"H5VB") + 300] ^= 1
+    Path("x.h5").write_bytes(data)
+    with pytest.raises(h5vidstack.BlockError, match=r"frames \d+-\d+: CRC-32"):
+        h5vidstack.export("x.h5", "x.mkv")
+    assert not Path("x.mkv").exists()
+
+
+def test_a_full_disk():
+    frames = noise((40, 64, 64))
+    h5vidstack.pack(frames, "x.h5")
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        for name in ("x.mkv", "x.mp4"):
+            with pytest.raises(h5vidstack.OutputError, match="too large"):
+                h5vidstack.export("x.h5", name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert not list(Path().glob("x.m*"))
+
+
+def test_a_recording_that_goes_on():
+    frames = moving((40, 48, 64))
+    frames[:, 0, :2] = 0, 255
+    with h5vidstack.create("x.h5", shape=(48, 64), dtype="uint8") as recorder:
+        for frame in frames:
+            recorder.write(frame)
+        recorder.flush()
+        done = h5vidstack.export("x.h5", "x.mkv")
+        assert done.frames == len(luma("x.mkv")[0])
+    np.testing.assert_array_equal(luma("x.mkv")[0], frames[: done.frames])
 
 
 @pytest.mark.parametrize("name", ["x.avi", "x", "x.h5::/video.mkv"])
