@@ -19,6 +19,7 @@ from .errors import (
     SourceError,
     UnsupportedError,
 )
+from .export import Exported, export
 from .filter import FILTER_ID, Video
 from .filter import last_error as filter_error
 from .groups import Group
@@ -36,6 +37,7 @@ __all__ = [
     "BlockError",
     "ClosedError",
     "Error",
+    "Exported",
     "FormatError",
     "Group",
     "Match",
@@ -55,6 +57,7 @@ __all__ = [
     "__version__",
     "check",
     "create",
+    "export",
     "filter_error",
     "open",
     "pack",

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import block, plain
-from .block_format import resealed
+from .block_format import Block, parse, resealed
 from .errors import BlockError, ClosedError, FormatError
 from .filter import FILTER_ID, check_chunks, pipeline
 from .geometry import CHUNK_FRAMES, Shape, frame_bytes, stack_shape
@@ -141,6 +141,20 @@ class Chunks:
         if pixels.shape == extent:
             return pixels, alone  # `out` itself where that was filled
         return block.padded(pixels[tuple(map(slice, extent))], extent), alone
+
+    def block(self, chunk: Shape) -> Block | None:
+        """Parse a chunk's block without decoding it; None where there is none.
+
+        Raises
+        ------
+        BlockError
+            If it is damaged.
+        """
+        offset = self.offset(chunk)
+        if type(self) is not Chunks or not self._coded or not self._is_written(offset):
+            return None
+        filter_mask, data = self._video.id.read_direct_chunk(offset)
+        return None if filter_mask else parse(data, stack_shape(self.chunks), self._native)
 
     def row_frames(self, number: int) -> Pixels:
         """Decode all tiles of one run of frames.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,8 @@ import numpy.typing as npt
 from . import checks, search
 from .chunks import Pixels
 from .dask_array import chunk_frames, to_dask
-from .errors import ClosedError, FormatError, OutputError
-from .geometry import Shape
+from .description import Description
+from .errors import ClosedError, Error, FormatError, OutputError
 from .groups import Group, groups
 from .hashing import Hashes
 from .layout import DEFAULT_STACK, SEPARATOR, split_target
@@ -41,7 +40,7 @@ if hasattr(os, "register_at_fork"):  # the lock may be held by a thread that the
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-class Stack:
+class Stack(Description):
     """A packed stack of images: an ``(N, H, W)`` or ``(N, H, W, C)`` array on disk.
 
     ``stack[key]`` gives what numpy gives for the same key on the same array: integers,
@@ -109,62 +108,18 @@ class Stack:
                     self._session = session
         return session
 
-    @property
-    def path(self) -> str:
-        """Absolute path of the file."""
-        return self._path
-
-    @property
-    def stack(self) -> str:
-        """Path of the stack in the file."""
-        return self._stack
-
-    @property
-    def shape(self) -> Shape:
-        """``(N, H, W)`` or ``(N, H, W, C)``."""
-        return self._shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Dtype of the pixels."""
-        return self._dtype
-
-    @property
-    def chunks(self) -> Shape:
-        """Shape of a block: frames, rows, columns[, channels]."""
-        return self._chunks
-
-    @property
-    def attrs(self) -> Mapping[str, Any]:
-        """Attributes of the stack (spec/format.md); `settings` as a dict."""
-        return self._attrs
-
-    @property
-    def leading_shape(self) -> Shape:
-        """The axes before the frame's as they were packed; usually ``(N,)``."""
-        return self._leading_shape
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self._shape)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self._shape)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the whole stack as an array."""
-        return self.size * self._dtype.itemsize
-
-    def __len__(self) -> int:
-        return self._shape[0]
-
     def __repr__(self) -> str:
         state = "closed " if self._closed else ""
         return f"<{state}h5vidstack.Stack {self._path} {self._shape} {self._dtype}>"
+
+    def _repr_html_(self) -> str | None:
+        """What Jupyter shows; None, which makes it show the text, where there is no more to see."""
+        from .notebook import html  # which draws stacks, so it stands above this module
+
+        try:
+            return None if self._closed else html(self)
+        except Error:
+            return None
 
     def __getitem__(self, key: Any) -> Any:
         return self.read(key)

@@ -3,10 +3,12 @@
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import h5py
 import numpy as np
 import pytest
@@ -243,3 +245,62 @@ def test_the_output_is_not_the_source():
         said = fails("pack", *source, "imgs/1.png", "--overwrite")
         assert "the output is the source" in said
     assert Path("u8.npy").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["pack", "append", "unpack", "export", "recover", "bench"])
+def test_help_ends_with_examples(command):
+    text = run(command, "--help").output
+    examples = text.split("Examples:\n")[1].rstrip().splitlines()
+    assert all(line.startswith(f"    h5vidstack {command} ") for line in examples)
+    for line in examples:  # what they say is understood
+        arguments = shlex.split(line)[2:]
+        main.commands[command].make_context(command, arguments, resilient_parsing=False)
+
+
+def test_options_from_the_environment(images, monkeypatch):
+    monkeypatch.setenv("H5VIDSTACK_VERSION", "1")  # of somebody else
+    monkeypatch.setenv("H5VIDSTACK_PACK_PROFILE", "fast")
+    monkeypatch.setenv("H5VIDSTACK_PACK_NO_HASHES", "1")
+    monkeypatch.setenv("H5VIDSTACK_INFO_JSON", "1")
+    run("pack", "imgs", "x.h5")
+    assert json.loads(run("info", "x.h5").output)["settings"]["profile"] == "fast"
+    assert "hash" in fails("find", "x.h5", "--frame", "0")
+    run("pack", "imgs", "x.h5", "--profile", "balanced", "--overwrite")
+    assert json.loads(run("info", "x.h5").output)["settings"]["profile"] == "balanced"
+    monkeypatch.setenv("H5VIDSTACK_PACK_PROFILE", "slow")
+    assert "'slow' is not one of" in fails("pack", "imgs", "y.h5", code=2)
+
+
+def test_every_option_has_a_variable_of_its_own():
+    names = [
+        option.envvar
+        for command in main.commands.values()
+        for option in command.params
+        if isinstance(option, click.Option)
+    ]
+    assert len(set(names)) == len(names)
+    assert {"H5VIDSTACK_CONTACT_SHEET_SIZE", "H5VIDSTACK_UNPACK_FORMAT"} < set(names)
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_completion_scripts(shell):
+    made = _complete(f"{shell}_source")
+    assert "h5vidstack" in made
+    assert "_H5VIDSTACK_COMPLETE" in made
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("h5vidstack exp", "export"), ("h5vidstack pack --profile s", "small")],
+)
+def test_completion(words, offered):
+    word = str(len(words.split()) - 1)
+    made = _complete("bash_complete", COMP_WORDS=words, COMP_CWORD=word)
+    assert made == f"plain,{offered}\n"
+
+
+def _complete(how, **more):
+    command = Path(sys.executable).with_name("h5vidstack")
+    environment = {**os.environ, "_H5VIDSTACK_COMPLETE": how, **more}
+    done = subprocess.run([command], env=environment, capture_output=True, text=True, timeout=60)
+    return done.stdout

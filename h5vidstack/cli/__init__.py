@@ -6,8 +6,9 @@ import click
 
 from ..terminal import Commands, show_version
 from .comparing import bench, demo
+from .options import variable
 from .reading import check, contact_sheet, find, info, verify
-from .writing import append, pack, recover, rehash, unpack
+from .writing import append, export, pack, recover, rehash, unpack
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +29,12 @@ def main() -> None:
 
 
 for _command in (
-    pack, append, unpack, recover, rehash, info, find, contact_sheet, verify, check, bench, demo,
+    pack, append, unpack, export, recover, rehash, info, find, contact_sheet, verify, check,
+    bench, demo,
 ):  # fmt: skip
     main.add_command(_command)
+    for _option in _command.params:
+        if isinstance(_option, click.Option):
+            # Not click's auto_envvar_prefix: that goes by our names of variables, and would take
+            # H5VIDSTACK_VERSION for a wish to see the version.
+            _option.envvar = variable(_command, _option)

@@ -16,10 +16,16 @@ from ..option_types import Methods, Pair
 from ..output import complete_or_absent
 from ..sources.apart import refuse_source
 from ..terminal import end_tidily, json_text, printable, progress_bar, say, steps_bar
-from .options import overwrite_option
+from .options import examples, overwrite_option
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack bench ct.tif",
+        "h5vidstack bench demo --peers --html demo.html",
+        "h5vidstack bench movie.mp4 --gray --frames 500 --methods auto,x264",
+    )
+)
 @click.argument("src")
 @click.option(
     "--methods", type=Methods(),

@@ -72,3 +72,14 @@ def coding_options(command: Command) -> Command:
     for option in reversed(_CODING):
         command = option(command)
     return command
+
+
+def examples(*lines: str) -> str:
+    """An epilog of commands, each on a line of its own."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def variable(command: click.Command, option: click.Option) -> str:
+    """The environment variable of an option: H5VIDSTACK_PACK_PROFILE."""
+    flag = max(option.opts, key=len).lstrip("-")
+    return f"H5VIDSTACK_{command.name}_{flag}".replace("-", "_").upper()

@@ -11,13 +11,23 @@ import click
 from .. import info as information
 from .. import packer, salvage, sinks
 from .. import rehash as rehashing
+from ..export import MAX_FPS
+from ..export import export as export_video
 from ..option_types import Frames
 from ..reader import Stack
 from ..terminal import end_tidily, json_text, progress_bar, say
-from .options import coding_options, json_option, overwrite_option
+from .options import coding_options, examples, json_option, overwrite_option
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack pack images/ out.h5",
+        "h5vidstack pack 'raw/*.tif' out.h5 --profile fast",
+        "h5vidstack pack movie.mp4 out.h5 --gray --resume",
+        "h5vidstack pack raw.h5::/entry/data out.h5::/entry/stack",
+        "h5vidstack pack sim.npy out.h5 --max-error 1e-3r",
+    )
+)
 @click.argument("src", nargs=-1, required=True)
 @click.argument("dst")
 @coding_options
@@ -52,7 +62,12 @@ def pack(
     _say_packed(report, as_json)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack append out.h5 more/",
+        "h5vidstack append out.h5 today.npy --profile fast",
+    )
+)
 @click.argument("file")
 @click.argument("src", nargs=-1, required=True)
 @coding_options
@@ -108,7 +123,13 @@ def _say_packed(report: packer.PackReport, as_json: bool) -> None:
         say(f"\npile {number}:\n{information.trials_table(trials)}")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack unpack out.h5 frames/",
+        "h5vidstack unpack out.h5 some.npy --frames 10:20:2",
+        "h5vidstack unpack out.h5 plain.h5::/data",
+    )
+)
 @click.argument("src")
 @click.argument("dst")
 @click.option("--frames", type=Frames(), help="Which frames: 10:20:2, 17 or 1,5,9.")
@@ -128,6 +149,39 @@ def unpack(src: str, dst: str, **options: Any) -> None:
     say(f"unpacked {count} frames to {dst}")
 
 
+@click.command(
+    epilog=examples(
+        "h5vidstack export out.h5 out.mkv",
+        "h5vidstack export out.h5::/entry/stack out.mp4 --fps 10",
+    )
+)
+@click.argument("file")
+@click.argument("out")
+@click.option(
+    "--fps", type=click.FloatRange(1 / MAX_FPS, MAX_FPS), default=25,
+    show_default=True, help="Frames a second.",
+)  # fmt: skip
+@overwrite_option
+@json_option
+def export(file: str, out: str, fps: float, overwrite: bool, as_json: bool) -> None:
+    """Write the stack FILE as the video OUT (x.mkv or x.mp4), bit for bit.
+
+    Packets are copied where the stack is one gray H.264 (or, to mkv, FFV1) video in order; other
+    frames are coded again, losslessly. OUT is decoded and compared before it gets its name.
+    """
+    end_tidily()
+    with progress_bar("exporting") as progress:
+        done = export_video(file, out, fps=fps, overwrite=overwrite, progress=progress)
+    if as_json:
+        say(json_text(dataclasses.asdict(done)))
+        return
+    how = "packets copied" if done.copied else "coded again, losslessly"
+    say(
+        f"exported {done.frames} frame{'s' * (done.frames != 1)} to {out}: "
+        f"{information.kilobytes(done.bytes)} of {done.codec}, {how}; decoded and equal"
+    )
+
+
 @click.command()
 @click.argument("file")
 def rehash(file: str) -> None:
@@ -138,7 +192,12 @@ def rehash(file: str) -> None:
     say(f"{file}: hashes of {count} frames stored")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack recover bad.h5 good.h5",
+        "h5vidstack recover recording.h5 run.h5 --json",
+    )
+)
 @click.argument("bad")
 @click.argument("good")
 @overwrite_option
