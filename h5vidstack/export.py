@@ -184,7 +184,8 @@ class _Job:
         with _writing(path, self.container) as output, contextlib.ExitStack() as cleanup:
             target: Any = None
             for stream in _streams(pile):
-                assert stream is not None  # noqa: S101  # `copy` has seen them all
+                if stream is None:  # `copy` has seen that there is none
+                    continue
                 if target is None:
                     self.codec = "ffv1" if stream.codec.name == "ffv1" else "h264"
                     like = cleanup.enter_context(self._like(stream))
