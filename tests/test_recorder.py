@@ -253,20 +253,24 @@ def test_bad_requests(name):
 
 def test_ctrl_c_in_a_write_loses_nothing():
     code = """
-        import signal, threading, numpy as np, h5vidstack
-        frames = np.random.default_rng(0).integers(0, 256, (64, 256, 256), np.uint8)
-        np.save("frames.npy", frames)
-        taken = 0
-        with h5vidstack.create("x.h5", (256, 256), "u1", profile="balanced") as recorder:
+        import signal, threading, time, numpy as np, h5vidstack
+        frames = np.random.default_rng(0).integers(0, 256, (64, 50, 60), np.uint8)
+        main, interrupted, taken = threading.main_thread().ident, 0, 0
+        with h5vidstack.create("x.h5", (50, 60), "u1", profile="balanced") as recorder:
+            take = recorder._take
+            def slowly(frame):
+                if recorder.frames in (3, 20, 31):
+                    signal.pthread_kill(main, signal.SIGINT)  # while it waits for this
+                    time.sleep(0.2)
+                take(frame)
+            recorder._take = slowly
             while recorder.frames < 60:
-                if taken == 20:
-                    main = threading.main_thread().ident
-                    threading.Timer(0.01, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
                 try:
                     recorder.write(frames[taken])
                 except KeyboardInterrupt:
-                    pass
+                    interrupted += 1
                 taken += 1
+        assert interrupted == 3
         with h5vidstack.open("x.h5") as stack:
             assert (stack[:] == frames[:taken]).all() and len(stack) == taken
             assert stack.verify() == []
