@@ -16,6 +16,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py._objects import phil
 
 from . import block
 from .block_format import VERSION
@@ -327,7 +328,9 @@ h5py.h5z.register_filter(ctypes.addressof(_class))
 def _flush_open_files() -> None:
     """Code what HDF5 still caches while Python can run the callbacks.
 
-    HDF5 itself flushes files that were never closed only after Python is gone.
+    HDF5 itself flushes files that were never closed only after Python is gone. From here on no
+    other thread is in HDF5: Python ends daemons wherever they are, h5py's lock in their hands.
     """
+    phil.acquire()
     for file_id in h5py.h5f.get_obj_ids(types=h5py.h5f.OBJ_FILE):
         h5py.h5f.flush(file_id)
