@@ -67,7 +67,6 @@ class StackBackend(BackendEntrypoint):
     """
 
     description = "Stacks of similar images in HDF5, coded by h5vidstack"
-    url = "https://pypi.org/project/h5vidstack/"
     open_dataset_parameters = ("filename_or_obj", "drop_variables", "group")
 
     def open_dataset(  # type: ignore[override]  # the options are each backend's own
