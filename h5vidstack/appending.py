@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from .geometry import Numbers, Shape
 from .hashing import HASHES, Fingerprints
 from .layout import damage_as_error, read_table
 from .layout_writer import Order, Record
-from .loss import NO_LOSS, Loss, together
+from .loss import stated, together
 from .methods import METHODS, Kept, Method
 from .opening import open_hdf5
 from .profiles import PROFILES
@@ -178,7 +177,7 @@ class Earlier:
             method,
             settings,
             self._leading_shape(record.leading_shape or (count,)),
-            together(self._loss(), len(self), record.loss, count),
+            together(stated(own), len(self), record.loss, count),
         )
         return self._order(order), self._prints(prints), record
 
@@ -217,13 +216,6 @@ class Earlier:
         """The axes before the frame's of all, if the new ones go on along the first axis."""
         own = self.file.layout.leading_shape
         return (own[0] + added[0], *own[1:]) if len(own) > 1 and own[1:] == added[1:] else None
-
-    def _loss(self) -> Loss:
-        attrs = self.file.layout.attrs
-        if attrs["lossless"]:
-            return NO_LOSS
-        mse, psnr = (float(attrs.get(name, math.nan)) for name in ("mse", "psnr"))
-        return Loss(attrs["max_error"], mse, psnr, False)
 
 
 def find_earlier(target: Path, stack: str) -> Earlier | None:

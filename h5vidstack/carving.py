@@ -20,7 +20,7 @@ from .chunks import Pixels
 from .errors import BlockError, FormatError
 from .geometry import MAX_BLOCK_BYTES
 from .layout import HDF5_ERRORS, read_table
-from .loss import NO_LOSS, Loss
+from .loss import Loss, stated
 from .opening import open_hdf5
 from .workers import Progress, default_workers, in_order
 
@@ -150,11 +150,5 @@ def _table(path: Path, stack: str) -> tuple[list[int] | None, Loss]:
         group = file[stack]
         length = group["index/crc32"].shape[0]
         table = read_table(group, "index/crc32", length).tolist() or None  # a recording's is empty
-        if group.attrs["lossless"]:
-            loss = NO_LOSS
-        else:
-            max_error, mse, psnr = (
-                float(group.attrs[name]) for name in ("max_error", "mse", "psnr")
-            )
-            loss = Loss(max_error, mse, psnr, False)
+        loss = stated(group.attrs)
     return table, loss

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,16 @@ class Loss:
 
 
 NO_LOSS = Loss(0.0, 0.0, math.inf, True)
+
+
+def stated(attrs: Mapping[str, Any]) -> Loss:
+    """What a stack's attributes say of it; not a number where they say nothing."""
+    if attrs["lossless"]:
+        return NO_LOSS
+    max_error, mse, psnr = (
+        float(attrs.get(name, math.nan)) for name in ("max_error", "mse", "psnr")
+    )
+    return Loss(max_error, mse, psnr, False)
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,9 @@ from .errors import BlockError, FormatError
 from .filter import FILTER_ID, pipeline
 from .geometry import CHUNK_FRAMES, Numbers, choose_chunk
 from .hashing import HASHES, Fingerprints, Hashes, hash_images
-from .layout import (
-    damage_as_error,
-    read_table,
-)
+from .layout import damage_as_error, read_table
 from .layout_writer import Order, Record, StackWriter, write_table
-from .loss import NO_LOSS, Loss
+from .loss import stated
 from .owners import Owners
 from .recipe import Recipe
 from .stack_file import StackFile
@@ -95,7 +92,7 @@ class Rescue:
                     except BlockError:
                         return False, self._single_frames(pile, row)
 
-                for row, (sound, frames) in enumerate(in_order(pool, load, rows, len(rows) and 4)):
+                for row, (sound, frames) in enumerate(in_order(pool, load, rows, 4)):
                     self._note(number, row, frames, sound)
                     done += len(frames)
                     if self._progress is not None:
@@ -234,13 +231,9 @@ class Rescue:
 
     def _record(self) -> Record:
         attrs = self._file.layout.attrs
-        lost = NO_LOSS
-        if not attrs["lossless"]:
-            mse, psnr = (float(attrs.get(name, np.nan)) for name in ("mse", "psnr"))
-            lost = Loss(attrs["max_error"], mse, psnr, False)
         settings = attrs["settings"] | {"recovered": self._name}
         method = attrs["method"]
         if self._loose:
             method = "mixed"
         leading = attrs.get("leading_shape") if len(self.saved) == self._file.shape[0] else None
-        return Record(method, settings, leading, lost)
+        return Record(method, settings, leading, stated(attrs))

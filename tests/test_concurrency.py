@@ -46,6 +46,18 @@ def read_at_random(stack, frames, seed, until):
     return wrong
 
 
+def readers(count, stack, frames, stop, wrong):
+    """Threads that read at random until `stop`; what is wrong goes to a list."""
+
+    def work(seed):
+        try:
+            wrong.extend(read_at_random(stack, frames, seed, stop.is_set))
+        except BaseException as error:  # noqa: BLE001
+            wrong.append(error)
+
+    return [threading.Thread(target=work, args=(seed,)) for seed in range(count)]
+
+
 def after(seconds):
     end = time.monotonic() + seconds
     return lambda: time.monotonic() > end
@@ -59,13 +71,7 @@ def in_process(stack, seed):
 def test_threads_and_processes_read_together(stack):
     frames, stop, wrong = moving(SHAPE), threading.Event(), []
 
-    def work(seed):
-        try:
-            wrong.extend(read_at_random(stack, frames, seed, stop.is_set))
-        except BaseException as error:  # noqa: BLE001
-            wrong.append(error)
-
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    threads = readers(8, stack, frames, stop, wrong)
     for thread in threads:
         thread.start()
     children = []
@@ -138,17 +144,11 @@ def test_a_fork_while_a_thread_reads_the_index(monkeypatch):
 def test_garbage_is_collected_while_others_decode(stack):
     frames, stop, wrong = moving(SHAPE), threading.Event(), []
 
-    def work(seed):
-        try:
-            wrong.extend(read_at_random(stack, frames, seed, stop.is_set))
-        except BaseException as error:  # noqa: BLE001
-            wrong.append(error)
-
     def count():
         gc.collect()
         return len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    threads = readers(4, stack, frames, stop, wrong)
     before = count()
     for thread in threads:
         thread.start()
