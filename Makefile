@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-oldest lint benchmark clean
+.PHONY: demo test test-oldest lint benchmark plugin plugin-wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/h5vidstack demo
@@ -24,6 +24,15 @@ lint: $(VENV)/installed
 benchmark: $(VENV)/installed
 	$(BIN)/python tests/benchmark/speed.py
 	$(BIN)/python tests/benchmark/order.py
+
+# The native HDF5 plugin, where `h5vidstack plugin-path` finds it.
+plugin:
+	plugin/install-needs.sh
+	$(MAKE) -C plugin OUT=../h5vidstack/plugin
+
+# A wheel for this system that has the plugin, too.
+plugin-wheel: plugin $(VENV)/installed
+	H5VIDSTACK_PLUGIN=1 $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -42,4 +42,4 @@ class QueryError(Error):
 
 
 class MissingError(Error, ImportError):
-    """An optional package is not installed; the message says how to."""
+    """An optional package, or the native plugin, is not there; the message says how to get it."""

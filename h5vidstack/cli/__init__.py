@@ -7,7 +7,7 @@ import click
 from ..terminal import Commands, show_version
 from .comparing import bench, demo
 from .options import variable
-from .reading import check, contact_sheet, find, info, verify
+from .reading import check, contact_sheet, find, info, plugin_path, verify
 from .writing import append, export, pack, recover, rehash, unpack
 
 
@@ -30,7 +30,7 @@ def main() -> None:
 
 for _command in (
     pack, append, unpack, export, recover, rehash, info, find, contact_sheet, verify, check,
-    bench, demo,
+    bench, demo, plugin_path,
 ):  # fmt: skip
     main.add_command(_command)
     for _option in _command.params:

@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from .. import info as information
-from .. import pictures, recovery, sheet, verification
+from .. import pictures, plugin, recovery, sheet, verification
 from ..hashing import HASHES
 from ..reader import Stack
 from ..search import mismatch
 from ..sources import read_image
 from ..terminal import end_tidily, json_text, printable, progress_bar, say
-from .options import json_option, overwrite_option
+from .options import examples, json_option, overwrite_option
 
 
 @click.command()
@@ -163,3 +163,12 @@ def check(
         for name in pictures.draw(file, plots, found, source, gray=gray, overwrite=overwrite):
             click.echo(f"drew {printable(name)}", err=as_json)
     sys.exit(0 if found.keeps_its_word else 1)
+
+
+@click.command(epilog=examples('HDF5_PLUGIN_PATH="$(h5vidstack plugin-path)" h5dump -H out.h5'))
+def plugin_path() -> None:
+    """Print the folder of the native HDF5 plugin.
+
+    Programs that read HDF5, but are not Python, find it by HDF5_PLUGIN_PATH.
+    """
+    say(str(plugin.folder()))
