@@ -10,7 +10,6 @@ on. `compare` decodes with two FFmpegs: of damaged video they may make different
 
 from __future__ import annotations
 
-import ctypes
 import random
 import subprocess
 import sys
@@ -20,10 +19,11 @@ from pathlib import Path
 import fuzz
 
 import h5vidstack
-from h5vidstack import filter as h5filter
 
-PLUGIN = Path(__file__).parent.parent.parent / "plugin"
-BUILD = PLUGIN / "build"
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from native import SOURCES, Native, make
+
+BUILD = SOURCES / "build"
 LARGEST = 1 << 16
 
 
@@ -34,13 +34,9 @@ def record(values, data, *, sealed=True):
     return b"".join(value.to_bytes(4, "little") for value in values) + data
 
 
-def make(target):
-    subprocess.run(["make", "-s", "-C", PLUGIN, target], check=True)
-
-
 def replay(count=1_000_000, first=0):
     """Inputs of fuzz.py, a third of them changed bytes under a CRC that is wrong."""
-    make("replay")
+    make(BUILD, "replay")
     made, number = fuzz.Fuzz(), first
     child = subprocess.Popen([BUILD / "replay"], stdin=subprocess.PIPE)
     try:
@@ -57,7 +53,7 @@ def replay(count=1_000_000, first=0):
 
 def run(seconds=600, workers=2):
     """Run libFuzzer."""
-    make("fuzz")
+    make(BUILD, "fuzz")
     corpus = BUILD / "corpus"
     corpus.mkdir(exist_ok=True)
     for number, base in enumerate(fuzz.bases()):
@@ -74,37 +70,11 @@ def run(seconds=600, workers=2):
     ).returncode  # fmt: skip
 
 
-class Native:
-    """The plugin's filter, called as HDF5 calls it."""
-
-    def __init__(self):
-        make("all")
-        library = ctypes.CDLL(str(BUILD / "libh5vidstack.so"))
-        library.H5PLget_plugin_info.restype = ctypes.POINTER(h5filter._H5ZClass2)
-        self._filter = library.H5PLget_plugin_info().contents.filter
-        self._c = ctypes.CDLL(None)
-        self._c.malloc.restype, self._c.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-        self._c.free.argtypes = [ctypes.c_void_p]
-
-    def decode(self, values, data):
-        """Bytes of the chunk, or None."""
-        buffer = ctypes.c_void_p(self._c.malloc(len(data) or 1))
-        ctypes.memmove(buffer, data, len(data))
-        made = self._filter(
-            h5filter._FLAG_REVERSE, len(values), (ctypes.c_uint * len(values))(*values), len(data),
-            ctypes.byref(ctypes.c_size_t(len(data))),
-            ctypes.cast(ctypes.byref(buffer), h5filter._voids),
-        )  # fmt: skip
-        chunk = ctypes.string_at(buffer, made) if made else None
-        self._c.free(buffer)
-        return chunk
-
-
 def compare(count=100_000):
     """Decode the same inputs by both; what only one takes, or takes otherwise, is counted."""
-    native, made, outcomes = Native(), fuzz.Fuzz(), Counter()
+    native, made, outcomes = Native(make(BUILD)), fuzz.Fuzz(), Counter()
     for base in made.bases:
-        if native.decode(base.values, base.data) != base.pixels:
+        if native.run(base.values, base.data) != base.pixels:
             print(f"FINDING: a sound block of {base.dtype} {base.chunk}")
             return 1
     for number in random.Random(0).sample(range(10 * count), count):
@@ -115,7 +85,7 @@ def compare(count=100_000):
             expected = fuzz.decode(base, data)
         except h5vidstack.Error:
             expected = None
-        found = native.decode(base.values, data)
+        found = native.run(base.values, data)
         codecs = "+".join(sorted({stream.codec.name for stream in base.block.streams}))
         if found == expected:
             outcomes["both refuse" if found is None else "same pixels"] += 1
