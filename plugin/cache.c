@@ -80,21 +80,18 @@ static uint8_t *make_room(size_t bytes, size_t *room)
     return spare;
 }
 
-void *recall(size_t count, const unsigned *values, const uint8_t *block, size_t packed,
-             void *(*allocate)(size_t, bool), size_t *bytes)
+bool recall(size_t count, const unsigned *values, const uint8_t *block, size_t packed,
+            uint8_t *out)
 {
-    void *out = NULL;
     pthread_mutex_lock(&lock);
     unsigned place = look_up(count, values, block, packed);
-    if (place < known && entries[place].data) {
+    bool found = place < known && entries[place].data;
+    if (found && out) {
         to_front(place);
-        *bytes = entries[0].bytes;
-        out = allocate(*bytes, false);
-        if (out)
-            memcpy(out, entries[0].data, *bytes);
+        memcpy(out, entries[0].data, entries[0].bytes);
     }
     pthread_mutex_unlock(&lock);
-    return out;
+    return found;
 }
 
 void keep(size_t count, const unsigned *values, const uint8_t *block, size_t packed,

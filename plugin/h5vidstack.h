@@ -118,9 +118,9 @@ bool decode_block(const Block *block, const Chunk *chunk, uint8_t *out, Error *e
 
 /* ---- cache.c: chunks that were decoded last ---- */
 
-/* Copies a chunk that is cached into memory of `allocate`, and says how long it is; else NULL. */
-void *recall(size_t count, const unsigned *values, const uint8_t *block, size_t packed,
-             void *(*allocate)(size_t, bool), size_t *bytes);
+/* Whether a chunk is kept; it is copied to `out`, unless that is NULL. */
+bool recall(size_t count, const unsigned *values, const uint8_t *block, size_t packed,
+            uint8_t *out);
 
 /* Keeps a copy of a chunk, if it is not too large and there is memory. */
 void keep(size_t count, const unsigned *values, const uint8_t *block, size_t packed,

@@ -70,14 +70,30 @@ static void report(const Host *host, const Error *error)
              "h5vidstack: %s", error->text);
 }
 
-/* The chunk of a block, made by the host's memory; NULL, and an error, if that cannot be. */
+/* A copy of a kept chunk, or NULL. It is allocated between two looks, since that may wait for HDF5,
+ * and another thread of HDF5 for our cache. */
+static void *recall_chunk(const Host *host, size_t count, const unsigned *values,
+                          const uint8_t *data, size_t size, size_t bytes)
+{
+    if (!recall(count, values, data, size, NULL))
+        return NULL;
+    void *out = host->allocate(bytes, false);
+    if (out && !recall(count, values, data, size, out)) {
+        host->release(out);
+        out = NULL;
+    }
+    return out;
+}
+
+/* The chunk of a block, in the host's memory; NULL, and an error, if that cannot be. */
 static void *decode_chunk(const Host *host, size_t count, const unsigned *values,
                           const uint8_t *data, size_t size, size_t *bytes, Error *error)
 {
     Chunk chunk;
     if (!parse_parameters(count, values, &chunk, error))
         return NULL;
-    void *out = recall(count, values, data, size, host->allocate, bytes);
+    *bytes = chunk.bytes;
+    void *out = recall_chunk(host, count, values, data, size, chunk.bytes);
     if (out)
         return out;
     Block block = {0};
@@ -89,7 +105,6 @@ static void *decode_chunk(const Host *host, size_t count, const unsigned *values
     free(block.table);
     if (decoded) {
         keep(count, values, data, size, out, chunk.bytes);
-        *bytes = chunk.bytes;
         return out;
     }
     if (out)
@@ -129,14 +144,12 @@ static const H5Z_class2_t CLASS = {
     .filter = filter,
 };
 
-#define EXPORTED __attribute__((visibility("default")))
-
-EXPORTED H5PL_type_t H5PLget_plugin_type(void)
+H5PL_type_t H5PLget_plugin_type(void)
 {
     return H5PL_TYPE_FILTER;
 }
 
-EXPORTED const void *H5PLget_plugin_info(void)
+const void *H5PLget_plugin_info(void)
 {
     return &CLASS;
 }
