@@ -25,10 +25,14 @@ from . import plain
 from ._version import __version__
 from .errors import FormatError
 from .filter import stored_coding
-from .geometry import Numbers, Shape
+from .geometry import Numbers, Shape, split_axes
 
-FORMAT = (1, 4)
+FORMAT = (1, 5)
+USUAL = (1, 4)
+"""What most stacks are of, so that older programs read them."""
 DEFAULT_STACK = "/stack"
+BESIDE = "/h5vidstack"
+"""The stack of a dataset that was replaced at its path is in this group, at the same path."""
 SEPARATOR = "::"
 
 HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError, MemoryError)
@@ -37,7 +41,7 @@ HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError, Memory
 FORMAT_ATTRIBUTE = "h5vidstack_format"
 TABLE_CRC = "crc32"
 MAPPINGS_CRC = "frames_crc32"
-_PIXEL = re.compile("[<|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
+_PIXEL = re.compile("[<>|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
 
 
 def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
@@ -261,9 +265,12 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
         if isinstance(node, h5py.Dataset):
             if stored_coding(node) is None:
                 raise FormatError(f"{name} is a dataset without h5vidstack's filter")
-            return Layout(
-                [Pile(node, node.shape, node.dtype)], node.shape, True, {}, node.shape[:1], None
-            )
+            beside = file.get(BESIDE + node.name)
+            if not is_stack(beside) or not _holds(beside, node):
+                leading, frame = split_axes(node.shape)
+                shape = (math.prod(leading), *frame)
+                return Layout([Pile(node, shape, node.dtype)], shape, True, {}, leading, None)
+            node = beside
         if not is_stack(node):
             stacks = ", ".join(find_stacks(file)) or "none"
             raise FormatError(
@@ -308,7 +315,9 @@ def _pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:
         raise TypeError(f"{group.name} holds no pixels")
     if data.is_virtual or data.chunks is None:
         raise TypeError(f"{data.name} is not chunked")
-    return Pile(data, data.shape, (data if mean is None else mean).dtype, mean)
+    leading, frame = split_axes(data.shape)
+    shape = (math.prod(leading), *frame)
+    return Pile(data, shape, (data if mean is None else mean).dtype, mean)
 
 
 def _written(data: h5py.Dataset) -> Shape:
@@ -337,6 +346,11 @@ def _same_object(group: h5py.Group, one: str, other: str) -> bool:
             return False
         found.append(group.id.links.get_info(path.encode()).u)
     return bool(found[0] == found[1])
+
+
+def _holds(stack: h5py.Group, data: h5py.Dataset) -> bool:
+    """Whether a dataset is the only pile of a stack."""
+    return "groups/000000/video" in stack and stack["groups/000000/video"] == data
 
 
 def is_stack(node: Any) -> bool:

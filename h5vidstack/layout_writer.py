@@ -17,9 +17,9 @@ import numpy.typing as npt
 from . import virtual
 from ._version import __version__
 from .filter import Video
-from .geometry import Numbers, Shape
+from .geometry import Numbers, Shape, split_axes
 from .hashing import Fingerprints, Hashes
-from .layout import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, Pile, text
+from .layout import FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, USUAL, Pile, text
 from .loss import Loss
 from .mappings import mappings_crc32
 from .pca import Fit
@@ -41,6 +41,11 @@ class PileWriter:
     def __init__(self, data: h5py.Dataset, other_bytes: int = 0) -> None:
         self.data = data
         self.stored_bytes = other_bytes
+
+    @property
+    def frame(self) -> Shape:
+        """Shape of a frame, ``(H, W[, C])``."""
+        return split_axes(self.data.shape)[1]
 
     def extend(self, frames: int) -> None:
         """Make room for `frames` frames in all."""
@@ -92,12 +97,15 @@ class Record:
         Axes before the frame's, where there is not just one.
     loss
         The difference to what was packed.
+    version
+        Of the format, the lowest that has all that the stack uses.
     """
 
     method: str
     settings: Mapping[str, Any]
     leading_shape: Shape | None
     loss: Loss
+    version: tuple[int, int] = USUAL
 
 
 class StackWriter:
@@ -270,7 +278,7 @@ class StackWriter:
         write_text(group, "created", datetime.now(UTC).isoformat(timespec="seconds"))
         write_text(group, "creator", f"h5vidstack {__version__}")
         write_text(group, "settings", json.dumps(record.settings))
-        write_text(group, FORMAT_ATTRIBUTE, f"{FORMAT[0]}.{FORMAT[1]}")
+        write_text(group, FORMAT_ATTRIBUTE, "{}.{}".format(*record.version))
 
 
 def write_text(group: h5py.Group, name: str, value: str) -> None:
