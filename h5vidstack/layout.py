@@ -261,12 +261,15 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
     """
     name = f"{file.filename}{SEPARATOR}{stack}"
     with damage_as_error(name):
-        node = file.get(stack)
+        try:
+            node = file[os.fsencode(stack)]  # names in HDF5 are bytes
+        except KeyError:
+            node = None
         if isinstance(node, h5py.Dataset):
             if stored_coding(node) is None:
                 raise FormatError(f"{name} is a dataset without h5vidstack's filter")
-            beside = file.get(BESIDE + node.name)
-            if not is_stack(beside) or not _holds(beside, node):
+            beside = _beside(file, node)
+            if beside is None:
                 leading, frame = split_axes(node.shape)
                 shape = (math.prod(leading), *frame)
                 return Layout([Pile(node, shape, node.dtype)], shape, True, {}, leading, None)
@@ -348,9 +351,14 @@ def _same_object(group: h5py.Group, one: str, other: str) -> bool:
     return bool(found[0] == found[1])
 
 
-def _holds(stack: h5py.Group, data: h5py.Dataset) -> bool:
-    """Whether a dataset is the only pile of a stack."""
-    return "groups/000000/video" in stack and stack["groups/000000/video"] == data
+def _beside(file: h5py.File, data: h5py.Dataset) -> h5py.Group | None:
+    """The stack whose only pile is a dataset, which has a path of its own."""
+    if isinstance(file.get(BESIDE), h5py.Group):
+        for stack in find_stacks(file[BESIDE]):
+            group = file[os.fsencode(BESIDE + stack)]
+            if group.get("groups/000000/video") == data:
+                return group
+    return None
 
 
 def is_stack(node: Any) -> bool:
@@ -394,14 +402,14 @@ def _read_attributes(group: h5py.Group) -> dict[str, Any]:
     return attrs
 
 
-def find_stacks(file: h5py.File) -> list[str]:
-    """Paths of the stacks in a file."""
+def find_stacks(file: h5py.Group) -> list[str]:
+    """Paths of the stacks in a file or a group of it, from there."""
     found = []
 
-    def visit(name: str, node: h5py.HLObject) -> None:
+    def visit(name: str | bytes, node: h5py.HLObject) -> None:
         if is_stack(node):
-            found.append("/" + name)
+            found.append("/" + os.fsdecode(name))
 
-    with damage_as_error(file.filename):
+    with damage_as_error(file.file.filename):
         file.visititems(visit)
     return found

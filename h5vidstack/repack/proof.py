@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5o, h5r
+from h5py import h5a, h5o, h5r, h5s, h5t
 
 from ..errors import NotExactError
 from ..filter import pipeline
 from ..layout import BESIDE, damage_as_error
 from . import raw
-from .references import Values, read_attribute, read_pieces
+from .references import Values, read_attribute, read_pieces, sequence_of
 from .tree import ROOT, Link, join, names, shown, walk
 
 Equal = Callable[[Any, Any], bool]
@@ -65,7 +65,7 @@ class Proof:
         NotExactError
             If something differs.
         """
-        seen = set()
+        seen = {h5o.get_info(self._source.id).addr}
         with damage_as_error(self._copy.filename):
             self._compare_object(ROOT)
             for link in walk(self._source, self._enters):
@@ -129,7 +129,7 @@ class Proof:
     def _compare_attribute(self, given: h5a.AttrID, found: h5a.AttrID, path: bytes) -> None:
         what = f"attribute {shown(given.get_name())}"
         kind, space = given.get_type(), given.get_space()
-        if not _same_type(kind, found.get_type()) or not _same_space(space, found.get_space()):
+        if not self._same_type(kind, found.get_type()) or not _same_space(space, found.get_space()):
             raise _differs(path, f"{what} is of another type or shape")
         if raw.is_flat(kind):
             with raw.values(given) as these, raw.values(found) as those:
@@ -143,16 +143,28 @@ class Proof:
     def _compare_dataset(self, node: h5py.Dataset, copy: h5py.Dataset, path: bytes) -> None:
         self.datasets += 1
         spaces = node.id.get_space(), copy.id.get_space()
-        if not _same_type(node.id.get_type(), copy.id.get_type()) or not _same_space(*spaces):
+        if not self._same_type(node.id.get_type(), copy.id.get_type()) or not _same_space(*spaces):
             raise _differs(path, "is of another type or shape")
         equal = self._made.get(h5o.get_info(node.id).addr, self._same_values)
         if not equal(node, copy):
             raise _differs(path, "holds other values")
 
+    def _same_type(self, given: h5t.TypeID, found: h5t.TypeID) -> bool:
+        if given.committed() != found.committed():
+            return False
+        if given.committed():
+            path = self._paths.get(h5o.get_info(given).addr)
+            named = None if path is None else self._copy[path].id
+            if named is not None and h5o.get_info(named).addr != h5o.get_info(found).addr:
+                return False
+        return bool(given.equal(found))
+
     def _same_values(self, node: h5py.Dataset, copy: h5py.Dataset) -> bool:
         kind = node.id.get_type()
         if node.is_virtual:
-            return copy.is_virtual and bool(node.virtual_sources() == copy.virtual_sources())
+            return copy.is_virtual and _same_mappings(
+                node.virtual_sources(), copy.virtual_sources()
+            )
         if node.id.get_create_plist().get_external_count():
             return bool(node.external == copy.external)
         if not raw.is_flat(kind):
@@ -170,8 +182,8 @@ class Proof:
         if h5py.check_ref_dtype(kind) is not None:
             pairs = ((one[place], other[place]) for place in np.ndindex(one.shape))
             return all(self._same_reference(*pair) for pair in pairs)
-        inner = h5py.check_vlen_dtype(kind)
-        if inner is not None and h5py.check_string_dtype(kind) is None:
+        inner = sequence_of(kind)
+        if inner is not None:
             parts = ((one[place], other[place]) for place in np.ndindex(one.shape))
             return all(
                 self._same(np.asarray(part, inner), np.asarray(twin, inner), inner)
@@ -201,8 +213,7 @@ class Proof:
         if not isinstance(given, h5r.RegionReference):
             return True
         regions = h5r.get_region(given, self._source.id), h5r.get_region(found, self._copy.id)
-        one, other = (region.encode() for region in regions)
-        return bool(one == other)
+        return _same_selection(*regions)
 
 
 def _is_added(group: bytes, name: bytes) -> bool:
@@ -223,19 +234,31 @@ def _same_chunks(node: h5py.Dataset, copy: h5py.Dataset) -> bool:
     )
 
 
-def _same_type(one: h5py.h5t.TypeID, other: h5py.h5t.TypeID) -> bool:
-    return bool(
-        one.committed() == other.committed()
-        and one.get_size() == other.get_size()
-        and one.get_class() == other.get_class()
-        and one.encode() == other.encode()
+def _same_mappings(these: Sequence[Any], those: Sequence[Any]) -> bool:
+    """Whether virtual datasets look for the same pixels in the same places."""
+    return len(these) == len(those) and all(
+        one[1:3] == other[1:3]
+        and _same_selection(one.vspace, other.vspace)
+        and _same_selection(one.src_space, other.src_space)
+        for one, other in zip(these, those, strict=True)
     )
 
 
-def _same_space(one: h5py.h5s.SpaceID, other: h5py.h5s.SpaceID) -> bool:
+def _same_selection(one: h5s.SpaceID, other: h5s.SpaceID) -> bool:
+    """Whether the same is selected of two dataspaces, however that is written."""
+    if one.encode() == other.encode():
+        return True
+    try:
+        bounds = one.get_select_bounds() == other.get_select_bounds()
+    except (ValueError, RuntimeError):  # nothing is selected, or without end
+        return False
+    return bool(bounds and one.select_shape_same(other))
+
+
+def _same_space(one: h5s.SpaceID, other: h5s.SpaceID) -> bool:
     if one.get_simple_extent_type() != other.get_simple_extent_type():
         return False
-    if one.get_simple_extent_type() == h5py.h5s.NULL:
+    if one.get_simple_extent_type() == h5s.NULL:
         return True
     extents = (
         (space.get_simple_extent_dims(), space.get_simple_extent_dims(maxdims=True))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import h5py
-from h5py import h5, h5a, h5o, h5p, h5s, h5t
+from h5py import h5, h5a, h5i, h5o, h5p, h5s, h5t
 from h5py._objects import phil
 
 from ..errors import FormatError
@@ -141,8 +141,8 @@ def pieces(dataset: h5py.Dataset, kind: h5t.TypeID) -> Iterator[tuple[h5s.SpaceI
         memory = h5s.create_simple((space.get_select_npoints(),))
         with _filled(kind, space) as (buffer, _):
             place = (memory.id, space.id, _DEFAULT)
-            name = dataset.name.encode()
-            _checked(_read_dataset(dataset.id.id, kind.id, *place, buffer), name)
+            done = _read_dataset(dataset.id.id, kind.id, *place, buffer)
+            _checked(done, h5i.get_name(dataset.id))
             yield space, buffer
 
 
@@ -193,7 +193,7 @@ def copy_values(source: h5py.Dataset, target: h5py.Dataset) -> None:
         memory = h5s.create_simple((space.get_select_npoints(),))
         place = (memory.id, space.id, _DEFAULT)
         done = _write_dataset(target.id.id, kind.id, *place, buffer)
-        _checked(done, source.name.encode())
+        _checked(done, h5i.get_name(source.id))
 
 
 def copy_attribute(attribute: h5a.AttrID, owner: h5py.HLObject, kind: h5t.TypeID) -> None:

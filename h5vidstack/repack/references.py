@@ -48,7 +48,7 @@ class References:
         """Values of a dtype (h5py's, with references in it) as they are in the copy."""
         if h5py.check_ref_dtype(kind) is not None:
             return self._each(values, kind, self._reference)
-        inner = h5py.check_vlen_dtype(kind)
+        inner = sequence_of(kind)
         if inner is not None:
             return self._each(values, kind, lambda part: self.renew(np.asarray(part, inner), inner))
         if kind.names is not None and kind.fields is not None:
@@ -85,6 +85,14 @@ class References:
             return h5r.create(self._target.id, path, h5r.OBJECT)
         region = h5r.get_region(reference, self._source.id)
         return h5r.create(self._target.id, path, h5r.DATASET_REGION, region)
+
+
+def sequence_of(kind: np.dtype[Any]) -> np.dtype[Any] | None:
+    """Of what a dtype is sequences of any length; None for other dtypes, and for strings."""
+    if h5py.check_string_dtype(kind) is not None:
+        return None
+    inner = h5py.check_vlen_dtype(kind)
+    return None if inner is None else np.dtype(inner)
 
 
 def read_attribute(attribute: h5a.AttrID) -> Values | None:

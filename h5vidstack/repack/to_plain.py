@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ class ToPlain(Job):
         self._made: dict[int, h5py.Dataset] = {}
         chosen = Selection(select)
         coded = [paths for paths in datasets(file) if stored_coding(file[paths[0]]) is not None]
-        stacks = [path.encode() for path in find_stacks(file)]
+        stacks = [os.fsencode(path) for path in find_stacks(file)]
         inside = BESIDE.encode() + b"/"
         beside = {path for path in stacks if path.startswith(inside)}
         for paths in [*coded, *([path] for path in stacks if path not in beside)]:
