@@ -27,6 +27,7 @@ from .packer import PackReport, pack
 from .reader import Stack, open
 from .recorder import Recorder, create
 from .recovery import Recovery, check
+from .repack import RepackReport, repack
 from .salvage import Salvage, recover
 from .search import Match
 from .sinks import unpack
@@ -48,6 +49,7 @@ __all__ = [
     "QueryError",
     "Recorder",
     "Recovery",
+    "RepackReport",
     "Salvage",
     "SelectionError",
     "SourceError",
@@ -62,6 +64,7 @@ __all__ = [
     "open",
     "pack",
     "recover",
+    "repack",
     "unpack",
     "verify",
 ]

@@ -342,13 +342,18 @@ def _written(data: h5py.Dataset) -> Shape:
 
 
 def _same_object(group: h5py.Group, one: str, other: str) -> bool:
-    """Whether two names are hard links to one object; neither is opened."""
-    found = []
-    for path in (one, other):
-        if group.get(path, getclass=True, getlink=True) is not h5py.HardLink:
-            return False
-        found.append(group.id.links.get_info(path.encode()).u)
-    return bool(found[0] == found[1])
+    """Whether two names lead to one object, by hard links or one soft one; neither is opened."""
+    found = [_address(group, path.encode()) for path in (one, other)]
+    return found[0] is not None and found[0] == found[1]
+
+
+def _address(group: h5py.Group, path: bytes) -> int | None:
+    links = group.id.links
+    info = links.get_info(path) if links.exists(path) else None
+    if info is not None and info.type == h5py.h5l.TYPE_SOFT:
+        path = links.get_val(path)
+        info = links.get_info(path) if links.exists(path) else None
+    return int(info.u) if info is not None and info.type == h5py.h5l.TYPE_HARD else None
 
 
 def _beside(file: h5py.File, data: h5py.Dataset) -> h5py.Group | None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import FormatError, OutputError
+from ..errors import FormatError, OutputError, UnsupportedError
 from ..layout import SEPARATOR
 from ..opening import is_recording, open_hdf5
 from ..output import closed_tidily, complete_or_absent, like_hdf5_file
@@ -137,6 +137,8 @@ def repack(
                 f"{os.fsdecode(name)}: repack copies whole files; use --select for some datasets"
             )
     wish = Wish.read(profile, codec, preset, None, None)
+    if wish.fixed is not None and not wish.fixed.lossless:
+        raise UnsupportedError(f"{wish.fixed} is lossy; repack keeps every pixel as it is")
     threads = workers or default_workers()
     with contextlib.ExitStack() as cleanup:
         if given.is_file() and is_recording(str(given)):

@@ -37,6 +37,9 @@ from ..sampling import sample
 from ..sources.base import ArraySource
 from ..workers import in_order
 
+BESIDE_VERSION = (1, 5)
+"""Of the format, in which a pile may be somewhere else in the file."""
+
 Done = Callable[[int], None]
 """Told how many more frames are done."""
 
@@ -204,13 +207,17 @@ def copy_creation(given: h5p.PropDCID, plist: h5p.PropDCID, dtype: np.dtype[Any]
 
 
 def put_beside(file: h5py.File, plan: Plan, filtered: Filtered, record: Mapping[str, Any]) -> None:
-    """Make the stack of a coded dataset that has its name: hashes and index, beside it."""
+    """Make the stack of a coded dataset that has its name: hashes and index, beside it.
+
+    Soft links lead to the dataset: programs that go through all of a file (hdmf, so pynwb)
+    take what has a second hard link for no more than a link where they meet it again.
+    """
     data = filtered.data
     leading, frame = split_axes(data.shape)
     group = file.create_group(BESIDE.encode() + plan.path)
     pile = group.create_group("groups/000000")
-    pile["video"] = data
     write_text(pile, "coding", filtered.coding)
+    pile.id.links.create_soft(b"video", plan.path)
     whole = Pile(data, (plan.frames, *frame), data.dtype)
     writer = StackWriter(group, frame, data.dtype, plan.chunk, [whole])
     numbers = np.arange(plan.frames)
@@ -225,8 +232,7 @@ def put_beside(file: h5py.File, plan: Plan, filtered: Filtered, record: Mapping[
         **record,
     }
     leading_shape = leading if len(leading) > 1 else None
-    plain = leading_shape is None and not data.dtype.str.startswith(">")
-    version = (1, 4) if plain else (1, 5)
-    writer.finish(
-        order, filtered.prints, Record("video", settings, leading_shape, NO_LOSS, version)
-    )
+    saying = Record("video", settings, leading_shape, NO_LOSS, BESIDE_VERSION)
+    writer.finish(order, filtered.prints, saying)
+    del group["frames"]
+    group.id.links.create_soft(b"frames", plan.path)

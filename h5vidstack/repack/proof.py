@@ -11,7 +11,7 @@ from h5py import h5a, h5o, h5r, h5s, h5t
 
 from ..errors import NotExactError
 from ..filter import pipeline
-from ..layout import BESIDE, damage_as_error
+from ..layout import BESIDE, HDF5_ERRORS, damage_as_error
 from . import raw
 from .references import Values, read_attribute, read_pieces, sequence_of
 from .tree import ROOT, Link, join, names, shown, walk
@@ -200,7 +200,7 @@ class Proof:
     def _same_reference(self, given: Any, found: Any) -> bool:
         try:
             target = h5r.dereference(given, self._source.id) if given else None
-        except (ValueError, RuntimeError, OSError):  # what it meant is gone
+        except HDF5_ERRORS:  # what it meant is gone
             target = None
         path = None if target is None else self._paths.get(h5o.get_info(target).addr)
         if path is None:

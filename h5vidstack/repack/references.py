@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from h5py import h5a, h5o, h5r, h5s
 
+from ..layout import HDF5_ERRORS
 from .raw import slabs
 
 Values = npt.NDArray[Any]
@@ -76,7 +77,7 @@ class References:
         try:
             found = h5r.dereference(reference, self._source.id)
             path = self._paths.get(h5o.get_info(found).addr) if found is not None else None
-        except (ValueError, RuntimeError, OSError):  # there is no object any more
+        except HDF5_ERRORS:  # there is no object any more
             path = None
         if path is None:
             self.lost += 1
