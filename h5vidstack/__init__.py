@@ -18,6 +18,7 @@ from .errors import (
     SelectionError,
     SourceError,
     UnsupportedError,
+    WorkerError,
 )
 from .export import Exported, export
 from .filter import FILTER_ID, Video
@@ -54,6 +55,7 @@ __all__ = [
     "Stack",
     "UnsupportedError",
     "Video",
+    "WorkerError",
     "__version__",
     "check",
     "create",

@@ -16,7 +16,7 @@ from ..export import export as export_video
 from ..option_types import Frames
 from ..reader import Stack
 from ..terminal import end_tidily, json_text, progress_bar, say
-from .options import coding_options, examples, json_option, overwrite_option
+from .options import coding_options, examples, executor, json_option, overwrite_option
 
 
 @click.command(
@@ -45,17 +45,19 @@ def pack(
     dst: str,
     no_verify: bool,
     no_hashes: bool,
+    scheduler: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
     end_tidily()
-    with progress_bar("packing") as progress:
+    with executor(scheduler) as workers, progress_bar("packing") as progress:
         report = packer.pack(
             _source(src),
             dst,
             verify=not no_verify,
             hashes=not no_hashes,
+            executor=workers,
             progress=progress,
             **options,
         )
@@ -77,6 +79,7 @@ def append(
     src: tuple[str, ...],
     no_verify: bool,
     no_hashes: bool,
+    scheduler: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -85,11 +88,12 @@ def append(
     What is not said is done as the stack was packed; losslessly, unless asked otherwise.
     """
     end_tidily()
-    with Stack(file) as stack, progress_bar("adding") as progress:
+    with Stack(file) as stack, executor(scheduler) as workers, progress_bar("adding") as progress:
         report = stack.append(
             _source(src),
             verify=not no_verify,
             hashes=not no_hashes,
+            executor=workers,
             progress=progress,
             **options,
         )
