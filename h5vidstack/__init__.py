@@ -24,6 +24,7 @@ from .export import Exported, export
 from .filter import FILTER_ID, Video
 from .filter import last_error as filter_error
 from .groups import Group
+from .linking import Linked, link
 from .packer import PackReport, pack
 from .reader import Stack, open
 from .recorder import Recorder, create
@@ -41,6 +42,7 @@ __all__ = [
     "Exported",
     "FormatError",
     "Group",
+    "Linked",
     "Match",
     "MissingError",
     "NotExactError",
@@ -61,6 +63,7 @@ __all__ = [
     "create",
     "export",
     "filter_error",
+    "link",
     "open",
     "pack",
     "recover",

@@ -34,6 +34,12 @@ def problems(layout: Layout) -> Iterator[str]:
         yield f"the video has shape {layout.shape}, the attribute {layout.attrs['shape']}"
     if math.prod(layout.attrs.get("leading_shape", (n,))) != n:
         yield f"the product of leading_shape {layout.attrs['leading_shape']} is not {n}"
+    for held in layout.piles:
+        if held.part is not None and len(held.data) > held.length:
+            yield (
+                f"{held.part} has {len(held.data) - held.length} more frames than when it was "
+                "linked; link the parts again to see them"
+            )
     crc32 = yield from _read(layout, "index/crc32", n)
     pile = yield from _read(layout, "index/group", n)
     position = yield from _read(layout, "index/position", n)
@@ -146,11 +152,14 @@ def _frames_problems(layout: Layout, pile: Table, position: Table) -> Iterator[s
                 yield "frames is missing"
             return
         is_one = isinstance(frames, h5py.Dataset) and frames.shape == layout.shape
-        found = virtual.places(frames, [held.data for held in layout.piles]) if is_one else None
+        videos = [held.source for held in layout.piles]
+        found = virtual.places(frames, videos) if is_one else None
         if found is None:
             yield "frames is neither a hard link to the only video nor a map of the videos"
             return
-        yield from _wrong("frames", (found[0] != pile) | (found[1] != position))
+        last = {video: number for number, video in enumerate(videos)}  # of those that are the same
+        same = np.array([last[video] for video in videos])
+        yield from _wrong("frames", (found[0] != same[pile]) | (found[1] != position))
     except HDF5_ERRORS as error:
         yield f"frames cannot be read: {error}"
 
