@@ -21,7 +21,6 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from . import parts as other_files
 from . import plain
 from ._version import __version__
 from .errors import FormatError
@@ -109,20 +108,9 @@ class Layout:
             wrong |= (position < 0) | (position >= lengths[np.where(wrong, 0, pile)])
             if wrong.any():
                 raise ValueError(f"frame {np.argmax(wrong)} is in no pile")
-        self._check_parts()
         if len(self.piles) == 1 and np.array_equal(position, np.arange(n)):
             return None
         return pile, position
-
-    def _check_parts(self) -> None:
-        """Raise FormatError if what lies in other files is not what was linked."""
-        if self.group is None or not self.linked:
-            return
-        name = self.group.file.filename
-        with damage_as_error(name):
-            crc32 = read_table(self.group, "index/crc32", self.shape[0])
-            for number, pile in enumerate(self.piles):
-                other_files.check(pile, crc32[self.members(number)], name)
 
     @property
     def linked(self) -> bool:
@@ -281,7 +269,7 @@ def open_layout(file: h5py.File, stack: str, *, linked: bool = True) -> Layout:
         for pile in piles:
             if pile.shape[1:] != attrs["shape"][1:] or pile.dtype != dtype:
                 raise ValueError(
-                    f"{pile.data.name} is {pile.shape} {pile.dtype}, "
+                    f"{pile.part or pile.data.name} is {pile.shape} {pile.dtype}, "
                     f"the attributes say {attrs['shape']} {attrs['dtype']}"
                 )
         in_order = len(piles) == 1 and _same_object(node, "frames", "groups/000000/video")

@@ -204,10 +204,6 @@ def _joined(held: Sequence[Earlier]) -> tuple[Order, Fingerprints, Record]:
     settings = {
         "order": "part after part",
         "source": ", ".join(part.file.name for part in held[:3]) + ", ..." * (len(held) > 3),
-        "parts": [
-            {"file": part.file.name, "frames": len(part), "settings": own["settings"]}
-            for part, own in zip(held, attrs, strict=True)
-        ],
     }
     axes = functools.reduce(joined_axes, (layout.leading_shape for layout in layouts))
     return (

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from .errors import FormatError
-from .geometry import Numbers
 from .opening import open_hdf5
 from .piles import Pile
 
@@ -34,8 +34,8 @@ class Part:
 
     Attributes
     ----------
-    name
-        Of the file, relative to the folder of the file that links it.
+    name, path
+        Of the file: relative to the folder of the file that links it, and absolute.
     stack, number
         The stack in it, and which of its piles.
     layout
@@ -43,14 +43,10 @@ class Part:
     """
 
     name: str
+    path: str
     stack: str
     number: int
     layout: Layout
-
-    @property
-    def path(self) -> str:
-        """Of the file."""
-        return str(self.layout.file.filename)
 
     def __str__(self) -> str:
         return f"{self.path}::{self.stack}"
@@ -94,7 +90,8 @@ class Parts:
             raise ValueError(f"{group.name} links {link.path}, which is in no pile of a stack")
         stack, number = target[1], int(target[2])
         layout = self._layout(link.filename, stack, self._open_layout)
-        part = Part(link.filename, stack, number, layout)
+        path = self._files[link.filename].filename
+        part = Part(link.filename, path, stack, number, layout)
         length = group["members"].shape[0]
         if number >= len(layout.piles) or layout.piles[number].length < length:
             raise FormatError(changed(part, self._name))
@@ -128,32 +125,44 @@ class Parts:
 
 
 def changed(part: Part, name: str) -> str:
-    """What is wrong with a part, and what to do."""
+    """What is wrong with a part, and what to do; `name` is of the file that links it."""
     return (
         f"{part} was changed after {name} was made of it; link the parts again, or bring the "
         "old file back"
     )
 
 
-def check(pile: Pile, crc32: Numbers, name: str) -> None:
-    """See that the pile of a part holds the frames that it held when it was linked.
+class Checks:
+    """Whether the piles in other files hold the frames that they held when they were linked.
 
     Parameters
     ----------
-    crc32
-        ``(n,)``, of its frames, as the stack has them.
-    name
-        Of the stack's file.
-
-    Raises
-    ------
-    FormatError
-        If it holds others.
+    layout
+        The stack that is made of them.
     """
-    part = pile.part
-    if part is None:
-        return
-    own, members = part.layout.crc32(), part.layout.members(part.number)[: pile.length]
-    known = own is not None and len(members) == pile.length and members.max(initial=0) < len(own)
-    if own is None or not known or not np.array_equal(own[members], crc32):
-        raise FormatError(changed(part, name))
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._sound: set[int] = set()
+        self._crc32: dict[str, npt.NDArray[np.uint32] | None] = {}
+
+    def check(self, number: int) -> None:
+        """Raise FormatError if a pile holds other frames."""
+        pile = self._layout.piles[number]
+        if pile.part is None or number in self._sound:
+            return
+        part = pile.part
+        wanted, held = self._table("", self._layout), self._table(str(part), part.layout)
+        mine, theirs = self._layout.members(number), part.layout.members(part.number)
+        if wanted is None:
+            raise FormatError(f"{self._layout.file.filename}: index/crc32 is damaged")
+        known = held is not None and theirs.max(initial=0) < len(held)
+        if held is None or not known or not np.array_equal(held[theirs[: len(mine)]], wanted[mine]):
+            raise FormatError(changed(part, self._layout.file.filename))
+        self._sound.add(number)
+
+    def _table(self, name: str, layout: Layout) -> npt.NDArray[np.uint32] | None:
+        """CRC-32 of each frame of a stack, read once."""
+        if name not in self._crc32:
+            self._crc32[name] = layout.crc32()
+        return self._crc32[name]

@@ -9,6 +9,7 @@ from .geometry import Numbers, Shape
 from .hashing import Hashes
 from .layout import SEPARATOR, damage_as_error, open_layout
 from .opening import open_hdf5
+from .parts import Checks
 from .piles import Pile
 
 
@@ -50,6 +51,7 @@ class StackFile:
                 self.piles = [
                     _open_pile(pile, name, bare) for pile, name in zip(piles, names, strict=True)
                 ]
+            self._checks = Checks(self.layout)
             self.shape: Shape = self.layout.shape
             self._places: tuple[tuple[Numbers, Numbers] | None] | None = None
             self._hashes: dict[str, Hashes] = {}
@@ -65,6 +67,17 @@ class StackFile:
         if self._places is None:
             self._places = (self.layout.places(),)
         return self._places[0]
+
+    def pile(self, number: int) -> Chunks:
+        """A pile to read frames from.
+
+        Raises
+        ------
+        FormatError
+            If it is in another file, and not the one that was linked.
+        """
+        self._checks.check(number)
+        return self.piles[number]
 
     def hashes(self, name: str) -> Hashes:
         """The table of one image hash, read once; see `Layout.hashes`."""
