@@ -5,19 +5,24 @@ Of dask.distributed that can be asked; it waits for ever for workers that do not
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from typing import Any
+from typing import Any, cast
 
 from .errors import WorkerError
 from .optional import extra
 
 PATIENCE = 20.0
 """Seconds that a cluster may take to answer, and may be without workers."""
+
+ANSWER = 2.0
+"""Seconds that a scheduler usually needs at most to say how many workers there are."""
 
 _LARGE = "distributed.admin.large-graph-warning-threshold"
 _configuring = threading.Lock()
@@ -58,17 +63,19 @@ class Cluster(Backing):
     @property
     def slots(self) -> int | None:
         """Threads of all workers; None where there is none yet."""
-        return sum(self._threads().values()) or None
-
-    def _threads(self) -> dict[str, int]:
-        """Number of threads of each worker."""
         try:
-            found: dict[str, int] = self._client.sync(
-                self._client.scheduler.ncores, callback_timeout=PATIENCE
-            )
+            return self._threads(PATIENCE) or None
         except Exception as error:
-            raise WorkerError(f"the scheduler does not answer: {error}") from error
-        return found
+            raise WorkerError(f"{self._where} does not answer: {error}") from error
+
+    @property
+    def _where(self) -> str:
+        return f"the scheduler at {self._client.scheduler.address}"
+
+    def _threads(self, seconds: float) -> int:
+        """How many threads all workers have, if the scheduler says so in some seconds."""
+        found = self._client.sync(self._client.scheduler.ncores, callback_timeout=seconds)
+        return sum(found.values())
 
     def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Begin some work; that a block is a large thing to send is no news."""
@@ -79,13 +86,16 @@ class Cluster(Backing):
 
     def check(self) -> None:
         """See `Backing`."""
-        if self._threads():
-            self._well = time.monotonic()
-        elif time.monotonic() - self._well > PATIENCE:
-            raise WorkerError(
-                f"the cluster at {self._client.scheduler.address} has had no worker for "
-                f"{PATIENCE:.0f} s; start some: dask worker {self._client.scheduler.address}"
-            )
+        if self._client.status != "running":  # it tries to reconnect, but what was begun is lost
+            raise WorkerError(f"{self._where} has gone")
+        found = f"{self._where} has no worker; start some: dask worker ADDRESS"
+        try:
+            if self._threads(ANSWER):
+                self._well = time.monotonic()
+        except Exception as error:  # noqa: BLE001
+            found = f"{self._where} does not answer: {error}"
+        if time.monotonic() - self._well > PATIENCE:
+            raise WorkerError(f"{found} (waited for {PATIENCE:.0f} s)")
 
 
 def backing(executor: Executor) -> Backing:
@@ -113,13 +123,23 @@ def connect(address: str) -> Iterator[Executor]:
         If distributed is not installed.
     """
     with extra("distributed"):
-        import distributed
+        import distributed.comm
+    reach, begin = cast(Any, distributed.comm).connect, cast(Any, distributed).Client
+
+    async def knock() -> None:
+        # A Client that finds nobody prints tracebacks when Python ends.
+        comm = await reach(address, timeout=PATIENCE)
+        await comm.close()
+
     try:
-        client: Any = distributed.Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, ImportError, RuntimeError, TypeError) as error:
+        asyncio.run(knock())
+        client = begin(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise WorkerError(
-            f"no scheduler answers at {address}: {error}; start one (dask scheduler), and give the "
-            "address that it prints"
+            f"no scheduler answers at {address!r}: {error}; start one (dask scheduler), and give "
+            "the address that it prints"
         ) from error
+    # Its log would only say what our errors do.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with client:
         yield client.get_executor(pure=False)
