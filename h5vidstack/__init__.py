@@ -18,11 +18,13 @@ from .errors import (
     SelectionError,
     SourceError,
     UnsupportedError,
+    WorkerError,
 )
 from .export import Exported, export
 from .filter import FILTER_ID, Video
 from .filter import last_error as filter_error
 from .groups import Group
+from .linking import Linked, link
 from .packer import PackReport, pack
 from .reader import Stack, open
 from .recorder import Recorder, create
@@ -41,6 +43,7 @@ __all__ = [
     "Exported",
     "FormatError",
     "Group",
+    "Linked",
     "Match",
     "MissingError",
     "NotExactError",
@@ -56,11 +59,13 @@ __all__ = [
     "Stack",
     "UnsupportedError",
     "Video",
+    "WorkerError",
     "__version__",
     "check",
     "create",
     "export",
     "filter_error",
+    "link",
     "open",
     "pack",
     "recover",

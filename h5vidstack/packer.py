@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import time
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import numpy as np
 from . import block
 from .appending import find_earlier
 from .codecs import library_versions
+from .crew import Crew
 from .errors import OutputError, UnsupportedError
 from .geometry import Shape, choose_chunk, frame_bytes
 from .journal import resumable
@@ -28,7 +30,7 @@ from .sources import Access, Source, open_source
 from .sources.apart import refuse_source
 from .sources.spool import Replay, Spool
 from .trials import Trial
-from .workers import Progress, default_workers
+from .workers import Progress
 
 SPOOL_BYTES = 16 << 30
 """Disk that frames of a source that runs only once may take while they are reordered."""
@@ -118,6 +120,7 @@ def pack(
     hashes: bool = True,
     spool_bytes: int = SPOOL_BYTES,
     workers: int | None = None,
+    executor: Executor | None = None,
     verify: bool = True,
     overwrite: bool = False,
     resume: bool = False,
@@ -191,7 +194,13 @@ def pack(
         file beside `path`, of at most so many bytes and half of the free disk. Where that
         does not do, the latter are read again, and the former stay in their order.
     workers
-        Encoder threads; None: one a core.
+        Rows of blocks (one block, or the tiles of some frames) that are being encoded at once;
+        None: one a core, or as many as `executor` has workers, at most 32.
+    executor
+        Any Executor of concurrent.futures, as a pool of processes, or that of a cluster
+        (``distributed.Client.get_executor()``): its workers encode and check the blocks and
+        samples, all else is done here. They need the same versions of h5vidstack and FFmpeg. The
+        file is the same, but for its `settings`. It is not shut down.
     verify
         Decode each block and compare it with its input before it is written. What is
         lossy is always decoded and measured.
@@ -211,7 +220,7 @@ def pack(
 
     Raises
     ------
-    SourceError, UnsupportedError, OutputError, NotExactError
+    SourceError, UnsupportedError, OutputError, NotExactError, WorkerError
         `path` is then as it was before.
     """
     if mode not in ("w", "a"):
@@ -243,6 +252,7 @@ def pack(
         wish = Wish.read(profile, codec, preset, crf, max_error)
         opened = cleanup.enter_context(contextlib.closing(open_source(source, gray=gray)))
         block.check_dtype(opened.dtype)
+        crew = Crew(workers, executor)
         journal = cleanup.enter_context(resumable(target.resolve(), stack)) if resume else None
         usual = wish.profile.chunk_frames(opened.frame, opened.dtype.itemsize)
         if way.kept in (Kept.PLAIN, Kept.DIFFERENCE):
@@ -272,16 +282,15 @@ def pack(
         if store is opened and not stays_in_order(way, wish) and opened.access < Access.CHEAP:
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = cleanup.enter_context(contextlib.closing(spool))
-        threads = workers or default_workers()
         packing: Packing | PcaPacking
         if way.kept == Kept.PCA:
             # Of a constant stack a share of the range is nothing: no error is allowed.
             exact = exact or (wish.bound is not None and not bound)
             wanted = Wanted(components, bound, target_psnr, exact)
-            packing = PcaPacking(store, writer, wanted, wish.profile, chunk, threads, progress)
+            packing = PcaPacking(store, writer, wanted, wish.profile, chunk, crew, progress)
         else:
             packing = Packing(
-                store, writer, way, wish, template, explain, chunk, verify, threads, progress,
+                store, writer, way, wish, template, explain, chunk, verify, crew, progress,
                 before, journal,
             )  # fmt: skip
         order, prints, sentence = packing.run(hashes)

@@ -28,9 +28,10 @@ from ..geometry import (
     split_axes,
 )
 from ..hashing import Fingerprints, fingerprint, join
-from ..layout import BESIDE, SEPARATOR, Pile
+from ..layout import BESIDE, SEPARATOR
 from ..layout_writer import Order, PileWriter, Record, StackWriter, write_text
 from ..loss import NO_LOSS
+from ..piles import Pile
 from ..quality import Wish
 from ..recipe import Recipe
 from ..sampling import sample
