@@ -12,14 +12,12 @@ from typing import Any, BinaryIO
 
 import click
 
-from ..layout import SEPARATOR
-
 STDOUT = "-"
 
 
 def _is_pipe(value: Any) -> bool:
     names = value if isinstance(value, tuple) else (value,)
-    return any(str(name).partition(SEPARATOR)[0] == STDOUT for name in names)
+    return STDOUT in map(str, names)
 
 
 def not_stdin(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
