@@ -27,7 +27,10 @@ from .errors import FormatError
 from .filter import stored_coding
 from .geometry import Numbers, Shape
 
-FORMAT = (1, 4)
+FORMAT = (1, 5)
+"""The newest that is read."""
+BASE_FORMAT = (1, 4)
+"""What a stack is of in which nothing newer is."""
 DEFAULT_STACK = "/stack"
 SEPARATOR = "::"
 
@@ -342,6 +345,12 @@ def _same_object(group: h5py.Group, one: str, other: str) -> bool:
 def is_stack(node: Any) -> bool:
     """Whether a node of an HDF5 file is a stack's group."""
     return isinstance(node, h5py.Group) and FORMAT_ATTRIBUTE in node.attrs
+
+
+def version_of(attrs: Mapping[str, Any]) -> tuple[int, int]:
+    """The format of a stack that was opened, by its attributes; at least the base."""
+    major, minor = map(int, attrs[FORMAT_ATTRIBUTE].split("."))
+    return max(BASE_FORMAT, (major, minor))
 
 
 def _check_version(version: str, name: str) -> None:

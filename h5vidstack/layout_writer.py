@@ -19,7 +19,7 @@ from ._version import __version__
 from .filter import Video
 from .geometry import Numbers, Shape
 from .hashing import Fingerprints, Hashes
-from .layout import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, Pile, text
+from .layout import BASE_FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, Pile, text
 from .loss import Loss
 from .mappings import mappings_crc32
 from .pca import Fit
@@ -92,12 +92,15 @@ class Record:
         Axes before the frame's, where there is not just one.
     loss
         The difference to what was packed.
+    format
+        The least version of the format that knows all that is in the stack.
     """
 
     method: str
     settings: Mapping[str, Any]
     leading_shape: Shape | None
     loss: Loss
+    format: tuple[int, int] = BASE_FORMAT
 
 
 class StackWriter:
@@ -270,7 +273,7 @@ class StackWriter:
         write_text(group, "created", datetime.now(UTC).isoformat(timespec="seconds"))
         write_text(group, "creator", f"h5vidstack {__version__}")
         write_text(group, "settings", json.dumps(record.settings))
-        write_text(group, FORMAT_ATTRIBUTE, f"{FORMAT[0]}.{FORMAT[1]}")
+        write_text(group, FORMAT_ATTRIBUTE, "{}.{}".format(*record.format))
 
 
 def write_text(group: h5py.Group, name: str, value: str) -> None:

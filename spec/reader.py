@@ -285,7 +285,7 @@ def read_stack(path, stack="/stack"):
     with open_file(path) as file:
         group = file[stack]
         version = tuple(map(int, text(group.attrs["h5vidstack_format"]).split(".")))
-        require(version <= (1, 4), f"format {version} is newer than 1.4")
+        require(version <= (1, 5), f"format {version} is newer than 1.5")
         piles = [
             read_pile(group["groups"][name], np.dtype(text(group.attrs["dtype"])))
             for name in sorted(group["groups"])

@@ -66,6 +66,7 @@ VERSIONS = {
     ],
     "1.3": ["rgb", "rgba", "bits", "piles", "plain", "group", "pca", "pca_exact"],
     "1.4": ["longer", "piles", "mixed", "pixels", "recording", "open", "recovered"],
+    "1.5": ["copied", "copied_10", "idrs", "longer"],
     "pyav-14": [
         "x264",
         "x264_10",

@@ -54,6 +54,10 @@ _CODING = (
         "--tile", type=Pair(2, none=True),
         help="Height and width of tiles, or 'none'.  [default: for frames over 4 megapixels]",
     ),
+    click.option(
+        "--copy", is_flag=True,
+        help="Keep the packets of an H.264 file as they are, if its GOPs are closed and regular.",
+    ),
     click.option("--gray", is_flag=True, help="Make gray of colour; of a video, keep its luma."),
     click.option("--no-hashes", is_flag=True, help="Store no hash tables; 'find' needs them."),
     click.option(

@@ -12,6 +12,8 @@ import click
 from .. import colours, packer, salvage, sinks
 from .. import info as information
 from .. import rehash as rehashing
+from ..copying import check_copy
+from ..errors import UnsupportedError
 from ..export import MAX_FPS
 from ..export import export as export_video
 from ..option_types import Frames
@@ -26,6 +28,7 @@ from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
         "h5vidstack pack images/ out.h5",
         "h5vidstack pack 'raw/*.tif' out.h5 --profile fast",
         "h5vidstack pack movie.mp4 out.h5 --gray --resume",
+        "h5vidstack pack movie.mp4 out.h5 --gray --copy",
         "h5vidstack pack raw.h5::/entry/data out.h5::/entry/stack",
         "h5vidstack pack sim.npy out.h5 --max-error 1e-3r",
     )
@@ -52,6 +55,7 @@ def pack(
 ) -> None:
     """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
     end_tidily()
+    _check_copy(no_verify, options)
     with progress_bar("packing") as progress:
         report = packer.pack(
             _source(src),
@@ -87,6 +91,7 @@ def append(
     What is not said is done as the stack was packed; losslessly, unless asked otherwise.
     """
     end_tidily()
+    _check_copy(no_verify, options)
     with Stack(file) as stack, progress_bar("adding") as progress:
         report = stack.append(
             _source(src),
@@ -96,6 +101,15 @@ def append(
             **options,
         )
     _say_packed(report, as_json)
+
+
+def _check_copy(no_verify: bool, options: dict[str, Any]) -> None:
+    """Refuse options that contradict --copy."""
+    if options["copy"]:
+        try:
+            check_copy(no_verify=no_verify, **options)
+        except UnsupportedError as error:
+            raise click.UsageError(f"--{error}") from error
 
 
 def _source(src: tuple[str, ...]) -> str | list[str]:
