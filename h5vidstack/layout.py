@@ -29,8 +29,8 @@ from .geometry import Numbers, Shape
 
 FORMAT = (1, 5)
 """The newest that is read."""
-BASE_FORMAT = (1, 4)
-"""What a stack is of in which nothing newer is."""
+USUAL_FORMAT = (1, 4)
+"""What a stack is written in, unless something newer is in it."""
 DEFAULT_STACK = "/stack"
 SEPARATOR = "::"
 
@@ -350,7 +350,7 @@ def is_stack(node: Any) -> bool:
 def version_of(attrs: Mapping[str, Any]) -> tuple[int, int]:
     """The format of a stack that was opened, by its attributes; at least the base."""
     major, minor = map(int, attrs[FORMAT_ATTRIBUTE].split("."))
-    return max(BASE_FORMAT, (major, minor))
+    return max(USUAL_FORMAT, (major, minor))
 
 
 def _check_version(version: str, name: str) -> None:

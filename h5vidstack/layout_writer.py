@@ -19,7 +19,7 @@ from ._version import __version__
 from .filter import Video
 from .geometry import Numbers, Shape
 from .hashing import Fingerprints, Hashes
-from .layout import BASE_FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, Pile, text
+from .layout import USUAL_FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, Pile, text
 from .loss import Loss
 from .mappings import mappings_crc32
 from .pca import Fit
@@ -100,7 +100,7 @@ class Record:
     settings: Mapping[str, Any]
     leading_shape: Shape | None
     loss: Loss
-    format: tuple[int, int] = BASE_FORMAT
+    format: tuple[int, int] = USUAL_FORMAT
 
 
 class StackWriter:

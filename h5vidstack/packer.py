@@ -18,7 +18,7 @@ from .copying import Copying, check_copy
 from .errors import OutputError, UnsupportedError
 from .geometry import Shape, choose_chunk, frame_bytes
 from .journal import resumable
-from .layout import BASE_FORMAT, DEFAULT_STACK, open_layout, split_target
+from .layout import USUAL_FORMAT, DEFAULT_STACK, open_layout, split_target
 from .layout_writer import Record, StackWriter, write_table
 from .methods import Kept, find_method
 from .output import edit_hdf5, open_hdf5_output
@@ -330,7 +330,7 @@ def pack(
             prints = replace(prints, crc32=crc32)
             lost = replace(lost, exact=lost.max_error == 0 and np.array_equal(crc32, given))
         n, added = len(prints), order
-        version = packing.format if isinstance(packing, Copying) else BASE_FORMAT
+        version = packing.format if isinstance(packing, Copying) else USUAL_FORMAT
         record = Record(done, settings, opened.leading_shape, lost, version)
         if before is not None:
             order, prints, record = before.join(order, prints, record)

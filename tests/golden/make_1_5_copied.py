@@ -1,6 +1,6 @@
 """Made the golden files of format 1.5; kept to show how, not to be run again.
 
-    python make_1_5.py FOLDER
+    python make_1_5_copied.py FOLDER
 
 They are of packets of H.264 files as they came: B pictures, several IDR pictures a block, 10
 bits, and such a stack with frames added. All else is in the files of 1.2 to 1.4.
