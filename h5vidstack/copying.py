@@ -17,7 +17,7 @@ from .codecs.transforms import Colour, Predictor
 from .coders import BlockCoder
 from .errors import BlockError, NotExactError, UnsupportedError
 from .hashing import Fingerprints, fingerprint, join
-from .layout import USUAL_FORMAT, FORMAT
+from .layout import FORMAT, USUAL_FORMAT
 from .layout_writer import Order, StackWriter
 from .loss import NO_LOSS, Loss
 from .planning import typical

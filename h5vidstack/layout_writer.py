@@ -19,7 +19,7 @@ from ._version import __version__
 from .filter import Video
 from .geometry import Numbers, Shape
 from .hashing import Fingerprints, Hashes
-from .layout import USUAL_FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, Pile, text
+from .layout import FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, USUAL_FORMAT, Pile, text
 from .loss import Loss
 from .mappings import mappings_crc32
 from .pca import Fit

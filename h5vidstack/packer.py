@@ -18,7 +18,7 @@ from .copying import Copying, check_copy
 from .errors import OutputError, UnsupportedError
 from .geometry import Shape, choose_chunk, frame_bytes
 from .journal import resumable
-from .layout import USUAL_FORMAT, DEFAULT_STACK, open_layout, split_target
+from .layout import DEFAULT_STACK, USUAL_FORMAT, open_layout, split_target
 from .layout_writer import Record, StackWriter, write_table
 from .methods import Kept, find_method
 from .output import edit_hdf5, open_hdf5_output
