@@ -22,7 +22,8 @@ _CODING = (
         "--method", type=click.Choice(list(METHODS)),
         help="video: in their order; groupvideo: similar frames side by side; "
         "auto: what pays. "
-        "Without video: hdf5*: as HDF5 keeps them; group: differences to the mean of a pile; "
+        "Without video: hdf5, hdf5gz, hdf5gzshuffle: as HDF5 keeps them; group: differences to "
+        "the mean of a pile; "
         "pca: LOSSY without --exact.  [default: auto, or the stack's own]",
     ),
     click.option(
