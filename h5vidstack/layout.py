@@ -325,6 +325,12 @@ def is_stack(node: Any) -> bool:
     return isinstance(node, h5py.Group) and FORMAT_ATTRIBUTE in node.attrs
 
 
+def version_of(attrs: Mapping[str, Any]) -> tuple[int, int]:
+    """The format of a stack that was opened, by its attributes; at least the base."""
+    major, minor = map(int, attrs[FORMAT_ATTRIBUTE].split("."))
+    return max(USUAL_FORMAT, (major, minor))
+
+
 def _check_version(version: str, name: str) -> None:
     try:
         major, minor = map(int, version.split("."))

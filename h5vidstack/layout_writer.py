@@ -100,15 +100,15 @@ class Record:
         Axes before the frame's, where there is not just one.
     loss
         The difference to what was packed.
-    version
-        Of the format, the lowest that has all that the stack uses.
+    format
+        The least version of the format that knows all that is in the stack.
     """
 
     method: str
     settings: Mapping[str, Any]
     leading_shape: Shape | None
     loss: Loss
-    version: tuple[int, int] = USUAL_FORMAT
+    format: tuple[int, int] = USUAL_FORMAT
 
 
 class StackWriter:
@@ -307,7 +307,7 @@ class StackWriter:
         write_text(group, "created", datetime.now(UTC).isoformat(timespec="seconds"))
         write_text(group, "creator", f"h5vidstack {__version__}")
         write_text(group, "settings", json.dumps(record.settings))
-        major, minor = FORMAT if self._linked else record.version
+        major, minor = FORMAT if self._linked else record.format
         write_text(group, FORMAT_ATTRIBUTE, f"{major}.{minor}")
 
 

@@ -66,7 +66,10 @@ VERSIONS = {
     ],
     "1.3": ["rgb", "rgba", "bits", "piles", "plain", "group", "pca", "pca_exact"],
     "1.4": ["longer", "piles", "mixed", "pixels", "recording", "open", "recovered"],
-    "1.5": ["linked", "mixed", "group", "lossy"],  # of files in other folders here
+    "1.5": [
+        *("linked", "mixed", "group", "lossy"),  # of files in other folders here
+        *("copied", "copied_10", "idrs", "longer"),
+    ],
     "pyav-14": [
         "x264",
         "x264_10",

@@ -45,7 +45,7 @@ def video_source(path: Path, gray: bool) -> Source:
     import av
 
     try:
-        with _open_video(path) as container:
+        with open_video(path) as container:
             if not container.streams.video:
                 raise SourceError(f"{path} holds no video stream")
             count = container.streams.video[0].frames or None
@@ -57,7 +57,7 @@ def video_source(path: Path, gray: bool) -> Source:
     return FrameSource(_read_video(path, gray), str(path), count, gray)
 
 
-def _open_video(path: Path) -> Any:
+def open_video(path: Path) -> Any:
     """Open a file as a video, and as nothing else that FFmpeg reads (text, play lists)."""
     import av
 
@@ -70,7 +70,7 @@ def _read_video(path: Path, gray: bool) -> LabelledFrames:
 
     number = 0
     try:
-        with _open_video(path) as container:
+        with open_video(path) as container:
             for frame in container.decode(video=0):
                 yield f"frame {number} of {path}", _video_pixels(frame, gray)
                 number += 1
