@@ -625,6 +625,13 @@ def test_what_is_done_with_a_stack_is_done_with_one_beside_a_dataset():
         assert np.array_equal(read, flat)
 
 
+def test_a_dataset_of_several_axes_is_no_part():
+    beside()
+    with pytest.raises(h5vidstack.SourceError, match="several axes"):
+        h5vidstack.link("out.h5::/entry/volumes", "all.h5")
+    assert not Path("all.h5").exists()
+
+
 def test_what_takes_the_place_of_a_dataset_takes_away_its_stack():
     beside()
     h5vidstack.pack(drifting((3, 20, 30)), "out.h5::/entry/data", overwrite=True)
