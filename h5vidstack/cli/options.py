@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 import click
 
+from ..cluster import connect
 from ..codecs import CODECS, PRESETS
 from ..methods import METHODS
 from ..option_types import Bytes, Pair
@@ -22,7 +25,8 @@ _CODING = (
         "--method", type=click.Choice(list(METHODS)),
         help="video: in their order; groupvideo: similar frames side by side; "
         "auto: what pays. "
-        "Without video: hdf5*: as HDF5 keeps them; group: differences to the mean of a pile; "
+        "Without video: hdf5, hdf5gz, hdf5gzshuffle: as HDF5 keeps them; group: differences to "
+        "the mean of a pile; "
         "pca: LOSSY without --exact.  [default: auto, or the stack's own]",
     ),
     click.option(
@@ -54,6 +58,10 @@ _CODING = (
         "--tile", type=Pair(2, none=True),
         help="Height and width of tiles, or 'none'.  [default: for frames over 4 megapixels]",
     ),
+    click.option(
+        "--copy", is_flag=True,
+        help="Keep the packets of an H.264 file as they are, if its GOPs are closed and regular.",
+    ),
     click.option("--gray", is_flag=True, help="Make gray of colour; of a video, keep its luma."),
     click.option("--no-hashes", is_flag=True, help="Store no hash tables; 'find' needs them."),
     click.option(
@@ -61,7 +69,12 @@ _CODING = (
         help="Disk for frames that wait to be reordered.",
     ),
     click.option(
-        "--workers", type=click.IntRange(min=1), help="Encoder threads.  [default: cores]"
+        "--workers", type=click.IntRange(min=1),
+        help="Blocks that are encoded at once.  [default: cores, or threads of the cluster]",
+    ),
+    click.option(
+        "--scheduler", metavar="ADDRESS",
+        help="Encode in the workers of a dask.distributed cluster: tcp://host:8786.",
     ),
     click.option("--no-verify", is_flag=True, help="Do not decode and compare each block."),
 )  # fmt: skip
@@ -72,6 +85,13 @@ def coding_options(command: Command) -> Command:
     for option in reversed(_CODING):
         command = option(command)
     return command
+
+
+def executor(
+    scheduler: str | None,
+) -> contextlib.AbstractContextManager[Executor | None]:
+    """That of the cluster of ``--scheduler``; None where none was named."""
+    return connect(scheduler) if scheduler is not None else contextlib.nullcontext()
 
 
 def examples(*lines: str) -> str:
