@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import h5vidstack
 from h5vidstack import FILTER_ID, block_format, codecs, layout
 
 ROOT = Path(__file__).parent.parent
@@ -11,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 def test_readme_examples_run(capsys):
     text = (ROOT / "README.md").read_text()
     examples = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(examples) == 5
+    assert len(examples) == 7
     names = {}
     for example in examples:
         exec(compile(example, "README.md", "exec"), names)
@@ -20,6 +21,8 @@ def test_readme_examples_run(capsys):
     assert (names["mean"] == names["frames"].mean(axis=0)).all()
     assert (names["row"] == names["frames"][17, 3]).all()
     assert (names["array"][:] == names["frames"]).all()
+    assert h5vidstack.verify("far.h5", against=names["frames"]) == []
+    assert (names["joined"] == names["frames"]).all()
 
 
 def test_readme_names_every_command():
