@@ -59,16 +59,18 @@ class Here(Executor):
 class Never(Here):
     """Does the first thing, and then nothing; soon somebody presses Ctrl-C."""
 
-    timer = None
+    def __init__(self):
+        to_main = (threading.main_thread().ident, signal.SIGINT)
+        self.timer = threading.Timer(0.5, signal.pthread_kill, to_main)
+        self.steps = iter([super().submit, self.begin])
+
+    def begin(self, work, *arguments):
+        self.timer.start()
+        return Future()
 
     def submit(self, work, /, *arguments, **options):
-        if self.timer is None:
-            to_main = (threading.main_thread().ident, signal.SIGINT)
-            self.timer = threading.Timer(0.5, signal.pthread_kill, to_main)
-            return super().submit(work, *arguments)
-        if self.timer.ident is None:
-            self.timer.start()
-        return Future()
+        step = next(self.steps, None)
+        return Future() if step is None else step(work, *arguments)
 
 
 def processes(method):
