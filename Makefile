@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-oldest lint benchmark clean
+.PHONY: demo test test-oldest lint docs benchmark clean
 
 demo: $(VENV)/installed
 	$(BIN)/h5vidstack demo
@@ -20,6 +20,10 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The guide, as build/docs/index.html; a warning is an error.
+docs: $(VENV)/installed
+	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs
 
 benchmark: $(VENV)/installed
 	$(BIN)/python tests/benchmark/speed.py
@@ -37,4 +41,4 @@ $(OLDEST)/installed: pyproject.toml constraints-oldest.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(OLDEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(OLDEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build

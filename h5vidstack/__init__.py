@@ -29,6 +29,7 @@ from .packer import PackReport, pack
 from .reader import Stack, open
 from .recorder import Recorder, create
 from .recovery import Recovery, check
+from .repack import RepackReport, repack
 from .salvage import Salvage, recover
 from .search import Match
 from .sinks import unpack
@@ -51,6 +52,7 @@ __all__ = [
     "QueryError",
     "Recorder",
     "Recovery",
+    "RepackReport",
     "Salvage",
     "SelectionError",
     "SourceError",
@@ -67,6 +69,7 @@ __all__ = [
     "open",
     "pack",
     "recover",
+    "repack",
     "unpack",
     "verify",
 ]

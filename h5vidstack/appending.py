@@ -14,7 +14,7 @@ from .errors import FormatError, SourceError, UnsupportedError
 from .filter import pipeline
 from .geometry import Numbers, Shape
 from .hashing import HASHES, Fingerprints
-from .layout import damage_as_error, read_table
+from .layout import damage_as_error, read_table, version_of
 from .layout_writer import Order, Record
 from .loss import stated, together
 from .methods import METHODS, Kept, Method
@@ -171,6 +171,7 @@ class Earlier:
             settings,
             self._leading_shape(record.leading_shape or (count,)),
             together(stated(own), len(self), record.loss, count),
+            max(record.format, version_of(own)),
         )
         return self._order(order), self._prints(prints), record
 
@@ -231,7 +232,7 @@ def find_earlier(target: Path, stack: str) -> Earlier | None:
     FormatError
         If something else is there, or it is damaged.
     UnsupportedError
-        If its frames are in other files.
+        If its frames are in other files, or a dataset of its own path.
     """
     if not target.exists():
         return None
@@ -239,10 +240,18 @@ def find_earlier(target: Path, stack: str) -> Earlier | None:
         if stack not in file:
             return None
     found = Earlier(target, stack)
+    why = None
     if found.file.layout.linked:
-        found.close()
-        raise UnsupportedError(
-            f"{found.file.name} is made of parts in other files; append to the last of these and "
-            "link them again, or pack it into a file of its own"
+        why = (
+            "is made of parts in other files; append to the last of these and link them again, or "
+            "pack it into a file of its own"
         )
+    elif found.file.layout.beside is not None:
+        why = (
+            f"is beside the dataset {found.file.layout.beside}, which repack coded at its path; "
+            "frames are added to stacks that pack made"
+        )
+    if why is not None:
+        found.close()
+        raise UnsupportedError(f"{found.file.name} {why}")
     return found

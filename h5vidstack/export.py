@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 
 from .block_format import Block, Stream
 from .chunks import Chunks, Pixels
-from .codecs import MAX_EDGE
+from .codecs import MAX_EDGE, h264
 from .codecs.transforms import Colour, Predictor
 from .errors import BlockError, NotExactError, OutputError, UnsupportedError
 from .layout import HDF5_ERRORS, SEPARATOR
@@ -168,22 +168,25 @@ class _Job:
         with contextlib.closing(StackFile(self.stack.path, self.stack.stack)) as file:
             if len(file.piles) != 1 or file.places is not None or file.shape != self.stack.shape:
                 return False
-            pile, kinds = file.piles[0], set()
+            pile, kinds, orders = file.piles[0], set(), list[list[int]]()
             try:
                 for stream in _streams(pile):
                     kinds.add((stream.codec.name, stream.depth) if stream else ("", 0))
+                    orders.append(_display_order(stream))
             except (BlockError, *HDF5_ERRORS):
                 return False  # decoding it says which frames
             if len(kinds) != 1 or kinds.pop()[0] not in _COPIED[self.container]:
                 return False
-            self._mux(path, pile)
+            self._mux(path, pile, orders)
         return True
 
-    def _mux(self, path: Path, pile: Chunks) -> None:
+    def _mux(self, path: Path, pile: Chunks, orders: list[list[int]]) -> None:
         number = 0
+        # Nothing is shown before it is decoded.
+        delay = max(at - shown for order in orders for at, shown in enumerate(order))
         with _writing(path, self.container) as output, contextlib.ExitStack() as cleanup:
             target: Any = None
-            for stream in _streams(pile):
+            for stream, order in zip(_streams(pile), orders, strict=True):
                 if stream is None:  # `copy` has seen that there is none
                     continue
                 if target is None:
@@ -195,10 +198,11 @@ class _Job:
                     target.pix_fmt = _gray(stream.depth)
                     # Else Matroska is told the 25 that x264 wrote into its parameter sets.
                     target.codec_context.framerate = self.rate
+                first = number
                 for place, data in enumerate(stream.packets):
                     packet: Any = av.Packet(bytes(data))
                     packet.stream, packet.is_keyframe = target, place == 0
-                    packet.pts = packet.dts = number
+                    packet.pts, packet.dts = first + order[place], number - delay
                     packet.duration, packet.time_base = 1, 1 / self.rate
                     output.mux(packet)
                     number += 1
@@ -297,6 +301,16 @@ def _streams(pile: Chunks) -> Iterator[Stream | None]:
             yield None
             return
         yield _only_stream(block)
+
+
+def _display_order(stream: Stream | None) -> list[int]:
+    """Place of each packet's picture in its block; only H.264 that was not made here differs."""
+    if stream is None:
+        return []
+    packets = list(map(bytes, stream.packets))
+    if stream.codec.name != "x264":
+        return list(range(len(packets)))
+    return h264.display_order(packets)
 
 
 def _only_stream(block: Block) -> Stream | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .codecs.h264 import AS_THEY_CAME
 from .filter import stored_coding
 from .geometry import frame_bytes
 from .layout import damage_as_error
@@ -32,7 +33,8 @@ class Group:
     blocks
         Number of blocks.
     codec, preset
-        Of its streams, or of those of the highest bits; None where another program wrote it.
+        Of its streams, or of those of the highest bits; None where another program wrote it, and
+        no preset where another program made the packets.
     coding
         How it is coded, in words; None where the file does not say.
     """
@@ -64,7 +66,8 @@ def groups(file: StackFile) -> Iterator[Group]:
     for number in range(len(file.piles)):
         pile, members = file.layout.piles[number], file.layout.members(number)
         with damage_as_error(file.name):
-            coding = stored_coding(pile.data)
+            coding, words = stored_coding(pile.data), file.layout.coding(number)
+            ours = words is None or not words.startswith(AS_THEY_CAME)
             yield Group(
                 number,
                 members,
@@ -73,6 +76,6 @@ def groups(file: StackFile) -> Iterator[Group]:
                 pile.stored_bytes,
                 pile.data.id.get_num_chunks() if pile.data.chunks else 0,
                 coding.codec if coding else None,
-                coding.preset if coding else None,
-                file.layout.coding(number),
+                coding.preset if coding and ours else None,
+                words,
             )

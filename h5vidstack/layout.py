@@ -25,15 +25,17 @@ from . import plain
 from ._version import __version__
 from .errors import FormatError
 from .filter import stored_coding
-from .geometry import Numbers, Shape
+from .geometry import Numbers, Shape, split_axes
 from .parts import Parts
 from .piles import Pile, open_pile, written
 
 FORMAT = (1, 5)
 """The newest that is read."""
 USUAL_FORMAT = (1, 4)
-"""What a stack is written in, unless parts of it are in other files."""
+"""What most stacks are written in, so that older programs read them."""
 DEFAULT_STACK = "/stack"
+BESIDE = "/h5vidstack"
+"""The stack of a dataset that was replaced at its path is in this group, at the same path."""
 SEPARATOR = "::"
 
 HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError, MemoryError)
@@ -42,7 +44,7 @@ HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError, Memory
 FORMAT_ATTRIBUTE = "h5vidstack_format"
 TABLE_CRC = "crc32"
 MAPPINGS_CRC = "frames_crc32"
-_PIXEL = re.compile("[<|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
+_PIXEL = re.compile("[<>|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
 
 
 def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
@@ -111,6 +113,12 @@ class Layout:
         if len(self.piles) == 1 and np.array_equal(position, np.arange(n)):
             return None
         return pile, position
+
+    @property
+    def beside(self) -> str | None:
+        """The path of the dataset that holds all frames, if that is not in the stack's group."""
+        link = self.group.get("groups/000000/video", getlink=True) if self.group else None
+        return link.path if isinstance(link, h5py.SoftLink) else None
 
     @property
     def linked(self) -> bool:
@@ -244,13 +252,19 @@ def open_layout(file: h5py.File, stack: str, *, linked: bool = True) -> Layout:
     """
     name = f"{file.filename}{SEPARATOR}{stack}"
     with damage_as_error(name), contextlib.ExitStack() as cleanup:
-        node = file.get(stack)
+        try:
+            node = file[os.fsencode(stack)]  # names in HDF5 are bytes
+        except KeyError:
+            node = None
         if isinstance(node, h5py.Dataset):
             if stored_coding(node) is None:
                 raise FormatError(f"{name} is a dataset without h5vidstack's filter")
-            return Layout(
-                [Pile(node, node.shape, node.dtype)], node.shape, True, {}, node.shape[:1], None
-            )
+            beside = _beside(file, node)
+            if beside is None:
+                leading, frame = split_axes(node.shape)
+                shape = (math.prod(leading), *frame)
+                return Layout([Pile(node, shape, node.dtype)], shape, True, {}, leading, None)
+            node = beside
         if not is_stack(node):
             stacks = ", ".join(find_stacks(file)) or "none"
             raise FormatError(
@@ -288,18 +302,39 @@ def open_layout(file: h5py.File, stack: str, *, linked: bool = True) -> Layout:
 
 
 def _same_object(group: h5py.Group, one: str, other: str) -> bool:
-    """Whether two names are hard links to one object; neither is opened."""
-    found = []
-    for path in (one, other):
-        if group.get(path, getclass=True, getlink=True) is not h5py.HardLink:
-            return False
-        found.append(group.id.links.get_info(path.encode()).u)
-    return bool(found[0] == found[1])
+    """Whether two names lead to one object, by hard links or one soft one; neither is opened."""
+    found = [_address(group, path.encode()) for path in (one, other)]
+    return found[0] is not None and found[0] == found[1]
+
+
+def _address(group: h5py.Group, path: bytes) -> int | None:
+    links = group.id.links
+    info = links.get_info(path) if links.exists(path) else None
+    if info is not None and info.type == h5py.h5l.TYPE_SOFT:
+        path = links.get_val(path)
+        info = links.get_info(path) if links.exists(path) else None
+    return int(info.u) if info is not None and info.type == h5py.h5l.TYPE_HARD else None
+
+
+def _beside(file: h5py.File, data: h5py.Dataset) -> h5py.Group | None:
+    """The stack whose only pile is a dataset, which has a path of its own."""
+    if isinstance(file.get(BESIDE), h5py.Group):
+        for stack in find_stacks(file[BESIDE]):
+            group = file[os.fsencode(BESIDE + stack)]
+            if group.get("groups/000000/video") == data:
+                return group
+    return None
 
 
 def is_stack(node: Any) -> bool:
     """Whether a node of an HDF5 file is a stack's group."""
     return isinstance(node, h5py.Group) and FORMAT_ATTRIBUTE in node.attrs
+
+
+def version_of(attrs: Mapping[str, Any]) -> tuple[int, int]:
+    """The format of a stack that was opened, by its attributes; at least the base."""
+    major, minor = map(int, attrs[FORMAT_ATTRIBUTE].split("."))
+    return max(USUAL_FORMAT, (major, minor))
 
 
 def _check_version(version: str, name: str) -> None:
@@ -338,14 +373,14 @@ def _read_attributes(group: h5py.Group) -> dict[str, Any]:
     return attrs
 
 
-def find_stacks(file: h5py.File) -> list[str]:
-    """Paths of the stacks in a file."""
+def find_stacks(file: h5py.Group) -> list[str]:
+    """Paths of the stacks in a file or a group of it, from there."""
     found = []
 
-    def visit(name: str, node: h5py.HLObject) -> None:
+    def visit(name: str | bytes, node: h5py.HLObject) -> None:
         if is_stack(node):
-            found.append("/" + name)
+            found.append("/" + os.fsdecode(name))
 
-    with damage_as_error(file.filename):
+    with damage_as_error(file.file.filename):
         file.visititems(visit)
     return found

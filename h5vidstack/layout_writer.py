@@ -17,7 +17,7 @@ import numpy.typing as npt
 from . import virtual
 from ._version import __version__
 from .filter import Video
-from .geometry import Numbers, Shape
+from .geometry import Numbers, Shape, split_axes
 from .hashing import Fingerprints, Hashes
 from .layout import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, USUAL_FORMAT, text
 from .loss import Loss
@@ -44,6 +44,11 @@ class PileWriter:
     def __init__(self, data: h5py.Dataset, other_bytes: int = 0, file: str = ".") -> None:
         self.data, self.file = data, file
         self.stored_bytes = other_bytes
+
+    @property
+    def frame(self) -> Shape:
+        """Shape of a frame, ``(H, W[, C])``."""
+        return split_axes(self.data.shape)[1]
 
     def extend(self, frames: int) -> None:
         """Make room for `frames` frames in all."""
@@ -95,12 +100,15 @@ class Record:
         Axes before the frame's, where there is not just one.
     loss
         The difference to what was packed.
+    format
+        The least version of the format that knows all that is in the stack.
     """
 
     method: str
     settings: Mapping[str, Any]
     leading_shape: Shape | None
     loss: Loss
+    format: tuple[int, int] = USUAL_FORMAT
 
 
 class StackWriter:
@@ -299,7 +307,7 @@ class StackWriter:
         write_text(group, "created", datetime.now(UTC).isoformat(timespec="seconds"))
         write_text(group, "creator", f"h5vidstack {__version__}")
         write_text(group, "settings", json.dumps(record.settings))
-        major, minor = FORMAT if self._linked else USUAL_FORMAT
+        major, minor = FORMAT if self._linked else record.format
         write_text(group, FORMAT_ATTRIBUTE, f"{major}.{minor}")
 
 

@@ -15,11 +15,12 @@ import numpy as np
 from . import block
 from .appending import find_earlier
 from .codecs import library_versions
+from .copying import Copying, check_copy
 from .crew import Crew
 from .errors import OutputError, UnsupportedError
 from .geometry import Shape, choose_chunk, frame_bytes
 from .journal import resumable
-from .layout import DEFAULT_STACK, open_layout, split_target
+from .layout import DEFAULT_STACK, USUAL_FORMAT, open_layout, split_target
 from .layout_writer import Record, StackWriter, write_table
 from .methods import Kept, find_method
 from .output import edit_hdf5, open_hdf5_output
@@ -28,6 +29,7 @@ from .pca_packing import PcaPacking, Wanted, check_pca
 from .quality import Wish, needs_two_passes
 from .sources import Access, Source, open_source
 from .sources.apart import refuse_source
+from .sources.packets import look
 from .sources.spool import Replay, Spool
 from .trials import Trial
 from .workers import Progress
@@ -119,6 +121,7 @@ def pack(
     gray: bool = False,
     hashes: bool = True,
     spool_bytes: int = SPOOL_BYTES,
+    copy: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     verify: bool = True,
@@ -193,6 +196,11 @@ def pack(
         or that is slow to read again (images, compressed HDF5), are kept in a temporary
         file beside `path`, of at most so many bytes and half of the free disk. Where that
         does not do, the latter are read again, and the former stay in their order.
+    copy
+        Keep the packets of an H.264 file (mp4, mkv, raw) as they are, instead of coding its frames:
+        nothing is lost, and the stack is as small as the file. For files whose GOPs are closed and
+        begin at every multiple of some number of frames, which becomes `chunk_frames`; of
+        colour (4:2:0) with `gray` only. Each block is decoded and compared with the file's frames.
     workers
         Rows of blocks (one block, or the tiles of some frames) that are being encoded at once;
         None: one a core, or as many as `executor` has workers, at most 32.
@@ -231,6 +239,13 @@ def pack(
         raise OutputError(f"workers is {workers}; it must be at least 1")
     if spool_bytes < 0:
         raise OutputError(f"spool_bytes is {spool_bytes}; it must be at least 0")
+    if copy:
+        check_copy(
+            method=method, profile=profile, codec=codec, preset=preset, crf=crf, tile=tile,
+            max_error=max_error, components=components, target_psnr=target_psnr, exact=exact,
+            explain=explain, resume=resume, no_verify=not verify,
+        )  # fmt: skip
+        method = "video"
     if mode == "w":
         refuse_source(path, source, repack=True)
     started = time.perf_counter()
@@ -254,7 +269,10 @@ def pack(
         block.check_dtype(opened.dtype)
         crew = Crew(workers, executor)
         journal = cleanup.enter_context(resumable(target.resolve(), stack)) if resume else None
+        packets = look(source, opened, chunk_frames) if copy else None
         usual = wish.profile.chunk_frames(opened.frame, opened.dtype.itemsize)
+        if packets is not None:
+            chunk_frames, tile = packets.run, (0, 0)
         if way.kept in (Kept.PLAIN, Kept.DIFFERENCE):
             usual = 1
         chunk = choose_chunk(opened.frame, opened.dtype.itemsize, chunk_frames, tile, usual)
@@ -277,13 +295,20 @@ def pack(
             store = Replay(cleanup.enter_context(contextlib.closing(spool)))
         bound = wish.bound.of(store) if wish.bound is not None else 0.0
         template = wish.template(bound, opened.dtype)
-        if before is not None and template.lossless and stays_in_order(way, wish):
+        if (
+            before is not None
+            and packets is None
+            and template.lossless
+            and stays_in_order(way, wish)
+        ):
             chunk = before.go_on(way, chunk, chunk_frames, tile)
         if store is opened and not stays_in_order(way, wish) and opened.access < Access.CHEAP:
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = cleanup.enter_context(contextlib.closing(spool))
-        packing: Packing | PcaPacking
-        if way.kept == Kept.PCA:
+        packing: Packing | PcaPacking | Copying
+        if packets is not None:
+            packing = Copying(opened, writer, packets, crew.size, progress)
+        elif way.kept == Kept.PCA:
             # Of a constant stack a share of the range is nothing: no error is allowed.
             exact = exact or (wish.bound is not None and not bound)
             wanted = Wanted(components, bound, target_psnr, exact)
@@ -300,7 +325,7 @@ def pack(
         settings = {
             "method": method,
             "order": sentence,
-            "profile": profile,
+            "profile": None if copy else profile,
             "codings": packing.codings,
             "max_error": None if max_error is None else str(max_error),
             "chunk": chunk,
@@ -314,7 +339,8 @@ def pack(
             prints = replace(prints, crc32=crc32)
             lost = replace(lost, exact=lost.max_error == 0 and np.array_equal(crc32, given))
         n, added = len(prints), order
-        record = Record(done, settings, opened.leading_shape, lost)
+        version = packing.format if isinstance(packing, Copying) else USUAL_FORMAT
+        record = Record(done, settings, opened.leading_shape, lost, version)
         if before is not None:
             order, prints, record = before.join(order, prints, record)
         writer.finish(order, prints, record)

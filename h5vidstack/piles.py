@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
-from .geometry import Shape
+from .geometry import Shape, split_axes
 
 if TYPE_CHECKING:  # which holds piles
     from .parts import Part
@@ -81,7 +82,9 @@ def open_pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:
         raise TypeError(f"{group.name} holds no pixels")
     if data.is_virtual or data.chunks is None:
         raise TypeError(f"{data.name} is not chunked")
-    return Pile(data, data.shape, (data if mean is None else mean).dtype, mean)
+    leading, frame = split_axes(data.shape)
+    shape = (math.prod(leading), *frame)
+    return Pile(data, shape, (data if mean is None else mean).dtype, mean)
 
 
 def written(data: h5py.Dataset) -> Shape:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from .sources.apart import refuse_source
 from .workers import Progress, default_workers, in_order
 
 IMAGE_FORMATS = ("png", "tiff")
+STREAM_FORMATS = ("npy", "png", "tiff", "raw")
 _EXACT = {"png": {"b1": (1,), "u1": (1, 3, 4), "u2": (1,)}}
 _EXACT["tiff"] = _EXACT["png"] | {"i4": (1,), "f4": (1,)}
 """Pixels that Pillow writes to images as they are: dtype, and numbers of channels."""
@@ -97,8 +100,11 @@ def unpack(
         with open_hdf5_output(path, inner, overwrite) as file:
             _write_hdf5(file, inner, moving, leading, shape, source.dtype)
     elif kind == ".npy":
-        with complete_or_absent(path, overwrite=overwrite) as temporary:
-            _write_npy(temporary, moving, shape, source.dtype)
+        with (
+            complete_or_absent(path, overwrite=overwrite) as temporary,
+            temporary.open("wb") as file,
+        ):
+            _write_npy(file, moving, shape, source.dtype)
     elif kind in (".tif", ".tiff"):
         _check_pixels(source, "tiff")
         with complete_or_absent(path, overwrite=overwrite) as temporary:
@@ -116,6 +122,53 @@ def unpack(
             f"cannot unpack to {path}{hint}: give a folder, x.tif, x.npy or x.h5{SEPARATOR}/path"
         )
     return len(chosen)
+
+
+def stream(
+    stack: Stack,
+    out: BinaryIO,
+    image_format: str,
+    *,
+    frames: slice | int | Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write frames to a pipe, bit for bit.
+
+    Parameters
+    ----------
+    out
+        Only written to, from first to last.
+    image_format
+        ``"npy"``, ``"raw"`` (pixels as they lie in memory), ``"tiff"`` (a page a frame) or
+        ``"png"`` (one frame).
+    frames, progress
+        As of `unpack`.
+
+    Raises
+    ------
+    OutputError
+        If there is no such frame, or the format does not hold the frames.
+    BlockError
+        If a block is damaged; frames before it were written.
+    """
+    chosen = _chosen(frames, len(stack))
+    moving = _reporting(_read(stack, None if frames is None else chosen), len(chosen), progress)
+    leading: Shape = stack.leading_shape if frames is None else (len(chosen),)
+    if image_format == "npy":
+        _write_npy(out, moving, (*leading, *stack.shape[1:]), stack.dtype)
+    elif image_format == "raw":
+        _write_raw(out, moving)
+    else:
+        _check_pixels(stack, image_format)
+        if image_format == "png" and len(chosen) != 1:
+            raise OutputError(f"a PNG holds one frame, not {len(chosen)}: choose it by --frames")
+        with tempfile.TemporaryFile() as whole:
+            if image_format == "png":
+                _image(next(moving)).save(whole, "PNG")
+            else:
+                _write_tiff(whole, moving, stack.nbytes > _CLASSIC_TIFF_BYTES)
+            whole.seek(0)
+            shutil.copyfileobj(whole, out)
 
 
 def _chosen(frames: slice | int | Sequence[int] | None, count: int) -> Numbers:
@@ -177,12 +230,15 @@ def _reporting(frames: Frames, count: int, progress: Progress | None) -> Frames:
             progress(done, count)
 
 
-def _write_npy(path: Path, frames: Frames, shape: Shape, dtype: np.dtype[Any]) -> None:
-    with path.open("wb") as file:
-        header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        for frame in frames:
-            file.write(np.ascontiguousarray(frame).data)
+def _write_npy(file: BinaryIO, frames: Frames, shape: Shape, dtype: np.dtype[Any]) -> None:
+    header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    _write_raw(file, frames)
+
+
+def _write_raw(file: BinaryIO, frames: Frames) -> None:
+    for frame in frames:
+        file.write(np.ascontiguousarray(frame).data)
 
 
 def _write_hdf5(
@@ -193,29 +249,36 @@ def _write_hdf5(
         dataset[np.unravel_index(number, leading)] = frame
 
 
-def _write_tiff(path: Path, frames: Frames, big: bool) -> None:
-    from PIL import Image, TiffImagePlugin
+def _write_tiff(file: Any, frames: Frames, big: bool) -> None:
+    """Write pages to a path, or to a file that can be read and sought in, too."""
+    from PIL import TiffImagePlugin
 
-    writer = TiffImagePlugin.AppendingTiffWriter(path, new=True)
+    writer = TiffImagePlugin.AppendingTiffWriter(file, new=True)
     try:
         for frame in frames:
-            Image.fromarray(frame).save(writer, format="TIFF", big_tiff=big)
+            _image(frame).save(writer, format="TIFF", big_tiff=big)
             writer.newFrame()
     finally:
         writer.close()
         writer.f = io.BytesIO()  # Pillow closes once more when it deletes the writer
 
 
+def _image(frame: Pixels) -> Any:
+    """A frame for Pillow, which knows pixels in native byte order."""
+    from PIL import Image
+
+    return Image.fromarray(frame.astype(frame.dtype.newbyteorder("="), copy=False))
+
+
 def _write_images(
     folder: Path, frames: Frames, numbers: Numbers, image_format: str, count: int
 ) -> None:
-    from PIL import Image
 
     digits = max(6, len(str(count - 1)))
 
     def save(numbered: tuple[int, Pixels]) -> None:
         number, frame = numbered
-        Image.fromarray(frame).save(folder / f"frame_{number:0{digits}d}.{image_format}")
+        _image(frame).save(folder / f"frame_{number:0{digits}d}.{image_format}")
 
     with ThreadPoolExecutor(default_workers(), "h5vidstack-save") as pool:
         for _ in in_order(pool, save, zip(numbers.tolist(), frames, strict=True), ahead=64):

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from . import colours
 from ._version import __version__
 from .codecs import library_versions
 from .errors import Error
@@ -72,6 +73,7 @@ class Commands(click.Group):
             return super().main(*args, **extra)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: D102
+        extra.setdefault("color", colours.wanted())
         try:
             return super().make_context(*args, **extra)
         except KeyboardInterrupt as error:

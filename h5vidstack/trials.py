@@ -122,6 +122,12 @@ def choose(
     return best, trials + [trial for _, trial in found[count:]]
 
 
+def share(recipe: Recipe, samples: Sequence[Pixels], chunk_frames: int, pool: Executor) -> float:
+    """Stored bytes of frames like some samples, as a share of their raw bytes."""
+    weighed = _weigh(recipe, samples, chunk_frames, pool, False)
+    return weighed.stored_bytes / weighed.sample_bytes
+
+
 def _codings(profile: Profile, codec: str | None) -> list[Coding]:
     if codec is None:
         return [Coding(preset=name) for name in profile.presets]

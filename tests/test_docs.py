@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 def test_readme_examples_run(capsys):
     text = (ROOT / "README.md").read_text()
     examples = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(examples) == 7
+    assert len(examples) == 8
     names = {}
     for example in examples:
         exec(compile(example, "README.md", "exec"), names)
@@ -20,6 +20,8 @@ def test_readme_examples_run(capsys):
     assert (names["some"] == names["frames"][[40, 3, 3], 10:20, ::-1]).all()
     assert (names["mean"] == names["frames"].mean(axis=0)).all()
     assert (names["row"] == names["frames"][17, 3]).all()
+    assert names["like"] == 17
+    assert [one.path for one in names["report"].replaced] == ["/entry/data"]
     assert (names["array"][:] == names["frames"]).all()
     assert h5vidstack.verify("far.h5", against=names["frames"]) == []
     assert (names["joined"] == names["frames"]).all()

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from .. import bench as comparison
+from .. import colours
 from .. import demo as demonstration
 from ..bench import table
 from ..option_types import Methods, Pair
@@ -17,6 +18,7 @@ from ..output import complete_or_absent
 from ..sources.apart import refuse_source
 from ..terminal import end_tidily, json_text, printable, progress_bar, say, steps_bar
 from .options import examples, overwrite_option
+from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
 
 
 @click.command(
@@ -26,7 +28,7 @@ from .options import examples, overwrite_option
         "h5vidstack bench movie.mp4 --gray --frames 500 --methods auto,x264",
     )
 )
-@click.argument("src")
+@click.argument("src", callback=not_stdin)
 @click.option(
     "--methods", type=Methods(),
     help="Only these: auto, 'video x264-slow', SZ3, ...  [default: all of ours]",
@@ -42,8 +44,9 @@ from .options import examples, overwrite_option
 @click.option("--json", "json_path", type=click.Path(path_type=Path),
               help="Write figures here; - is standard output.")  # fmt: skip
 @click.option(
-    "--html", "page", type=click.Path(path_type=Path), help="Write a page with plots and pictures."
-)
+    "--html", "page", type=click.Path(path_type=Path),
+    help="Write a page with plots and pictures; - is standard output.",
+)  # fmt: skip
 @overwrite_option
 def bench(
     src: str,
@@ -64,9 +67,13 @@ def bench(
         raise click.UsageError("--dtype is of 'demo'; other frames have theirs")
     source = demonstration.generated(dtype or "uint8") if src == "demo" else src
     name = "demo" if src == "demo" else None
-    to_stdout = json_path == Path("-")
+    json_to_pipe, page_to_pipe = str(json_path) == STDOUT, str(page) == STDOUT
+    if json_to_pipe and page_to_pipe:
+        raise click.UsageError("--html and --json cannot both go to standard output")
     with contextlib.ExitStack() as outputs:
-        if json_path is not None and not to_stdout:
+        if page_to_pipe:
+            page = outputs.enter_context(to_stdout(".html"))
+        if json_path is not None and not json_to_pipe:
             if page is not None and page.resolve() == json_path.resolve():
                 raise click.UsageError("--html and --json name one file; give each its own")
             refuse_source(json_path, source)
@@ -77,20 +84,25 @@ def bench(
                 progress=progress, **options,
             )  # fmt: skip
         figures = json_text(dataclasses.asdict(found))
-        if json_path is not None and not to_stdout:
+        if json_path is not None and not json_to_pipe:
             temporary.write_text(f"{figures}\n")
-    for line in table.lines(found):
-        click.echo(printable(line), err=to_stdout)
-    if to_stdout:
+    title, headings, *rest = table.lines(found)
+    for line in (title, colours.heading(headings), *map(colours.best, rest)):
+        click.echo(printable(line), err=json_to_pipe or page_to_pipe)
+    if json_to_pipe:
         say(figures)
 
 
 @click.command()
 @click.option("--grid", type=Pair(3), default="20x10x10", show_default=True, help="Frames.")
 @click.option("--size", type=Pair(2), default="200x300", show_default=True, help="Of a frame.")
-@click.option("--out", type=click.Path(path_type=Path), help="Keep the packed file here.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), callback=not_stdout, help="Keep the packed file here."
+)
 def demo(grid: tuple[int, int, int], size: tuple[int, int], out: Path | None) -> None:
     """Pack a generated stack, read frames back, and compare sizes with gzip."""
     end_tidily()
     with progress_bar("packing") as progress:
-        demonstration.demonstrate(grid, size, out, say, progress)
+        demonstration.demonstrate(
+            grid, size, out, lambda line: say(colours.verdict(line)), progress
+        )

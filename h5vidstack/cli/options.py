@@ -25,7 +25,8 @@ _CODING = (
         "--method", type=click.Choice(list(METHODS)),
         help="video: in their order; groupvideo: similar frames side by side; "
         "auto: what pays. "
-        "Without video: hdf5*: as HDF5 keeps them; group: differences to the mean of a pile; "
+        "Without video: hdf5, hdf5gz, hdf5gzshuffle: as HDF5 keeps them; group: differences to "
+        "the mean of a pile; "
         "pca: LOSSY without --exact.  [default: auto, or the stack's own]",
     ),
     click.option(
@@ -56,6 +57,10 @@ _CODING = (
     click.option(
         "--tile", type=Pair(2, none=True),
         help="Height and width of tiles, or 'none'.  [default: for frames over 4 megapixels]",
+    ),
+    click.option(
+        "--copy", is_flag=True,
+        help="Keep the packets of an H.264 file as they are, if its GOPs are closed and regular.",
     ),
     click.option("--gray", is_flag=True, help="Make gray of colour; of a video, keep its luma."),
     click.option("--no-hashes", is_flag=True, help="Store no hash tables; 'find' needs them."),

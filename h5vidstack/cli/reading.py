@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from pathlib import Path
 
 import click
 
+from .. import colours, pictures, recovery, sheet, verification
 from .. import info as information
-from .. import pictures, recovery, sheet, verification
 from ..hashing import HASHES
 from ..reader import Stack
 from ..search import mismatch
 from ..sources import read_image
 from ..terminal import end_tidily, json_text, printable, progress_bar, say
 from .options import json_option, overwrite_option
+from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", callback=not_stdin)
 @click.option("--groups", is_flag=True, help="Show the piles of similar frames, too.")
 @json_option
 def info(file: str, groups: bool, as_json: bool) -> None:
@@ -28,14 +30,14 @@ def info(file: str, groups: bool, as_json: bool) -> None:
     if as_json:
         say(json_text(facts))
         return
-    say(information.table(facts))
+    say(colours.facts(information.table(facts)))
     if groups:
-        say("\n" + information.groups_table(facts))
+        say("\n" + colours.table(information.groups_table(facts)))
 
 
 @click.command()
-@click.argument("file")
-@click.argument("query", required=False)
+@click.argument("file", callback=not_stdin)
+@click.argument("query", required=False, callback=not_stdin)
 @click.option("--frame", type=int, help="Search for frames like this one of FILE.")
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
 @click.option(
@@ -73,14 +75,14 @@ def find(
         return
     if note:
         click.echo(printable(f"note: {note}"), err=True)
-    say(f"{'frame':>10}  {'rms difference':>14}  {'hash bits apart':>15}")
+    say(colours.heading(f"{'frame':>10}  {'rms difference':>14}  {'hash bits apart':>15}"))
     for match in matches:
         rmse = "-" if match.rmse is None else f"{match.rmse:.4g}"
         say(f"{match.frame:>10}  {rmse:>14}  {match.distance:>15}")
 
 
 @click.command("contact-sheet")
-@click.argument("file")
+@click.argument("file", callback=not_stdin)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--size", type=click.IntRange(16, 2048), default=192, show_default=True,
@@ -92,17 +94,25 @@ def find(
 )  # fmt: skip
 @overwrite_option
 def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -> None:
-    """Draw the piles of the stack FILE: first, typical and last frame of each."""
+    """Draw the piles of the stack FILE: first, typical and last frame of each.
+
+    OUT is a picture, as sheet.png; - is standard output, as PNG.
+    """
     end_tidily()
-    with Stack(file) as stack:
-        count = sheet.contact_sheet(stack, out, edge=size, max_rows=rows, overwrite=overwrite)
+    with contextlib.ExitStack() as cleanup:
+        to_pipe = str(out) == STDOUT
+        path = cleanup.enter_context(to_stdout(".png")) if to_pipe else out
+        stack = cleanup.enter_context(Stack(file))
+        count = sheet.contact_sheet(stack, path, edge=size, max_rows=rows, overwrite=overwrite)
+    if to_pipe:
+        return
     say(f"drew {count} pile{'s' * (count != 1)} to {out}")
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", callback=not_stdin)
 @click.option(
-    "--against", metavar="SRC", multiple=True,
+    "--against", metavar="SRC", multiple=True, callback=not_stdin,
     help="Compare every frame with this input, too; may be given once a file.",
 )  # fmt: skip
 @click.option("--gray", is_flag=True, help="SRC was packed with --gray.")
@@ -118,21 +128,26 @@ def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> No
     elif problems:
         for problem in problems:
             say(problem)
-        say(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {file}")
+        say(colours.bad(f"{len(problems)} problem{'s' * (len(problems) > 1)} in {file}"))
     else:
         how = "equal to" if exact else "within its largest error of"
         compared = f", {how} {', '.join(against)}" if against else ""
-        say(f"{file}: {frames} frames, every block, CRC and index sound{compared}")
+        say(
+            f"{file}: "
+            + colours.verdict(f"{frames} frames, every block, CRC and index sound{compared}")
+        )
     sys.exit(1 if problems else 0)
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", callback=not_stdin)
 @click.option(
-    "--against", metavar="SRC", multiple=True,
+    "--against", metavar="SRC", multiple=True, callback=not_stdin,
     help="Measure the error of every frame to this input; may be given once a file.",
 )  # fmt: skip
-@click.option("--plots", type=click.Path(), metavar="DIR", help="Draw pictures there.")
+@click.option(
+    "--plots", type=click.Path(), metavar="DIR", callback=not_stdout, help="Draw pictures there."
+)
 @click.option("--gray", is_flag=True, help="SRC was packed with --gray.")
 @overwrite_option
 @json_option
@@ -158,7 +173,7 @@ def check(
         say(json_text(facts))
     else:
         for line in recovery.lines(found):
-            say(line)
+            say(colours.verdict(line))
     if plots is not None:
         for name in pictures.draw(file, plots, found, source, gray=gray, overwrite=overwrite):
             click.echo(f"drew {printable(name)}", err=as_json)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from typing import Any
 
 import click
 
+from .. import colours, linking, packer, salvage, sinks
 from .. import info as information
-from .. import linking, packer, salvage, sinks
 from .. import rehash as rehashing
+from ..copying import check_copy
+from ..errors import UnsupportedError
 from ..export import MAX_FPS
 from ..export import export as export_video
 from ..option_types import Frames
 from ..reader import Stack
 from ..terminal import end_tidily, json_text, progress_bar, say
 from .options import coding_options, examples, executor, json_option, overwrite_option
+from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
 
 
 @click.command(
@@ -24,12 +28,13 @@ from .options import coding_options, examples, executor, json_option, overwrite_
         "h5vidstack pack images/ out.h5",
         "h5vidstack pack 'raw/*.tif' out.h5 --profile fast",
         "h5vidstack pack movie.mp4 out.h5 --gray --resume",
+        "h5vidstack pack movie.mp4 out.h5 --gray --copy",
         "h5vidstack pack raw.h5::/entry/data out.h5::/entry/stack",
         "h5vidstack pack sim.npy out.h5 --max-error 1e-3r",
     )
 )
-@click.argument("src", nargs=-1, required=True)
-@click.argument("dst")
+@click.argument("src", nargs=-1, required=True, callback=not_stdin)
+@click.argument("dst", callback=not_stdout)
 @coding_options
 @click.option("--components", type=click.IntRange(min=1), help="Of method pca.  [default: 20]")
 @click.option("--target-psnr", type=float, metavar="DB", help="Of pca: as many as this needs.")
@@ -51,6 +56,7 @@ def pack(
 ) -> None:
     """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
     end_tidily()
+    _check_copy(no_verify, options)
     with executor(scheduler) as workers, progress_bar("packing") as progress:
         report = packer.pack(
             _source(src),
@@ -70,8 +76,8 @@ def pack(
         "h5vidstack append out.h5 today.npy --profile fast",
     )
 )
-@click.argument("file")
-@click.argument("src", nargs=-1, required=True)
+@click.argument("file", callback=not_stdin)
+@click.argument("src", nargs=-1, required=True, callback=not_stdin)
 @coding_options
 @json_option
 def append(
@@ -88,6 +94,7 @@ def append(
     What is not said is done as the stack was packed; losslessly, unless asked otherwise.
     """
     end_tidily()
+    _check_copy(no_verify, options)
     with Stack(file) as stack, executor(scheduler) as workers, progress_bar("adding") as progress:
         report = stack.append(
             _source(src),
@@ -98,6 +105,15 @@ def append(
             **options,
         )
     _say_packed(report, as_json)
+
+
+def _check_copy(no_verify: bool, options: dict[str, Any]) -> None:
+    """Refuse options that contradict --copy."""
+    if options["copy"]:
+        try:
+            check_copy(no_verify=no_verify, **options)
+        except UnsupportedError as error:
+            raise click.UsageError(f"--{error}") from error
 
 
 @click.command(
@@ -150,9 +166,9 @@ def _say_packed(report: packer.PackReport, as_json: bool) -> None:
     say(f"{report.order}{copies}")
     exact = "lossless" if report.lossless else information.loss(report.max_error, report.psnr)
     if report.codings:
-        say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {exact}")
+        say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {colours.verdict(exact)}")
     for number, trials in enumerate(report.trials):
-        say(f"\npile {number}:\n{information.trials_table(trials)}")
+        say(f"\npile {number}:\n{colours.table(information.trials_table(trials))}")
 
 
 @click.command(
@@ -160,24 +176,37 @@ def _say_packed(report: packer.PackReport, as_json: bool) -> None:
         "h5vidstack unpack out.h5 frames/",
         "h5vidstack unpack out.h5 some.npy --frames 10:20:2",
         "h5vidstack unpack out.h5 plain.h5::/data",
+        "h5vidstack unpack out.h5 - --frames 17 --format png > frame.png",
     )
 )
-@click.argument("src")
+@click.argument("src", callback=not_stdin)
 @click.argument("dst")
 @click.option("--frames", type=Frames(), help="Which frames: 10:20:2, 17 or 1,5,9.")
 @click.option(
-    "--format", "image_format", type=click.Choice(sinks.IMAGE_FORMATS), default="png",
-    show_default=True, help="Of the images in a folder.",
+    "--format", "image_format", type=click.Choice(sinks.STREAM_FORMATS),
+    help="Of the images in a folder: png or tiff; of what goes to -: any.  "
+    "[default: png; to -: npy]",
 )  # fmt: skip
 @overwrite_option
-def unpack(src: str, dst: str, **options: Any) -> None:
+def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite: bool) -> None:
     """Write the frames of the stack SRC to DST.
 
-    DST is a folder of images, x.tif (multi-page), x.npy, or x.h5::/path (plain HDF5).
+    DST is a folder of images, x.tif (multi-page), x.npy, or x.h5::/path (plain HDF5); or -,
+    standard output: .npy, one PNG, TIFF, or the bare pixels.
     """
     end_tidily()
+    if dst == STDOUT:
+        with Stack(src) as stack, binary_stdout() as out, progress_bar("unpacking") as progress:
+            sinks.stream(stack, out, image_format or "npy", frames=frames, progress=progress)
+        return
+    image_format = image_format or "png"
+    if image_format not in sinks.IMAGE_FORMATS:
+        raise click.UsageError(f"--format {image_format} is of standard output (-)")
     with progress_bar("unpacking") as progress:
-        count = sinks.unpack(src, dst, progress=progress, **options)
+        count = sinks.unpack(
+            src, dst, frames=frames, image_format=image_format, overwrite=overwrite,
+            progress=progress,
+        )  # fmt: skip
     say(f"unpacked {count} frames to {dst}")
 
 
@@ -187,7 +216,7 @@ def unpack(src: str, dst: str, **options: Any) -> None:
         "h5vidstack export out.h5::/entry/stack out.mp4 --fps 10",
     )
 )
-@click.argument("file")
+@click.argument("file", callback=not_stdin)
 @click.argument("out")
 @click.option(
     "--fps", type=click.FloatRange(1 / MAX_FPS, MAX_FPS), default=25,
@@ -196,14 +225,21 @@ def unpack(src: str, dst: str, **options: Any) -> None:
 @overwrite_option
 @json_option
 def export(file: str, out: str, fps: float, overwrite: bool, as_json: bool) -> None:
-    """Write the stack FILE as the video OUT (x.mkv or x.mp4), bit for bit.
+    """Write the stack FILE as the video OUT (x.mkv or x.mp4; -: mkv), bit for bit.
 
     Packets are copied where the stack is one gray H.264 (or, to mkv, FFV1) video in order; other
     frames are coded again, losslessly. OUT is decoded and compared before it gets its name.
     """
     end_tidily()
-    with progress_bar("exporting") as progress:
-        done = export_video(file, out, fps=fps, overwrite=overwrite, progress=progress)
+    with contextlib.ExitStack() as cleanup:
+        to_pipe = out == STDOUT
+        if to_pipe and as_json:
+            raise click.UsageError("--json and the video cannot both go to standard output")
+        path = cleanup.enter_context(to_stdout(".mkv")) if to_pipe else out
+        progress = cleanup.enter_context(progress_bar("exporting"))
+        done = export_video(file, path, fps=fps, overwrite=overwrite, progress=progress)
+    if to_pipe:
+        return
     if as_json:
         say(json_text(dataclasses.asdict(done)))
         return
@@ -215,7 +251,7 @@ def export(file: str, out: str, fps: float, overwrite: bool, as_json: bool) -> N
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", callback=not_stdin)
 def rehash(file: str) -> None:
     """Add hash tables to the stack FILE, or make them anew."""
     end_tidily()
@@ -230,8 +266,8 @@ def rehash(file: str) -> None:
         "h5vidstack recover recording.h5 run.h5 --json",
     )
 )
-@click.argument("bad")
-@click.argument("good")
+@click.argument("bad", callback=not_stdin)
+@click.argument("good", callback=not_stdout)
 @overwrite_option
 @json_option
 def recover(bad: str, good: str, overwrite: bool, as_json: bool) -> None:
@@ -250,8 +286,9 @@ def recover(bad: str, good: str, overwrite: bool, as_json: bool) -> None:
             say(note)
         say(f"saved {found.saved} frames to {good}")
         if found.lost is None:
-            say("which frames are lost is not known")
+            say(colours.bad("which frames are lost is not known"))
         elif found.lost:
             count = len(found.lost)
-            say(f"lost {count} frame{'s' * (count != 1)}: {salvage.runs(found.lost)}")
+            lost = f"lost {count} frame{'s' * (count != 1)}"
+            say(f"{colours.bad(lost)}: {salvage.runs(found.lost)}")
     sys.exit(0 if found.lost == () else 1)

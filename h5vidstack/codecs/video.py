@@ -18,13 +18,10 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from ..errors import BlockError, UnsupportedError
+from .h264 import MAX_UNITS, START_CODE, without_sei
 
 Plane = npt.NDArray[Any]
 """``(n, H, W)`` uint8 or uint16: the values of one stream."""
-
-MAX_UNITS = 16
-"""NAL units of a packet. Each may decode the whole picture, from 11 bytes on."""
-_START_CODE = b"\0\0\1"  # before each unit; within one it never occurs
 
 
 @dataclass(frozen=True)
@@ -164,7 +161,7 @@ def _decoded(
 ) -> Iterator[VideoFrame]:
     """Feed packets only while the caller still asks for frames; drain at the end."""
     for data in packets:
-        if units and bytes(data).count(_START_CODE) > MAX_UNITS:
+        if units and bytes(data).count(START_CODE) > MAX_UNITS:
             raise BlockError(f"a packet of more than {MAX_UNITS} NAL units")
         # So it is copied, with the zeros behind it that FFmpeg's decoders may read.
         packet = av.Packet(len(data))
@@ -185,17 +182,6 @@ def _padded(edge: int) -> int:
     return (edge + 63) // 64 * 64
 
 
-def _without_sei(packet: bytes) -> bytes:
-    """Drop the SEI NAL units (type 6) of an Annex B packet.
-
-    x264 writes half a kilobyte of its settings into every key frame; a block keeps
-    them once, in the stack's attributes. Source: ITU-T H.264, 7.3.1 and annex B.
-    """
-    head, *units = packet.split(_START_CODE)
-    # The zero byte that may precede a start code stays with the unit before it.
-    return head + b"".join(_START_CODE + unit for unit in units if unit[0] & 0x1F != 6)
-
-
 # FFmpeg's H.264 decoder calls monochrome 4:2:0, and fills two gray chroma planes.
 _H264_GRAY = {8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le")}
 
@@ -211,7 +197,7 @@ X264 = Engine(
     {8: "gray", 10: "gray10le"},
     _H264_GRAY,
     _X264_OPTIONS,
-    tidy=_without_sei,
+    tidy=without_sei,
     units=True,
 )
 X265 = Engine(

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from ..errors import FormatError, SourceError
-from ..filter import check_chunks, pipeline
+from ..filter import check_chunks
 from ..layout import (
     DEFAULT_STACK,
     SEPARATOR,
@@ -21,6 +21,7 @@ from ..layout import (
 )
 from ..opening import open_hdf5
 from ..reader import Stack
+from ..required_filters import require_filters
 from .base import Array, ArraySource, FrameSource, LabelledFrames, Source, to_gray
 
 VIDEO_FORMATS = (
@@ -44,7 +45,7 @@ def video_source(path: Path, gray: bool) -> Source:
     import av
 
     try:
-        with _open_video(path) as container:
+        with open_video(path) as container:
             if not container.streams.video:
                 raise SourceError(f"{path} holds no video stream")
             count = container.streams.video[0].frames or None
@@ -56,7 +57,7 @@ def video_source(path: Path, gray: bool) -> Source:
     return FrameSource(_read_video(path, gray), str(path), count, gray)
 
 
-def _open_video(path: Path) -> Any:
+def open_video(path: Path) -> Any:
     """Open a file as a video, and as nothing else that FFmpeg reads (text, play lists)."""
     import av
 
@@ -69,7 +70,7 @@ def _read_video(path: Path, gray: bool) -> LabelledFrames:
 
     number = 0
     try:
-        with _open_video(path) as container:
+        with open_video(path) as container:
             for frame in container.decode(video=0):
                 yield f"frame {number} of {path}", _video_pixels(frame, gray)
                 number += 1
@@ -104,7 +105,8 @@ def hdf5_source(name: str, gray: bool) -> Source:
         cleanup.callback(file.close)
         node = file.get(inner)
         if isinstance(node, h5py.Dataset) and node.ndim >= 3:
-            _check_filters(node, name)
+            check_chunks(node)
+            require_filters(node, name)
             source = ArraySource(node, name, gray=gray, owner=file)
             cleanup.pop_all()  # the source closes the file
             return source
@@ -114,16 +116,6 @@ def hdf5_source(name: str, gray: bool) -> Source:
             )
     stack = Stack(path, inner)
     return ArraySource(stack, name, gray=gray, owner=stack)
-
-
-def _check_filters(dataset: h5py.Dataset, name: str) -> None:
-    check_chunks(dataset)
-    for code, _, _, label in pipeline(dataset):
-        if not h5py.h5z.filter_avail(code):
-            raise SourceError(
-                f"{name} needs the HDF5 filter {code} ({label.decode(errors='replace')}); "
-                "many are in hdf5plugin: pip install hdf5plugin, then import it first"
-            )
 
 
 def _candidates(file: h5py.File) -> str:

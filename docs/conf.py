@@ -1,0 +1,75 @@
+"""The guide, as Sphinx builds it: `make docs`. Nothing is fetched from the network."""
+
+import re
+
+from h5vidstack import __version__
+from h5vidstack.cli import main
+
+project = "h5vidstack"
+author = "the h5vidstack developers"
+release = version = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx_click",
+]
+exclude_patterns = ["requirements.txt"]
+default_role = "autolink"  # `Stack` in a docstring is a link if there is such a name, else italic
+
+myst_enable_extensions = ["deflist", "colon_fence"]
+myst_heading_anchors = 3
+
+maximum_signature_line_length = 88
+add_module_names = False
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autosummary_generate = False
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+
+# References to our own names must lead somewhere. Those of others would need their inventories.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!h5vidstack).*")]
+
+html_theme = "furo"
+html_title = f"h5vidstack {version}"
+html_copy_source = False
+html_show_sphinx = False
+html_show_copyright = False
+html_theme_options = {
+    "light_css_variables": {"code-font-size": "78%"},
+    "dark_css_variables": {"code-font-size": "78%"},
+}
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
+
+for command in main.commands.values():
+    for parameter in command.params:
+        parameter.envvar = None  # each option has one, by a rule that the page says once
+
+
+def show_examples(_app, _context, lines):
+    """Put the examples of a command's help, which click leaves as they stand, into a box."""
+    words = [line.lstrip("| ") for line in lines]
+    if "Examples:" in words:
+        found = [f"   {line}" for line in words if line not in ("", "Examples:")]
+        lines[:] = [".. code-block:: text", "", *found, ""]
+
+
+def mark_options(_app, _context, lines):
+    """Make code of names of options in a command's help: two hyphens would become a dash."""
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith(".."):
+            lines[number] = re.sub(r"(?<![\w`-])(--[a-z-]+)", r"``\1``", line)
+
+
+def setup(app):
+    """Say what is to be done with commands."""
+    app.connect("sphinx-click-process-epilog", show_examples)
+    app.connect("sphinx-click-process-description", mark_options)
+    app.connect("sphinx-click-process-options", mark_options)

@@ -1,0 +1,228 @@
+"""Colour only where a person looks; what goes to standard output, and what is refused there."""
+
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from frames import moving
+from PIL import Image
+
+import h5vidstack
+from h5vidstack import colours
+from h5vidstack.cli import main
+
+ANSI = re.compile(rb"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture
+def packed():
+    frames = moving((20, 18, 24))
+    np.save("a.npy", frames)
+    h5vidstack.pack(frames, "x.h5", preset="x264-fast", chunk_frames=8)
+    h5vidstack.pack(frames.astype("f4"), "lossy.h5", max_error=2)
+    return frames
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "h5vidstack", *map(str, arguments)]
+
+
+def plain_environment(**more):
+    names = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM")
+    kept = {name: value for name, value in os.environ.items() if name not in names}
+    return kept | {"TERM": "xterm"} | more
+
+
+def on_a_terminal(*arguments, **environment):
+    """Standard output of a command that has a terminal there."""
+    ours, theirs = pty.openpty()
+    said = []
+
+    def read():
+        try:
+            while data := os.read(ours, 1 << 16):
+                said.append(data)
+        except OSError:  # Linux's word for the end
+            pass
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    subprocess.run(
+        command(*arguments), stdout=theirs, stderr=subprocess.PIPE,
+        env=plain_environment(**environment),
+    )  # fmt: skip
+    os.close(theirs)
+    reader.join()
+    os.close(ours)
+    return b"".join(said).replace(b"\r\n", b"\n")
+
+
+def in_a_pipe(*arguments, **environment):
+    found = subprocess.run(
+        command(*arguments), capture_output=True, env=plain_environment(**environment)
+    )
+    return found.stdout, found.stderr.decode(), found.returncode
+
+
+def out(*arguments):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout_bytes
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("info", "x.h5", "--groups"), ("info", "lossy.h5"), ("find", "x.h5", "--frame", 3),
+     ("check", "x.h5", "--against", "a.npy"), ("verify", "x.h5")],
+)  # fmt: skip
+def test_colour_is_added_and_nothing_else(packed, arguments):
+    shown, piped = on_a_terminal(*arguments), in_a_pipe(*arguments)[0]
+    assert b"\x1b[" in shown
+    assert b"\x1b[" not in piped
+    assert ANSI.sub(b"", shown) == piped
+
+
+def test_who_wants_colour(packed):
+    assert b"\x1b[" not in on_a_terminal("info", "x.h5", NO_COLOR="1")
+    assert b"\x1b[" in in_a_pipe("info", "x.h5", FORCE_COLOR="1")[0]
+    assert b"\x1b[" not in in_a_pipe("info", "x.h5", "--json", FORCE_COLOR="1")[0]
+
+
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [({}, None), ({"NO_COLOR": ""}, None), ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+     ({"FORCE_COLOR": "3"}, True), ({"FORCE_COLOR": "0"}, None), ({"CLICOLOR_FORCE": "1"}, True),
+     ({"CLICOLOR": "0"}, False), ({"CLICOLOR": "1"}, None), ({"TERM": "dumb"}, False)],
+)  # fmt: skip
+def test_what_the_environment_wants(environment, wanted, monkeypatch):
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert colours.wanted() is wanted
+
+
+def test_words_that_say_no_are_not_green():
+    assert colours.verdict("not exact") == "not exact"
+    assert colours.verdict("exact") != "exact"
+    assert "35" in colours.verdict("LOSSY, max error 2")
+    assert colours.best("video  1.5*  2.5") == "video  \x1b[32m\x1b[1m1.5*\x1b[0m  2.5"
+
+
+def test_tables_of_packing_and_benching_are_coloured(packed, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    explained = CliRunner().invoke(main, ["pack", "a.npy", "y.h5", "--explain"], color=True).output
+    assert "\x1b[1m" in explained
+    assert "\x1b[32m->" in explained
+
+
+def test_unpack_to_a_pipe(packed):
+    np.testing.assert_array_equal(np.load(io.BytesIO(out("unpack", "x.h5", "-"))), packed)
+    some = out("unpack", "x.h5", "-", "--frames", "3:9:2")
+    np.testing.assert_array_equal(np.load(io.BytesIO(some)), packed[3:9:2], strict=True)
+    assert out("unpack", "x.h5", "-", "--format", "raw") == packed.tobytes()
+    one = Image.open(io.BytesIO(out("unpack", "x.h5", "-", "--frames", "7", "--format", "png")))
+    np.testing.assert_array_equal(np.asarray(one), packed[7])
+    with Image.open(io.BytesIO(out("unpack", "x.h5", "-", "--format", "tiff"))) as pages:
+        assert pages.n_frames == len(packed)
+        pages.seek(11)
+        np.testing.assert_array_equal(np.asarray(pages), packed[11])
+
+
+def test_leading_axes_come_back_through_a_pipe():
+    frames = moving((6, 5, 7)).reshape(2, 3, 5, 7)
+    h5vidstack.pack(frames, "x.h5")
+    got = np.load(io.BytesIO(out("unpack", "x.h5", "-")))
+    np.testing.assert_array_equal(got, frames, strict=True)
+
+
+def test_export_and_pictures_to_a_pipe(packed):
+    with av.open(io.BytesIO(out("export", "x.h5", "-"))) as video:
+        assert video.format.name.startswith("matroska")
+        assert sum(1 for _ in video.decode(video=0)) == len(packed)
+    with Image.open(io.BytesIO(out("contact-sheet", "x.h5", "-"))) as sheet:
+        assert sheet.format == "PNG"
+
+
+def test_bench_page_to_a_pipe():
+    np.save("b.npy", moving((64, 128, 128)))
+    arguments = ["bench", "b.npy", "--methods", "hdf5", "--rounds", "1", "--html", "-"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("<!DOCTYPE html>")
+    assert "size KB" in result.stderr
+
+
+def test_bytes_are_no_text_for_a_terminal(packed):
+    for arguments in (["unpack", "x.h5", "-"], ["export", "x.h5", "-"],
+                      ["contact-sheet", "x.h5", "-"]):  # fmt: skip
+        assert on_a_terminal(*arguments) == b""
+
+
+def test_a_pipe_that_closes_early_is_no_traceback(packed):
+    h5vidstack.pack(np.zeros((3000, 64, 64), np.uint8), "large.h5", method="hdf5gz")
+    process = subprocess.Popen(
+        command("unpack", "large.h5", "-"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.read(10)
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 1
+    assert b"Traceback" not in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_behind_a_pipe():
+    h5vidstack.pack(moving((2, 4, 4)), "x.h5")
+    with open("/dev/full", "wb") as full:
+        found = subprocess.run(
+            command("unpack", "x.h5", "-"), stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert found.returncode == 1
+    assert found.stderr.startswith("Error: ")
+    assert len(found.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["pack", "-", "y.h5"], ["pack", "a.npy", "-"],
+     ["append", "-", "a.npy"], ["append", "x.h5", "-"], ["unpack", "-", "out"], ["info", "-"],
+     ["export", "-", "x.mkv"], ["recover", "-", "y.h5"], ["recover", "x.h5", "-"], ["rehash", "-"],
+     ["find", "-", "--frame", "1"], ["find", "x.h5", "-"], ["contact-sheet", "-", "x.png"],
+     ["verify", "-"], ["verify", "x.h5", "--against", "-"], ["check", "-"],
+     ["check", "x.h5", "--plots", "-"], ["bench", "-"], ["demo", "--out", "-"],
+     ["export", "x.h5", "-", "--json"], ["bench", "a.npy", "--json", "-", "--html", "-"],
+     ["unpack", "x.h5", "out", "--format", "npy"]],
+)  # fmt: skip
+def test_what_cannot_be_a_pipe(packed, arguments):
+    before = sorted(os.listdir())
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2, result.output
+    assert "standard" in result.stderr
+    assert result.stdout == ""
+    assert sorted(os.listdir()) == before
+
+
+def test_a_file_of_that_name(packed):
+    out("pack", "a.npy", "./-")
+    assert json.loads(out("info", "./-", "--json"))["shape"] == [20, 18, 24]
+
+
+def test_png_of_several_frames_is_refused(packed):
+    result = CliRunner().invoke(main, ["unpack", "x.h5", "-", "--format", "png"])
+    assert result.exit_code == 1
+    assert "--frames" in result.stderr
+    assert result.stdout == ""
+    result = CliRunner().invoke(main, ["unpack", "lossy.h5", "-", "--format", "png"])
+    assert "float32" in result.stderr
