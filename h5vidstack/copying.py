@@ -128,8 +128,8 @@ class Copying:
 
     def _where(self, how: object) -> str:
         return (
-            f"{self.store.name}: a GOP decodes otherwise alone than within the file ({how}); the file "
-            "may be damaged"
+            f"{self.store.name}: a GOP decodes otherwise alone than within the file ({how}); "
+            "the file may be damaged"
         )
 
     def loss(self, _order: Order) -> Loss:
