@@ -18,15 +18,18 @@ from .errors import (
     SelectionError,
     SourceError,
     UnsupportedError,
+    WorkerError,
 )
 from .export import Exported, export
 from .filter import FILTER_ID, Video
 from .filter import last_error as filter_error
 from .groups import Group
+from .linking import Linked, link
 from .packer import PackReport, pack
 from .reader import Stack, open
 from .recorder import Recorder, create
 from .recovery import Recovery, check
+from .repack import RepackReport, repack
 from .salvage import Salvage, recover
 from .search import Match
 from .sinks import unpack
@@ -40,6 +43,7 @@ __all__ = [
     "Exported",
     "FormatError",
     "Group",
+    "Linked",
     "Match",
     "MissingError",
     "NotExactError",
@@ -48,20 +52,24 @@ __all__ = [
     "QueryError",
     "Recorder",
     "Recovery",
+    "RepackReport",
     "Salvage",
     "SelectionError",
     "SourceError",
     "Stack",
     "UnsupportedError",
     "Video",
+    "WorkerError",
     "__version__",
     "check",
     "create",
     "export",
     "filter_error",
+    "link",
     "open",
     "pack",
     "recover",
+    "repack",
     "unpack",
     "verify",
 ]

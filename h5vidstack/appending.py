@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .chunks import Pixels
-from .errors import FormatError, SourceError
+from .errors import FormatError, SourceError, UnsupportedError
 from .filter import pipeline
 from .geometry import Numbers, Shape
 from .hashing import HASHES, Fingerprints
@@ -55,21 +55,18 @@ class Earlier:
         layout, self.extends = self.file.layout, False
         try:
             if layout.group is None:
-                raise FormatError(
-                    f"{self.file.name} is a bare dataset; pack it as a stack to add to it"
-                )
+                raise FormatError(f"{self.file.name} is a bare dataset; pack it as a stack first")
             n = len(self)
             if layout.live:
                 raise FormatError(
                     f"{self.file.name} is being recorded, or its recording was not closed; "
-                    "then 'h5vidstack recover' makes a stack of it to which frames can be added"
+                    "then 'h5vidstack recover' makes a complete stack of it"
                 )
             try:
                 self.crc32 = read_table(layout.group, "index/crc32", n)
             except ValueError as error:
                 raise FormatError(
-                    f"{self.file.name}: {error}; 'h5vidstack recover' makes a sound stack of it, "
-                    "to which frames can be added"
+                    f"{self.file.name}: {error}; 'h5vidstack recover' makes a sound stack of it"
                 ) from error
             self.members = [layout.members(number) for number in range(len(layout.piles))]
             found = self.file.places
@@ -88,7 +85,7 @@ class Earlier:
             own = "x".join(map(str, frame))
             raise SourceError(
                 f"frames of {name} are {own} {dtype}, those of {self.file.name} are "
-                f"{'x'.join(map(str, held[0]))} {held[1]}: only the same can be added"
+                f"{'x'.join(map(str, held[0]))} {held[1]}: only the same go into one stack"
             )
 
     def firsts(self) -> tuple[Numbers, Numbers]:
@@ -169,12 +166,8 @@ class Earlier:
         settings = own["settings"] | {
             "added": [*own["settings"].get("added", ()), {"frames": count} | news]
         }
-        method = own["method"]
-        if method != record.method:
-            videos = {method, record.method} == {"video", "groupvideo"}
-            method = "groupvideo" if videos else "mixed"
         record = Record(
-            method,
+            joined_method(own["method"], record.method),
             settings,
             self._leading_shape(record.leading_shape or (count,)),
             together(stated(own), len(self), record.loss, count),
@@ -214,9 +207,21 @@ class Earlier:
         return replace(added, crc32=np.concatenate([self.crc32, added.crc32]), **tables)
 
     def _leading_shape(self, added: Shape) -> Shape | None:
-        """The axes before the frame's of all, if the new ones go on along the first axis."""
-        own = self.file.layout.leading_shape
-        return (own[0] + added[0], *own[1:]) if len(own) > 1 and own[1:] == added[1:] else None
+        """The axes before the frame's of all, if there are several."""
+        joined = joined_axes(self.file.layout.leading_shape, added)
+        return joined if len(joined) > 1 else None
+
+
+def joined_method(one: str, other: str) -> str:
+    """The method of a stack of which some frames were packed by one method, some by another."""
+    if one == other:
+        return one
+    return "groupvideo" if {one, other} == {"video", "groupvideo"} else "mixed"
+
+
+def joined_axes(one: Shape, other: Shape) -> Shape:
+    """The axes before the frame's, if those of `other` go on along the first one; else none."""
+    return (one[0] + other[0], *one[1:]) if one and one[1:] == other[1:] else ()
 
 
 def find_earlier(target: Path, stack: str) -> Earlier | None:
@@ -226,10 +231,19 @@ def find_earlier(target: Path, stack: str) -> Earlier | None:
     ------
     FormatError
         If something else is there, or it is damaged.
+    UnsupportedError
+        If its frames are in other files.
     """
     if not target.exists():
         return None
     with damage_as_error(str(target)), open_hdf5(str(target)) as file:
         if stack not in file:
             return None
-    return Earlier(target, stack)
+    found = Earlier(target, stack)
+    if found.file.layout.linked:
+        found.close()
+        raise UnsupportedError(
+            f"{found.file.name} is made of parts in other files; append to the last of these and "
+            "link them again, or pack it into a file of its own"
+        )
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,14 @@ from . import block, plain
 from .block_format import Block, parse, resealed
 from .errors import BlockError, ClosedError, FormatError
 from .filter import FILTER_ID, check_chunks, pipeline
-from .geometry import CHUNK_FRAMES, Shape, frame_bytes, stack_shape
+from .geometry import (
+    CHUNK_FRAMES,
+    Shape,
+    frame_bytes,
+    is_consecutive,
+    split_axes,
+    stack_shape,
+)
 from .layout import HDF5_ERRORS, damage_as_error
 from .projection import Basis
 
@@ -39,7 +47,7 @@ class Chunks:
     Parameters
     ----------
     video
-        The dataset, ``(N, H, W[, C])``.
+        The dataset, ``(..., H, W[, C])``.
     name
         What to call it in error messages.
     holes
@@ -60,11 +68,18 @@ class Chunks:
         self.name, self._video, self._holes = name, video, holes
         self.lenient = False
         with damage_as_error(name):
-            self.shape: Shape = video.shape
+            self._leading, frame = split_axes(video.shape)
+            self.shape: Shape = (math.prod(self._leading), *frame)
             self.dtype: np.dtype[Any] = video.dtype
-            if len(self.shape) != (4 if stack_shape(self.shape)[3] > 1 else 3):
-                raise FormatError(f"{name} has shape {self.shape}, not (N, H, W[, 3|4])")
-            self.chunks: Shape = video.chunks or (CHUNK_FRAMES, *self.shape[1:])
+            self.chunks: Shape = (CHUNK_FRAMES, *frame)
+            if video.chunks is not None:
+                steps = video.chunks[: -len(frame)]
+                if not is_consecutive(self._leading, steps):
+                    raise FormatError(
+                        f"{name} of shape {video.shape} has chunks of {video.chunks}, which do "
+                        "not hold frames one after another: read it with h5py"
+                    )
+                self.chunks = (math.prod(steps), *video.chunks[-len(frame) :])
             self._stored = self.dtype
             self._native = self.dtype.newbyteorder("=")
             self._coded, self._plain = self._is_coded(), plain.is_plain(video)
@@ -118,11 +133,11 @@ class Chunks:
                     raise BlockError("the block is missing")
                 return np.full(extent, self._video.fillvalue, self._stored), False
             if self._plain:
-                whole = plain.read_chunk(self._video, offset)
+                whole = plain.read_chunk(self._video, self._place(offset)).reshape(self.chunks)
                 return whole[tuple(map(slice, extent))], False
             if not self._coded:
-                return np.asarray(self._video[self._region(chunk, frames)]), False
-            filter_mask, data = self._video.id.read_direct_chunk(offset)
+                return self._read_region(self._region(chunk, frames)), False
+            filter_mask, data = self._video.id.read_direct_chunk(self._place(offset))
             if self.lenient and not filter_mask:
                 data = resealed(data)
             alone = False
@@ -153,7 +168,7 @@ class Chunks:
         offset = self.offset(chunk)
         if type(self) is not Chunks or not self._coded or not self._is_written(offset):
             return None
-        filter_mask, data = self._video.id.read_direct_chunk(offset)
+        filter_mask, data = self._video.id.read_direct_chunk(self._place(offset))
         return None if filter_mask else parse(data, stack_shape(self.chunks), self._native)
 
     def row_frames(self, number: int) -> Pixels:
@@ -209,7 +224,22 @@ class Chunks:
         """Whether there is a chunk at all; a dataset without chunks always has its pixels."""
         if self._video.chunks is None:
             return True
-        return self._video.id.get_chunk_info_by_coord(offset).byte_offset is not None
+        place = self._place(offset)
+        return self._video.id.get_chunk_info_by_coord(place).byte_offset is not None
+
+    def _place(self, offset: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Where in the dataset a chunk begins: it may have several axes that count frames."""
+        if len(self._leading) == 1:
+            return offset
+        first = map(int, np.unravel_index(offset[0], self._leading))
+        return (*first, *offset[1:])
+
+    def _read_region(self, region: tuple[slice, ...]) -> Pixels:
+        """Pixels of a dataset that HDF5 alone reads."""
+        if len(self._leading) == 1:
+            return np.asarray(self._video[region])
+        numbers = range(region[0].start, region[0].stop)
+        return np.stack([self._video[self._place((n, *region[1:]))] for n in numbers])
 
 
 class DifferenceChunks(Chunks):

@@ -113,27 +113,35 @@ class PlainCoder:
         return packed, None
 
 
-class DifferenceCoder(PlainCoder):
+class DifferenceCoder:
     """Differences of frames to one image, as words modulo their size.
 
     Parameters
     ----------
     mean
         ``(H, W[, C])``, of the frames' dtype.
+    words
+        Codes the differences.
     """
 
-    def __init__(self, mean: Pixels, chunk: Shape, level: int | None, shuffle: bool, verify: bool):
-        super().__init__(chunk, level, shuffle, verify)
-        self._mean = to_words(mean)
+    lossless = True
+
+    def __init__(self, mean: Pixels, words: Coder) -> None:
+        self._mean, self._words = to_words(mean), words
 
     def __str__(self) -> str:
-        return f"difference to the mean, {super().__str__()}"
+        return f"difference to the mean, {self._words}"
 
-    def encode(self, tile: Pixels, corner: tuple[int, int]) -> tuple[bytes, None]:
+    def options(self) -> dict[str, Any]:
+        """See `Coder`."""
+        return self._words.options()
+
+    def encode(self, tile: Pixels, corner: tuple[int, int]) -> tuple[bytes, Pixels | None]:
         """See `Coder`."""
         y, x = corner
         height, width = tile.shape[1:3]
-        return super().encode(to_words(tile) - self._mean[y : y + height, x : x + width], corner)
+        mean = self._mean[y : y + height, x : x + width]
+        return self._words.encode(to_words(tile) - mean, corner)
 
 
 def mean_frame(total: npt.NDArray[np.float64], count: int, dtype: np.dtype[Any]) -> Pixels:

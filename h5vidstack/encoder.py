@@ -63,7 +63,7 @@ class PileEncoder:
     ) -> None:
         self._pool, self._writer, self._coder = pool, writer, coder
         self._chunk, self._report = chunk, written
-        frame = writer.data.shape[1:3]
+        frame = writer.frame[:2]
         tiles = math.prod(
             math.ceil(edge / step) for edge, step in zip(frame, chunk[1:3], strict=True)
         )

@@ -41,5 +41,9 @@ class QueryError(Error):
     """A search that makes no sense: no image, no such hash."""
 
 
+class WorkerError(Error):
+    """A worker of an executor or a cluster died, is of another version, or there is none."""
+
+
 class MissingError(Error, ImportError):
     """An optional package is not installed; the message says how to."""

@@ -53,6 +53,51 @@ def stack_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
     return math.prod(leading), height, width, channels
 
 
+def split_axes(shape: Sequence[int]) -> tuple[Shape, Shape]:
+    """Split an array's shape into the axes that count frames and those of a frame.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are fewer than three axes.
+    """
+    gray = stack_shape(shape)[3] == 1
+    last = len(shape) - (2 if gray else 3)
+    return tuple(shape[:last]), tuple(shape[last:])
+
+
+def leading_chunk(leading: Shape, wanted: int, most: int) -> Shape:
+    """Cut the axes that count frames into chunks of about so many consecutive frames.
+
+    A chunk is 1 on the first axes, all of the last ones, and on the one between them a length
+    that divides it (on the first axis any): so the chunks, one after another, hold the frames
+    in C order.
+
+    Parameters
+    ----------
+    wanted, most
+        Frames a chunk.
+    """
+    found: list[tuple[float, Shape]] = []
+    for axis, edge in enumerate(leading):
+        inner = leading[axis + 1 :]
+        fitting = max(1, most) // math.prod(inner)
+        for length in range(1, min(edge, fitting) + 1):
+            if axis == 0 or edge % length == 0:
+                ratio = length * math.prod(inner) / wanted
+                shape = (*(1 for _ in leading[:axis]), length, *inner)
+                found.append((max(ratio, 1 / ratio), shape))
+    return min(found)[1]
+
+
+def is_consecutive(leading: Shape, chunk: Shape) -> bool:
+    """Whether chunks hold frames one after another; see `leading_chunk`."""
+    cut = [axis for axis, step in enumerate(chunk) if step != leading[axis]]
+    first = cut[-1] if cut else 0
+    whole = first == 0 or leading[first] % chunk[first] == 0
+    return whole and all(step == 1 for step in chunk[:first])
+
+
 def frame_bytes(frame: Shape, itemsize: int) -> int:
     """Bytes of one raw frame of shape ``(H, W)`` or ``(H, W, C)``."""
     return math.prod(frame) * itemsize

@@ -11,6 +11,7 @@ from typing import Any
 from .geometry import frame_bytes
 from .groups import groups
 from .layout import DEFAULT_STACK, damage_as_error, split_target
+from .piles import Pile
 from .stack_file import StackFile
 from .trials import Trial
 
@@ -72,6 +73,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
                 }
                 for pile in piles
             ],
+            "parts": _parts(opened.layout.piles),
             "raw_bytes": raw,
             "stored_bytes": stored,
             "file_bytes": os.path.getsize(file),
@@ -80,6 +82,11 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
             "creator": attrs.get("creator"),
             "settings": attrs.get("settings", {}),
         }
+
+
+def _parts(piles: Sequence[Pile]) -> list[str]:
+    """Stacks in other files that hold its piles."""
+    return list(dict.fromkeys(str(pile.part) for pile in piles if pile.part is not None))
 
 
 def table(facts: dict[str, Any]) -> str:
@@ -106,6 +113,9 @@ def table(facts: dict[str, Any]) -> str:
         "file": kilobytes(facts["file_bytes"]),
         "ratio": f"{facts['ratio']:.2f}" if facts["ratio"] else "-",
     }
+    if facts["parts"]:
+        first, *others = facts["parts"]
+        rows["parts"] = f"{len(facts['parts'])}: {first}" + (f" to {others[-1]}" if others else "")
     if facts["created"]:
         rows["created"] = f"{facts['created']} by {facts['creator']}"
         rows["source"] = settings.get("source", "-")

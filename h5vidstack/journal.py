@@ -16,7 +16,7 @@ from pathlib import Path
 from .chunks import Pixels
 from .codecs import Coding
 from .codecs.transforms import Colour, Predictor
-from .coders import BlockCoder
+from .coders import BlockCoder, Coder
 from .output import errors_of_writing, lock
 from .recipe import Recipe
 
@@ -127,11 +127,19 @@ class Journal:
 
 
 class ResumingCoder(BlockCoder):
-    """A coder that takes what the journal has; each such block is decoded and compared."""
+    """A coder that takes what the journal has; each such block is decoded and compared.
 
-    def __init__(self, coder: BlockCoder, journal: Journal) -> None:
+    Parameters
+    ----------
+    coder
+        Says how blocks are coded.
+    maker
+        Codes what the journal lacks: the coder, or one that has it done elsewhere.
+    """
+
+    def __init__(self, coder: BlockCoder, maker: Coder, journal: Journal) -> None:
         super().__init__(coder.recipe, coder.verify)
-        self._journal = journal
+        self._maker, self._journal = maker, journal
 
     def encode(self, tile: Pixels, corner: tuple[int, int]) -> tuple[bytes, Pixels | None]:
         """See `Coder`."""
@@ -142,7 +150,7 @@ class ResumingCoder(BlockCoder):
             found = self.check(tile, known)
             if found is not None:
                 return found
-        made = super().encode(tile, corner)
+        made = self._maker.encode(tile, corner)
         self._journal.add(key, made[0])
         return made
 

@@ -6,7 +6,7 @@ Only this module, `layout_writer` and `layout_checks` know them.
 from __future__ import annotations
 
 import contextlib
-import itertools
+import functools
 import json
 import math
 import os
@@ -25,13 +25,17 @@ from . import plain
 from ._version import __version__
 from .errors import FormatError
 from .filter import stored_coding
-from .geometry import Numbers, Shape
+from .geometry import Numbers, Shape, split_axes
+from .parts import Parts
+from .piles import Pile, open_pile, written
 
 FORMAT = (1, 5)
 """The newest that is read."""
 USUAL_FORMAT = (1, 4)
-"""What a stack is written in, unless something newer is in it."""
+"""What most stacks are written in, so that older programs read them."""
 DEFAULT_STACK = "/stack"
+BESIDE = "/h5vidstack"
+"""The stack of a dataset that was replaced at its path is in this group, at the same path."""
 SEPARATOR = "::"
 
 HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError, MemoryError)
@@ -40,7 +44,7 @@ HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError, Memory
 FORMAT_ATTRIBUTE = "h5vidstack_format"
 TABLE_CRC = "crc32"
 MAPPINGS_CRC = "frames_crc32"
-_PIXEL = re.compile("[<|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
+_PIXEL = re.compile("[<>|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
 
 
 def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
@@ -50,47 +54,6 @@ def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
         return Path(name), None
     path, found, inner = name.partition(SEPARATOR)
     return Path(path), "/" + inner.strip("/") if found else None
-
-
-@dataclass(frozen=True)
-class Pile:
-    """The datasets that hold the frames of one pile.
-
-    Attributes
-    ----------
-    data
-        One entry of its first axis for each frame: pixels, or what is added to others.
-    shape, dtype
-        Of the pixels: ``(n, H, W[, C])``.
-    mean
-        ``(H, W[, C])``: `data` are differences to it.
-    pca
-        The group of a PCA: `data` are its coefficients, or differences to what it makes.
-    """
-
-    data: h5py.Dataset
-    shape: Shape
-    dtype: np.dtype[Any]
-    mean: h5py.Dataset | None = None
-    pca: h5py.Group | None = None
-
-    @property
-    def length(self) -> int:
-        """Number of frames."""
-        return int(self.shape[0])
-
-    @property
-    def plain(self) -> bool:
-        """Whether `data` are the pixels."""
-        return self.mean is None and self.pca is None
-
-    @property
-    def stored_bytes(self) -> int:
-        """Bytes that it takes in the file."""
-        # Not `values()`: that gives None for what cannot be opened.
-        parts = [self.pca[name] for name in self.pca] if self.pca is not None else []
-        parts += [part for part in (self.data, self.mean) if part is not None]
-        return sum({part.id: part.id.get_storage_size() for part in parts}.values())
 
 
 @dataclass(frozen=True)
@@ -115,6 +78,8 @@ class Layout:
     live
         Whether it is being recorded, or its recording was never completed: it holds the frames
         before the first missing block, and its tables none of them.
+    parts
+        The other files in which its piles are.
     """
 
     piles: Sequence[Pile]
@@ -124,6 +89,7 @@ class Layout:
     leading_shape: Shape
     group: h5py.Group | None
     live: bool = False
+    parts: Parts | None = None
 
     def places(self) -> tuple[Numbers, Numbers] | None:
         """Pile and position of each frame, ``(N,)`` each; None where one pile has all in order.
@@ -147,6 +113,21 @@ class Layout:
         if len(self.piles) == 1 and np.array_equal(position, np.arange(n)):
             return None
         return pile, position
+
+    @property
+    def linked(self) -> bool:
+        """Whether some piles are in other files."""
+        return any(pile.part is not None for pile in self.piles)
+
+    @property
+    def file(self) -> h5py.File:
+        """The file that holds its tables."""
+        return self.piles[0].data.file if self.group is None else self.group.file
+
+    def close(self) -> None:
+        """Close the other files."""
+        if self.parts is not None:
+            self.parts.close()
 
     def members(self, number: int) -> Numbers:
         """Original frame number of each position of a pile.
@@ -250,8 +231,13 @@ def damage_as_error(name: str) -> Iterator[None]:
         raise FormatError(f"{name} is damaged: {error}") from error
 
 
-def open_layout(file: h5py.File, stack: str) -> Layout:
+def open_layout(file: h5py.File, stack: str, *, linked: bool = True) -> Layout:
     """Find a stack, or a dataset that the filter codes, in an open file.
+
+    Parameters
+    ----------
+    linked
+        Piles may lie in other files, which are opened; `Layout.close` closes them.
 
     Raises
     ------
@@ -259,14 +245,20 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
         If there is none at `stack`, or it is damaged or of a newer format.
     """
     name = f"{file.filename}{SEPARATOR}{stack}"
-    with damage_as_error(name):
-        node = file.get(stack)
+    with damage_as_error(name), contextlib.ExitStack() as cleanup:
+        try:
+            node = file[os.fsencode(stack)]  # names in HDF5 are bytes
+        except KeyError:
+            node = None
         if isinstance(node, h5py.Dataset):
             if stored_coding(node) is None:
                 raise FormatError(f"{name} is a dataset without h5vidstack's filter")
-            return Layout(
-                [Pile(node, node.shape, node.dtype)], node.shape, True, {}, node.shape[:1], None
-            )
+            beside = _beside(file, node)
+            if beside is None:
+                leading, frame = split_axes(node.shape)
+                shape = (math.prod(leading), *frame)
+                return Layout([Pile(node, shape, node.dtype)], shape, True, {}, leading, None)
+            node = beside
         if not is_stack(node):
             stacks = ", ".join(find_stacks(file)) or "none"
             raise FormatError(
@@ -276,70 +268,56 @@ def open_layout(file: h5py.File, stack: str) -> Layout:
         attrs = _read_attributes(node)
         dtype = np.dtype(attrs["dtype"])
         names = [f"groups/{number:06d}" for number in range(len(node["groups"]))]
-        piles = [_pile(node[name], dtype) for name in names]
+        parts = Parts(file, functools.partial(open_layout, linked=False) if linked else None)
+        cleanup.callback(parts.close)
+        groups = [node[name] for name in names]
+        piles = [parts.pile(group) or open_pile(group, dtype) for group in groups]
         if not piles:
             raise TypeError("it has no piles")
         for pile in piles:
             if pile.shape[1:] != attrs["shape"][1:] or pile.dtype != dtype:
                 raise ValueError(
-                    f"{pile.data.name} is {pile.shape} {pile.dtype}, "
+                    f"{pile.part or pile.data.name} is {pile.shape} {pile.dtype}, "
                     f"the attributes say {attrs['shape']} {attrs['dtype']}"
                 )
         in_order = len(piles) == 1 and _same_object(node, "frames", "groups/000000/video")
         # A disk that was full for a while leaves it closed, but not complete.
         live = in_order and (file.swmr_mode or not attrs["shape"][0])
         if live:
-            piles = [replace(piles[0], shape=_written(piles[0].data))]
+            piles = [replace(piles[0], shape=written(piles[0].data))]
         shape = piles[0].shape if in_order else attrs["shape"]
         if shape[0] < attrs["shape"][0]:
             raise ValueError(f"it holds {shape[0]} of {attrs['shape'][0]} frames: it was cut")
         leading = attrs.get("leading_shape", shape[:1])
         # After frames were appended the axes before have no meaning.
         leading = leading if math.prod(leading) == shape[0] else shape[:1]
-        return Layout(piles, shape, in_order, attrs, leading, node, live)
-
-
-def _pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:
-    """The datasets of a pile of pixels of a dtype."""
-    if "pca" in group:
-        pca = group["pca"]
-        data = group["residual"] if "residual" in group else pca["coefficients"]
-        return Pile(data, (data.shape[0], *pca["mean"].shape), dtype, pca=pca)
-    mean = group.get("mean")
-    data = group["video" if mean is None else "difference"]
-    if not all(isinstance(node, h5py.Dataset) for node in (data, mean) if node is not None):
-        raise TypeError(f"{group.name} holds no pixels")
-    if data.is_virtual or data.chunks is None:
-        raise TypeError(f"{data.name} is not chunked")
-    return Pile(data, data.shape, (data if mean is None else mean).dtype, mean)
-
-
-def _written(data: h5py.Dataset) -> Shape:
-    """The shape up to the last run of frames whose blocks are all there.
-
-    A writer makes room for a run before it writes it.
-    """
-    n, step = data.shape[0], data.chunks[0]
-    counts = [
-        range(0, edge, tile) for edge, tile in zip(data.shape[1:], data.chunks[1:], strict=True)
-    ]
-    while n:
-        first = (n - 1) // step * step
-        blocks = ((first, *corner) for corner in itertools.product(*counts))
-        if all(data.id.get_chunk_info_by_coord(at).byte_offset is not None for at in blocks):
-            break
-        n = first
-    return (n, *data.shape[1:])
+        cleanup.pop_all()
+        return Layout(piles, shape, in_order, attrs, leading, node, live, parts)
 
 
 def _same_object(group: h5py.Group, one: str, other: str) -> bool:
-    """Whether two names are hard links to one object; neither is opened."""
-    found = []
-    for path in (one, other):
-        if group.get(path, getclass=True, getlink=True) is not h5py.HardLink:
-            return False
-        found.append(group.id.links.get_info(path.encode()).u)
-    return bool(found[0] == found[1])
+    """Whether two names lead to one object, by hard links or one soft one; neither is opened."""
+    found = [_address(group, path.encode()) for path in (one, other)]
+    return found[0] is not None and found[0] == found[1]
+
+
+def _address(group: h5py.Group, path: bytes) -> int | None:
+    links = group.id.links
+    info = links.get_info(path) if links.exists(path) else None
+    if info is not None and info.type == h5py.h5l.TYPE_SOFT:
+        path = links.get_val(path)
+        info = links.get_info(path) if links.exists(path) else None
+    return int(info.u) if info is not None and info.type == h5py.h5l.TYPE_HARD else None
+
+
+def _beside(file: h5py.File, data: h5py.Dataset) -> h5py.Group | None:
+    """The stack whose only pile is a dataset, which has a path of its own."""
+    if isinstance(file.get(BESIDE), h5py.Group):
+        for stack in find_stacks(file[BESIDE]):
+            group = file[os.fsencode(BESIDE + stack)]
+            if group.get("groups/000000/video") == data:
+                return group
+    return None
 
 
 def is_stack(node: Any) -> bool:
@@ -389,14 +367,14 @@ def _read_attributes(group: h5py.Group) -> dict[str, Any]:
     return attrs
 
 
-def find_stacks(file: h5py.File) -> list[str]:
-    """Paths of the stacks in a file."""
+def find_stacks(file: h5py.Group) -> list[str]:
+    """Paths of the stacks in a file or a group of it, from there."""
     found = []
 
-    def visit(name: str, node: h5py.HLObject) -> None:
+    def visit(name: str | bytes, node: h5py.HLObject) -> None:
         if is_stack(node):
-            found.append("/" + name)
+            found.append("/" + os.fsdecode(name))
 
-    with damage_as_error(file.filename):
+    with damage_as_error(file.file.filename):
         file.visititems(visit)
     return found

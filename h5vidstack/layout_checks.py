@@ -15,6 +15,7 @@ from .errors import FormatError
 from .hashing import HASHES
 from .layout import HDF5_ERRORS, MAPPINGS_CRC, Layout, read_table
 from .mappings import mappings_crc32
+from .parts import Checks
 
 Table = npt.NDArray[Any]
 
@@ -34,6 +35,7 @@ def problems(layout: Layout) -> Iterator[str]:
         yield f"the video has shape {layout.shape}, the attribute {layout.attrs['shape']}"
     if math.prod(layout.attrs.get("leading_shape", (n,))) != n:
         yield f"the product of leading_shape {layout.attrs['leading_shape']} is not {n}"
+    yield from dict.fromkeys(_part_problems(layout))
     crc32 = yield from _read(layout, "index/crc32", n)
     pile = yield from _read(layout, "index/group", n)
     position = yield from _read(layout, "index/position", n)
@@ -59,6 +61,21 @@ def problems(layout: Layout) -> Iterator[str]:
     elif pile is not None and position is not None:
         yield from _index_problems(pile, position, members, crc32)
         yield from _frames_problems(layout, pile, position)
+
+
+def _part_problems(layout: Layout) -> Iterator[str]:
+    """Whether what lies in other files is what was linked."""
+    checks = Checks(layout)
+    for number, pile in enumerate(layout.piles):
+        try:
+            checks.check(number)
+        except FormatError as error:
+            yield str(error)
+        if pile.part is not None and len(pile.data) > pile.length:
+            yield (
+                f"{pile.part} has {len(pile.data) - pile.length} more frames than when it was "
+                "linked; link the parts again to see them"
+            )
 
 
 def _original_problems(layout: Layout, n: int) -> Iterator[str]:
@@ -146,11 +163,14 @@ def _frames_problems(layout: Layout, pile: Table, position: Table) -> Iterator[s
                 yield "frames is missing"
             return
         is_one = isinstance(frames, h5py.Dataset) and frames.shape == layout.shape
-        found = virtual.places(frames, [held.data for held in layout.piles]) if is_one else None
+        videos = [held.source for held in layout.piles]
+        found = virtual.places(frames, videos) if is_one else None
         if found is None:
             yield "frames is neither a hard link to the only video nor a map of the videos"
             return
-        yield from _wrong("frames", (found[0] != pile) | (found[1] != position))
+        last = {video: number for number, video in enumerate(videos)}  # of those that are the same
+        same = np.array([last[video] for video in videos])
+        yield from _wrong("frames", (found[0] != same[pile]) | (found[1] != position))
     except HDF5_ERRORS as error:
         yield f"frames cannot be read: {error}"
 

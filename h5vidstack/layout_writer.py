@@ -17,12 +17,13 @@ import numpy.typing as npt
 from . import virtual
 from ._version import __version__
 from .filter import Video
-from .geometry import Numbers, Shape
+from .geometry import Numbers, Shape, split_axes
 from .hashing import Fingerprints, Hashes
-from .layout import FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, USUAL_FORMAT, Pile, text
+from .layout import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, USUAL_FORMAT, text
 from .loss import Loss
 from .mappings import mappings_crc32
 from .pca import Fit
+from .piles import Pile
 from .plain import shuffled
 from .projection import Basis, Whole
 
@@ -34,13 +35,20 @@ class PileWriter:
     ----------
     data
         Its dataset.
+    file
+        In which that is, as named from the stack's; ``.`` if it is the same.
     stored_bytes
         Bytes of the blocks written so far.
     """
 
-    def __init__(self, data: h5py.Dataset, other_bytes: int = 0) -> None:
-        self.data = data
+    def __init__(self, data: h5py.Dataset, other_bytes: int = 0, file: str = ".") -> None:
+        self.data, self.file = data, file
         self.stored_bytes = other_bytes
+
+    @property
+    def frame(self) -> Shape:
+        """Shape of a frame, ``(H, W[, C])``."""
+        return split_axes(self.data.shape)[1]
 
     def extend(self, frames: int) -> None:
         """Make room for `frames` frames in all."""
@@ -136,6 +144,11 @@ class StackWriter:
         """Bytes of all blocks written so far."""
         return sum(pile.stored_bytes for pile in self._piles)
 
+    @property
+    def _linked(self) -> bool:
+        """Whether piles are in other files."""
+        return any(pile.file != "." for pile in self._piles)
+
     def go_on(self, coding: str) -> PileWriter:
         """Add to the last pile; `coding` is said in words."""
         pile = self._piles[-1]
@@ -210,6 +223,27 @@ class StackWriter:
         self._piles.append(PileWriter(data, stored))
         return self._piles[-1]
 
+    def link_pile(self, pile: Pile, stack: str, number: int, file: str, coding: str) -> None:
+        """Make the next pile of one that lies in another file.
+
+        Parameters
+        ----------
+        pile
+            There, open.
+        stack, number
+            Which one it is.
+        file
+            Name of that file as seen from the folder of this one.
+        """
+        path = f"{stack}/groups/{number:06d}"
+        group = self.group.create_group(f"groups/{len(self._piles):06d}")
+        if coding:
+            write_text(group, "coding", coding)
+        for name in {"video", "difference", "mean", "pca", "residual"} & pile.home.keys():
+            group[name] = h5py.ExternalLink(file, f"{path}/{name}")
+        self._piles.append(PileWriter(pile.data, file=file))
+        self._plain = self._plain and pile.plain
+
     def _create_frames(
         self,
         group: h5py.Group,
@@ -245,9 +279,9 @@ class StackWriter:
         write_table(group, "index/position", order.position.astype(np.uint64))
         write_table(group, "index/crc32", prints.crc32)
         write_hashes(group, prints.hashes)
-        videos = [pile.data for pile in self._piles]
-        if order.in_order and self._plain:
-            group["frames"] = videos[0]
+        videos = [(pile.file, pile.data) for pile in self._piles]
+        if order.in_order and self._plain and not self._linked:
+            group["frames"] = self._piles[0].data
         elif self._plain:
             mappings = virtual.runs(order.pile, order.position)
             if len(mappings) <= virtual.MAX_MAPPINGS:
@@ -273,7 +307,8 @@ class StackWriter:
         write_text(group, "created", datetime.now(UTC).isoformat(timespec="seconds"))
         write_text(group, "creator", f"h5vidstack {__version__}")
         write_text(group, "settings", json.dumps(record.settings))
-        write_text(group, FORMAT_ATTRIBUTE, "{}.{}".format(*record.format))
+        major, minor = FORMAT if self._linked else record.format
+        write_text(group, FORMAT_ATTRIBUTE, f"{major}.{minor}")
 
 
 def write_text(group: h5py.Group, name: str, value: str) -> None:

@@ -213,6 +213,24 @@ def new_hdf5_file(path: Path) -> h5py.File:
     return h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_EXCL, fapl=_how_to_write()))
 
 
+def like_hdf5_file(path: Path, other: h5py.File) -> h5py.File:
+    """Make a file as `new_hdf5_file` does, with the user block and the root group of another.
+
+    Chunks are not gathered either; see `_how_to_write`.
+    """
+    given, how = other["/"].id.get_create_plist(), h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    how.set_userblock(other.userblock_size)
+    how.set_link_creation_order(given.get_link_creation_order())
+    how.set_attr_creation_order(given.get_attr_creation_order())
+    how.set_attr_phase_change(*given.get_attr_phase_change())
+    how.set_obj_track_times(given.get_obj_track_times())
+    access = _how_to_write()
+    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_LATEST)  # what it has needs
+    metadata, slots, _, weight = access.get_cache()
+    access.set_cache(metadata, slots, 0, weight)
+    return h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_EXCL, how, access))
+
+
 def _how_to_write() -> h5py.h5p.PropFAID:
     """As `new_hdf5_file` has it, and every write of pixels at once, where its error is seen.
 

@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import time
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from . import block
 from .appending import find_earlier
 from .codecs import library_versions
 from .copying import Copying, check_copy
+from .crew import Crew
 from .errors import OutputError, UnsupportedError
 from .geometry import Shape, choose_chunk, frame_bytes
 from .journal import resumable
@@ -30,7 +32,7 @@ from .sources.apart import refuse_source
 from .sources.packets import look
 from .sources.spool import Replay, Spool
 from .trials import Trial
-from .workers import Progress, default_workers
+from .workers import Progress
 
 SPOOL_BYTES = 16 << 30
 """Disk that frames of a source that runs only once may take while they are reordered."""
@@ -121,6 +123,7 @@ def pack(
     spool_bytes: int = SPOOL_BYTES,
     copy: bool = False,
     workers: int | None = None,
+    executor: Executor | None = None,
     verify: bool = True,
     overwrite: bool = False,
     resume: bool = False,
@@ -199,7 +202,13 @@ def pack(
         begin at every multiple of some number of frames, which becomes `chunk_frames`; of
         colour (4:2:0) with `gray` only. Each block is decoded and compared with the file's frames.
     workers
-        Encoder threads; None: one a core.
+        Rows of blocks (one block, or the tiles of some frames) that are being encoded at once;
+        None: one a core, or as many as `executor` has workers, at most 32.
+    executor
+        Any Executor of concurrent.futures, as a pool of processes, or that of a cluster
+        (``distributed.Client.get_executor()``): its workers encode and check the blocks and
+        samples, all else is done here. They need the same versions of h5vidstack and FFmpeg. The
+        file is the same, but for its `settings`. It is not shut down.
     verify
         Decode each block and compare it with its input before it is written. What is
         lossy is always decoded and measured.
@@ -219,7 +228,7 @@ def pack(
 
     Raises
     ------
-    SourceError, UnsupportedError, OutputError, NotExactError
+    SourceError, UnsupportedError, OutputError, NotExactError, WorkerError
         `path` is then as it was before.
     """
     if mode not in ("w", "a"):
@@ -258,6 +267,7 @@ def pack(
         wish = Wish.read(profile, codec, preset, crf, max_error)
         opened = cleanup.enter_context(contextlib.closing(open_source(source, gray=gray)))
         block.check_dtype(opened.dtype)
+        crew = Crew(workers, executor)
         journal = cleanup.enter_context(resumable(target.resolve(), stack)) if resume else None
         packets = look(source, opened, chunk_frames) if copy else None
         usual = wish.profile.chunk_frames(opened.frame, opened.dtype.itemsize)
@@ -295,18 +305,17 @@ def pack(
         if store is opened and not stays_in_order(way, wish) and opened.access < Access.CHEAP:
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = cleanup.enter_context(contextlib.closing(spool))
-        threads = workers or default_workers()
         packing: Packing | PcaPacking | Copying
         if packets is not None:
-            packing = Copying(opened, writer, packets, threads, progress)
+            packing = Copying(opened, writer, packets, crew.size, progress)
         elif way.kept == Kept.PCA:
             # Of a constant stack a share of the range is nothing: no error is allowed.
             exact = exact or (wish.bound is not None and not bound)
             wanted = Wanted(components, bound, target_psnr, exact)
-            packing = PcaPacking(store, writer, wanted, wish.profile, chunk, threads, progress)
+            packing = PcaPacking(store, writer, wanted, wish.profile, chunk, crew, progress)
         else:
             packing = Packing(
-                store, writer, way, wish, template, explain, chunk, verify, threads, progress,
+                store, writer, way, wish, template, explain, chunk, verify, crew, progress,
                 before, journal,
             )  # fmt: skip
         order, prints, sentence = packing.run(hashes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +11,7 @@ from . import loss, planning, trials
 from .appending import Earlier
 from .chunks import Pixels
 from .coders import BlockCoder, Coder, DifferenceCoder, PlainCoder, mean_frame
+from .crew import Crew
 from .encoder import PileEncoder
 from .geometry import CHUNK_FRAMES, Numbers, Shape, frame_bytes, window_frames
 from .hashing import Fingerprints
@@ -63,7 +63,7 @@ class Packing:
     explain: bool
     chunk: Shape
     verify: bool
-    workers: int
+    crew: Crew
     progress: Progress | None
     before: Earlier | None = None
     journal: Journal | None = None
@@ -76,13 +76,12 @@ class Packing:
         """Pack everything; say where frames are, what they are, and why in that order."""
         self._written, self._count = 0, self.store.count
         self._encoder: PileEncoder | None = None  # of frames in their order
-        self._pool = ThreadPoolExecutor(self.workers, "h5vidstack-encode")
-        try:
+        with self.crew:
             by_hash = self.method.ordering == Ordering.HASHED
             stored = self.before.firsts() if self.before is not None else ()
             self._survey = Survey(
-                self._pool,
-                self.workers,
+                self.crew.here,
+                self.crew.lookers,
                 hashes or by_hash,
                 self._earlier,
                 zip(*(table.tolist() for table in stored), strict=True),
@@ -112,8 +111,6 @@ class Packing:
             if not hashes:
                 prints = replace(prints, phash=None, ahash=None, dhash=None)
             return self._order(piles), prints, sentence
-        finally:
-            self._pool.shutdown(cancel_futures=True)
 
     def _batch_frames(self) -> int:
         """Whole blocks of about 16 frames: hashing one frame takes as long as hashing four."""
@@ -155,7 +152,7 @@ class Packing:
             plan = planning.plan_by_hash(prints.dhash[self._firsts])
         else:
             always = self.method.ordering == Ordering.SIMILAR
-            plan = planning.plan(self._features, take, self._pool, always)
+            plan = planning.plan(self._features, take, self.crew.coding, always)
         step = self.chunk[0]
         self.in_given_order = not plan.reordered
         self._count = len(self._firsts)
@@ -192,8 +189,8 @@ class Packing:
             writer = self.writer.add_pile(str(coder), coder.options(), mean)
         self._shift = len(writer.data)  # positions that earlier frames have
         encoder = PileEncoder(
-            self._pool,
-            self.workers,
+            self.crew.encoders,
+            self.crew.size,
             writer,
             coder,
             self.chunk,
@@ -212,18 +209,21 @@ class Packing:
         tried: list[Trial] = []
         if self.method.kept != Kept.VIDEO:
             how = (self.chunk, self.method.level, self.method.shuffle, self.verify)
+            plain: Coder = PlainCoder(*how)
+            if self.method.level is not None:  # else there is nothing to do but sums
+                plain = self.crew.coder(plain)
             if self.method.kept == Kept.PLAIN:
-                return PlainCoder(*how), tried, None
+                return plain, tried, None
             mean = self._mean(pile, take)
-            return DifferenceCoder(mean, *how), tried, mean
+            return DifferenceCoder(mean, plain), tried, mean
         if self.wish.fixed is None:
             profile = self.wish.profile
             samples = sample(pile, self.chunk[0], profile, take)
 
             def choose() -> Recipe:
                 chosen, tried[:] = trials.choose(
-                    samples, profile, self.wish.codec, self.template, self.chunk[0], self._pool,
-                    self.explain,
+                    samples, profile, self.wish.codec, self.template, self.chunk[0],
+                    self.crew.coding, self.explain,
                 )  # fmt: skip
                 return chosen
 
@@ -233,9 +233,10 @@ class Packing:
                 wanted = f"{profile.name} {self.wish.codec} {self.chunk}"
                 recipe = self.journal.choice(samples, recipe, wanted, choose)
         coder = BlockCoder(recipe, self.verify)
+        maker = self.crew.coder(coder)
         if self.journal is not None:
-            coder = ResumingCoder(coder, self.journal)
-        return coder, tried, None
+            maker = ResumingCoder(coder, maker, self.journal)
+        return maker, tried, None
 
     def _mean(self, pile: Numbers, take: Take) -> Pixels:
         """The mean of a pile's frames."""

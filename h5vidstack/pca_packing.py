@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from . import loss, pca
 from .block import frame_crcs
 from .chunks import Pixels, to_words
 from .coders import BlockCoder
+from .crew import Crew
 from .encoder import PileEncoder
 from .errors import UnsupportedError
 from .geometry import Shape, window_frames
@@ -86,7 +86,7 @@ class PcaPacking:
     wanted: Wanted
     profile: Profile
     chunk: Shape
-    workers: int
+    crew: Crew
     progress: Progress | None
     codings: list[str] = field(default_factory=list)
     trials: list[list[Trial]] = field(default_factory=list)
@@ -96,11 +96,12 @@ class PcaPacking:
         """Pack everything; say where frames are, what they are, and how many components."""
         self._count = self.store.count or 0
         self._size = math.prod(self.store.frame)
-        with ThreadPoolExecutor(self.workers, "h5vidstack-encode") as pool:
-            self._pool = pool
+        with self.crew:
             look = partial(fingerprint, hashes=hashes)
             step = window_frames(self.store.frame, self.store.dtype.itemsize) // 4 or 1
-            prints = join(list(in_order(pool, look, self.store.batches(step), self.workers)))
+            prints = join(
+                list(in_order(self.crew.here, look, self.store.batches(step), self.crew.lookers))
+            )
             found, basis, coefficients = self._choose(step)
             self.codings.append(
                 f"PCA, {len(found.components)} components"
@@ -250,13 +251,14 @@ class PcaPacking:
         numbers = np.arange(self._count)
         samples = sample(numbers, self.chunk[0], self.profile, take)
         recipe, tried = choose(
-            samples, self.profile, None, Recipe(), self.chunk[0], self._pool, False
+            samples, self.profile, None, Recipe(), self.chunk[0], self.crew.coding, False
         )
         self.trials.append(tried)
         self.codings[0] += f" by {recipe}"
         encoder = PileEncoder(
-            self._pool, self.workers, writer, BlockCoder(recipe, True), self.chunk, lambda _: None
-        )
+            self.crew.encoders, self.crew.size, writer, self.crew.coder(BlockCoder(recipe, True)),
+            self.chunk, lambda _: None,
+        )  # fmt: skip
         for frames, got in self._batches(basis, coefficients):
             encoder.add(residual(frames, got))
         encoder.finish()

@@ -24,6 +24,7 @@ from .output import errors_of_writing, open_hdf5_output, scratch
 from .packer import pack
 from .rescue import Rescue
 from .sources import open_source
+from .sources.apart import refuse_source
 from .stack_file import StackFile
 from .superblock import with_new_superblock
 from .workers import Progress
@@ -95,6 +96,7 @@ def recover(
     target, place = split_target(good)
     if target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"{source} itself stays as it is; save to another file")
+    refuse_source(good, bad)  # nor is a part of it overwritten
     output = _Output(target, place or stack, place is not None, overwrite)
     try:
         with contextlib.closing(open_hdf5(str(source))) as opened:

@@ -43,14 +43,14 @@ class Session:
         """What to decode for a selection: each block once."""
         places = self.file.places
         if places is None:
-            pile = self.file.piles[0]
+            pile = self.file.pile(0)
             yield from ((pile, job) for job in selection.jobs(pile.chunks))
             return
         numbers, positions = (table[selection.frames] for table in places)
         by_pile = np.argsort(numbers, kind="stable")
         cuts = np.flatnonzero(np.diff(numbers[by_pile])) + 1
         for entries in np.split(by_pile, cuts) if len(by_pile) else ():
-            pile = self.file.piles[numbers[entries[0]]]
+            pile = self.file.pile(int(numbers[entries[0]]))
             part = Part(entries, positions[entries])
             yield from ((pile, job) for job in selection.jobs(pile.chunks, part))
 

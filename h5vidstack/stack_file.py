@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from .chunks import Chunks, DifferenceChunks, PcaChunks
 from .geometry import Numbers, Shape
 from .hashing import Hashes
-from .layout import SEPARATOR, Pile, damage_as_error, open_layout
+from .layout import SEPARATOR, damage_as_error, open_layout
 from .opening import open_hdf5
+from .parts import Checks
+from .piles import Pile
 
 
 class StackFile:
@@ -34,26 +38,26 @@ class StackFile:
 
     def __init__(self, path: str, stack: str) -> None:
         self.name = f"{path}{SEPARATOR}{stack}"
-        self._file = open_hdf5(path)
+        self._cleanup = contextlib.ExitStack()
+        file = self._cleanup.enter_context(contextlib.closing(open_hdf5(path)))
         try:
             with damage_as_error(self.name):
-                self.layout = open_layout(self._file, stack)
+                self.layout = open_layout(file, stack)
+                self._cleanup.callback(self.layout.close)
                 piles = self.layout.piles
-                names = (
-                    [self.name]
-                    if len(piles) == 1
-                    else [f"{path}{SEPARATOR}{pile.data.name}" for pile in piles]
-                )
+                only = len(piles) == 1 and not self.layout.linked
+                names = [self.name] if only else [_name(pile, path) for pile in piles]
                 bare = self.layout.group is None
                 self.piles = [
                     _open_pile(pile, name, bare) for pile, name in zip(piles, names, strict=True)
                 ]
+            self._checks = Checks(self.layout)
             self.shape: Shape = self.layout.shape
             self._places: tuple[tuple[Numbers, Numbers] | None] | None = None
             self._hashes: dict[str, Hashes] = {}
             self.dtype = self.piles[0].dtype
         except BaseException:
-            self._file.close()
+            self.close()
             raise
 
     @property
@@ -64,6 +68,17 @@ class StackFile:
             self._places = (self.layout.places(),)
         return self._places[0]
 
+    def pile(self, number: int) -> Chunks:
+        """A pile to read frames from.
+
+        Raises
+        ------
+        FormatError
+            If it is in another file, and not the one that was linked.
+        """
+        self._checks.check(number)
+        return self.piles[number]
+
     def hashes(self, name: str) -> Hashes:
         """The table of one image hash, read once; see `Layout.hashes`."""
         if name not in self._hashes:
@@ -71,8 +86,14 @@ class StackFile:
         return self._hashes[name]
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file, and those of its parts."""
+        self._cleanup.close()
+
+
+def _name(pile: Pile, path: str) -> str:
+    """What to call one of many piles."""
+    file = path if pile.part is None else pile.part.path
+    return f"{file}{SEPARATOR}{pile.data.name}"
 
 
 def _open_pile(pile: Pile, name: str, bare: bool) -> Chunks:
@@ -81,5 +102,5 @@ def _open_pile(pile: Pile, name: str, bare: bool) -> Chunks:
     if pile.mean is not None:
         return DifferenceChunks(pile.data, pile.mean, name)
     chunks = Chunks(pile.data, name, holes=bare)
-    chunks.shape = pile.shape  # of a recording, what is there
+    chunks.shape = pile.shape  # of a recording, what is there; of a part, what was linked
     return chunks

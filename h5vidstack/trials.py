@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy.typing as npt
@@ -119,6 +120,12 @@ def choose(
     if all(coding.codec == "raw" for _, _, coding in best.parts(bits)):
         best = replace(template, top=Coding("raw"))  # steps that gain nothing take time
     return best, trials + [trial for _, trial in found[count:]]
+
+
+def share(recipe: Recipe, samples: Sequence[Pixels], chunk_frames: int, pool: Executor) -> float:
+    """Stored bytes of frames like some samples, as a share of their raw bytes."""
+    weighed = _weigh(recipe, samples, chunk_frames, pool, False)
+    return weighed.stored_bytes / weighed.sample_bytes
 
 
 def _codings(profile: Profile, codec: str | None) -> list[Coding]:
@@ -274,25 +281,28 @@ def _weigh(
     recipe: Recipe, samples: Sequence[Pixels], chunk_frames: int, pool: Executor, timed: bool
 ) -> Trial:
     """Code samples as blocks."""
-
-    def code(frames: Pixels) -> tuple[int, float, float]:
-        started = time.perf_counter()
-        assembled, native = block.assemble(frames, recipe)
-        data = seal(assembled, native.dtype)
-        coded = time.perf_counter()
-        stored = len(data) + sum(
-            _share(stream, len(frames), chunk_frames) - stream.nbytes
-            for stream in assembled.streams
-        )
-        if timed:
-            block.decode(data, block.whole_shape(frames), frames.dtype)
-        seconds = time.perf_counter() - coded if timed else 0.0
-        return stored, coded - started, seconds
-
+    code = partial(_code, recipe=recipe, chunk_frames=chunk_frames, timed=timed)
     results = list(pool.map(code, samples))
     stored, encoding, decoding = (sum(column) for column in zip(*results, strict=True))
     size = sum(sample.nbytes for sample in samples)
     return Trial(str(recipe), size, int(stored), encoding, decoding, False)
+
+
+def _code(
+    frames: Pixels, recipe: Recipe, chunk_frames: int, timed: bool
+) -> tuple[int, float, float]:
+    """Code a sample as a block: bytes, and seconds to encode and decode it."""
+    started = time.perf_counter()
+    assembled, native = block.assemble(frames, recipe)
+    data = seal(assembled, native.dtype)
+    coded = time.perf_counter()
+    stored = len(data) + sum(
+        _share(stream, len(frames), chunk_frames) - stream.nbytes for stream in assembled.streams
+    )
+    if timed:
+        block.decode(data, block.whole_shape(frames), frames.dtype)
+    seconds = time.perf_counter() - coded if timed else 0.0
+    return stored, coded - started, seconds
 
 
 def _fastest_of_smallest(sizes: Sequence[tuple[Any, ...]], profile: Profile) -> int:

@@ -17,6 +17,9 @@ from .geometry import Shape
 
 Numbers = npt.NDArray[np.integer[Any]]
 
+Source = tuple[str, h5py.Dataset]
+"""A video, after the name of its file as seen from that of the virtual dataset: ``.``: the same."""
+
 MAPPING_BYTES = 122
 """What a mapping takes in a file."""
 
@@ -81,51 +84,51 @@ def create(
     shape: Shape,
     dtype: np.dtype[Any],
     mappings: Sequence[Run],
-    videos: Sequence[h5py.Dataset],
+    videos: Sequence[Source],
 ) -> None:
-    """Make the virtual dataset of ``(N, H, W[, C])`` in the file that holds the videos."""
+    """Make the virtual dataset of ``(N, H, W[, C])`` over videos, in its file or in others."""
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     frame = shape[1:]
     corner, one = (0,) * len(frame), (1,) * len(frame)
     target = h5py.h5s.create_simple(shape)
-    sources = [h5py.h5s.create_simple(video.shape) for video in videos]
-    paths = [_escaped(video.name).encode() for video in videos]
+    sources = [h5py.h5s.create_simple(video.shape) for _, video in videos]
+    paths = [tuple(name.encode() for name in _named(video)) for video in videos]
     for run in mappings:
         target.select_hyperslab(
             (run.first, *corner), (run.length, *one), (run.step, *frame), (1, *frame)
         )
         source = sources[run.group]
         source.select_hyperslab((run.position, *corner), (1, *one), None, (run.length, *frame))
-        plist.set_virtual(target, b".", paths[run.group], source)
+        plist.set_virtual(target, *paths[run.group], source)
     target.select_all()
     h5py.h5d.create(parent.id, name.encode(), h5py.h5t.py_create(dtype), target, plist)
 
 
-def places(dataset: h5py.Dataset, videos: Sequence[h5py.Dataset]) -> tuple[Numbers, Numbers] | None:
+def places(dataset: h5py.Dataset, videos: Sequence[Source]) -> tuple[Numbers, Numbers] | None:
     """Where a virtual dataset looks for each frame: group and position, -1 where nowhere.
 
-    None if it is no virtual dataset, or maps other things than whole frames of `videos`.
+    Of videos that are the same the last one counts. None if it is no virtual dataset, or maps
+    other things than whole frames of `videos`.
     """
     if not dataset.is_virtual:
         return None
-    numbers = {_escaped(video.name): number for number, video in enumerate(videos)}
+    numbers = {_named(video): number for number, video in enumerate(videos)}
     group, position = np.full((2, dataset.shape[0]), -1)
     plist = dataset.id.get_create_plist()
     for mapping in range(plist.get_virtual_count()):
-        number = numbers.get(plist.get_virtual_dsetname(mapping))
+        source = plist.get_virtual_filename(mapping), plist.get_virtual_dsetname(mapping)
+        number = numbers.get(source)
         frames = _whole_frames(plist.get_virtual_vspace(mapping), dataset.shape[1:])
         found = _whole_frames(plist.get_virtual_srcspace(mapping), dataset.shape[1:])
         if number is None or frames is None or found is None or len(frames) != len(found):
-            return None
-        if plist.get_virtual_filename(mapping) != ".":
             return None
         group[frames], position[frames] = number, found
     return group, position
 
 
-def _escaped(name: str) -> str:
-    """HDF5 takes these names for formats, in which ``%b`` would be a block's number."""
-    return name.replace("%", "%%")
+def _named(video: Source) -> tuple[str, str]:
+    """Names of file and dataset; HDF5 takes them for formats, in which ``%b`` is a number."""
+    return video[0].replace("%", "%%"), str(video[1].name).replace("%", "%%")
 
 
 def _whole_frames(space: h5py.h5s.SpaceID, frame: Shape) -> Numbers | None:

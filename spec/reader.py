@@ -1,4 +1,4 @@
-"""An independent reader of the h5vidstack format 1.4, written from format.md alone.
+"""An independent reader of the h5vidstack format 1.5, written from format.md alone.
 
 It imports h5py, numpy and av, never h5vidstack, and does not need the HDF5 filter:
 it fetches the raw chunks and decodes them itself.

@@ -103,6 +103,13 @@ def shattered():
         del file["stack"].attrs["dtype"]
 
 
+def plain():
+    """An HDF5 file with a stack and other things."""
+    with h5py.File("in.h5", "w") as file:
+        file["entry/data"], file["entry/time"] = np.load("a.npy"), np.arange(5)
+        file["entry"].attrs["signal"] = "data"
+
+
 @dataclass(frozen=True)
 class Operation:
     """Something that writes `target`, and what is there before."""
@@ -139,6 +146,9 @@ OPERATIONS = [
         "unpack --overwrite", command("unpack b.h5 out --overwrite"), "out",
         command("unpack b.h5 out --frames 3:9"),
     ),
+    Operation("repack", command("repack in.h5 out.h5 --select entry/data"), make=plain),
+    Operation("repack in place", command("repack in.h5 in.h5 --overwrite --select entry/data"), "in.h5", plain),
+    Operation("repack --restore", command("repack b.h5 out.h5 --restore --overwrite"), make=OLD),
     Operation("record", recorded),
     Operation("record over", recorded, make=OLD),
 ]  # fmt: skip

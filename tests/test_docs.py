@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 def test_readme_examples_run(capsys):
     text = (ROOT / "README.md").read_text()
     examples = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(examples) == 5
+    assert len(examples) == 6
     names = {}
     for example in examples:
         exec(compile(example, "README.md", "exec"), names)
@@ -19,6 +19,8 @@ def test_readme_examples_run(capsys):
     assert (names["some"] == names["frames"][[40, 3, 3], 10:20, ::-1]).all()
     assert (names["mean"] == names["frames"].mean(axis=0)).all()
     assert (names["row"] == names["frames"][17, 3]).all()
+    assert names["like"] == 17
+    assert [one.path for one in names["report"].replaced] == ["/entry/data"]
     assert (names["array"][:] == names["frames"]).all()
 
 

@@ -66,7 +66,10 @@ VERSIONS = {
     ],
     "1.3": ["rgb", "rgba", "bits", "piles", "plain", "group", "pca", "pca_exact"],
     "1.4": ["longer", "piles", "mixed", "pixels", "recording", "open", "recovered"],
-    "1.5": ["copied", "copied_10", "idrs", "longer"],
+    "1.5": [
+        *("linked", "mixed", "group", "lossy"),  # of files in other folders here
+        *("copied", "copied_10", "idrs", "longer"),
+    ],
     "pyav-14": [
         "x264",
         "x264_10",
@@ -90,7 +93,7 @@ VERSIONS = {
 LIBRARIES = {"pyav-14": ("14.0.0", "61."), "pyav-18": ("18.1.0", "62.")}
 """The oldest and the current PyAV, with two major versions of FFmpeg's libavcodec: what one
 has written, the other must read (`make test`, `make test-oldest`)."""
-NO_FRAMES = ("1.3/group", "1.3/pca", "1.3/pca_exact", "1.4/mixed")
+NO_FRAMES = ("1.3/group", "1.3/pca", "1.3/pca_exact", "1.4/mixed", "1.5/mixed", "1.5/group")
 """HDF5 alone cannot show their frames."""
 OPEN = "1.4/open"
 """A recording that was not closed."""

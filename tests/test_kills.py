@@ -27,14 +27,14 @@ def run(program, *arguments):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, and looks at /proc")
 def test_killed_at_random_moments():
-    kinds = "pack", "pack --overwrite", "pack --resume", "append", "rehash", "record"
+    kinds = "pack", "pack --overwrite", "pack --resume", "append", "rehash", "record", "repack"
     assert run("kills.py", "30", "0", *kinds).splitlines()[-1].split()[:2] == ["all", "30"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="preloads a library")
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler (cc) to build faults.c with")
 def test_writes_that_fail():
-    kinds = "pack --resume", "append", "recover carved", "unpack beside", "record"
+    kinds = "pack --resume", "append", "recover carved", "unpack beside", "record", "repack"
     assert run("faults.py", "47", *kinds).splitlines()[-1].endswith(" 0 wrong")
 
 

@@ -90,10 +90,11 @@ def test_too_many_mappings(monkeypatch):
 def test_places_of_other_virtual_datasets():
     h5vidstack.pack(noise((20, 7, 9)), "x.h5", method="groupvideo")
     with h5py.File("x.h5", "r+") as file:
-        videos = [file["stack/groups/000000/video"]]
-        assert virtual.places(videos[0], videos) is None
+        video = file["stack/groups/000000/video"]
+        videos = [(".", video)]
+        assert virtual.places(video, videos) is None
         for name, part in {"a": np.s_[:5], "b": np.s_[3:9, 1:]}.items():
-            source = h5py.VirtualSource(videos[0])[part]
+            source = h5py.VirtualSource(video)[part]
             layout = h5py.VirtualLayout((20, *source.shape[1:]), np.uint8)
             layout[: len(source.shape) and source.shape[0]] = source
             file.create_virtual_dataset(name, layout)

@@ -8,7 +8,8 @@ from ..terminal import Commands, show_version
 from .comparing import bench, demo
 from .options import variable
 from .reading import check, contact_sheet, find, info, verify
-from .writing import append, export, pack, recover, rehash, unpack
+from .whole_files import repack
+from .writing import append, export, link, pack, recover, rehash, unpack
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,7 +30,8 @@ def main() -> None:
 
 
 for _command in (
-    pack, append, unpack, export, recover, rehash, info, find, contact_sheet, verify, check,
+    pack, append, link, unpack, export, repack, recover, rehash, info, find, contact_sheet, verify,
+    check,
     bench, demo,
 ):  # fmt: skip
     main.add_command(_command)

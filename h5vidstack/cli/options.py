@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 import click
 
+from ..cluster import connect
 from ..codecs import CODECS, PRESETS
 from ..methods import METHODS
 from ..option_types import Bytes, Pair
@@ -66,7 +69,12 @@ _CODING = (
         help="Disk for frames that wait to be reordered.",
     ),
     click.option(
-        "--workers", type=click.IntRange(min=1), help="Encoder threads.  [default: cores]"
+        "--workers", type=click.IntRange(min=1),
+        help="Blocks that are encoded at once.  [default: cores, or threads of the cluster]",
+    ),
+    click.option(
+        "--scheduler", metavar="ADDRESS",
+        help="Encode in the workers of a dask.distributed cluster: tcp://host:8786.",
     ),
     click.option("--no-verify", is_flag=True, help="Do not decode and compare each block."),
 )  # fmt: skip
@@ -77,6 +85,13 @@ def coding_options(command: Command) -> Command:
     for option in reversed(_CODING):
         command = option(command)
     return command
+
+
+def executor(
+    scheduler: str | None,
+) -> contextlib.AbstractContextManager[Executor | None]:
+    """That of the cluster of ``--scheduler``; None where none was named."""
+    return connect(scheduler) if scheduler is not None else contextlib.nullcontext()
 
 
 def examples(*lines: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .. import colours, packer, salvage, sinks
+from .. import colours, linking, packer, salvage, sinks
 from .. import info as information
 from .. import rehash as rehashing
 from ..copying import check_copy
@@ -19,7 +19,7 @@ from ..export import export as export_video
 from ..option_types import Frames
 from ..reader import Stack
 from ..terminal import end_tidily, json_text, progress_bar, say
-from .options import coding_options, examples, json_option, overwrite_option
+from .options import coding_options, examples, executor, json_option, overwrite_option
 from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
 
 
@@ -50,18 +50,20 @@ def pack(
     dst: str,
     no_verify: bool,
     no_hashes: bool,
+    scheduler: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
     end_tidily()
     _check_copy(no_verify, options)
-    with progress_bar("packing") as progress:
+    with executor(scheduler) as workers, progress_bar("packing") as progress:
         report = packer.pack(
             _source(src),
             dst,
             verify=not no_verify,
             hashes=not no_hashes,
+            executor=workers,
             progress=progress,
             **options,
         )
@@ -83,6 +85,7 @@ def append(
     src: tuple[str, ...],
     no_verify: bool,
     no_hashes: bool,
+    scheduler: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -92,11 +95,12 @@ def append(
     """
     end_tidily()
     _check_copy(no_verify, options)
-    with Stack(file) as stack, progress_bar("adding") as progress:
+    with Stack(file) as stack, executor(scheduler) as workers, progress_bar("adding") as progress:
         report = stack.append(
             _source(src),
             verify=not no_verify,
             hashes=not no_hashes,
+            executor=workers,
             progress=progress,
             **options,
         )
@@ -110,6 +114,34 @@ def _check_copy(no_verify: bool, options: dict[str, Any]) -> None:
             check_copy(no_verify=no_verify, **options)
         except UnsupportedError as error:
             raise click.UsageError(f"--{error}") from error
+
+
+@click.command(
+    epilog=examples(
+        "h5vidstack link part-1.h5 part-2.h5 -o all.h5",
+        "h5vidstack link 'part-*.h5' -o all.h5      # quoted: part-2 before part-10",
+    )
+)
+@click.argument("parts", nargs=-1, required=True)
+@click.option("-o", "--output", required=True, metavar="OUT", help="all.h5 or all.h5::/group.")
+@overwrite_option
+@json_option
+def link(parts: tuple[str, ...], output: str, overwrite: bool, as_json: bool) -> None:
+    """Make one stack of the stacks PARTS, which stay in their files, in this order.
+
+    Nothing is copied: OUT finds the parts where they are, as seen from its folder.
+    """
+    end_tidily()
+    made = linking.link(parts, output, overwrite=overwrite)
+    if as_json:
+        say(json_text(dataclasses.asdict(made)))
+        return
+    exact = "lossless" if made.lossless else information.loss(made.max_error, made.psnr)
+    shape = " x ".join(map(str, made.shape))
+    many = f"{len(made.parts)} part{'s' * (len(made.parts) > 1)}"
+    say(f"{output}: {many}, {shape} {made.dtype}, {exact}")
+    if not made.searchable:
+        say(f"some parts have no hashes, so it has none; add them with: h5vidstack rehash {output}")
 
 
 def _source(src: tuple[str, ...]) -> str | list[str]:

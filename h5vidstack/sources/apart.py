@@ -11,8 +11,10 @@ from typing import Any
 
 import h5py
 
-from ..errors import OutputError
+from ..errors import FormatError, OutputError
 from ..layout import DEFAULT_STACK, is_stack, split_target
+from ..parts import Part
+from ..stack_file import StackFile
 from .images import list_images
 
 
@@ -39,6 +41,13 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
     except OSError:  # nothing is there, so nothing is lost; or writing will say why not
         return
     for file, inner in _files(source):
+        for part in _parts(file, inner or DEFAULT_STACK):
+            with contextlib.suppress(OSError):
+                inside = replaced is None or f"{part.stack}/".startswith(f"{replaced}/")
+                if inside and os.path.samestat(there, os.stat(part.path)):
+                    raise OutputError(
+                        f"{output} holds frames of the source {file}; give the output another name"
+                    )
         with contextlib.suppress(OSError):
             if not os.path.samestat(there, file.stat()):
                 continue
@@ -62,6 +71,18 @@ def _files(source: Any) -> Iterator[tuple[Path, str | None]]:
             yield path, inner
         else:
             yield from ((Path(match), inner) for match in glob.glob(str(path)))
+
+
+def _parts(file: Path, inner: str) -> list[Part]:
+    """The parts of a stack that are in other files."""
+    if not h5py.is_hdf5(file):
+        return []
+    try:
+        opened = StackFile(str(file), inner)
+    except FormatError:  # reading it will say why
+        return []
+    with contextlib.closing(opened):
+        return [pile.part for pile in opened.layout.piles if pile.part is not None]
 
 
 def _is_stack(file: Path, inner: str, replaced: str | None) -> bool:

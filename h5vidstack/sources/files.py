@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from ..errors import FormatError, SourceError
-from ..filter import check_chunks, pipeline
+from ..filter import check_chunks
 from ..layout import (
     DEFAULT_STACK,
     SEPARATOR,
@@ -21,6 +21,7 @@ from ..layout import (
 )
 from ..opening import open_hdf5
 from ..reader import Stack
+from ..required_filters import require_filters
 from .base import Array, ArraySource, FrameSource, LabelledFrames, Source, to_gray
 
 VIDEO_FORMATS = (
@@ -104,7 +105,8 @@ def hdf5_source(name: str, gray: bool) -> Source:
         cleanup.callback(file.close)
         node = file.get(inner)
         if isinstance(node, h5py.Dataset) and node.ndim >= 3:
-            _check_filters(node, name)
+            check_chunks(node)
+            require_filters(node, name)
             source = ArraySource(node, name, gray=gray, owner=file)
             cleanup.pop_all()  # the source closes the file
             return source
@@ -114,16 +116,6 @@ def hdf5_source(name: str, gray: bool) -> Source:
             )
     stack = Stack(path, inner)
     return ArraySource(stack, name, gray=gray, owner=stack)
-
-
-def _check_filters(dataset: h5py.Dataset, name: str) -> None:
-    check_chunks(dataset)
-    for code, _, _, label in pipeline(dataset):
-        if not h5py.h5z.filter_avail(code):
-            raise SourceError(
-                f"{name} needs the HDF5 filter {code} ({label.decode(errors='replace')}); "
-                "many are in hdf5plugin: pip install hdf5plugin, then import it first"
-            )
 
 
 def _candidates(file: h5py.File) -> str:

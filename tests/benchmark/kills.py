@@ -23,7 +23,7 @@ from faults import after_kill
 KINDS = (
     "pack", "pack --overwrite", "pack beside", "pack groupvideo", "append", "append piles",
     "rehash", "pack --resume", "recover", "unpack folder", "unpack --overwrite", "unpack beside",
-    "record", "record over",
+    "record", "record over", "repack", "repack in place", "repack --restore",
 )  # fmt: skip
 
 

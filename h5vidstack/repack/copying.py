@@ -1,0 +1,192 @@
+"""A whole HDF5 file, object by object, some of them made anew on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import h5py
+from h5py import h5a, h5d, h5g, h5o, h5p, h5s, h5t
+
+from ..layout import damage_as_error
+from . import raw
+from .references import References
+from .tree import ROOT, Link, shown, walk
+
+Make = Callable[[h5py.HLObject, h5py.File], h5py.HLObject | None]
+"""Makes what takes the place of an object in a file, without a name; None: it is copied."""
+
+TYPES = b".h5vidstack-types"
+"""Named datatypes are here until they get their names."""
+
+
+class FileCopy:
+    """Copy all that can be reached from the root of a file.
+
+    Groups, datasets, named datatypes, attributes, hard, soft and external links, comments; in
+    the order in which they were made where the file keeps that. References point to the
+    copies. Chunks are copied as they are, so no filter is needed.
+
+    Parameters
+    ----------
+    source, target
+        The latter is empty, and made with the former's creation properties.
+    make
+        What takes the place of some objects.
+    omitted
+        Addresses of objects that are left out, with all that only they lead to.
+
+    Attributes
+    ----------
+    paths
+        Of each object of the source where it is in the target, by its address.
+    lost_references
+        How many referred to what is not there; they are null.
+    """
+
+    def __init__(
+        self, source: h5py.File, target: h5py.File, make: Make, omitted: Collection[int] = ()
+    ) -> None:
+        self._source, self._target, self._make, self._omitted = source, target, make, omitted
+        self.paths: dict[int, bytes] = {h5o.get_info(source.id).addr: ROOT}
+        self._referring: list[tuple[bytes, bytes | None]] = []  # path, and name of an attribute
+        self._types: dict[int, bytes] = {}
+        self._whole: set[bytes] = set()  # made anew, with all that is in them
+        self.lost_references = 0
+
+    def run(self) -> None:
+        """Copy everything.
+
+        Raises
+        ------
+        FormatError
+            If the source is damaged.
+        UnsupportedError
+            If it holds what cannot be copied.
+        """
+        with damage_as_error(self._source.filename):
+            self._copy_attributes(ROOT)
+            for link in walk(self._source, self._enters):
+                self._copy_link(link)
+            if self._types:
+                del self._target[TYPES]
+            self._renew_references()
+
+    def _enters(self, link: Link) -> bool:
+        return link.address not in self._omitted and link.path not in self._whole
+
+    def _copy_link(self, link: Link) -> None:
+        parent = self._target[link.group].id
+        creation = h5p.create(h5p.LINK_CREATE)
+        creation.set_char_encoding(h5t.CSET_ASCII if link.ascii else h5t.CSET_UTF8)
+        if link.address in self._omitted:
+            return
+        if isinstance(link.target, tuple):
+            parent.links.create_external(link.name, *link.target, creation)
+        elif link.target is not None:
+            parent.links.create_soft(link.name, link.target, creation)
+        elif link.address in self.paths:
+            known = self._target[self.paths[link.address]]
+            h5o.link(known.id, parent, link.name, creation)
+        elif link.address is not None:
+            self._copy_object(link, parent, creation)
+            self.paths[link.address] = link.path
+
+    def _copy_object(self, link: Link, parent: h5g.GroupID, creation: h5p.PropLCID) -> None:
+        """Copy an object by the first link to it."""
+        found = self._source[link.path]
+        made = self._make(found, self._target)
+        if made is not None:
+            h5o.link(made.id, parent, link.name, creation)
+            if isinstance(found, h5py.Group):
+                self._whole.add(link.path)
+                return
+        elif isinstance(found, h5py.Group):
+            made = h5g.create(parent, None, gcpl=like_group(found))
+            h5o.link(made, parent, link.name, creation)
+        elif isinstance(found, h5py.Datatype):
+            h5o.link(self._type(found.id), parent, link.name, creation)
+        else:
+            self._copy_dataset(found, link, parent, creation)
+        self._copy_attributes(link.path)
+        raw.copy_comment(found, self._target[link.path])
+
+    def _copy_dataset(
+        self, found: h5py.Dataset, link: Link, parent: h5g.GroupID, creation: h5p.PropLCID
+    ) -> None:
+        kind = found.id.get_type()
+        if raw.has_references(kind):
+            self._referring.append((link.path, None))
+        if not kind.committed():
+            how = h5p.create(h5p.OBJECT_COPY)
+            how.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
+            h5o.copy(found.id, b".", parent, link.name, how, creation)
+            return
+        # HDF5 would make a second datatype, without a name.
+        plist, space = found.id.get_create_plist(), found.id.get_space()
+        made = h5d.create(parent, link.name, self._type(kind), space, plist, creation)
+        if not found.is_virtual and not plist.get_external_count():
+            raw.copy_values(found, h5py.Dataset(made))
+
+    def _type(self, kind: h5t.TypeID) -> h5t.TypeID:
+        """The copy of a named datatype."""
+        address = h5o.get_info(kind).addr
+        if address not in self._types:
+            if not self._types:
+                self._target.create_group(TYPES)
+            name = TYPES + b"/%d" % len(self._types)
+            kind.copy().commit(self._target.id, name)
+            self._types[address] = name
+        return self._target[self._types[address]].id
+
+    def _copy_attributes(self, path: bytes) -> None:
+        owner, copy = self._source[path], self._target[path]
+        for name in raw.attribute_names(owner):
+            attribute = h5a.open(owner.id, name)
+            kind = attribute.get_type()
+            raw.copy_attribute(attribute, copy, self._type(kind) if kind.committed() else kind)
+            if raw.has_references(kind):
+                self._referring.append((path, name))
+
+    def _renew_references(self) -> None:
+        references = References(self._source, self._target, self.paths)
+        for path, name in self._referring:
+            owner, copy = self._source[path], self._target[path]
+            if name is None:
+                for space, values in references.of_dataset(owner):
+                    copy.id.write(h5s.create_simple(values.shape), space, values)
+            else:
+                renewed = references.of_attribute(h5a.open(owner.id, name))
+                if renewed is not None:
+                    h5a.open(copy.id, name).write(renewed)
+        self.lost_references = references.lost
+
+
+def like_group(group: h5py.Group) -> h5p.PropGCID:
+    """Creation properties of a group, to make another.
+
+    Not those that HDF5 gives as they are: in them is where in its file the group keeps its links.
+    """
+    given, how = group.id.get_create_plist(), h5p.create(h5p.GROUP_CREATE)
+    how.set_link_creation_order(given.get_link_creation_order())
+    how.set_attr_creation_order(given.get_attr_creation_order())
+    how.set_attr_phase_change(*given.get_attr_phase_change())
+    how.set_obj_track_times(given.get_obj_track_times())
+    return how
+
+
+def files_elsewhere(file: h5py.File) -> list[str]:
+    """Other files that a file names by relative paths, in links and datasets."""
+    found: set[bytes] = set()
+    for link in walk(file):
+        if isinstance(link.target, tuple):
+            found.add(link.target[0])
+        node = file[link.path] if link.address is not None else None
+        if isinstance(node, h5py.Dataset):
+            plist = node.id.get_create_plist()
+            if node.is_virtual:
+                count = range(plist.get_virtual_count())
+                found.update(plist.get_virtual_filename(number).encode() for number in count)
+            else:
+                count = range(plist.get_external_count())
+                found.update(plist.get_external(number)[0] for number in count)
+    return sorted(shown(name) for name in found if name != b"." and not name.startswith(b"/"))

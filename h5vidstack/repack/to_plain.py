@@ -1,0 +1,191 @@
+"""Coded stacks become pixels that any HDF5 reads, as they were stored before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+from h5py import h5a, h5d, h5g, h5p, h5s, h5t, h5z
+
+from ..chunks import Pixels
+from ..filter import pipeline, stored_coding
+from ..geometry import Shape
+from ..layout import BESIDE, find_stacks, is_stack
+from ..reader import Stack
+from ..workers import Progress
+from . import raw
+from .candidates import Left, Selection, datasets
+from .copying import like_group
+from .filtered import copy_creation
+from .job import Job, Repacked, address, open_stack
+from .proof import Equal
+from .slabs import frame_slabs
+from .tree import shown
+
+_KEPT = (h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32)
+"""Filters that every HDF5 has; others are not restored."""
+
+_Filters = list[tuple[int, tuple[int, ...]]]
+
+_OF_A_STACK = (
+    "h5vidstack_format", "shape", "leading_shape", "dtype", "method", "lossless", "max_error",
+    "mse", "psnr", "created", "creator", "settings", "frames_crc32",
+)  # fmt: skip
+"""Attributes that say what a stack is (spec/format.md, "Layout")."""
+
+
+def layout_record(dataset: h5py.Dataset) -> dict[str, Any]:
+    """Chunks and filters of a dataset, for `ToPlain`."""
+    filters = [[code, list(values)] for code, _, values, _ in pipeline(dataset) if code in _KEPT]
+    return {"chunks": dataset.chunks, "filters": filters}
+
+
+class ToPlain(Job):
+    """See `Job`.
+
+    Datasets that `repack` coded get back their chunks and filters, as far as those are HDF5's
+    own; others are stored frame by frame, by shuffle and gzip. Of a stack that `pack` made its
+    frames become the dataset ``frames`` in a group at its path.
+
+    Parameters
+    ----------
+    select
+        Patterns of paths of datasets and stacks; none: all.
+    """
+
+    def __init__(self, file: h5py.File, select: Sequence[str], progress: Progress | None) -> None:
+        super().__init__(file, progress)
+        self._found: dict[int, bytes] = {}
+        self._made: dict[int, h5py.Dataset] = {}
+        chosen = Selection(select)
+        coded = [paths for paths in datasets(file) if stored_coding(file[paths[0]]) is not None]
+        stacks = [os.fsencode(path) for path in find_stacks(file)]
+        inside = BESIDE.encode() + b"/"
+        beside = {path for path in stacks if path.startswith(inside)}
+        for paths in [*coded, *([path] for path in stacks if path not in beside)]:
+            if not chosen.takes(paths):
+                self.left.append(Left(shown(paths[0]), "it is not selected"))
+                continue
+            self._found[address(file[paths[0]])] = paths[0]
+            for path in paths:
+                twin = inside[:-1] + path
+                if twin in beside:
+                    beside.remove(twin)
+                    self.omitted.add(address(file[twin]))
+            with open_stack(file.filename, paths[0]) as stack:
+                self._note(paths[0], stack, file[paths[0]], stack.nbytes)
+                self._count += 2 * len(stack)
+        chosen.check(file.filename)
+        if self.omitted and not beside:
+            self.omitted.add(address(file[BESIDE]))
+
+    @property
+    def changed(self) -> set[int]:
+        """See `Job`."""
+        return {found for found, path in self._found.items() if is_stack(self.file[path])}
+
+    def make(self, node: h5py.HLObject, new: h5py.File) -> h5py.HLObject | None:
+        """See `Job`."""
+        path = self._found.get(address(node))
+        if path is None:
+            return None
+        if not self._made:
+            self.replaced = []  # those were estimates
+        with open_stack(self.file.filename, path) as stack:
+            if isinstance(node, h5py.Dataset):
+                given = node.id.get_create_plist()
+                made = self._create(new, stack, node.id.get_type(), node.id.get_space(), given)
+                group = None
+            else:
+                kind = h5t.py_create(stack.dtype, logical=True)
+                space = h5s.create_simple((*stack.leading_shape, *stack.shape[1:]))
+                made = self._create(new, stack, kind, space, None)
+                group = h5py.Group(h5g.create(new.id, None, gcpl=like_group(node)))
+                group["frames"] = made
+                for name in raw.attribute_names(node):
+                    if name.decode(errors="replace") not in _OF_A_STACK:
+                        attribute = h5a.open(node.id, name)
+                        raw.copy_attribute(attribute, group, attribute.get_type())
+            for numbers, place in frame_slabs(made):
+                frames = stack.read(numbers)
+                made[place] = _shaped(frames, made, place)
+                self._more(len(numbers))
+            self._note(path, stack, node, made.id.get_storage_size())
+        self._made[address(node)] = made
+        return made if group is None else group
+
+    def finish(self, new: h5py.File) -> None:
+        """See `Job`."""
+
+    def _create(
+        self,
+        new: h5py.File,
+        stack: Stack,
+        kind: h5t.TypeID,
+        space: h5s.SpaceID,
+        given: h5p.PropDCID | None,
+    ) -> h5py.Dataset:
+        """A dataset without a name, in the chunks and by the filters that it once had."""
+        plist = h5p.create(h5p.DATASET_CREATE)
+        shape = space.get_simple_extent_dims()
+        chunks, filters = _recorded(stack, shape)
+        if chunks is None and space.get_simple_extent_dims(True) != shape:  # it can grow
+            chunks = (1,) * len(stack.leading_shape) + stack.shape[1:]
+        if chunks is not None:
+            plist.set_chunk(chunks)
+        for code, values in filters:
+            plist.set_filter(code, h5z.FLAG_OPTIONAL, values)
+        if given is not None:
+            copy_creation(given, plist, stack.dtype)
+        return h5py.Dataset(h5d.create(new.id, None, kind.copy(), space, plist))
+
+    def comparisons(self, path: Path) -> Mapping[int, Equal]:
+        """See `Job`."""
+
+        def equal(node: h5py.HLObject, copy: h5py.HLObject) -> bool:
+            pixels = copy if isinstance(copy, h5py.Dataset) else copy["frames"]
+            with open_stack(self.file.filename, self._found[address(node)]) as stack:
+                return self._same_pixels(pixels, stack)
+
+        return dict.fromkeys(self._made, equal)
+
+    def _note(self, path: bytes, stack: Stack, node: h5py.HLObject, after: int) -> None:
+        chunks, filters = _recorded(stack, node.shape if isinstance(node, h5py.Dataset) else ())
+        words = {1: "gzip", 2: "shuffle", 3: "fletcher32"}
+        named = ", ".join(words[code] for code, _ in filters)
+        coding = named or ("in chunks" if chunks else "as it is")
+        shape = (*stack.leading_shape, *stack.shape[1:])
+        before = sum(group.stored_bytes for group in stack.groups)
+        self.replaced.append(Repacked(shown(path), shape, stack.dtype.name, before, after, coding))
+
+
+def _recorded(stack: Stack, shape: tuple[int, ...]) -> tuple[Shape | None, _Filters]:
+    """Chunks and filters that a dataset had before it was coded; else a frame, shuffle and gzip."""
+    usual = (1,) * len(stack.leading_shape) + stack.shape[1:]
+    by_gzip: list[tuple[int, tuple[int, ...]]] = [
+        (h5z.FILTER_SHUFFLE, ()),
+        (h5z.FILTER_DEFLATE, (4,)),
+    ]
+    record = stack.attrs.get("settings", {}).get("original")
+    try:
+        chunks = record["chunks"]
+        filters = [(int(code), tuple(map(int, values))) for code, values in record["filters"]]
+        if chunks is not None:
+            chunks = tuple(map(int, chunks))
+            if len(chunks) != len(shape) or min(chunks) < 1:
+                return usual, by_gzip
+    except (TypeError, KeyError, ValueError):  # there is none, or it was changed
+        return usual, by_gzip
+    known = [(code, values) for code, values in filters if code in _KEPT]
+    return chunks, known if chunks is not None else []
+
+
+def _shaped(frames: Pixels, dataset: h5py.Dataset, place: tuple[slice, ...]) -> Pixels:
+    """Frames in the shape of the part of a dataset that they fill."""
+    counts = (
+        len(range(*part.indices(edge))) for part, edge in zip(place, dataset.shape, strict=False)
+    )
+    return frames.reshape((*counts, *dataset.shape[len(place) :]))
