@@ -29,9 +29,9 @@ from .workers import Progress, in_order
 
 _CODED_ANEW = (
     "profile", "codec", "preset", "crf", "max_error", "tile", "components", "target_psnr", "exact",
-    "explain", "resume", "no_verify",
+    "explain", "resume", "no_verify", "executor", "scheduler",
 )  # fmt: skip
-"""Options that say how frames are coded, or that they need no proof."""
+"""Options that say how, or where, frames are coded, or that they need no proof."""
 
 
 def check_copy(**options: object) -> None:

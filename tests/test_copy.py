@@ -304,7 +304,7 @@ def test_what_has_no_packets():
     "options",
     [["--method", "groupvideo"], ["--profile", "small"], ["--codec", "x264"], ["--crf", "20"],
      ["--preset", "x264-fast"], ["--max-error", "1"], ["--tile", "16"], ["--resume"],
-     ["--no-verify"], ["--explain"], ["--exact"], ["--components", "3"]],
+     ["--no-verify"], ["--explain"], ["--scheduler", "tcp://127.0.0.1:1"], ["--exact"], ["--components", "3"]],
 )  # fmt: skip
 def test_options_that_contradict(options):
     write_video("v.mp4")

@@ -197,7 +197,8 @@ def test_a_full_disk_behind_a_pipe():
 @pytest.mark.parametrize(
     "arguments",
     [["pack", "-", "y.h5"], ["pack", "a.npy", "-"],
-     ["append", "-", "a.npy"], ["append", "x.h5", "-"], ["unpack", "-", "out"], ["info", "-"],
+     ["repack", "-", "y.h5"], ["repack", "x.h5", "-"], ["link", "x.h5", "-o", "-"],
+     ["link", "-", "-o", "y.h5"], ["append", "-", "a.npy"], ["append", "x.h5", "-"], ["unpack", "-", "out"], ["info", "-"],
      ["export", "-", "x.mkv"], ["recover", "-", "y.h5"], ["recover", "x.h5", "-"], ["rehash", "-"],
      ["find", "-", "--frame", "1"], ["find", "x.h5", "-"], ["contact-sheet", "-", "x.png"],
      ["verify", "-"], ["verify", "x.h5", "--against", "-"], ["check", "-"],
