@@ -57,6 +57,11 @@ class Earlier:
             if layout.group is None:
                 raise FormatError(f"{self.file.name} is a bare dataset; pack it as a stack first")
             n = len(self)
+            if layout.beside is not None:
+                raise UnsupportedError(
+                    f"{self.file.name}: its frames are the dataset {layout.beside}, "
+                    "which repack coded at its path; frames are added to stacks that pack made"
+                )
             if layout.live:
                 raise FormatError(
                     f"{self.file.name} is being recorded, or its recording was not closed; "

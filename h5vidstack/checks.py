@@ -45,7 +45,8 @@ def verify(
         What is wrong, a sentence each; empty if nothing is.
     """
     problems = list(layout_checks.problems(file.layout))
-    if against is not None and (against.frame, against.dtype) != (file.shape[1:], file.dtype):
+    dtype = file.dtype.newbyteorder("=")
+    if against is not None and (against.frame, against.dtype) != (file.shape[1:], dtype):
         problems.append(
             f"{against.name} has frames of {against.frame} {against.dtype}, "
             f"the stack of {file.shape[1:]} {file.dtype}"
@@ -151,6 +152,7 @@ def _compare(
         problems += _differing(numbers[wrong], "CRC-32 is wrong")
     if original is not None:
         common = min(len(original), len(frames))
+        frames = frames.astype(original.dtype, copy=False)  # of one byte order
         where = np.zeros(common, bool)
         for place in range(common):
             if allowed is None:  # bit for bit: NaN is NaN, and -0 is not 0

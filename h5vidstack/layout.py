@@ -115,6 +115,12 @@ class Layout:
         return pile, position
 
     @property
+    def beside(self) -> str | None:
+        """The path of the dataset that holds all frames, if that is not in the stack's group."""
+        link = self.group.get("groups/000000/video", getlink=True) if self.group else None
+        return link.path if isinstance(link, h5py.SoftLink) else None
+
+    @property
     def linked(self) -> bool:
         """Whether some piles are in other files."""
         return any(pile.part is not None for pile in self.piles)

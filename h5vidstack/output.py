@@ -18,7 +18,7 @@ from typing import BinaryIO
 import h5py
 
 from .errors import OutputError
-from .layout import is_stack
+from .layout import BESIDE, is_stack
 from .opening import is_recording
 
 try:
@@ -291,6 +291,8 @@ def _make_room(file: h5py.File, inner: str, overwrite: bool, name: str) -> None:
                 f"{inner} exists in {name}; use --overwrite (overwrite=True) to replace it"
             )
         del file[inner]
+        if f"{BESIDE}/{inner.strip('/')}" in file:  # the stack of what was there
+            del file[f"{BESIDE}/{inner.strip('/')}"]
 
 
 @contextlib.contextmanager

@@ -122,14 +122,14 @@ def _compare(
     """Exact, largest error, MSE, PSNR, the worst frame, one in the middle."""
     parts, exact, done = [], True, 0
     with contextlib.closing(open_source(against, gray=gray)) as source:
-        if (source.frame, source.dtype) != (stack.shape[1:], stack.dtype):
+        if (source.frame, source.dtype) != (stack.shape[1:], stack.dtype.newbyteorder("=")):
             raise SourceError(
                 f"{source.name} has frames of {source.frame} {source.dtype}, the stack of "
                 f"{stack.shape[1:]} {stack.dtype}"
             )
         size = window_frames(source.frame, source.dtype.itemsize)
         for frames in source.batches(size):
-            got = stack[done : done + len(frames)]
+            got = stack[done : done + len(frames)].astype(source.dtype, copy=False)
             if len(got) == len(frames):
                 exact = exact and got.tobytes() == np.ascontiguousarray(frames).tobytes()
                 parts.append(loss.measure(frames, got))

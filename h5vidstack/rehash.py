@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import FormatError
 from .hashing import HASHES, hash_images
-from .layout import DEFAULT_STACK, SEPARATOR, damage_as_error, is_stack, split_target
+from .layout import DEFAULT_STACK, SEPARATOR, damage_as_error, open_layout, split_target
 from .layout_writer import write_hashes
 from .output import edit_hdf5
 from .reader import Stack
@@ -46,9 +46,8 @@ def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
     workers = default_workers()
     parts = []
     with Stack(target, inner, cache_bytes=0) as stack, edit_hdf5(target) as file:
-        with damage_as_error(f"{target}{SEPARATOR}{inner}"):
-            group = file[inner]
-        if not is_stack(group):
+        group = open_layout(file, inner).group
+        if group is None:
             raise FormatError(
                 f"{target}{SEPARATOR}{inner} is a bare dataset, which has no place for hashes; "
                 "pack it as a stack to search it"

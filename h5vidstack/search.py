@@ -120,7 +120,8 @@ def check_query(image: Any) -> npt.NDArray[Any]:
 
 def mismatch(query: npt.NDArray[Any], frame: Shape, dtype: np.dtype[Any]) -> str | None:
     """Say why a query's pixels cannot be compared with a stack's; None if they can."""
-    if query.shape == frame and query.dtype == dtype:
+    same = query.dtype.newbyteorder("=") == dtype.newbyteorder("=")
+    if query.shape == frame and same:
         return None
     one, other = ("x".join(map(str, shape)) for shape in (query.shape, frame))
     return (

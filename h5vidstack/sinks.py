@@ -164,9 +164,7 @@ def stream(
             raise OutputError(f"a PNG holds one frame, not {len(chosen)}: choose it by --frames")
         with tempfile.TemporaryFile() as whole:
             if image_format == "png":
-                from PIL import Image
-
-                Image.fromarray(next(moving)).save(whole, "PNG")
+                _image(next(moving)).save(whole, "PNG")
             else:
                 _write_tiff(whole, moving, stack.nbytes > _CLASSIC_TIFF_BYTES)
             whole.seek(0)
@@ -253,28 +251,34 @@ def _write_hdf5(
 
 def _write_tiff(file: Any, frames: Frames, big: bool) -> None:
     """Write pages to a path, or to a file that can be read and sought in, too."""
-    from PIL import Image, TiffImagePlugin
+    from PIL import TiffImagePlugin
 
     writer = TiffImagePlugin.AppendingTiffWriter(file, new=True)
     try:
         for frame in frames:
-            Image.fromarray(frame).save(writer, format="TIFF", big_tiff=big)
+            _image(frame).save(writer, format="TIFF", big_tiff=big)
             writer.newFrame()
     finally:
         writer.close()
         writer.f = io.BytesIO()  # Pillow closes once more when it deletes the writer
 
 
+def _image(frame: Pixels) -> Any:
+    """A frame for Pillow, which knows pixels in native byte order."""
+    from PIL import Image
+
+    return Image.fromarray(frame.astype(frame.dtype.newbyteorder("="), copy=False))
+
+
 def _write_images(
     folder: Path, frames: Frames, numbers: Numbers, image_format: str, count: int
 ) -> None:
-    from PIL import Image
 
     digits = max(6, len(str(count - 1)))
 
     def save(numbered: tuple[int, Pixels]) -> None:
         number, frame = numbered
-        Image.fromarray(frame).save(folder / f"frame_{number:0{digits}d}.{image_format}")
+        _image(frame).save(folder / f"frame_{number:0{digits}d}.{image_format}")
 
     with ThreadPoolExecutor(default_workers(), "h5vidstack-save") as pool:
         for _ in in_order(pool, save, zip(numbers.tolist(), frames, strict=True), ahead=64):

@@ -215,7 +215,7 @@ def rebuild(pca, dtype):
     return to_dtype(numbers, dtype)
 
 
-def read_pile(group, dtype):
+def read_pile(group, dtype, live):
     """The frames of one pile, in the order in which it holds them."""
     if "pca" in group:
         frames = rebuild(group["pca"], dtype)
@@ -225,14 +225,14 @@ def read_pile(group, dtype):
         half = residual.dtype.type(1 << (8 * residual.itemsize - 1))
         return (residual + frames.view(residual.dtype) - half).view(dtype)
     if "mean" not in group:
-        return read_dataset(group["video"], True)
+        return read_dataset(group["video"], True, live)
     mean, difference = group["mean"][()], read_dataset(group["difference"], True)
     require(difference.dtype == f"u{mean.dtype.itemsize}", "differences of another size")
     require(difference.shape[1:] == mean.shape, "a mean of another shape")
     return (difference + mean.view(difference.dtype)).view(mean.dtype)
 
 
-def read_dataset(dataset, in_stack=False):
+def read_dataset(dataset, in_stack=False, live=False):
     """All entries of a dataset whose only filter is h5vidstack's, or that has only HDF5's own."""
     plist = dataset.id.get_create_plist()
     filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
@@ -241,7 +241,7 @@ def read_dataset(dataset, in_stack=False):
     require(filters == [FILTER_ID], f"filters {filters}, not [{FILTER_ID}]")
     frames, *frame = dataset.shape
     starts = [range(0, edge, step) for edge, step in zip(dataset.shape, dataset.chunks)]
-    if in_stack and is_recording(dataset.parent.parent.parent):  # what comes before a missing block
+    if live:  # what comes before a missing block
         missing = [o[0] for o in itertools.product(*starts) if not is_written(dataset, o)]
         frames = min(missing, default=frames)
         starts[0] = range(0, frames, dataset.chunks[0])
@@ -287,11 +287,15 @@ def read_stack(path, stack="/stack"):
         version = tuple(map(int, text(group.attrs["h5vidstack_format"]).split(".")))
         require(version <= (1, 5), f"format {version} is newer than 1.5")
         piles = [
-            read_pile(group["groups"][name], np.dtype(text(group.attrs["dtype"])))
+            read_pile(
+                group["groups"][name], np.dtype(text(group.attrs["dtype"])), is_recording(group)
+            )
             for name in sorted(group["groups"])
         ]
         shape = tuple(map(int, group.attrs["shape"]))
-        require(all(pile.shape[1:] == shape[1:] for pile in piles), "shape is not the video's")
+        frame = shape[1:]
+        require(all(p.shape[-len(frame) :] == frame for p in piles), "shape is not the video's")
+        piles = [pile.reshape(-1, *frame) for pile in piles]  # several axes may count frames
         if "frames" in group and group["frames"] == group["groups/000000"].get("video"):
             frames = piles[0]
             if is_recording(group):

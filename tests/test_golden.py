@@ -95,6 +95,8 @@ LIBRARIES = {"pyav-14": ("14.0.0", "61."), "pyav-18": ("18.1.0", "62.")}
 has written, the other must read (`make test`, `make test-oldest`)."""
 NO_FRAMES = ("1.3/group", "1.3/pca", "1.3/pca_exact", "1.4/mixed", "1.5/mixed", "1.5/group")
 """HDF5 alone cannot show their frames."""
+BESIDE = ("beside", "axes", "colours")
+"""Of format 1.5: datasets at their own paths."""
 OPEN = "1.4/open"
 """A recording that was not closed."""
 STACKS = [f"{version}/{name}" for version, names in VERSIONS.items() for name in names]
@@ -135,6 +137,21 @@ def test_golden_files_are_what_they_are_for(name):
     with h5vidstack.open(GOLDEN / f"{name}.h5") as stack:
         assert len(stack.groups) > 1 or not np.all(np.diff(stack.groups[0].frames) == 1)
         assert stack.find(stack[3], 1)[0].rmse == 0
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_dataset_whose_stack_is_beside_it(name):
+    want = expected(f"1.5/{name}")
+    with h5py.File(GOLDEN / f"1.5/{name}.h5") as file:
+        np.testing.assert_array_equal(file["entry/data"][...], want, strict=True)
+    with h5vidstack.open(GOLDEN / f"1.5/{name}.h5", "/entry/data") as stack:
+        flat = want.reshape(stack.shape)
+        assert stack.attrs["h5vidstack_format"] == "1.5"
+        assert (*stack.leading_shape, *stack.shape[1:]) == want.shape
+        np.testing.assert_array_equal(stack[:], flat, strict=True)
+        assert stack.verify() == []
+    found = SPEC_READER["read_stack"](GOLDEN / f"1.5/{name}.h5", "/h5vidstack/entry/data")
+    np.testing.assert_array_equal(found, flat, strict=True)
 
 
 def test_bare_dataset():
@@ -178,6 +195,7 @@ def test_spec_reader_is_independent_and_short():
 
 def test_every_golden_file_is_there():
     VERSIONS["1.0"].append("h5py")
+    VERSIONS["1.5"] += BESIDE
     for version, names in VERSIONS.items():
         found = {path.name for path in (GOLDEN / version).iterdir()}
         wanted = {f"{name}.{ending}" for name in names for ending in ("h5", "npz")}

@@ -404,7 +404,7 @@ def test_bad_files(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("h5vidstack_format", "1.5", "upgrade"),
+        ("h5vidstack_format", "1.6", "upgrade"),
         ("h5vidstack_format", "2.0", "upgrade"),
         ("h5vidstack_format", "x", "bad format"),
         ("shape", [1, 2], "damaged"),

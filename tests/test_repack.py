@@ -1,5 +1,6 @@
 """`repack`: whole HDF5 files, with stacks of images as coded video."""
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from h5vidstack.output import like_hdf5_file
 from h5vidstack.repack import repack
 from h5vidstack.repack.copying import FileCopy
 from h5vidstack.repack.proof import Proof
+from h5vidstack.sources import open_source
 
 TEXT = h5py.string_dtype()
 
@@ -567,3 +569,83 @@ def test_nexus_conventions_are_kept():
     assert found["entry/data"].nxsignal.shape == (30, 64, 48)
     assert found["entry/data"].nxaxes[0].nxname == "time"
     assert np.array_equal(found["entry/data/frames"].nxvalue, drifting((30, 64, 48)))
+
+
+def beside():
+    """A packed file with two datasets, one of several axes."""
+    with h5py.File("in.h5", "w") as file:
+        data = file.create_dataset("entry/data", (40, 64, 80), "u1", maxshape=(None, 64, 80))
+        data[...] = drifting((40, 64, 80))
+        file["entry/volumes"] = drifting((5, 12, 64, 80)).astype(">u2")
+    repack("in.h5", "out.h5")
+    return drifting((40, 64, 80)), drifting((5, 12, 64, 80)).astype(">u2")
+
+
+@pytest.mark.parametrize("name", ["out.h5::/entry/data", "out.h5::/h5vidstack/entry/data"])
+def test_frames_are_not_added_to_a_dataset_of_its_own_path(name):
+    beside()
+    before = Path("out.h5").read_bytes()
+    with pytest.raises(h5vidstack.UnsupportedError, match="the dataset /entry/data"):
+        h5vidstack.pack(drifting((3, 64, 80)), name, mode="a")
+    with h5vidstack.open(name) as stack, pytest.raises(h5vidstack.UnsupportedError):
+        stack.append(drifting((3, 64, 80)))
+    assert Path("out.h5").read_bytes() == before
+
+
+def test_what_is_done_with_a_stack_is_done_with_one_beside_a_dataset():
+    frames, volumes = beside()
+    flat = volumes.reshape(-1, 64, 80)
+    run = CliRunner()
+    for command in (
+        "rehash out.h5::/entry/volumes", "info out.h5::/entry/volumes --groups",
+        "verify out.h5::/entry/volumes --against in.h5::/entry/volumes",
+        "check out.h5::/entry/volumes --against in.h5::/entry/volumes",
+        "recover out.h5::/entry/volumes saved.h5", "recover out.h5::/h5vidstack/entry/data same.h5",
+        "unpack out.h5::/entry/volumes volumes.npy", "unpack out.h5::/entry/volumes pictures",
+        "unpack out.h5::/entry/volumes v.tif", "export out.h5::/entry/data data.mkv",
+        "contact-sheet out.h5::/entry/volumes sheet.png", "pack out.h5::/entry/volumes packed.h5",
+        "link out.h5::/entry/data -o linked.h5", "verify linked.h5", "verify saved.h5",
+    ):  # fmt: skip
+        result = run.invoke(main, command.split())
+        assert result.exit_code == 0, (command, result.output, result.exception)
+    with h5vidstack.open("out.h5::/entry/volumes") as stack:
+        assert stack.verify() == []
+        assert stack[7].dtype == volumes.dtype
+        assert stack.find(flat[7], k=1)[0].frame == 7
+        assert np.array_equal(pickle.loads(pickle.dumps(stack))[::-7], flat[::-7])
+    for name in ("saved.h5", "packed.h5"):
+        with h5vidstack.open(name) as stack:
+            assert np.array_equal(stack[:], flat)
+            assert stack.leading_shape == (5, 12)
+    with h5vidstack.open("linked.h5") as stack:
+        assert np.array_equal(stack[:], frames)
+    np.testing.assert_array_equal(np.load("volumes.npy"), volumes, strict=True)
+    for path in ("pictures", "v.tif"):
+        read = np.concatenate(list(open_source(path).batches(16)))
+        assert np.array_equal(read, flat)
+
+
+def test_what_takes_the_place_of_a_dataset_takes_away_its_stack():
+    beside()
+    h5vidstack.pack(drifting((3, 20, 30)), "out.h5::/entry/data", overwrite=True)
+    with h5py.File("out.h5") as file:
+        assert "data" not in file["h5vidstack/entry"]
+        assert "volumes" in file["h5vidstack/entry"]
+    with h5vidstack.open("out.h5::/entry/data") as stack:
+        assert stack.shape == (3, 20, 30)
+
+
+def test_a_damaged_block_of_a_dataset_of_its_own_path():
+    _, volumes = beside()
+    with h5py.File("out.h5") as file:
+        chunk = file["entry/volumes"].id.get_chunk_info(2)
+    data = bytearray(Path("out.h5").read_bytes())
+    data[chunk.byte_offset + chunk.size // 2] ^= 1
+    Path("out.h5").write_bytes(data)
+    with h5vidstack.open("out.h5::/entry/volumes") as stack:
+        assert any("frames 24-35" in problem for problem in stack.verify())
+    saved = h5vidstack.recover("out.h5::/entry/volumes", "saved.h5")
+    assert set(saved.lost) <= set(range(24, 36))
+    kept = [number for number in range(60) if number not in saved.lost]
+    with h5vidstack.open("saved.h5") as stack:
+        assert np.array_equal(stack[:], volumes.reshape(-1, 64, 80)[kept])
