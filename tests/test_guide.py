@@ -13,7 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import av
 import click
 import h5py
 import numpy as np
@@ -21,6 +20,7 @@ import pytest
 from click.testing import CliRunner
 from frames import moving
 from PIL import Image
+from videos import write_video
 
 import h5vidstack
 from h5vidstack.cli import main
@@ -57,16 +57,7 @@ def stage():
         data = file.create_group("entry/data")
         data.attrs.update(NX_class="NXdata", signal="frames")
         data.create_dataset("frames", data=moving((40, 48, 64)).astype("i4"))
-    with av.open("movie.mp4", "w") as output:
-        options = {"g": "10", "keyint_min": "10", "sc_threshold": "0"}
-        video = output.add_stream("libx264", rate=25, options=options)
-        video.height, video.width, video.pix_fmt = 48, 64, "yuv420p"
-        for number, pixels in enumerate(moving((30, 48, 64))):
-            colour = av.VideoFrame.from_ndarray(np.stack([pixels] * 3, axis=-1), format="rgb24")
-            picture = colour.reformat(format="yuv420p")
-            picture.pts = number
-            output.mux(video.encode(picture))
-        output.mux(video.encode(None))
+    write_video("movie.mp4", 30, (48, 64), gop=10)
     h5vidstack.pack("images", "out.h5")
 
 
