@@ -171,6 +171,11 @@ class Chunks:
         filter_mask, data = self._video.id.read_direct_chunk(self._place(offset))
         return None if filter_mask else parse(data, stack_shape(self.chunks), self._native)
 
+    def stored(self, chunk: Shape) -> tuple[int, bytes]:
+        """Filter mask and bytes of a chunk that is there, as they are in the file."""
+        filter_mask, data = self._video.id.read_direct_chunk(self._place(self.offset(chunk)))
+        return filter_mask, data
+
     def row_frames(self, number: int) -> Pixels:
         """Decode all tiles of one run of frames.
 

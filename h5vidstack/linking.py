@@ -146,6 +146,11 @@ def _check(held: Sequence[Earlier], target: Path) -> None:
         part.check(first.name, frame, dtype)
         stack = part.file.layout.group.name if part.file.layout.group is not None else ""
         for pile in part.file.layout.piles:
+            if pile.pca is None and pile.data.ndim != len(frame) + 1:
+                raise SourceError(
+                    f"{part.file.name} is a dataset of several axes before those of a frame: pack "
+                    "it into a stack to link it"
+                )
             file = os.stat(_home(pile, part, 0)[0])
             if target.exists() and os.path.samestat(file, target.stat()):
                 raise OutputError(

@@ -604,7 +604,7 @@ def test_what_is_done_with_a_stack_is_done_with_one_beside_a_dataset():
         "unpack out.h5::/entry/volumes volumes.npy", "unpack out.h5::/entry/volumes pictures",
         "unpack out.h5::/entry/volumes v.tif", "export out.h5::/entry/data data.mkv",
         "contact-sheet out.h5::/entry/volumes sheet.png", "pack out.h5::/entry/volumes packed.h5",
-        "link out.h5::/entry/data -o linked.h5", "verify linked.h5", "verify saved.h5",
+        "link out.h5::/entry/data -o linked.h5", "verify linked.h5", "verify saved.h5::/entry/volumes",
     ):  # fmt: skip
         result = run.invoke(main, command.split())
         assert result.exit_code == 0, (command, result.output, result.exception)
@@ -613,7 +613,7 @@ def test_what_is_done_with_a_stack_is_done_with_one_beside_a_dataset():
         assert stack[7].dtype == volumes.dtype
         assert stack.find(flat[7], k=1)[0].frame == 7
         assert np.array_equal(pickle.loads(pickle.dumps(stack))[::-7], flat[::-7])
-    for name in ("saved.h5", "packed.h5"):
+    for name in ("saved.h5::/entry/volumes", "packed.h5"):
         with h5vidstack.open(name) as stack:
             assert np.array_equal(stack[:], flat)
             assert stack.leading_shape == (5, 12)
@@ -623,6 +623,13 @@ def test_what_is_done_with_a_stack_is_done_with_one_beside_a_dataset():
     for path in ("pictures", "v.tif"):
         read = np.concatenate(list(open_source(path).batches(16)))
         assert np.array_equal(read, flat)
+
+
+def test_a_dataset_of_several_axes_is_no_part():
+    beside()
+    with pytest.raises(h5vidstack.SourceError, match="several axes"):
+        h5vidstack.link("out.h5::/entry/volumes", "all.h5")
+    assert not Path("all.h5").exists()
 
 
 def test_what_takes_the_place_of_a_dataset_takes_away_its_stack():
@@ -647,5 +654,5 @@ def test_a_damaged_block_of_a_dataset_of_its_own_path():
     saved = h5vidstack.recover("out.h5::/entry/volumes", "saved.h5")
     assert set(saved.lost) <= set(range(24, 36))
     kept = [number for number in range(60) if number not in saved.lost]
-    with h5vidstack.open("saved.h5") as stack:
+    with h5vidstack.open("saved.h5::/entry/volumes") as stack:
         assert np.array_equal(stack[:], volumes.reshape(-1, 64, 80)[kept])
