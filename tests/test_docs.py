@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import h5vidstack
 from h5vidstack import FILTER_ID, block_format, codecs, layout
 
 ROOT = Path(__file__).parent.parent
@@ -11,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 def test_readme_examples_run(capsys):
     text = (ROOT / "README.md").read_text()
     examples = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(examples) == 6
+    assert len(examples) == 8
     names = {}
     for example in examples:
         exec(compile(example, "README.md", "exec"), names)
@@ -22,6 +23,8 @@ def test_readme_examples_run(capsys):
     assert names["like"] == 17
     assert [one.path for one in names["report"].replaced] == ["/entry/data"]
     assert (names["array"][:] == names["frames"]).all()
+    assert h5vidstack.verify("far.h5", against=names["frames"]) == []
+    assert (names["joined"] == names["frames"]).all()
 
 
 def test_readme_names_every_command():
