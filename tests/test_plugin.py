@@ -20,7 +20,7 @@ import pytest
 from frames import DTYPES, moving, pixels
 from native import LIBRARY, SOURCES, Native, make, missing, with_plugin
 from test_block import resealed
-from test_golden import GOLDEN, LIBRARIES, NO_FRAMES, OPEN, STACKS, expected
+from test_golden import BESIDE, GOLDEN, LIBRARIES, NO_FRAMES, OPEN, STACKS, expected
 
 import h5vidstack
 from h5vidstack import BlockError, block
@@ -30,6 +30,7 @@ from h5vidstack.codecs import CODECS, PRESETS, RAW, Coding
 from h5vidstack.mapping import MAX_PALETTE
 from h5vidstack.recipe import Recipe
 
+ROOT = Path(__file__).parent.parent
 needs_tools = pytest.mark.skipif(
     None in map(shutil.which, ("h5dump", "h5ls", "h5repack")), reason="no hdf5-tools"
 )
@@ -106,6 +107,13 @@ def test_h5dump_of_golden_stacks(folder, name):
         pytest.skip("a recording that was not closed: HDF5's tools do not open it")
     frames = expected(name)
     assert dump(folder, GOLDEN / f"{name}.h5", dtype=frames.dtype) == little(frames)
+
+
+@needs_tools
+@pytest.mark.parametrize("name", BESIDE)
+def test_h5dump_of_golden_datasets(folder, name):
+    frames = expected(f"1.5/{name}")
+    assert dump(folder, GOLDEN / f"1.5/{name}.h5", "/entry/data", frames.dtype) == little(frames)
 
 
 @needs_tools
@@ -356,6 +364,32 @@ def test_hostile_parameters(native):
                   [2, 2, 1, 3, 20, 20, 0, values[7]], [2, 2, 1, 3, 20, 19, 1, values[7]],
                   [2, 2, 1, 2**31, 2**31, 2**31, 1, values[7]], [2, 2, 1, 3, 20, 20, 1, 1 << 17]):  # fmt: skip
         assert native.run(wrong, data) is None
+
+
+@needs_tools
+@pytest.mark.parametrize("text", ["README.md", "docs/cookbook/programs.md"])
+def test_examples_of_tools(folder, text):
+    frames = moving((20, 40, 50))
+    h5vidstack.pack(frames, "out.h5")
+    lines = re.findall(r"^ *(h5(?:ls|dump|repack) .*)$", (ROOT / text).read_text(), re.M)
+    assert len(lines) >= 3
+    for line in lines:
+        done = with_plugin(folder, *shlex.split(line, comments=True))
+        assert done.returncode == 0, done.stderr
+    assert Path("raw.bin").read_bytes() == frames.tobytes()
+    with h5py.File("plain.h5") as file:
+        np.testing.assert_array_equal(file["stack/frames"][...], frames)
+    if shutil.which("Rscript") is None:
+        pytest.skip("no R: its examples did not run")
+    for example in re.findall(r"^```r\n(.*?)^```", (ROOT / text).read_text(), re.S | re.M):
+        package = re.search(r"library\((\w+)\)", example).group(1)
+        if with_plugin(folder, "Rscript", "-e", f"library({package})").returncode:
+            pytest.skip(f"no R package {package}: its example did not run")
+        number = int(re.search(r"(?:, |NULL, )(\d+)[)\]]", example).group(1))
+        program = example + "\nwriteBin(as.raw(as.vector(t(frame))), 'frame.bin')"
+        done = with_plugin(folder, "Rscript", "-e", program)
+        assert done.returncode == 0, done.stderr
+        assert Path("frame.bin").read_bytes() == frames[number - 1].tobytes()
 
 
 def plugin_path(site):
