@@ -126,6 +126,8 @@ static bool open_decoder(Decoder *decoder, const Stream *stream, const Sink *sin
     if (!context || !decoder->packet || !decoder->picture)
         return no_memory(error, sizeof *context);
     context->thread_count = 1;
+    /* Else FFmpeg 5 interpolates MPEG-4 by faster code that is off by one here and there. */
+    context->flags |= AV_CODEC_FLAG_BITEXACT;
     /* A hostile stream may name another size: FFmpeg shall refuse it before it allocates. */
     context->max_pixels = (padded(sink->height) + codec->margin) *
                           (padded(sink->width) + codec->margin);
