@@ -41,9 +41,9 @@ class Native:
     """The plugin's filter, called without HDF5."""
 
     def __init__(self, folder):
-        library = ctypes.CDLL(str(folder / LIBRARY))
-        library.H5PLget_plugin_info.restype = ctypes.POINTER(h5filter._H5ZClass2)
-        self.info = library.H5PLget_plugin_info().contents
+        self.library = ctypes.CDLL(str(folder / LIBRARY))
+        self.library.H5PLget_plugin_info.restype = ctypes.POINTER(h5filter._H5ZClass2)
+        self.info = self.library.H5PLget_plugin_info().contents
         self._c = ctypes.CDLL(None)
         self._c.malloc.restype, self._c.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
         self._c.free.argtypes = [ctypes.c_void_p]
