@@ -27,7 +27,7 @@ typedef struct {
     const char *decoder; /* FFmpeg's name; NULL where it is not FFmpeg's */
     uint32_t depths;
     bool told;       /* width, height and pixel format are not in the packets */
-    bool configured; /* streams have a decoder configuration; others must not, FFmpeg would take it */
+    bool configured; /* streams have a decoder configuration; of others FFmpeg would take it, too */
     bool units;      /* packets are NAL units, in Annex B form */
     bool whole;      /* one packet for all frames */
     int margin;      /* rows and columns around a picture that the decoder counts as pixels */
@@ -267,8 +267,7 @@ static void gather_bits(const uint8_t *planes, unsigned depth, uint16_t *values,
             values[x] |= (uint16_t)((planes[x / 8] >> (7 - x % 8) & 1) << bit);
 }
 
-static bool decode_raw(const Stream *stream, const Sink *sink, uint8_t *frame,
-                       Error *error)
+static bool decode_raw(const Stream *stream, const Sink *sink, uint8_t *frame, Error *error)
 {
     const uint8_t *data = stream->data;
     size_t pixels = (size_t)sink->height * sink->width;
@@ -290,8 +289,7 @@ static bool decode_raw(const Stream *stream, const Sink *sink, uint8_t *frame,
     return true;
 }
 
-static bool decode_deflate(const Stream *stream, const Sink *sink, uint8_t *frame,
-                       Error *error)
+static bool decode_deflate(const Stream *stream, const Sink *sink, uint8_t *frame, Error *error)
 {
     const uint8_t *data = stream->data;
     size_t pixels = (size_t)sink->height * sink->width;
@@ -327,8 +325,7 @@ static bool run_lzma(lzma_stream *lzma, const Sink *sink, uint8_t *frame, Error 
     return true;
 }
 
-static bool decode_lzma(const Stream *stream, const Sink *sink, uint8_t *frame,
-                       Error *error)
+static bool decode_lzma(const Stream *stream, const Sink *sink, uint8_t *frame, Error *error)
 {
     uint32_t size = stream->extra_size == 4 ? little32(stream->extra) : UINT32_MAX;
     if (size > MAX_DICTIONARY)

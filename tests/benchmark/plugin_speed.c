@@ -1,5 +1,5 @@
-/* Reads all frames of a dataset, once, in one thread; prints the seconds of CPU time that it took (so
- * that other programs change little). See plugin.py.
+/* Reads all frames of a dataset, once, in one thread; prints the seconds of CPU time that it took,
+ * which other programs change little. See plugin.py.
  *
  *     plugin_speed whole FILE DATASET      one H5Dread of all, through the plugin
  *     plugin_speed frames FILE DATASET     an H5Dread for each frame
