@@ -243,7 +243,7 @@ def pack(
         check_copy(
             method=method, profile=profile, codec=codec, preset=preset, crf=crf, tile=tile,
             max_error=max_error, components=components, target_psnr=target_psnr, exact=exact,
-            explain=explain, resume=resume, no_verify=not verify,
+            explain=explain, resume=resume, no_verify=not verify, executor=executor,
         )  # fmt: skip
         method = "video"
     if mode == "w":
