@@ -42,9 +42,13 @@ class LocalChunks:
 
     def get(self, offset: Shape) -> Chunk | None:
         """See `Stored`."""
-        if self.range(offset) is None:
-            return None
-        filter_mask, data = self._dataset.id.read_direct_chunk(offset)
+        try:
+            filter_mask, data = self._dataset.id.read_direct_chunk(offset)
+        except (OSError, RuntimeError):  # also where there is none
+            # Not asked before: HDF5 goes through all chunks for the answer.
+            if self._dataset and self.range(offset) is None:
+                return None
+            raise
         return filter_mask, data
 
     def region(self, region: tuple[slice, ...]) -> npt.NDArray[Any]:
