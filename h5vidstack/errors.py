@@ -47,3 +47,7 @@ class WorkerError(Error):
 
 class MissingError(Error, ImportError):
     """An optional package, or the native plugin, is not there; the message says how to get it."""
+
+
+class RemoteError(Error):
+    """A remote file cannot be reached, has changed, or its server does not do what it must."""
