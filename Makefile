@@ -50,4 +50,6 @@ $(OLDEST)/installed: pyproject.toml constraints-oldest.txt
 	touch $@
 
 clean:
+	$(MAKE) -C plugin clean
+	rm -f h5vidstack/plugin/*.so
 	rm -rf $(VENV) $(OLDEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build
