@@ -27,7 +27,10 @@ from h5vidstack import BlockError, block
 from h5vidstack import filter as h5filter
 from h5vidstack.block_format import parse, seal
 from h5vidstack.codecs import CODECS, PRESETS, RAW, Coding
+from h5vidstack.codecs.bytewise import MAX_DICTIONARY
+from h5vidstack.codecs.h264 import MAX_UNITS
 from h5vidstack.mapping import MAX_PALETTE
+from h5vidstack.reader import CACHE_BYTES
 from h5vidstack.recipe import Recipe
 
 ROOT = Path(__file__).parent.parent
@@ -79,6 +82,9 @@ def test_sources_name_the_constants_of_the_package():
     assert f"FILTER_ID = {h5filter.FILTER_ID} " in text
     assert f'"{h5filter.NAME.decode()}"' in text
     assert f"MAX_COLOURS = {MAX_PALETTE} " in text
+    assert f"MAX_UNITS = {MAX_UNITS}," in text
+    assert f"MAX_DICTIONARY = {MAX_DICTIONARY >> 20} << 20," in text
+    assert f"MOST_BYTES = {CACHE_BYTES >> 20} << 20," in text
     ids = re.search(r"typedef enum \{ (RAW.*), CODECS \}", text).group(1).lower().split(", ")
     assert ids == [codec.name for codec in sorted(CODECS.values(), key=lambda codec: codec.id)]
     assert sorted(path.name for path in SOURCES.glob("*.c")) == sorted(
