@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 import h5py
-from h5py import h5a, h5d, h5g, h5o, h5p, h5s, h5t
+from h5py import h5a, h5d, h5g, h5o, h5p, h5t
 
 from ..layout import damage_as_error
 from . import raw
+from .memory import has_references, is_flat
 from .references import References
 from .tree import ROOT, Link, shown, walk
 
@@ -65,6 +66,7 @@ class FileCopy:
         """
         with damage_as_error(self._source.filename):
             self._copy_attributes(ROOT)
+            raw.copy_comment(self._source["/"], self._target["/"])
             for link in walk(self._source, self._enters):
                 self._copy_link(link)
             if self._types:
@@ -114,21 +116,26 @@ class FileCopy:
         self, found: h5py.Dataset, link: Link, parent: h5g.GroupID, creation: h5p.PropLCID
     ) -> None:
         kind = found.id.get_type()
-        if raw.has_references(kind):
-            self._referring.append((link.path, None))
-        if not kind.committed():
+        if is_flat(kind) and not kind.committed():
             how = h5p.create(h5p.OBJECT_COPY)
             how.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
             h5o.copy(found.id, b".", parent, link.name, how, creation)
             return
-        # HDF5 would make a second datatype, without a name.
-        plist, space = found.id.get_create_plist(), found.id.get_space()
+        # H5Ocopy would make a second datatype, without a name, and spoils fill values (and, from
+        # files of short addresses, all values) that lie elsewhere, as strings do.
+        plist, space = found.id.get_create_plist(), found.id.get_space().copy()
         made = h5d.create(parent, link.name, self._type(kind), space, plist, creation)
-        if not found.is_virtual and not plist.get_external_count():
+        if found.is_virtual or plist.get_external_count():
+            return
+        if has_references(kind):
+            self._referring.append((link.path, None))
+        else:
             raw.copy_values(found, h5py.Dataset(made))
 
     def _type(self, kind: h5t.TypeID) -> h5t.TypeID:
-        """The copy of a named datatype."""
+        """The copy of a datatype: of a named one always the same."""
+        if not kind.committed():
+            return kind.copy()  # a message that a file shares is of that file only
         address = h5o.get_info(kind).addr
         if address not in self._types:
             if not self._types:
@@ -143,8 +150,8 @@ class FileCopy:
         for name in raw.attribute_names(owner):
             attribute = h5a.open(owner.id, name)
             kind = attribute.get_type()
-            raw.copy_attribute(attribute, copy, self._type(kind) if kind.committed() else kind)
-            if raw.has_references(kind):
+            raw.copy_attribute(attribute, copy, self._type(kind))
+            if has_references(kind):
                 self._referring.append((path, name))
 
     def _renew_references(self) -> None:
@@ -152,12 +159,10 @@ class FileCopy:
         for path, name in self._referring:
             owner, copy = self._source[path], self._target[path]
             if name is None:
-                for space, values in references.of_dataset(owner):
-                    copy.id.write(h5s.create_simple(values.shape), space, values)
+                raw.copy_values(owner, copy, references.renew)
             else:
-                renewed = references.of_attribute(h5a.open(owner.id, name))
-                if renewed is not None:
-                    h5a.open(copy.id, name).write(renewed)
+                given, made = h5a.open(owner.id, name), h5a.open(copy.id, name)
+                raw.write_attribute(given, made, references.renew)
         self.lost_references = references.lost
 
 

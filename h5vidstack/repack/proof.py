@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import h5py
-import numpy as np
-from h5py import h5a, h5o, h5r, h5s, h5t
+from h5py import h5a, h5o, h5s, h5t
 
 from ..errors import NotExactError
 from ..filter import pipeline
-from ..layout import BESIDE, HDF5_ERRORS, damage_as_error
+from ..layout import BESIDE, damage_as_error
 from . import raw
-from .references import Values, read_attribute, read_pieces, sequence_of
+from .memory import Memory
+from .raw import Buffer
+from .references import pointed
 from .tree import ROOT, Link, join, names, shown, walk
 
 Equal = Callable[[Any, Any], bool]
@@ -131,12 +133,8 @@ class Proof:
         kind, space = given.get_type(), given.get_space()
         if not self._same_type(kind, found.get_type()) or not _same_space(space, found.get_space()):
             raise _differs(path, f"{what} is of another type or shape")
-        if raw.is_flat(kind):
-            with raw.values(given) as these, raw.values(found) as those:
-                same = bytes(these) == bytes(those)
-        else:
-            one, other = read_attribute(given), read_attribute(found)
-            same = one is None or other is None or self._same(one, other, given.dtype)
+        with raw.values(given) as these, raw.values(found) as those:
+            same = self._same(Memory(kind), these, those)
         if not same:
             raise _differs(path, f"{what} differs")
 
@@ -167,53 +165,30 @@ class Proof:
             )
         if node.id.get_create_plist().get_external_count():
             return bool(node.external == copy.external)
-        if not raw.is_flat(kind):
-            pairs = zip(read_pieces(node), read_pieces(copy), strict=True)
-            return all(self._same(one, other, node.dtype) for (_, one), (_, other) in pairs)
-        if node.chunks is not None:
+        memory = Memory(kind)
+        if node.chunks is not None and memory.flat:
             return _same_chunks(node, copy)
         both = zip(raw.pieces(node, kind), raw.pieces(copy, copy.id.get_type()), strict=True)
-        return all(bytes(one) == bytes(other) for (_, one), (_, other) in both)
+        return all(self._same(memory, one, other) for (_, one), (_, other) in both)
 
-    def _same(self, one: Values, other: Values, kind: np.dtype[Any]) -> bool:
-        """Whether values of h5py's are the same, and references mean copies."""
-        if one.shape != other.shape:
+    def _same(self, memory: Memory, one: Buffer, other: Buffer) -> bool:
+        """Whether values are the same, and references mean copies."""
+        if len(one) != len(other):
             return False
-        if h5py.check_ref_dtype(kind) is not None:
-            pairs = ((one[place], other[place]) for place in np.ndindex(one.shape))
-            return all(self._same_reference(*pair) for pair in pairs)
-        inner = sequence_of(kind)
-        if inner is not None:
-            parts = ((one[place], other[place]) for place in np.ndindex(one.shape))
-            return all(
-                self._same(np.asarray(part, inner), np.asarray(twin, inner), inner)
-                for part, twin in parts
-            )
-        if kind.names is not None and kind.fields is not None:
-            return all(
-                self._same(one[name], other[name], kind.fields[name][0].base) for name in kind.names
-            )
-        if kind.kind == "O":
-            return bool(np.array_equal(one, other))
-        return one.tobytes() == other.tobytes()
+        count = len(one) // memory.size
+        places = ctypes.addressof(one), ctypes.addressof(other)
+        return memory.same(*places, count, self._same_reference)
 
-    def _same_reference(self, given: Any, found: Any) -> bool:
-        try:
-            target = h5r.dereference(given, self._source.id) if given else None
-        except HDF5_ERRORS:  # what it meant is gone
-            target = None
-        path = None if target is None else self._paths.get(h5o.get_info(target).addr)
-        if path is None:
-            return not found
-        if not found or type(given) is not type(found):
+    def _same_reference(self, kind: h5t.TypeID, one: int, other: int) -> bool:
+        given, found = pointed(self._source, kind, one), pointed(self._copy, kind, other)
+        path = None if given is None else self._paths.get(given[0])
+        if given is None or path is None or found is None:
+            return found is None and path is None
+        if found[0] != h5o.get_info(self._copy[path].id).addr:
             return False
-        copy = h5r.dereference(found, self._copy.id)
-        if h5o.get_info(copy).addr != h5o.get_info(self._copy[path].id).addr:
-            return False
-        if not isinstance(given, h5r.RegionReference):
-            return True
-        regions = h5r.get_region(given, self._source.id), h5r.get_region(found, self._copy.id)
-        return _same_selection(*regions)
+        if given[1] is None or found[1] is None:
+            return given[1] is found[1]
+        return _same_selection(given[1], found[1])
 
 
 def _is_added(group: bytes, name: bytes) -> bool:
