@@ -123,7 +123,7 @@ class FileCopy:
             return
         # H5Ocopy would make a second datatype, without a name, and spoils fill values (and, from
         # files of short addresses, all values) that lie elsewhere, as strings do.
-        plist, space = found.id.get_create_plist(), found.id.get_space().copy()
+        plist, space = found.id.get_create_plist(), raw.own_space(found.id.get_space())
         made = h5d.create(parent, link.name, self._type(kind), space, plist, creation)
         if found.is_virtual or plist.get_external_count():
             return
@@ -135,13 +135,13 @@ class FileCopy:
     def _type(self, kind: h5t.TypeID) -> h5t.TypeID:
         """The copy of a datatype: of a named one always the same."""
         if not kind.committed():
-            return kind.copy()  # a message that a file shares is of that file only
+            return raw.own_type(kind)
         address = h5o.get_info(kind).addr
         if address not in self._types:
             if not self._types:
                 self._target.create_group(TYPES)
             name = TYPES + b"/%d" % len(self._types)
-            kind.copy().commit(self._target.id, name)
+            raw.own_type(kind).commit(self._target.id, name)
             self._types[address] = name
         return self._target[self._types[address]].id
 

@@ -167,6 +167,16 @@ def copy_values(
         _checked(done, h5i.get_name(source.id))
 
 
+def own_type(kind: h5t.TypeID) -> h5t.TypeID:
+    """A type for another file: HDF5 would write where the first one keeps it, if that shares it."""
+    return h5t.decode(kind.encode())
+
+
+def own_space(space: h5s.SpaceID) -> h5s.SpaceID:
+    """A space for another file; see `own_type`."""
+    return h5s.decode(space.encode())
+
+
 def copy_attribute(attribute: h5a.AttrID, owner: h5py.HLObject, kind: h5t.TypeID) -> None:
     """Give an object a copy of an attribute, but no values where those are references.
 
@@ -181,7 +191,7 @@ def copy_attribute(attribute: h5a.AttrID, owner: h5py.HLObject, kind: h5t.TypeID
         If it cannot be read, or written.
     """
     name = attribute.get_name()
-    space = attribute.get_space().copy()  # a message that a file shares is of that file only
+    space = own_space(attribute.get_space())
     plist = _checked(_get_plist(attribute.id), name)
     try:
         made = _checked(_create(owner.id.id, name, kind.id, space.id, plist, _DEFAULT), name)

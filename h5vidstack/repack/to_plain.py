@@ -140,7 +140,7 @@ class ToPlain(Job):
             plist.set_filter(code, h5z.FLAG_OPTIONAL, values)
         if given is not None:
             copy_creation(given, plist, stack.dtype)
-        return h5py.Dataset(h5d.create(new.id, None, kind.copy(), space, plist))
+        return h5py.Dataset(h5d.create(new.id, None, raw.own_type(kind), raw.own_space(space), plist))
 
     def comparisons(self, path: Path) -> Mapping[int, Equal]:
         """See `Job`."""
