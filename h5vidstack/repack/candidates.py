@@ -126,6 +126,8 @@ def why_not(dataset: h5py.Dataset) -> str | None:
     """Why a dataset is no stack that can be packed; None if it is one."""
     plist = dataset.id.get_create_plist()
     kind = dataset.id.get_type()
+    if kind.get_class() not in (h5t.INTEGER, h5t.FLOAT, h5t.ENUM):  # numpy has not all types
+        return "its values are no plain numbers"
     if stored_coding(dataset) is not None:
         return "it is packed already"
     if dataset.shape is None or dataset.ndim < 3:

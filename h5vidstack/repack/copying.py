@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 import h5py
 from h5py import h5a, h5d, h5g, h5o, h5p, h5t
 
-from ..layout import damage_as_error
+from ..layout import STACK_ATTRIBUTES, damage_as_error
 from . import raw
 from .memory import has_references, is_flat
 from .references import References
@@ -101,6 +101,7 @@ class FileCopy:
             h5o.link(made.id, parent, link.name, creation)
             if isinstance(found, h5py.Group):
                 self._whole.add(link.path)
+                self._copy_attributes(link.path, STACK_ATTRIBUTES)
                 return
         elif isinstance(found, h5py.Group):
             made = h5g.create(parent, None, gcpl=like_group(found))
@@ -145,9 +146,9 @@ class FileCopy:
             self._types[address] = name
         return self._target[self._types[address]].id
 
-    def _copy_attributes(self, path: bytes) -> None:
+    def _copy_attributes(self, path: bytes, but: Collection[str] = ()) -> None:
         owner, copy = self._source[path], self._target[path]
-        for name in raw.attribute_names(owner):
+        for name in raw.attribute_names(owner, but):
             attribute = h5a.open(owner.id, name)
             kind = attribute.get_type()
             raw.copy_attribute(attribute, copy, self._type(kind))

@@ -11,7 +11,7 @@ from h5py import h5a, h5o, h5s, h5t
 
 from ..errors import NotExactError
 from ..filter import pipeline
-from ..layout import BESIDE, damage_as_error
+from ..layout import BESIDE, STACK_ATTRIBUTES, damage_as_error
 from . import raw
 from .memory import Memory
 from .raw import Buffer
@@ -104,6 +104,7 @@ class Proof:
             self.datasets += 1
             if not self._made[h5o.get_info(node.id).addr](node, copy):
                 raise _differs(path, "holds other values")
+            self._compare_attributes(node, copy, path, STACK_ATTRIBUTES)
             return
         if type(node) is not type(copy):
             raise _differs(path, f"is a {type(copy).__name__}")
@@ -116,9 +117,15 @@ class Proof:
             self._compare_dataset(node, copy, path)
         elif not node.id.equal(copy.id):
             raise _differs(path, "is another type")
-        if raw.attribute_names(node) != raw.attribute_names(copy):
+        self._compare_attributes(node, copy, path)
+
+    def _compare_attributes(
+        self, node: h5py.HLObject, copy: h5py.HLObject, path: bytes, but: Collection[str] = ()
+    ) -> None:
+        given = raw.attribute_names(node, but)
+        if given != raw.attribute_names(copy):
             raise _differs(path, "has other attributes, or in another order")
-        for name in raw.attribute_names(node):
+        for name in given:
             self._compare_attribute(h5a.open(node.id, name), h5a.open(copy.id, name), path)
 
     def _left_out(self, group: bytes, name: bytes) -> bool:

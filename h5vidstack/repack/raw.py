@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import h5py
@@ -60,13 +60,13 @@ _get_comment = hdf5_function(
 _close_plist = hdf5_function("H5Pclose", ctypes.c_int, hid_t)
 
 
-def attribute_names(owner: h5py.HLObject) -> list[bytes]:
-    """The names of an object's attributes, in the order in which they were made if that is kept."""
+def attribute_names(owner: h5py.HLObject, but: Collection[str] = ()) -> list[bytes]:
+    """The names of an object's attributes, but for some; in the order that it keeps, if any."""
     plist = owner.id.get_create_plist()
     tracked = plist.get_attr_creation_order() & h5p.CRT_ORDER_TRACKED
     found: list[bytes] = []
     h5a.iterate(owner.id, found.append, index_type=h5.INDEX_CRT_ORDER if tracked else h5.INDEX_NAME)
-    return found
+    return [name for name in found if shown(name) not in but]
 
 
 def copy_comment(node: h5py.HLObject, copy: h5py.HLObject) -> None:

@@ -92,6 +92,11 @@ def names(group: h5py.Group) -> list[bytes]:
     return found
 
 
+def is_hard(group: h5py.Group, name: bytes) -> bool:
+    """Whether a name in a group is a hard link."""
+    return bool(group.id.links.get_info(name).type == h5l.TYPE_HARD)
+
+
 def _link(group: h5py.Group, path: bytes, name: bytes) -> Link:
     links = group.id.links
     info = links.get_info(name)
