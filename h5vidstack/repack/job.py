@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 from h5py import h5o
 
+from ..filter import stored_coding
 from ..layout import BESIDE
 from ..reader import Stack
 from ..workers import Progress
@@ -114,12 +115,13 @@ def open_stack(path: str | os.PathLike[str], inner: bytes) -> Stack:
 def stacks_beside(file: h5py.File, stacks: Iterable[bytes]) -> dict[bytes, int | None]:
     """Of the stacks among such paths that are beside datasets: the address of each one's dataset.
 
-    None: its dataset has gone, or has another name.
+    None: its dataset has gone, has another name, or is coded no more.
     """
     inside = BESIDE.encode() + b"/"
     found: dict[bytes, int | None] = {}
     for path in stacks:
         if path.startswith(inside) and not is_hard(file[path]["groups/000000"], b"video"):
             data = file[path].get("groups/000000/video")
-            found[path] = address(data) if isinstance(data, h5py.Dataset) else None
+            coded = isinstance(data, h5py.Dataset) and stored_coding(data) is not None
+            found[path] = address(data) if coded else None
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from h5py import h5d, h5g, h5p, h5s, h5t, h5z
 from ..chunks import Pixels
 from ..errors import OutputError
 from ..filter import pipeline, stored_coding
-from ..geometry import Shape
+from ..geometry import Shape, split_axes
 from ..layout import BESIDE, SEPARATOR, find_stacks, is_stack
 from ..reader import Stack
 from ..workers import Progress
@@ -28,6 +30,9 @@ from .tree import is_hard, names, shown
 
 _KEPT = (h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32)
 """Filters that every HDF5 has; others are not restored."""
+
+_LARGEST = (1 << 32) - 1
+"""Bytes of a chunk, that every HDF5 reads."""
 
 _Filters = list[tuple[int, tuple[int, ...]]]
 
@@ -66,20 +71,20 @@ class ToPlain(Job):
             if not chosen.takes(paths):
                 self.left.append(Left(shown(paths[0]), "it is not selected"))
                 continue
+            if paths in apart:
+                _check_nothing_else(file, paths[0])
             self._found[address(file[paths[0]])] = paths[0]
             with open_stack(file.filename, paths[0]) as stack:
                 self._note(paths[0], stack, file[paths[0]], stack.nbytes)
                 self._count += 2 * len(stack)
         chosen.check(file.filename)
-        for (path,) in apart:
-            if path in self._found.values():
-                _check_nothing_else(file, path)
         self._omit(bool(select))
 
     def _omit(self, some: bool) -> None:
         """Leave out the stacks beside datasets that are made anew, and groups of only such."""
         for path, data in self._beside.items():
             if data in self._found or (data is None and not some):  # that dataset is gone
+                _check_nothing_else(self.file, path)
                 self.omitted.add(address(self.file[path]))
         if self.omitted:
             self._omit_group(self.file[BESIDE])
@@ -140,7 +145,7 @@ class ToPlain(Job):
         shape = space.get_simple_extent_dims()
         chunks, filters = _recorded(stack, shape)
         if chunks is None and space.get_simple_extent_dims(True) != shape:  # it can grow
-            chunks = (1,) * len(stack.leading_shape) + stack.shape[1:]
+            chunks = (1,) * (len(shape) - len(stack.shape) + 1) + stack.shape[1:]
         if chunks is not None:
             plist.set_chunk(chunks)
         for code, values in filters:
@@ -162,11 +167,12 @@ class ToPlain(Job):
         return dict.fromkeys(self._made, equal)
 
     def _note(self, path: bytes, stack: Stack, node: h5py.HLObject, after: int) -> None:
-        chunks, filters = _recorded(stack, node.shape if isinstance(node, h5py.Dataset) else ())
+        shape = (*stack.leading_shape, *stack.shape[1:])
+        shape = node.shape if isinstance(node, h5py.Dataset) else shape
+        chunks, filters = _recorded(stack, shape)
         words = {1: "gzip", 2: "shuffle", 3: "fletcher32"}
         named = ", ".join(words[code] for code, _ in filters)
         coding = named or ("in chunks" if chunks else "as it is")
-        shape = (*stack.leading_shape, *stack.shape[1:])
         before = sum(group.stored_bytes for group in stack.groups)
         self.replaced.append(Repacked(shown(path), shape, stack.dtype.name, before, after, coding))
 
@@ -183,7 +189,8 @@ def _check_nothing_else(file: h5py.File, path: bytes) -> None:
 
 def _recorded(stack: Stack, shape: tuple[int, ...]) -> tuple[Shape | None, _Filters]:
     """Chunks and filters that a dataset had before it was coded; else a frame, shuffle and gzip."""
-    usual = (1,) * len(stack.leading_shape) + stack.shape[1:]
+    leading, frame = split_axes(shape)
+    usual = (1,) * len(leading) + frame
     by_gzip: list[tuple[int, tuple[int, ...]]] = [
         (h5z.FILTER_SHUFFLE, ()),
         (h5z.FILTER_DEFLATE, (4,)),
@@ -194,9 +201,12 @@ def _recorded(stack: Stack, shape: tuple[int, ...]) -> tuple[Shape | None, _Filt
         filters = [(int(code), tuple(map(int, values))) for code, values in record["filters"]]
         if chunks is not None:
             chunks = tuple(map(int, chunks))
-            if len(chunks) != len(shape) or min(chunks) < 1:
+            size = math.prod(chunks) * stack.dtype.itemsize
+            if len(chunks) != len(shape) or min(chunks) < 1 or size > _LARGEST:
                 return usual, by_gzip
-    except (TypeError, KeyError, ValueError):  # there is none, or it was changed
+        for number in itertools.chain.from_iterable(values for _, values in filters):
+            number.to_bytes(4, "little")  # as HDF5 has it
+    except (TypeError, KeyError, ValueError, OverflowError):  # there is none, or it was changed
         return usual, by_gzip
     known = [(code, values) for code, values in filters if code in _KEPT]
     return chunks, known if chunks is not None else []
