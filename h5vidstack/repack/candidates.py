@@ -144,6 +144,8 @@ def why_not(dataset: h5py.Dataset) -> str | None:
         block.check_dtype(dataset.dtype)
     except UnsupportedError as error:
         return str(error)
+    except TypeError:  # as of integers of 24 bits
+        return "numpy has no dtype for its type"
     if not kind.equal(h5t.py_create(dataset.dtype, logical=True)):
         return f"numpy has no dtype that is exactly its type (nearest: {dataset.dtype})"
     return None

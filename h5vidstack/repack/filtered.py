@@ -37,7 +37,7 @@ from ..recipe import Recipe
 from ..sampling import sample
 from ..sources.base import ArraySource
 from ..workers import in_order
-from .raw import own_space, own_type
+from .raw import own_space, own_type, set_no_fill_value
 
 BESIDE_VERSION = (1, 5)
 """Of the format, in which a pile may be somewhere else in the file."""
@@ -202,6 +202,8 @@ def copy_creation(given: h5p.PropDCID, plist: h5p.PropDCID, dtype: np.dtype[Any]
         value = np.zeros((), dtype)
         given.get_fill_value(value)
         plist.set_fill_value(value)
+    elif given.fill_value_defined() == h5d.FILL_VALUE_UNDEFINED:
+        set_no_fill_value(plist)
     plist.set_fill_time(given.get_fill_time())
     plist.set_obj_track_times(given.get_obj_track_times())
     plist.set_attr_creation_order(given.get_attr_creation_order())

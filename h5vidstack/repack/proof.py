@@ -13,7 +13,7 @@ from ..errors import NotExactError
 from ..filter import pipeline
 from ..layout import BESIDE, STACK_ATTRIBUTES, damage_as_error
 from . import raw
-from .memory import Memory
+from .memory import Memory, is_flat
 from .raw import Buffer
 from .references import pointed
 from .tree import ROOT, Link, join, names, shown, walk
@@ -68,7 +68,7 @@ class Proof:
             If something differs.
         """
         seen = {h5o.get_info(self._source.id).addr}
-        with damage_as_error(self._copy.filename):
+        with damage_as_error(f"{self._source.filename}, or its copy,"):
             self._compare_object(ROOT)
             for link in walk(self._source, self._enters):
                 if link.address in self._omitted:
@@ -150,6 +150,8 @@ class Proof:
         spaces = node.id.get_space(), copy.id.get_space()
         if not self._same_type(node.id.get_type(), copy.id.get_type()) or not _same_space(*spaces):
             raise _differs(path, "is of another type or shape")
+        if not self._same_fill_value(node, copy):
+            raise _differs(path, "has another fill value")
         equal = self._made.get(h5o.get_info(node.id).addr, self._same_values)
         if not equal(node, copy):
             raise _differs(path, "holds other values")
@@ -163,6 +165,15 @@ class Proof:
             if named is not None and h5o.get_info(named).addr != h5o.get_info(found).addr:
                 return False
         return bool(given.equal(found))
+
+    @staticmethod
+    def _same_fill_value(node: h5py.Dataset, copy: h5py.Dataset) -> bool:
+        plists = node.id.get_create_plist(), copy.id.get_create_plist()
+        if plists[0].fill_value_defined() != plists[1].fill_value_defined():
+            return False
+        if not is_flat(node.id.get_type()):  # HDF5 does not tell; where they are read they count
+            return True
+        return raw.fill_value(node) == raw.fill_value(copy)
 
     def _same_values(self, node: h5py.Dataset, copy: h5py.Dataset) -> bool:
         kind = node.id.get_type()

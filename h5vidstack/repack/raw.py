@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import h5py
-from h5py import h5, h5a, h5i, h5o, h5p, h5s, h5t
+from h5py import h5, h5a, h5d, h5i, h5o, h5p, h5s, h5t
 from h5py._objects import phil
 
 from ..errors import FormatError
@@ -58,6 +58,8 @@ _get_comment = hdf5_function(
     "H5Oget_comment", ctypes.c_ssize_t, hid_t, ctypes.c_char_p, ctypes.c_size_t
 )
 _close_plist = hdf5_function("H5Pclose", ctypes.c_int, hid_t)
+_get_fill_value = hdf5_function("H5Pget_fill_value", ctypes.c_int, hid_t, hid_t, _BUFFER)
+_set_fill_value = hdf5_function("H5Pset_fill_value", ctypes.c_int, hid_t, hid_t, _BUFFER)
 
 
 def attribute_names(owner: h5py.HLObject, but: Collection[str] = ()) -> list[bytes]:
@@ -105,6 +107,27 @@ def _filled(kind: h5t.TypeID, space: h5s.SpaceID) -> Iterator[tuple[Buffer, h5t.
         if count and not is_flat(kind):
             memory = h5s.create_simple((count,))
             _free(kind.id, memory.id, _DEFAULT, buffer)
+
+
+def fill_value(dataset: h5py.Dataset) -> bytes:
+    """What a dataset of flat values holds where nothing was written; empty if nobody said that.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read.
+    """
+    plist, kind = dataset.id.get_create_plist(), dataset.id.get_type()
+    if plist.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED:
+        return b""
+    buffer = ctypes.create_string_buffer(kind.get_size())
+    _checked(_get_fill_value(plist.id, kind.id, buffer), h5i.get_name(dataset.id))
+    return bytes(buffer)
+
+
+def set_no_fill_value(plist: h5p.PropDCID) -> None:
+    """Say that what was not written may be anything."""
+    _checked(_set_fill_value(plist.id, -1, None), b"fill value")
 
 
 def pieces(dataset: h5py.Dataset, kind: h5t.TypeID) -> Iterator[tuple[h5s.SpaceID, Buffer]]:
