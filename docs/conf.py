@@ -62,9 +62,10 @@ def show_examples(_app, _context, lines):
 
 
 def mark_options(_app, _context, lines):
-    """Make code of names of options in a command's help: two hyphens would become a dash."""
+    """Let a command's help stand as it is: two hyphens would become a dash, a star emphasis."""
     for number, line in enumerate(lines):
         if not line.lstrip().startswith(".."):
+            line = line.replace("*", r"\*")
             lines[number] = re.sub(r"(?<![\w`-])(--[a-z-]+)", r"``\1``", line)
 
 

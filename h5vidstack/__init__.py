@@ -15,6 +15,7 @@ from .errors import (
     NotExactError,
     OutputError,
     QueryError,
+    RemoteError,
     SelectionError,
     SourceError,
     UnsupportedError,
@@ -29,6 +30,7 @@ from .packer import PackReport, pack
 from .reader import Stack, open
 from .recorder import Recorder, create
 from .recovery import Recovery, check
+from .references import references
 from .repack import RepackReport, repack
 from .salvage import Salvage, recover
 from .search import Match
@@ -52,6 +54,7 @@ __all__ = [
     "QueryError",
     "Recorder",
     "Recovery",
+    "RemoteError",
     "RepackReport",
     "Salvage",
     "SelectionError",
@@ -69,6 +72,7 @@ __all__ = [
     "open",
     "pack",
     "recover",
+    "references",
     "repack",
     "unpack",
     "verify",

@@ -57,11 +57,6 @@ class Earlier:
             if layout.group is None:
                 raise FormatError(f"{self.file.name} is a bare dataset; pack it as a stack first")
             n = len(self)
-            if layout.beside is not None:
-                raise UnsupportedError(
-                    f"{self.file.name}: its frames are the dataset {layout.beside}, "
-                    "which repack coded at its path; frames are added to stacks that pack made"
-                )
             if layout.live:
                 raise FormatError(
                     f"{self.file.name} is being recorded, or its recording was not closed; "
@@ -237,7 +232,7 @@ def find_earlier(target: Path, stack: str) -> Earlier | None:
     FormatError
         If something else is there, or it is damaged.
     UnsupportedError
-        If its frames are in other files.
+        If its frames are in other files, or a dataset of its own path.
     """
     if not target.exists():
         return None
@@ -245,10 +240,18 @@ def find_earlier(target: Path, stack: str) -> Earlier | None:
         if stack not in file:
             return None
     found = Earlier(target, stack)
+    why = None
     if found.file.layout.linked:
-        found.close()
-        raise UnsupportedError(
-            f"{found.file.name} is made of parts in other files; append to the last of these and "
-            "link them again, or pack it into a file of its own"
+        why = (
+            "is made of parts in other files; append to the last of these and link them again, or "
+            "pack it into a file of its own"
         )
+    elif found.file.layout.beside is not None:
+        why = (
+            f"is beside the dataset {found.file.layout.beside}, which repack coded at its path; "
+            "frames are added to stacks that pack made"
+        )
+    if why is not None:
+        found.close()
+        raise UnsupportedError(f"{found.file.name} {why}")
     return found

@@ -46,6 +46,11 @@ class BlockCache:
         """Bytes of pixels held now."""
         return self._bytes
 
+    def holds(self, key: Hashable, frames: int) -> bool:
+        """Whether the first frames of a block are here, decoded."""
+        with self._lock:
+            return key in self._blocks and len(self._blocks[key]) >= frames
+
     def get(
         self,
         key: Hashable,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from .block import differences, frame_crcs
 from .chunks import Chunks, Pixels
 from .errors import BlockError, FormatError
 from .geometry import Numbers, window_frames
-from .stack_file import StackFile
+from .layout import Layout
+from .stack_file import Blocks, StackFile
 from .workers import Progress, default_workers, in_order
 
 if TYPE_CHECKING:  # sources open stacks, so they stand above this module
@@ -44,7 +45,7 @@ def verify(
     list of str
         What is wrong, a sentence each; empty if nothing is.
     """
-    problems = list(layout_checks.problems(file.layout))
+    problems = file.ask(lambda layout: list(layout_checks.problems(layout, file.raw)))
     dtype = file.dtype.newbyteorder("=")
     if against is not None and (against.frame, against.dtype) != (file.shape[1:], dtype):
         problems.append(
@@ -101,32 +102,55 @@ def _check_blocks(
 ) -> list[str]:
     """Decode all blocks; compare with the CRCs, and with originals where there are any."""
     problems: list[str] = []
-    crc32 = file.layout.crc32()
+    crc32 = file.ask(Layout.crc32)
     done, count = 0, sum(pile.shape[0] for pile in file.piles)
-    for number, pile in enumerate(file.piles):
-        try:
-            members = file.layout.members(number)
-        except FormatError:  # the tables were checked before
-            members = None
+    members, known = None, -1
+    for number, row, frames in _rows(file, pool):
+        pile = file.piles[number]
+        if number != known:
+            members, known = _members(file, number), number
         step = pile.chunks[0]
-        rows = in_order(
-            pool, partial(_row, pile), range(-(-pile.shape[0] // step)), default_workers()
-        )
-        for row, frames in enumerate(rows):
-            numbers = None if members is None else members[row * step : (row + 1) * step]
-            original = None
-            if originals is not None and numbers is not None:
-                original = originals(numbers)
-            if isinstance(frames, BlockError):
-                problems += str(frames).split("\n")
-                done += min(step, pile.shape[0] - row * step)
-            else:
-                done += len(frames)
-                if numbers is not None:
-                    problems += _compare(file, frames, numbers, crc32, original)
-            if progress is not None:
-                progress(done, count)
+        numbers = None if members is None else members[row * step : (row + 1) * step]
+        original = None
+        if originals is not None and numbers is not None:
+            original = originals(numbers)
+        if isinstance(frames, BlockError):
+            problems += str(frames).split("\n")
+            done += min(step, pile.shape[0] - row * step)
+        else:
+            done += len(frames)
+            if numbers is not None:
+                problems += _compare(file, frames, numbers, crc32, original)
+        if progress is not None:
+            progress(done, count)
     return problems
+
+
+def _members(file: StackFile, number: int) -> Numbers | None:
+    try:
+        return file.ask(partial(Layout.members, number=number))
+    except FormatError:  # the tables were checked before
+        return None
+
+
+def _rows(file: StackFile, pool: Executor) -> Iterator[tuple[int, int, Pixels | BlockError]]:
+    """Decode all; number of the pile, of the run of frames that has blocks of its own, frames."""
+    wanted = [
+        (number, row)
+        for number, pile in enumerate(file.piles)
+        for row in range(-(-pile.shape[0] // pile.chunks[0]))
+    ]
+
+    def blocks(one: tuple[int, int]) -> Blocks:
+        pile = file.piles[one[0]]
+        return [(pile, chunk) for chunk in pile.row(one[1])]
+
+    def decode(one: tuple[int, int]) -> Pixels | BlockError:
+        return _row(file.piles[one[0]], one[1])
+
+    for run in file.fetched(wanted, blocks):
+        found = in_order(pool, decode, run, default_workers())
+        yield from ((*one, frames) for one, frames in zip(run, found, strict=True))
 
 
 def _row(pile: Chunks, number: int) -> Pixels | BlockError:
@@ -145,7 +169,7 @@ def _compare(
 ) -> list[str]:
     """Say which frames have another CRC-32, or other pixels than the original."""
     problems = []
-    attrs = file.layout.attrs
+    attrs = file.attrs
     allowed = None if attrs.get("lossless", True) else float(attrs["max_error"])
     if crc32 is not None:
         wrong = frame_crcs(frames) != crc32[np.minimum(numbers, len(crc32) - 1)]
@@ -194,7 +218,7 @@ def _compare_copies(file: StackFile, against: Source, read: Callable[[Any], Pixe
     copies = np.ones(file.shape[0], bool)
     for number in range(len(file.piles)):
         try:
-            members = file.layout.members(number)
+            members = file.ask(partial(Layout.members, number=number))
         except FormatError:  # the tables were checked before; then its frames are compared here
             continue
         copies[members[(members >= 0) & (members < len(copies))]] = False

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from . import block, plain
 from .block_format import Block, parse, resealed
-from .errors import BlockError, ClosedError, FormatError
+from .errors import BlockError, FormatError
 from .filter import FILTER_ID, check_chunks, pipeline
 from .geometry import (
     CHUNK_FRAMES,
@@ -25,6 +25,8 @@ from .geometry import (
 )
 from .layout import HDF5_ERRORS, damage_as_error
 from .projection import Basis
+from .remote import Range
+from .stored import LocalChunks, Stored
 
 Pixels = npt.NDArray[Any]
 
@@ -52,6 +54,8 @@ class Chunks:
         What to call it in error messages.
     holes
         Chunks that were never written hold the fill value; else they are missed.
+    stored
+        Where the bytes come from, if not from `video`, which then need not stay open.
 
     Attributes
     ----------
@@ -64,10 +68,18 @@ class Chunks:
         If it is damaged or has another shape.
     """
 
-    def __init__(self, video: h5py.Dataset, name: str, *, holes: bool = False) -> None:
-        self.name, self._video, self._holes = name, video, holes
+    def __init__(
+        self,
+        video: h5py.Dataset,
+        name: str,
+        *,
+        holes: bool = False,
+        stored: Stored | None = None,
+    ) -> None:
+        self.name, self._holes = name, holes
         self.lenient = False
         with damage_as_error(name):
+            self._bytes = stored or LocalChunks(video, name)
             self._leading, frame = split_axes(video.shape)
             self.shape: Shape = (math.prod(self._leading), *frame)
             self.dtype: np.dtype[Any] = video.dtype
@@ -82,6 +94,8 @@ class Chunks:
                 self.chunks = (math.prod(steps), *video.chunks[-len(frame) :])
             self._stored = self.dtype
             self._native = self.dtype.newbyteorder("=")
+            self._fill = video.fillvalue if holes else 0
+            self._chunked, self._filters = video.chunks is not None, pipeline(video)
             self._coded, self._plain = self._is_coded(), plain.is_plain(video)
             if not self._coded and not self._plain:
                 check_chunks(video)
@@ -128,16 +142,18 @@ class Chunks:
         """
         offset, extent = self.offset(chunk), (frames, *self.extent(chunk)[1:])
         try:
-            if not self._is_written(offset):
+            place = self._place(offset)
+            if not self._direct and (not self._chunked or self._bytes.range(place) is not None):
+                return self._read_region(self._region(chunk, frames)), False
+            found = self._bytes.get(place)
+            if found is None:
                 if not self._holes:
                     raise BlockError("the block is missing")
-                return np.full(extent, self._video.fillvalue, self._stored), False
+                return np.full(extent, self._fill, self._stored), False
+            filter_mask, data = found
             if self._plain:
-                whole = plain.read_chunk(self._video, self._place(offset)).reshape(self.chunks)
+                whole = plain.unpacked(found, self._filters, self._stored, self.chunks)
                 return whole[tuple(map(slice, extent))], False
-            if not self._coded:
-                return self._read_region(self._region(chunk, frames)), False
-            filter_mask, data = self._video.id.read_direct_chunk(self._place(offset))
             if self.lenient and not filter_mask:
                 data = resealed(data)
             alone = False
@@ -148,8 +164,7 @@ class Chunks:
                 pixels, alone = block.decode_from(first, data, shape, self._native, frames, out)
                 pixels = pixels.astype(self._stored, copy=False)
         except (BlockError, *HDF5_ERRORS) as error:
-            if not self._video:
-                raise ClosedError(f"{self.name} was closed while it was read") from error
+            self._bytes.check()
             last = offset[0] + self.extent(chunk)[0] - 1
             where = f"frames {offset[0]}-{last}" + (f" at {offset[1:]}" if any(offset[1:]) else "")
             raise BlockError(f"{self.name}, {where}: {error}") from error
@@ -165,11 +180,24 @@ class Chunks:
         BlockError
             If it is damaged.
         """
-        offset = self.offset(chunk)
-        if type(self) is not Chunks or not self._coded or not self._is_written(offset):
+        if type(self) is not Chunks or not self._coded:
             return None
-        filter_mask, data = self._video.id.read_direct_chunk(self._place(offset))
+        filter_mask, data = self._bytes.get(self._place(self.offset(chunk))) or (1, b"")
         return None if filter_mask else parse(data, stack_shape(self.chunks), self._native)
+
+    def stored(self, chunk: Shape) -> tuple[int, bytes]:
+        """Filter mask and bytes of a chunk that is there, as they are in the file."""
+        found = self._bytes.get(self._place(self.offset(chunk)))
+        if found is None:
+            raise BlockError(f"{self.name}: the block at {self.offset(chunk)} is missing")
+        return found
+
+    def range(self, chunk: Shape) -> Range | None:
+        """First byte of a chunk to be fetched, and the one behind its last; None if there is none.
+
+        Also where HDF5 reads for us.
+        """
+        return self._bytes.range(self._place(self.offset(chunk))) if self._direct else None
 
     def row_frames(self, number: int) -> Pixels:
         """Decode all tiles of one run of frames.
@@ -216,16 +244,14 @@ class Chunks:
 
     def _is_coded(self) -> bool:
         """Whether chunks are blocks of whole pixels and nothing else, to be fetched as they are."""
-        filters = [code for code, *_ in pipeline(self._video)]
+        filters = [code for code, *_ in self._filters]
         whole_pixels = stack_shape(self.chunks)[3] == stack_shape(self.shape)[3]
         return filters == [FILTER_ID] and whole_pixels
 
-    def _is_written(self, offset: Shape) -> bool:
-        """Whether there is a chunk at all; a dataset without chunks always has its pixels."""
-        if self._video.chunks is None:
-            return True
-        place = self._place(offset)
-        return self._video.id.get_chunk_info_by_coord(place).byte_offset is not None
+    @property
+    def _direct(self) -> bool:
+        """Whether the bytes of its chunks are decoded here, not by HDF5."""
+        return self._coded or self._plain
 
     def _place(self, offset: tuple[Any, ...]) -> tuple[Any, ...]:
         """Where in the dataset a chunk begins: it may have several axes that count frames."""
@@ -237,9 +263,9 @@ class Chunks:
     def _read_region(self, region: tuple[slice, ...]) -> Pixels:
         """Pixels of a dataset that HDF5 alone reads."""
         if len(self._leading) == 1:
-            return np.asarray(self._video[region])
-        numbers = range(region[0].start, region[0].stop)
-        return np.stack([self._video[self._place((n, *region[1:]))] for n in numbers])
+            return self._bytes.region(region)
+        numbers = np.arange(region[0].start, region[0].stop)
+        return np.stack([self._bytes.region(self._place((n, *region[1:]))) for n in numbers])
 
 
 class DifferenceChunks(Chunks):
@@ -258,8 +284,14 @@ class DifferenceChunks(Chunks):
         If one of them is damaged, or they do not go together.
     """
 
-    def __init__(self, difference: h5py.Dataset, mean: h5py.Dataset, name: str) -> None:
-        super().__init__(difference, name)
+    def __init__(
+        self,
+        difference: h5py.Dataset,
+        mean: h5py.Dataset,
+        name: str,
+        stored: Stored | None = None,
+    ) -> None:
+        super().__init__(difference, name, stored=stored)
         with damage_as_error(name):
             words = f"u{mean.dtype.itemsize}"
             if mean.shape != self.shape[1:] or self.dtype != np.dtype(words):
@@ -301,7 +333,12 @@ class PcaChunks(Chunks):
     """
 
     def __init__(
-        self, data: h5py.Dataset, pca: h5py.Group, dtype: np.dtype[Any], name: str
+        self,
+        data: h5py.Dataset,
+        pca: h5py.Group,
+        dtype: np.dtype[Any],
+        name: str,
+        stored: Stored | None = None,
     ) -> None:
         with damage_as_error(name):
             mean, components = plain.read(pca["mean"]), pca["components"]
@@ -315,11 +352,12 @@ class PcaChunks(Chunks):
             self._basis = Basis(mean, plain.read(components), float(pca.attrs["step"]), dtype)
         self._residual = data.ndim != 2
         if self._residual:
-            super().__init__(data, name)
+            super().__init__(data, name, stored=stored)
             if self.dtype != np.dtype(f"u{dtype.itemsize}") or self.shape[1:] != mean.shape:
                 raise FormatError(f"{name}: the residual is {self.shape} {self.dtype}")
         else:
-            self.name, self._video, self.lenient = name, data, False
+            self.name, self.lenient = name, False
+            self._coded = self._plain = False
             self.shape = (data.shape[0], *mean.shape)
             size = frame_bytes(mean.shape, dtype.itemsize)
             self.chunks = (max(1, min(CHUNK_FRAMES, PCA_BYTES // size)), *mean.shape)

@@ -55,6 +55,9 @@ class Cluster(Backing):
         super().__init__(executor)
         self._client = executor._client
         self._well = time.monotonic()
+        if self._client.scheduler is None:
+            raise WorkerError("the executor is of a distributed.Client that is closed")
+        self._where = f"the scheduler at {self._client.scheduler.address}"
         if self._client.asynchronous:
             raise WorkerError(
                 "the executor is of an asynchronous distributed.Client; give that of another Client"
@@ -67,10 +70,6 @@ class Cluster(Backing):
             return self._threads(PATIENCE) or None
         except Exception as error:
             raise WorkerError(f"{self._where} does not answer: {error}") from error
-
-    @property
-    def _where(self) -> str:
-        return f"the scheduler at {self._client.scheduler.address}"
 
     def _threads(self, seconds: float) -> int:
         """How many threads all workers have, if the scheduler says so in some seconds."""

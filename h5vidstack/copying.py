@@ -29,9 +29,9 @@ from .workers import Progress, in_order
 
 _CODED_ANEW = (
     "profile", "codec", "preset", "crf", "max_error", "tile", "components", "target_psnr", "exact",
-    "explain", "resume", "no_verify",
+    "explain", "resume", "no_verify", "executor", "scheduler",
 )  # fmt: skip
-"""Options that say how frames are coded, or that they need no proof."""
+"""Options that say how, or where, frames are coded, or that they need no proof."""
 
 
 def check_copy(**options: object) -> None:
@@ -123,11 +123,14 @@ class Copying:
         except BlockError as error:
             raise NotExactError(f"{self._where(error)}. {ANEW}") from error
         if not same:
-            raise NotExactError(f"{self._where('to other pixels than within the file')}. {ANEW}")
+            raise NotExactError(f"{self._where('other pixels come out')}. {ANEW}")
         return data
 
     def _where(self, how: object) -> str:
-        return f"{self.store.name}: a run of its packets cannot be decoded alone ({how})"
+        return (
+            f"{self.store.name}: a GOP decodes otherwise alone than within the file ({how}); "
+            "the file may be damaged"
+        )
 
     def loss(self, _order: Order) -> Loss:
         """Nothing is lost of what the file decodes to."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,10 +32,7 @@ def to_dask(stack: Stack, frames: int) -> Any:
     with extra("dask"):
         import dask.array
         from dask.base import tokenize
-    status = os.stat(stack.path)
-    token = tokenize(
-        stack.path, stack.stack, status.st_mtime_ns, status.st_size, stack.shape, stack.dtype.str
-    )
+    token = tokenize(stack.path, stack.stack, stack.identity, stack.shape, stack.dtype.str)
     return dask.array.from_array(  # type: ignore[no-untyped-call]
         copy.copy(stack),  # of its own, so that closing the stack does not end the array
         chunks=(frames, *stack.shape[1:]),

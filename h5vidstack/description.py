@@ -16,16 +16,28 @@ class Description:
 
     _path: str
     _stack: str
+    _options: dict[str, Any]
     _shape: Shape
     _dtype: np.dtype[Any]
     _chunks: Shape
     _attrs: Mapping[str, Any]
     _leading_shape: Shape
+    _identity: tuple[object, ...]
 
     @property
     def path(self) -> str:
-        """Absolute path of the file."""
+        """Absolute path of the file, or its URL."""
         return self._path
+
+    @property
+    def storage_options(self) -> dict[str, Any]:
+        """What was given for fsspec, with a URL."""
+        return dict(self._options)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What is another when the file has changed: its size, and its time or ETag."""
+        return self._identity
 
     @property
     def stack(self) -> str:

@@ -47,3 +47,7 @@ class WorkerError(Error):
 
 class MissingError(Error, ImportError):
     """An optional package is not installed; the message says how to."""
+
+
+class RemoteError(Error):
+    """A remote file cannot be reached, has changed, or its server does not do what it must."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import math
 import os
 from collections.abc import Iterator
@@ -165,28 +166,30 @@ class _Job:
 
     def copy(self, path: Path) -> bool:
         """Write the stack's packets as they are, if they are one video."""
-        with contextlib.closing(StackFile(self.stack.path, self.stack.stack)) as file:
+        stack = self.stack
+        opened = StackFile(stack.path, stack.stack, stack.storage_options)
+        with contextlib.closing(opened) as file:
             if len(file.piles) != 1 or file.places is not None or file.shape != self.stack.shape:
                 return False
             pile, kinds, orders = file.piles[0], set(), list[list[int]]()
             try:
-                for stream in _streams(pile):
+                for stream in _streams(file, pile):
                     kinds.add((stream.codec.name, stream.depth) if stream else ("", 0))
                     orders.append(_display_order(stream))
             except (BlockError, *HDF5_ERRORS):
                 return False  # decoding it says which frames
             if len(kinds) != 1 or kinds.pop()[0] not in _COPIED[self.container]:
                 return False
-            self._mux(path, pile, orders)
+            self._mux(path, file, orders)
         return True
 
-    def _mux(self, path: Path, pile: Chunks, orders: list[list[int]]) -> None:
-        number = 0
+    def _mux(self, path: Path, file: StackFile, orders: list[list[int]]) -> None:
+        number, pile = 0, file.piles[0]
         # Nothing is shown before it is decoded.
         delay = max(at - shown for order in orders for at, shown in enumerate(order))
         with _writing(path, self.container) as output, contextlib.ExitStack() as cleanup:
             target: Any = None
-            for stream, order in zip(_streams(pile), orders, strict=True):
+            for stream, order in zip(_streams(file, pile), orders, strict=True):
                 if stream is None:  # `copy` has seen that there is none
                     continue
                 if target is None:
@@ -290,12 +293,13 @@ class _Job:
         return None
 
 
-def _streams(pile: Chunks) -> Iterator[Stream | None]:
+def _streams(file: StackFile, pile: Chunks) -> Iterator[Stream | None]:
     """The stream of each block in order; None where a block is more than a stream."""
     count = -(-pile.shape[0] // pile.chunks[0])
     whole = pile.chunks[1:] == pile.shape[1:]
-    for number in range(count):
-        chunk = (number, *(0 for _ in pile.chunks[1:]))
+    chunks = [(number, *(0 for _ in pile.chunks[1:])) for number in range(count if whole else 1)]
+    runs = file.fetched(chunks, lambda chunk: [(pile, chunk)])
+    for chunk in itertools.chain.from_iterable(runs):
         block = pile.block(chunk) if whole else None
         if block is None or (block.frames, block.height, block.width) != pile.extent(chunk)[:3]:
             yield None

@@ -22,6 +22,8 @@ MAX_BLOCK_BYTES = 64 << 20
 """Largest raw block that packing makes."""
 MAX_ROW_BYTES = 256 << 20
 """Largest raw row of tiles (all tiles of one run of frames) that packing chooses itself."""
+LEAST_STRUCTURE, MOST_STRUCTURE = 2048, 1 << 20
+"""Bytes that HDF5 takes from the file at a time for its structures; 2048 is its default."""
 TILE_ABOVE_PIXELS = 4 << 20
 """Frames of more pixels than this are tiled."""
 TILE_EDGE = 1024
@@ -168,6 +170,31 @@ def choose_chunk(
             f"{MAX_BLOCK_BYTES >> 20} MiB of a block; at most {fitting} fit, or give a smaller tile"
         )
     return (chunk_frames, rows, columns, *frame[2:])
+
+
+def structure_bytes(
+    count: int | None, frame: Shape, itemsize: int, chunk: Shape, reorders: bool
+) -> int:
+    """About how much HDF5 itself will write for a stack: what it should keep in one place.
+
+    Parameters
+    ----------
+    count
+        Frames; None: not known. Then it is a share of a block, so that a short stack stays small.
+    frame
+        ``(H, W[, C])``.
+    chunk
+        ``(G, h, w[, C])``.
+    reorders
+        Whether frames may be put into piles, each of which takes some, too.
+    """
+    if count is None:
+        return max(LEAST_STRUCTURE, min(math.prod(chunk) * itemsize // 8, MOST_STRUCTURE // 16))
+    tiles = math.prod(-(-edge // step) for edge, step in zip(frame, chunk[1:], strict=True))
+    blocks = -(-count // chunk[0]) * tiles
+    needed = 8192 + 20 * blocks + reorders * 2048 * (blocks // 16)
+    share = count * frame_bytes(frame, itemsize) >> 8  # of a file that is seldom 1/20 of this
+    return max(LEAST_STRUCTURE, min(needed, share, MOST_STRUCTURE))
 
 
 def _even(edge: int) -> int:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .codecs.h264 import AS_THEY_CAME
 from .filter import stored_coding
 from .geometry import frame_bytes
-from .layout import damage_as_error
+from .layout import Layout, damage_as_error
 from .stack_file import StackFile
 
 
@@ -55,23 +55,27 @@ class Group:
         return self.raw_bytes / self.stored_bytes if self.stored_bytes else None
 
 
-def groups(file: StackFile) -> Iterator[Group]:
-    """Yield the piles of an open stack.
+def groups(file: StackFile) -> list[Group]:
+    """The piles of an open stack.
 
     Raises
     ------
     FormatError
         If a table is damaged.
     """
-    for number in range(len(file.piles)):
-        pile, members = file.layout.piles[number], file.layout.members(number)
+    return file.ask(lambda layout: list(_groups(layout, file)))
+
+
+def _groups(layout: Layout, file: StackFile) -> Iterator[Group]:
+    for number, pile in enumerate(layout.piles):
+        members = layout.members(number)
         with damage_as_error(file.name):
-            coding, words = stored_coding(pile.data), file.layout.coding(number)
+            coding, words = stored_coding(pile.data), layout.coding(number)
             ours = words is None or not words.startswith(AS_THEY_CAME)
             yield Group(
                 number,
                 members,
-                file.layout.typical(number, members),
+                layout.typical(number, members),
                 len(members) * frame_bytes(file.shape[1:], file.dtype.itemsize),
                 pile.stored_bytes,
                 pile.data.id.get_num_chunks() if pile.data.chunks else 0,

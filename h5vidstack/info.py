@@ -10,9 +10,9 @@ from typing import Any
 
 from .geometry import frame_bytes
 from .groups import groups
-from .layout import DEFAULT_STACK, damage_as_error, split_target
+from .layout import DEFAULT_STACK, damage_as_error
 from .piles import Pile
-from .stack_file import StackFile
+from .stack_file import StackFile, split_readable
 from .trials import Trial
 
 
@@ -22,7 +22,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     Parameters
     ----------
     path
-        ``file.h5`` or ``file.h5::/path``.
+        ``file.h5`` or ``file.h5::/path``, or such a URL.
 
     Returns
     -------
@@ -34,18 +34,18 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     FormatError
         If there is no such stack.
     """
-    file, inner = split_target(path)
-    opened = StackFile(str(file), inner or DEFAULT_STACK)
+    file, inner = split_readable(path)
+    opened = StackFile(file, inner or DEFAULT_STACK)
     with contextlib.closing(opened), damage_as_error(opened.name):
-        attrs, piles = opened.layout.attrs, list(groups(opened))
+        attrs, piles = opened.attrs, groups(opened)
         raw = opened.shape[0] * frame_bytes(opened.shape[1:], opened.dtype.itemsize)
         stored = sum(pile.stored_bytes for pile in piles)
         return {
-            "file": str(file),
+            "file": file,
             "stack": inner or DEFAULT_STACK,
             "format": attrs.get("h5vidstack_format"),
             "shape": list(opened.shape),
-            "leading_shape": list(opened.layout.leading_shape),
+            "leading_shape": list(opened.leading_shape),
             "dtype": opened.dtype.name,
             "method": attrs.get("method"),
             "lossless": attrs.get("lossless", True),
@@ -54,7 +54,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
             "psnr": float(attrs["psnr"]) if "psnr" in attrs else None,
             "codec": "/".join(sorted({pile.codec for pile in piles if pile.codec})) or None,
             "preset": "/".join(sorted({pile.preset for pile in piles if pile.preset})) or None,
-            "in_order": opened.layout.in_order,
+            "in_order": opened.in_order,
             "unique_frames": sum(len(pile.frames) for pile in piles),
             "chunk": list(opened.piles[0].chunks),
             "blocks": sum(pile.blocks for pile in piles),
@@ -73,10 +73,10 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
                 }
                 for pile in piles
             ],
-            "parts": _parts(opened.layout.piles),
+            "parts": opened.ask(lambda layout: _parts(layout.piles)),
             "raw_bytes": raw,
             "stored_bytes": stored,
-            "file_bytes": os.path.getsize(file),
+            "file_bytes": opened.file_bytes,
             "ratio": raw / stored if stored else None,
             "created": attrs.get("created"),
             "creator": attrs.get("creator"),

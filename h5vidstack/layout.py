@@ -26,6 +26,7 @@ from ._version import __version__
 from .errors import FormatError
 from .filter import stored_coding
 from .geometry import Numbers, Shape, split_axes
+from .opening import refuse_url
 from .parts import Parts
 from .piles import Pile, open_pile, written
 
@@ -53,7 +54,14 @@ _PIXEL = re.compile("[<>|]?[biuf][1248]")  # others are not for `numpy.dtype`: "
 
 
 def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
-    """Split ``file.h5::/path`` into the file and the path inside it (None if not given)."""
+    """Split ``file.h5::/path`` into the file and the path inside it (None if not given).
+
+    Raises
+    ------
+    UnsupportedError
+        For a URL.
+    """
+    refuse_url(target)
     name = os.fsdecode(target)
     if SEPARATOR in name and os.path.isfile(name):  # its very name has the two colons
         return Path(name), None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
@@ -20,8 +21,8 @@ from .parts import Checks
 Table = npt.NDArray[Any]
 
 
-def problems(layout: Layout) -> Iterator[str]:
-    """Say where they do, a sentence each."""
+def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
+    """Say where they do, a sentence each; `raw` are the bytes of a remote file."""
     if layout.group is None:
         return
     n = layout.shape[0]
@@ -60,7 +61,7 @@ def problems(layout: Layout) -> Iterator[str]:
                 yield from _wrong(name, table != np.arange(n))
     elif pile is not None and position is not None:
         yield from _index_problems(pile, position, members, crc32)
-        yield from _frames_problems(layout, pile, position)
+        yield from _frames_problems(layout, pile, position, raw)
 
 
 def _part_problems(layout: Layout) -> Iterator[str]:
@@ -142,7 +143,9 @@ def _index_problems(
     yield from _wrong("the index", lost)
 
 
-def _frames_problems(layout: Layout, pile: Table, position: Table) -> Iterator[str]:
+def _frames_problems(
+    layout: Layout, pile: Table, position: Table, raw: io.RawIOBase | None
+) -> Iterator[str]:
     """Compare `frames` with the index."""
     group = layout.group
     try:
@@ -151,7 +154,7 @@ def _frames_problems(layout: Layout, pile: Table, position: Table) -> Iterator[s
             group is not None
             and MAPPINGS_CRC in group.attrs
             and group.id.links.exists(b"frames")
-            and mappings_crc32(group, "frames") != group.attrs[MAPPINGS_CRC]
+            and mappings_crc32(group, "frames", raw) != group.attrs[MAPPINGS_CRC]
         ):
             yield "frames is damaged: the CRC-32 of its mappings is wrong"
             return

@@ -85,7 +85,8 @@ def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = Fa
     Raises
     ------
     SourceError
-        If parts do not go together, one is given twice, or there is none.
+        If parts do not go together, one is given twice (also in a part that is linked itself),
+        or there is none.
     FormatError
         If a part is missing, damaged, no stack, or being recorded.
     OutputError
@@ -141,21 +142,28 @@ def _check(held: Sequence[Earlier], target: Path) -> None:
     """See that parts go together, and that none is the output."""
     first = held[0].file
     frame, dtype = first.shape[1:], first.dtype.newbyteorder("=")
-    known: dict[tuple[int, int, str], str] = {}
+    known: dict[tuple[Any, ...], str] = {}
     for part in held:
         part.check(first.name, frame, dtype)
-        stack = part.file.layout.group.name if part.file.layout.group is not None else ""
-        for pile in part.file.layout.piles:
-            file = os.stat(_home(pile, part, 0)[0])
+        for number, pile in enumerate(part.file.layout.piles):
+            if pile.pca is None and pile.data.ndim != len(frame) + 1:
+                raise SourceError(
+                    f"{part.file.name} is a dataset of several axes before those of a frame: pack "
+                    "it into a stack to link it"
+                )
+            path, *place = _home(pile, part, number)
+            file = os.stat(path)
             if target.exists() and os.path.samestat(file, target.stat()):
                 raise OutputError(
                     f"{target} holds frames of {part.file.name}; give the output another name"
                 )
-        found = os.stat(part.file.layout.file.filename)
-        key = found.st_dev, found.st_ino, stack
-        if key in known:
-            raise SourceError(f"{part.file.name} is given twice (as {known[key]}, too)")
-        known[key] = part.file.name
+            key = file.st_dev, file.st_ino, *place
+            if key in known:
+                raise SourceError(
+                    f"{part.file.name} is given twice: its frames in {path} are those of "
+                    f"{known[key]}, too"
+                )
+            known[key] = part.file.name
 
 
 def _home(pile: Pile, part: Earlier, number: int) -> tuple[str, str, int]:

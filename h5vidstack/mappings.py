@@ -7,6 +7,7 @@ headers), IV.A.2.i (layout message).
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -21,10 +22,15 @@ _LAYOUT, _CONTINUATION = 0x08, 0x10
 _VIRTUAL = 3
 
 
-def mappings_crc32(group: h5py.Group, name: str) -> int:
+def mappings_crc32(group: h5py.Group, name: str, raw: io.RawIOBase | None = None) -> int:
     """CRC-32 of the mappings of a virtual dataset in a file that is flushed.
 
     The dataset is not opened.
+
+    Parameters
+    ----------
+    raw
+        The bytes of the file, if it is a remote one.
 
     Raises
     ------
@@ -33,13 +39,14 @@ def mappings_crc32(group: h5py.Group, name: str) -> int:
     """
     file = group.file
     address = group.id.links.get_info(name.encode()).u
-    with open(file.filename, "rb", buffering=0) as raw:
-        base, size = file.userblock_size, os.fstat(raw.fileno()).st_size
+    with raw or open(file.filename, "rb", buffering=0) as data:
+        base, size = file.userblock_size, data.seek(0, os.SEEK_END)
 
         def read(start: int, length: int) -> bytes:
             if not 0 <= start <= start + length <= size - base:
                 raise ValueError(f"{length} bytes at {start} are not in the file")
-            return os.pread(raw.fileno(), length, base + start)
+            data.seek(base + start)
+            return data.read(length) or b""
 
         try:
             for kind, message in _messages(read, address):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import FormatError
+from .errors import FormatError, UnsupportedError
 from .layout import find_stacks, split_target
 from .opening import open_hdf5
 from .reader import Stack
@@ -35,7 +35,7 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[Layer]] | None:
         return None
     try:
         return read if _stacks(path) else None
-    except FormatError:
+    except (FormatError, UnsupportedError):  # the latter for URLs
         return None
 
 

@@ -1,14 +1,20 @@
-"""Open HDF5 files for reading, also such that are being recorded."""
+"""Open HDF5 files for reading, also such that are being recorded, and remote ones."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import h5py
 from h5py._objects import phil
 
-from .errors import FormatError
+from .errors import FormatError, UnsupportedError
+from .pages import RemoteFile, marks_recording
+
+Answer = TypeVar("Answer")
 
 READ_ATTEMPTS = 28
 """HDF5 reads again what has a wrong checksum in a file that is being written, and waits twice as
@@ -37,13 +43,9 @@ def open_hdf5(path: str) -> h5py.File:
 
 
 def is_recording(path: str) -> bool:
-    """Whether the superblock says so, of HDF5's single-writer, multiple-readers mode (SWMR).
-
-    Source: HDF5 File Format Specification, II.A, version 3: byte 11, bit 2.
-    """
+    """Whether the superblock says so."""
     with open(path, "rb") as file:
-        head = file.read(12)
-    return len(head) == 12 and head[:9] == b"\x89HDF\r\n\x1a\n\x03" and bool(head[11] & 4)
+        return marks_recording(file.read(12))
 
 
 def _open_recording(path: str) -> h5py.File:
@@ -53,3 +55,55 @@ def _open_recording(path: str) -> h5py.File:
         library.H5Pset_metadata_read_attempts(ctypes.c_int64(access.id), READ_ATTEMPTS)
     flags = h5py.h5f.ACC_RDONLY | h5py.h5f.ACC_SWMR_READ
     return h5py.File(h5py.h5f.open(os.fsencode(path), flags, access))
+
+
+def is_url(target: str | os.PathLike[str]) -> bool:
+    """Whether this is for fsspec: ``https://...``, ``s3://...``; also chained by ``::``."""
+    name = os.fsdecode(target)
+    return re.match(r"[A-Za-z][\w+.-]*(::|://)", name) is not None and "://" in name
+
+
+def refuse_url(target: str | os.PathLike[str]) -> None:
+    """Raise UnsupportedError for what only a file of this machine can be."""
+    if is_url(target):
+        raise UnsupportedError(
+            f"{os.fsdecode(target)} is a URL; stacks can be read there, but this takes a file of "
+            "this machine: give its path (and copy it, before or after)"
+        )
+
+
+class LocalFile:
+    """An HDF5 file of this machine; stays open.
+
+    Attributes
+    ----------
+    size
+        In bytes.
+    identity
+        What changes when the file does.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._file = open_hdf5(path)
+        status = os.stat(path)
+        self.size = status.st_size
+        self.identity: tuple[object, ...] = (status.st_mtime_ns, status.st_size)
+
+    def ask(self, question: Callable[[h5py.File], Answer]) -> Answer:
+        """Give what a function finds in the open file."""
+        return question(self._file)
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+
+def open_file(path: str, options: Mapping[str, Any]) -> LocalFile | RemoteFile:
+    """Open a path or a URL for questions.
+
+    Raises
+    ------
+    FormatError, RemoteError, MissingError
+        If it cannot be opened.
+    """
+    return RemoteFile(path, options) if is_url(path) else LocalFile(path)

@@ -18,6 +18,7 @@ from typing import BinaryIO
 import h5py
 
 from .errors import OutputError
+from .geometry import LEAST_STRUCTURE
 from .layout import BESIDE, is_stack
 from .opening import is_recording
 
@@ -183,11 +184,14 @@ def flush_to_disk(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def open_hdf5_output(target: Path, inner: str | None, overwrite: bool) -> Iterator[h5py.File]:
+def open_hdf5_output(
+    target: Path, inner: str | None, overwrite: bool, structure: int = LEAST_STRUCTURE
+) -> Iterator[h5py.File]:
     """Open a new HDF5 file, or a copy of an existing one to add `inner` to.
 
     The file gets its name when the body succeeds. `overwrite` replaces what stands at
-    `inner`, or the whole file where `inner` is None.
+    `inner`, or the whole file where `inner` is None. `structure`: see
+    `geometry.structure_bytes`.
 
     Raises
     ------
@@ -197,20 +201,21 @@ def open_hdf5_output(target: Path, inner: str | None, overwrite: bool) -> Iterat
     if inner == "/":
         raise OutputError(f"the root of {target} cannot be replaced; name a path in it")
     if inner is not None and target.exists():
-        with edit_hdf5(target) as file:
+        with edit_hdf5(target, structure) as file:
             _make_room(file, inner, overwrite, str(target))
             yield file
         return
     with (
         complete_or_absent(target, overwrite=overwrite) as temporary,
-        closed_tidily(new_hdf5_file(temporary)) as file,
+        closed_tidily(new_hdf5_file(temporary, structure)) as file,
     ):
         yield file
 
 
-def new_hdf5_file(path: Path) -> h5py.File:
+def new_hdf5_file(path: Path, structure: int = LEAST_STRUCTURE) -> h5py.File:
     """Make a file that HDF5 1.10 (2016) reads; older formats index chunks in more bytes."""
-    return h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_EXCL, fapl=_how_to_write()))
+    how = _how_to_write(structure)
+    return h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_EXCL, fapl=how))
 
 
 def like_hdf5_file(path: Path, other: h5py.File) -> h5py.File:
@@ -231,19 +236,22 @@ def like_hdf5_file(path: Path, other: h5py.File) -> h5py.File:
     return h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_EXCL, how, access))
 
 
-def _how_to_write() -> h5py.h5p.PropFAID:
+def _how_to_write(structure: int = LEAST_STRUCTURE) -> h5py.h5p.PropFAID:
     """As `new_hdf5_file` has it, and every write of pixels at once, where its error is seen.
 
     HDF5 gathers small ones; what it cannot write when the dataset is closed makes it crash.
+    It takes `structure` bytes of the file at a time for what is not pixels: strewn over the
+    file that would take a reader of a remote one a request each.
     """
     how = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     how.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
     how.set_sieve_buf_size(0)
+    how.set_meta_block_size(structure)
     return how
 
 
 @contextlib.contextmanager
-def edit_hdf5(target: Path) -> Iterator[h5py.File]:
+def edit_hdf5(target: Path, structure: int = LEAST_STRUCTURE) -> Iterator[h5py.File]:
     """Open a copy of an existing HDF5 file, that takes its place when the body succeeds.
 
     Raises
@@ -255,7 +263,9 @@ def edit_hdf5(target: Path) -> Iterator[h5py.File]:
         _guard(target) as unchanged,
         complete_or_absent(target, overwrite=True, start_from=target, check=unchanged) as temporary,
     ):
-        handle = h5py.h5f.open(os.fsencode(temporary), h5py.h5f.ACC_RDWR, fapl=_how_to_write())
+        handle = h5py.h5f.open(
+            os.fsencode(temporary), h5py.h5f.ACC_RDWR, fapl=_how_to_write(structure)
+        )
         with closed_tidily(h5py.File(handle)) as file:
             yield file
 

@@ -18,7 +18,7 @@ from .codecs import library_versions
 from .copying import Copying, check_copy
 from .crew import Crew
 from .errors import OutputError, UnsupportedError
-from .geometry import Shape, choose_chunk, frame_bytes
+from .geometry import Shape, choose_chunk, frame_bytes, structure_bytes
 from .journal import resumable
 from .layout import DEFAULT_STACK, USUAL_FORMAT, open_layout, split_target
 from .layout_writer import Record, StackWriter, write_table
@@ -243,7 +243,7 @@ def pack(
         check_copy(
             method=method, profile=profile, codec=codec, preset=preset, crf=crf, tile=tile,
             max_error=max_error, components=components, target_psnr=target_psnr, exact=exact,
-            explain=explain, resume=resume, no_verify=not verify,
+            explain=explain, resume=resume, no_verify=not verify, executor=executor,
         )  # fmt: skip
         method = "video"
     if mode == "w":
@@ -276,16 +276,20 @@ def pack(
         if way.kept in (Kept.PLAIN, Kept.DIFFERENCE):
             usual = 1
         chunk = choose_chunk(opened.frame, opened.dtype.itemsize, chunk_frames, tile, usual)
+        reorders = not stays_in_order(way, wish)
+        structure = structure_bytes(
+            opened.count, opened.frame, opened.dtype.itemsize, chunk, reorders
+        )
         if before is not None:
             before.check(opened.name, opened.frame, opened.dtype)
             if way.kept == Kept.PCA:
                 raise UnsupportedError("a PCA is of the frames it was made of; add by method auto")
-            file = cleanup.enter_context(edit_hdf5(target))
+            file = cleanup.enter_context(edit_hdf5(target, structure))
             held = open_layout(file, stack).piles
             writer = StackWriter(file[stack], opened.frame, opened.dtype, chunk, held)
         else:
             inner = stack if mode == "a" and target.exists() else inner
-            file = cleanup.enter_context(open_hdf5_output(target, inner, overwrite))
+            file = cleanup.enter_context(open_hdf5_output(target, inner, overwrite, structure))
             writer = StackWriter(file.create_group(stack), opened.frame, opened.dtype, chunk)
         store: Source = opened
         if needs_two_passes(wish, opened) or (
@@ -295,14 +299,9 @@ def pack(
             store = Replay(cleanup.enter_context(contextlib.closing(spool)))
         bound = wish.bound.of(store) if wish.bound is not None else 0.0
         template = wish.template(bound, opened.dtype)
-        if (
-            before is not None
-            and packets is None
-            and template.lossless
-            and stays_in_order(way, wish)
-        ):
+        if before is not None and packets is None and template.lossless and not reorders:
             chunk = before.go_on(way, chunk, chunk_frames, tile)
-        if store is opened and not stays_in_order(way, wish) and opened.access < Access.CHEAP:
+        if store is opened and reorders and opened.access < Access.CHEAP:
             spool = Spool(opened, target.resolve().parent, spool_bytes)
             store = cleanup.enter_context(contextlib.closing(spool))
         packing: Packing | PcaPacking | Copying

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import FormatError
-from .opening import open_hdf5
+from .opening import is_url, open_hdf5
 from .piles import Pile
 
 if TYPE_CHECKING:  # which reads parts
@@ -83,6 +83,11 @@ class Parts:
         link = group.get(found, getlink=True) if found is not None else None
         if not isinstance(link, h5py.ExternalLink):
             return None
+        if is_url(self._name):
+            raise FormatError(
+                f"{self._name} links parts in other files, which are not read at URLs: copy all of "
+                "them here"
+            )
         if self._open_layout is None:
             raise FormatError(f"{self._name} itself links other files: link the parts anew")
         target = _TARGET.fullmatch(link.path)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import h5py
@@ -73,11 +74,20 @@ def read_chunk(dataset: h5py.Dataset, offset: Shape) -> npt.NDArray[Any]:
     """
     if dataset.id.get_chunk_info_by_coord(offset).byte_offset is None:
         raise ValueError(f"the chunk at {offset} is missing")
-    mask, stored = dataset.id.read_direct_chunk(offset)
-    data = memoryview(stored)
-    itemsize = dataset.dtype.itemsize
-    size = math.prod(dataset.chunks) * itemsize
-    for number, (code, *_) in reversed(list(enumerate(pipeline(dataset)))):
+    stored = dataset.id.read_direct_chunk(offset)
+    return unpacked(stored, pipeline(dataset), dataset.dtype, dataset.chunks)
+
+
+def unpacked(
+    stored: tuple[int, bytes],
+    filters: Sequence[tuple[int, int, tuple[int, ...], bytes]],
+    dtype: np.dtype[Any],
+    shape: Shape,
+) -> npt.NDArray[Any]:
+    """The pixels of a chunk, of its filter mask and its bytes; ValueError if it is damaged."""
+    mask, data = stored[0], memoryview(stored[1])
+    size = math.prod(shape) * dtype.itemsize
+    for number, (code, *_) in reversed(list(enumerate(filters))):
         if mask >> number & 1:  # HDF5's word for "without this filter"
             continue
         if code == h5z.FILTER_FLETCHER32:
@@ -87,10 +97,10 @@ def read_chunk(dataset: h5py.Dataset, offset: Shape) -> npt.NDArray[Any]:
         elif code == h5z.FILTER_DEFLATE:
             data = memoryview(_inflated(data, size))
         elif len(data) == size:
-            data = memoryview(unshuffled(data, itemsize))
+            data = memoryview(unshuffled(data, dtype.itemsize))
     if len(data) != size:
         raise ValueError(f"a chunk of {size} bytes has {len(data)}")
-    return np.frombuffer(data, dataset.dtype).reshape(dataset.chunks)
+    return np.frombuffer(data, dtype).reshape(shape)
 
 
 def _inflated(data: memoryview, size: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,10 @@ from .description import Description
 from .errors import ClosedError, Error, FormatError, OutputError
 from .groups import Group, groups
 from .hashing import Hashes
-from .layout import DEFAULT_STACK, SEPARATOR, split_target
+from .layout import DEFAULT_STACK, SEPARATOR
 from .selection import Selection, parse
 from .session import Session
+from .stack_file import StackFile, split_readable
 from .workers import Progress, default_workers
 
 if TYPE_CHECKING:  # sources open stacks, so they stand above this module
@@ -57,18 +58,22 @@ class Stack(Description):
     Parameters
     ----------
     path
-        ``file.h5`` or ``file.h5::/path``.
+        ``file.h5`` or ``file.h5::/path``, or such a URL: ``https://...``, ``s3://...``.
     stack
         Path of the stack in the file; or of any dataset written through `Video`.
     cache_bytes
         Bytes of decoded pixels to keep at most.
     workers
         Decoder threads; None: one a core.
+    storage_options
+        For fsspec, with a URL: ``{"anon": True}`` for a public bucket of S3.
 
     Raises
     ------
     FormatError
         If the file or the stack is missing, damaged, or of a newer format.
+    RemoteError, MissingError
+        If a URL cannot be read, or what reads such URLs is not installed.
     """
 
     def __init__(
@@ -78,12 +83,13 @@ class Stack(Description):
         *,
         cache_bytes: int = CACHE_BYTES,
         workers: int | None = None,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
-        target, inner = split_target(path)
+        target, inner = split_readable(path)
         if cache_bytes < 0 or (workers is not None and workers < 1):
             raise FormatError("cache_bytes must be at least 0 and workers at least 1")
-        self._path = os.path.abspath(target)
-        self._stack = inner or stack
+        self._path, self._stack = target, inner or stack
+        self._options = dict(storage_options or {})
         self._cache_bytes, self._workers = cache_bytes, workers or default_workers()
         self._closed = False
         self._session: Session | None = None
@@ -93,7 +99,8 @@ class Stack(Description):
         """Note what stays when the stack is closed."""
         file = self._live().file
         self._shape, self._dtype, self._chunks = file.shape, file.dtype, file.piles[0].chunks
-        self._attrs, self._leading_shape = dict(file.layout.attrs), file.layout.leading_shape
+        self._attrs, self._identity = dict(file.attrs), file.identity
+        self._leading_shape = file.leading_shape
 
     def _live(self) -> Session:
         """The session of this process; a fork or an unpickling starts a new one."""
@@ -104,8 +111,8 @@ class Stack(Description):
                 if self._closed:
                     raise ClosedError(f"the stack {self._path} is closed")
                 if session is None or session.process != os.getpid():
-                    session = Session(self._path, self._stack, self._cache_bytes, self._workers)
-                    self._session = session
+                    file = StackFile(self._path, self._stack, self._options)
+                    self._session = session = Session(file, self._cache_bytes, self._workers)
         return session
 
     def __repr__(self) -> str:
@@ -209,7 +216,7 @@ class Stack(Description):
     @property
     def groups(self) -> list[Group]:
         """The piles of similar frames, in packed order."""
-        return list(groups(self._live().file))
+        return groups(self._live().file)
 
     def hashes(self, name: str = "phash") -> Hashes:
         """The table of one image hash: phash, ahash or dhash.
@@ -316,10 +323,8 @@ class Stack(Description):
         list of str
             What is wrong, a sentence each; empty for a sound stack.
         """
-        session = self._live()
-        return checks.verify(
-            session.file, session.pool, self.read, against=against, progress=progress
-        )
+        live = self._live()
+        return checks.verify(live.file, live.pool, self.read, against=against, progress=progress)
 
     def append(self, frames: Any, **options: Any) -> PackReport:
         """Add frames to the stack in its file, and see them.
@@ -378,19 +383,17 @@ class Stack(Description):
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self._path, self._stack, self._cache_bytes, self._workers)
-
-
-def _reopen(path: str, stack: str, cache_bytes: int, workers: int) -> Stack:
-    return Stack(path, stack, cache_bytes=cache_bytes, workers=workers)
+        how = self._path, self._stack, self._cache_bytes, self._workers, self._options
+        return open, how
 
 
 def open(
     path: str | os.PathLike[str],
     stack: str = DEFAULT_STACK,
-    *,
     cache_bytes: int = CACHE_BYTES,
     workers: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Stack:
     """Open a packed stack for reading; see `Stack`."""
-    return Stack(path, stack, cache_bytes=cache_bytes, workers=workers)
+    how: dict[str, Any] = {"workers": workers, "storage_options": storage_options}
+    return Stack(path, stack, cache_bytes=cache_bytes, **how)

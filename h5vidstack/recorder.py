@@ -23,7 +23,7 @@ from .codecs import library_versions
 from .coders import BlockCoder
 from .encoder import PileEncoder
 from .errors import ClosedError, Error, OutputError, SourceError
-from .geometry import CHUNK_FRAMES, Shape, choose_chunk
+from .geometry import CHUNK_FRAMES, Shape, choose_chunk, structure_bytes
 from .hashing import HASHES, Hashes, hash_images
 from .layout import DEFAULT_STACK, split_target
 from .layout_writer import Record
@@ -92,7 +92,8 @@ class Recorder:
         self._process = os.getpid()
         with contextlib.ExitStack() as naming:
             self._file: h5py.File = new_hdf5_file(
-                naming.enter_context(complete_or_absent(self._target, overwrite=overwrite))
+                naming.enter_context(complete_or_absent(self._target, overwrite=overwrite)),
+                structure_bytes(None, self._frame, self._dtype.itemsize, self._chunk, False),
             )
             self._naming = naming.pop_all()
         self._pool = ThreadPoolExecutor(self._workers, "h5vidstack-record")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -17,11 +17,13 @@ from . import loss, plain
 from .chunks import Pixels
 from .errors import SourceError
 from .geometry import window_frames
-from .layout import DEFAULT_STACK, damage_as_error, split_target
+from .layout import DEFAULT_STACK, Layout, damage_as_error
 from .reader import Stack
 from .sources import open_source
-from .stack_file import StackFile
+from .stack_file import StackFile, split_readable
 from .workers import Progress
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -146,20 +148,25 @@ def _compare(
     return exact, together.max_error, together.mse, together.psnr, worst, typical
 
 
-@contextlib.contextmanager
-def _open_pca(path: str | os.PathLike[str]) -> Iterator[h5py.Group | None]:
-    """The group of a stack's PCA; None for other stacks."""
-    file, inner = split_target(path)
-    opened = StackFile(str(file), inner or DEFAULT_STACK)
+def _ask_pca(
+    path: str | os.PathLike[str], question: Callable[[h5py.Group], Answer]
+) -> Answer | None:
+    """What a function finds in the group of a stack's PCA; None for other stacks."""
+    file, inner = split_readable(path)
+    opened = StackFile(file, inner or DEFAULT_STACK)
+
+    def ask(layout: Layout) -> Answer | None:
+        pca = layout.piles[0].pca
+        return None if pca is None else question(pca)
+
     with contextlib.closing(opened), damage_as_error(opened.name):
-        yield opened.layout.piles[0].pca
+        return opened.ask(ask)
 
 
 def _pca_tables(path: str | os.PathLike[str]) -> dict[str, list[float]]:
     """The spectra of a PCA by name; empty for other stacks."""
-    with _open_pca(path) as pca:
-        if pca is None:
-            return {}
+
+    def read(pca: h5py.Group) -> dict[str, list[float]]:
         names = ("singular_values", "explained_variance_ratio")
         if not all(name in pca for name in names):  # they are for people, and may be missing
             return {}
@@ -168,11 +175,12 @@ def _pca_tables(path: str | os.PathLike[str]) -> dict[str, list[float]]:
             raise ValueError("its spectra have not one number a component")
         return tables
 
+    return _ask_pca(path, read) or {}
+
 
 def components(path: str | os.PathLike[str]) -> tuple[Pixels, Pixels] | None:
     """Mean and components of a PCA, ``(H, W[, C])`` and ``(k, H, W[, C])``; else None."""
-    with _open_pca(path) as pca:
-        return None if pca is None else (plain.read(pca["mean"]), plain.read(pca["components"]))
+    return _ask_pca(path, lambda pca: (plain.read(pca["mean"]), plain.read(pca["components"])))
 
 
 def triple(

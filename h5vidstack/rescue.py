@@ -197,7 +197,7 @@ class Rescue:
             target.extend(len(held))
             for chunk in chunks.row(row):
                 at = chunks.offset(chunk)
-                mask, data = pile.data.id.read_direct_chunk(at)
+                mask, data = chunks.stored(chunk)
                 target.write_block((start, *at[1:]), data, mask)
         return held
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
@@ -15,8 +15,9 @@ from .cache import BlockCache
 from .chunks import Chunks, Pixels
 from .errors import ClosedError
 from .geometry import window_frames
+from .remote import Plan
 from .selection import Job, Part, Selection, parse
-from .stack_file import StackFile
+from .stack_file import Blocks, StackFile
 
 KEPT_SHARE = 0.25
 """A read of more decoded bytes than this share of the cache goes past it."""
@@ -28,9 +29,9 @@ TOGETHER = 1 << 20
 class Session:
     """Reads of one stack in one process."""
 
-    def __init__(self, path: str, stack: str, cache_bytes: int, workers: int) -> None:
+    def __init__(self, file: StackFile, cache_bytes: int, workers: int) -> None:
         self.process = os.getpid()
-        self.file = StackFile(path, stack)
+        self.file = file
         self.cache = BlockCache(cache_bytes)
         self.block_bytes = max(
             math.prod(pile.chunks) * pile.dtype.itemsize for pile in self.file.piles
@@ -86,21 +87,27 @@ class Session:
         # A trip through the pool costs as much as some blocks of tiny frames.
         together = min(TOGETHER // self.block_bytes, len(jobs) // (4 * self._workers)) or 1
 
-        def several(some: list[tuple[Chunks, Job]]) -> None:
+        def several(some: Sequence[tuple[Chunks, Job]]) -> None:
             for pile, job in some:
                 work(pile, job, plain)
 
-        parts = (jobs[start : start + together] for start in range(0, len(jobs), together))
-        wait([self.submit(several, part) for part in parts])
+        def blocks(wanted: tuple[Chunks, Job]) -> Blocks:
+            pile, job = wanted
+            return [] if self.cache.holds((pile, job.chunk), job.frames) else [(pile, job.chunk)]
+
+        for run in self.file.fetched(jobs, blocks):
+            parts = (run[start : start + together] for start in range(0, len(run), together))
+            wait([self.submit(several, part) for part in parts])
 
     def frames(self) -> Iterator[Pixels]:
         """Yield the frames in order, decoding the next blocks meanwhile."""
         shape, dtype, pile = self.file.shape, self.file.dtype, self.file.piles[0]
         step, ahead = pile.chunks[0], -(-self._workers // len(pile.row(0))) + 1
-        if self.file.places is not None:
-            # Neighbours lie in many blocks: each is decoded once a window.
-            step, ahead = max(step, window_frames(shape[1:], dtype.itemsize)), 2
-        running: deque[tuple[Pixels, list[Future[None]]]] = deque()
+        if self.file.places is not None or self.file.remote:
+            # Neighbours lie in many blocks, each of which is decoded once a window, or far away.
+            many = window_frames(shape[1:], dtype.itemsize)
+            step, ahead = max(1, many // step) * step, 2
+        running: deque[tuple[Pixels, list[Future[None]], Plan | None]] = deque()
         starts = iter(range(0, shape[0], step))
         try:
             while True:
@@ -109,18 +116,26 @@ class Session:
                 while len(running) < ahead and (start := next(starts, None)) is not None:
                     selection = parse(slice(start, start + step), shape)
                     window = np.empty(selection.plain_shape, dtype)
-                    jobs = [self.submit(self.stream, *job, window) for job in self.jobs(selection)]
-                    running.append((window, jobs))
+                    wanted = list(self.jobs(selection))
+                    plan = self.file.ahead((pile, job.chunk) for pile, job in wanted)
+                    jobs = [self.submit(self.stream, *job, window) for job in wanted]
+                    running.append((window, jobs, plan))
                 if not running:
                     return
-                window, jobs = running.popleft()
-                wait(jobs)
+                window, jobs, plan = running.popleft()
+                try:
+                    wait(jobs)
+                finally:
+                    if plan is not None:
+                        plan.close()
                 for pixels in window:
                     yield pixels.copy()  # so that keeping one frame does not keep the block
         finally:
-            for _, jobs in running:
+            for _, jobs, plan in running:
                 for job in jobs:
                     job.cancel()
+                if plan is not None:
+                    plan.close()
 
     def submit(self, work: Callable[..., None], *arguments: Any) -> Future[None]:
         """Start some work in the pool."""

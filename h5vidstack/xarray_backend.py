@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from .layout import DEFAULT_STACK, HDF5_ERRORS, is_stack, split_target
 from .opening import open_hdf5
 from .optional import extra
 from .reader import Stack
+from .stack_file import split_readable
 
 with extra("xarray"):
     import xarray
@@ -67,7 +68,7 @@ class StackBackend(BackendEntrypoint):
     """
 
     description = "Stacks of similar images in HDF5, coded by h5vidstack"
-    open_dataset_parameters = ("filename_or_obj", "drop_variables", "group")
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", "group", "storage_options")
 
     def open_dataset(  # type: ignore[override]  # the options are each backend's own
         self,
@@ -75,28 +76,33 @@ class StackBackend(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         group: str | None = None,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> xarray.Dataset:
         """Open a stack as a dataset.
 
         Parameters
         ----------
         filename_or_obj
-            ``file.h5`` or ``file.h5::/path``.
+            ``file.h5`` or ``file.h5::/path``, or such a URL.
         drop_variables
             Without ``frames`` there are only attributes.
         group
             Path of the stack in the file, ``/stack`` by default.
+        storage_options
+            See `Stack`.
 
         Raises
         ------
         FormatError
             If there is no such stack, or it is damaged, or both ways name one.
+        RemoteError
+            If a URL cannot be read.
         """
         if not isinstance(filename_or_obj, (str, os.PathLike)):
             raise FormatError(f"a {type(filename_or_obj).__name__} is no path of a stack")
-        if group is not None and split_target(filename_or_obj)[1] is not None:
+        if group is not None and split_readable(filename_or_obj)[1] is not None:
             raise FormatError(f"{filename_or_obj} names a stack, and so does group={group!r}")
-        stack = Stack(filename_or_obj, group or DEFAULT_STACK)
+        stack = Stack(filename_or_obj, group or DEFAULT_STACK, storage_options=storage_options)
         attrs = dict(stack.attrs)
         if "settings" in attrs:  # such attributes can be written to other files
             attrs["settings"] = json.dumps(attrs["settings"])
@@ -113,7 +119,10 @@ class StackBackend(BackendEntrypoint):
         return dataset
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Whether this is the path of a file that holds a stack where one is looked for."""
+        """Whether this is the path of a file that holds a stack where one is looked for.
+
+        Not for URLs: every file system that is tried costs requests, so the engine must be named.
+        """
         try:
             path, inner = split_target(filename_or_obj)
             with open(path, "rb") as file:  # cheap, for the many files that are none

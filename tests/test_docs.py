@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from serving import serving
+
+import h5vidstack
 from h5vidstack import FILTER_ID, block_format, codecs, layout
 
 ROOT = Path(__file__).parent.parent
@@ -11,10 +14,14 @@ ROOT = Path(__file__).parent.parent
 def test_readme_examples_run(capsys):
     text = (ROOT / "README.md").read_text()
     examples = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(examples) == 6
+    assert len(examples) == 9
     names = {}
-    for example in examples:
-        exec(compile(example, "README.md", "exec"), names)
+    with serving() as server:
+        for example in examples:
+            code = example.replace("https://host/data", server.url)
+            exec(compile(code, "README.md", "exec"), names)
+        assert (names["part"] == names["frames"][20:40]).all()
+        assert (names["in_place"][17:19] == names["frames"][17:19]).all()
     assert (names["same"] == names["frames"][17]).all()
     assert (names["some"] == names["frames"][[40, 3, 3], 10:20, ::-1]).all()
     assert (names["mean"] == names["frames"].mean(axis=0)).all()
@@ -22,6 +29,8 @@ def test_readme_examples_run(capsys):
     assert names["like"] == 17
     assert [one.path for one in names["report"].replaced] == ["/entry/data"]
     assert (names["array"][:] == names["frames"]).all()
+    assert h5vidstack.verify("far.h5", against=names["frames"]) == []
+    assert (names["joined"] == names["frames"]).all()
 
 
 def test_readme_names_every_command():

@@ -217,8 +217,18 @@ def test_linked_stacks_are_linked_by_their_own_parts():
     h5vidstack.link(["two.h5", c], "all.h5")
     Path("two.h5").unlink()
     assert check("all.h5", FRAMES)
-    h5vidstack.link([b, "all.h5"], "more.h5")  # a part twice, but not as it was given
-    assert check("more.h5", np.concatenate([FRAMES[20:40], FRAMES]))
+    with pytest.raises(h5vidstack.SourceError, match="given twice"):
+        h5vidstack.link([b, "all.h5"], "more.h5")
+
+
+def test_one_more_part():
+    a, b, c = parts(20, 40)
+    run("link", a, b, "-o", "all.h5")
+    run("link", "all.h5", c, "-o", "all.h5", "--overwrite")
+    assert check("all.h5", FRAMES)
+    said = run("link", "*.h5", "-o", "all.h5", "--overwrite", code=1).output  # and all.h5
+    assert "given twice" in said
+    assert check("all.h5", FRAMES)
 
 
 def test_pickled_forked_copied():
@@ -399,9 +409,10 @@ def test_no_part_is_overwritten():
     before = Path(a).read_bytes()
     with pytest.raises(h5vidstack.OutputError, match="all.h5 exists"):
         h5vidstack.link([a, b], "all.h5")
-    for output in (a, f"{a}::/all", "all.h5"):
-        with pytest.raises(h5vidstack.OutputError):
-            h5vidstack.link([a, "all.h5"] if output != a else [b, a], output, overwrite=output == a)
+    for output in (a, f"{a}::/all", f"{a}::/stack"):
+        for given in ([a, b], ["all.h5"]):
+            with pytest.raises(h5vidstack.OutputError, match="holds frames of"):
+                h5vidstack.link(given, output, overwrite=True)
     for output in (a, f"{a}::/stack"):
         with pytest.raises(h5vidstack.OutputError, match="holds frames of the source"):
             h5vidstack.pack("all.h5", output, overwrite=True)

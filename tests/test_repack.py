@@ -1,5 +1,6 @@
 """`repack`: whole HDF5 files, with stacks of images as coded video."""
 
+import datetime
 import pickle
 import subprocess
 import sys
@@ -604,7 +605,7 @@ def test_what_is_done_with_a_stack_is_done_with_one_beside_a_dataset():
         "unpack out.h5::/entry/volumes volumes.npy", "unpack out.h5::/entry/volumes pictures",
         "unpack out.h5::/entry/volumes v.tif", "export out.h5::/entry/data data.mkv",
         "contact-sheet out.h5::/entry/volumes sheet.png", "pack out.h5::/entry/volumes packed.h5",
-        "link out.h5::/entry/data -o linked.h5", "verify linked.h5", "verify saved.h5",
+        "link out.h5::/entry/data -o linked.h5", "verify linked.h5", "verify saved.h5::/entry/volumes",
     ):  # fmt: skip
         result = run.invoke(main, command.split())
         assert result.exit_code == 0, (command, result.output, result.exception)
@@ -613,7 +614,7 @@ def test_what_is_done_with_a_stack_is_done_with_one_beside_a_dataset():
         assert stack[7].dtype == volumes.dtype
         assert stack.find(flat[7], k=1)[0].frame == 7
         assert np.array_equal(pickle.loads(pickle.dumps(stack))[::-7], flat[::-7])
-    for name in ("saved.h5", "packed.h5"):
+    for name in ("saved.h5::/entry/volumes", "packed.h5"):
         with h5vidstack.open(name) as stack:
             assert np.array_equal(stack[:], flat)
             assert stack.leading_shape == (5, 12)
@@ -623,6 +624,13 @@ def test_what_is_done_with_a_stack_is_done_with_one_beside_a_dataset():
     for path in ("pictures", "v.tif"):
         read = np.concatenate(list(open_source(path).batches(16)))
         assert np.array_equal(read, flat)
+
+
+def test_a_dataset_of_several_axes_is_no_part():
+    beside()
+    with pytest.raises(h5vidstack.SourceError, match="several axes"):
+        h5vidstack.link("out.h5::/entry/volumes", "all.h5")
+    assert not Path("all.h5").exists()
 
 
 def test_what_takes_the_place_of_a_dataset_takes_away_its_stack():
@@ -647,5 +655,48 @@ def test_a_damaged_block_of_a_dataset_of_its_own_path():
     saved = h5vidstack.recover("out.h5::/entry/volumes", "saved.h5")
     assert set(saved.lost) <= set(range(24, 36))
     kept = [number for number in range(60) if number not in saved.lost]
-    with h5vidstack.open("saved.h5") as stack:
+    with h5vidstack.open("saved.h5::/entry/volumes") as stack:
         assert np.array_equal(stack[:], volumes.reshape(-1, 64, 80)[kept])
+
+
+def test_nwb_files_are_read_and_valid():
+    pynwb = pytest.importorskip("pynwb")
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    session = pynwb.NWBFile(session_description="d", identifier="i", session_start_time=start)
+    device = session.create_device(name="microscope")
+    channel = pynwb.ophys.OpticalChannel(
+        name="channel", description="description", emission_lambda=500.0
+    )
+    plane = session.create_imaging_plane(
+        name="plane", optical_channel=channel, description="description", device=device,
+        excitation_lambda=600.0, indicator="GFP", location="V1", imaging_rate=30.0,
+    )  # fmt: skip
+    frames = drifting((60, 64, 80), np.uint16)
+    series = pynwb.ophys.TwoPhotonSeries(
+        name="series", data=pynwb.H5DataIO(data=frames, compression="gzip"), imaging_plane=plane,
+        rate=30.0, unit="n.a.",
+    )  # fmt: skip
+    session.add_acquisition(series)
+    masks = pynwb.ophys.ImageSegmentation()
+    session.create_processing_module(name="ophys", description="d").add(masks)
+    table = masks.create_plane_segmentation(
+        description="d", imaging_plane=plane, name="cells", reference_images=series
+    )
+    for number in range(4):
+        table.add_roi(image_mask=np.eye(64, 80, number))
+    with pynwb.NWBHDF5IO("in.nwb", "w") as file:
+        file.write(session)
+    report = repack("in.nwb", "out.nwb")
+    assert [one.path for one in report.replaced] == [
+        "/acquisition/series/data",
+        "/processing/ophys/ImageSegmentation/cells/image_mask",
+    ]
+    assert pynwb.validate(path="out.nwb") == []
+    repack("out.nwb", "plain.nwb", restore=True)
+    for name in ("out.nwb", "plain.nwb"):
+        with pynwb.NWBHDF5IO(name, "r") as file:
+            read = file.read()
+            assert np.array_equal(read.acquisition["series"].data[:], frames)
+            cells = read.processing["ophys"]["ImageSegmentation"]["cells"]
+            assert np.array_equal(cells["image_mask"][2], np.eye(64, 80, 2))
+            assert cells.reference_images[0] is read.acquisition["series"]

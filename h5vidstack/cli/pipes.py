@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,29 +15,26 @@ import click
 STDOUT = "-"
 
 
-def _is_pipe(value: Any) -> bool:
-    names = value if isinstance(value, tuple) else (value,)
-    return STDOUT in map(str, names)
+def _refusing(why: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback that refuses ``-`` as the value of an argument or option."""
+
+    def check(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        names = value if isinstance(value, tuple) else (value,)
+        if STDOUT in map(str, names):
+            raise click.BadParameter(why)
+        return value
+
+    return check
 
 
-def not_stdin(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
-    """Refuse ``-`` as an input: a callback."""
-    if _is_pipe(value):
-        raise click.BadParameter(
-            "standard input is not read, since most files are needed at many places; "
-            "name a file (./- is one of that name)"
-        )
-    return value
-
-
-def not_stdout(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
-    """Refuse ``-`` as an output: a callback."""
-    if _is_pipe(value):
-        raise click.BadParameter(
-            "this cannot go to standard output: HDF5 writes at many places of its file, and "
-            "folders are no streams; give a name (./- is a file of that name)"
-        )
-    return value
+not_stdin = _refusing(
+    "standard input is not read, since most files are needed at many places; "
+    "name a file (./- is one of that name)"
+)
+not_stdout = _refusing(
+    "this cannot go to standard output: HDF5 writes at many places of its file, and "
+    "folders are no streams; give a name (./- is a file of that name)"
+)
 
 
 @contextlib.contextmanager

@@ -12,11 +12,13 @@ import click
 from .. import colours, pictures, recovery, sheet, verification
 from .. import info as information
 from ..hashing import HASHES
+from ..output import complete_or_absent
 from ..reader import Stack
+from ..references import references as zarr_references
 from ..search import mismatch
 from ..sources import read_image
 from ..terminal import end_tidily, json_text, printable, progress_bar, say
-from .options import json_option, overwrite_option
+from .options import examples, json_option, overwrite_option
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
 
 
@@ -33,6 +35,35 @@ def info(file: str, groups: bool, as_json: bool) -> None:
     say(colours.facts(information.table(facts)))
     if groups:
         say("\n" + colours.table(information.groups_table(facts)))
+
+
+@click.command(
+    epilog=examples(
+        "h5vidstack references out.h5 > refs.json",
+        "h5vidstack references out.h5 -o refs.json --url https://host/data/out.h5",
+    )
+)
+@click.argument("file", callback=not_stdin)
+@click.option(
+    "-o", "--output", "out", default="-", metavar="OUT", help="Write to this file; -: print."
+)
+@click.option("--url", help="Where readers will find FILE.  [default: where it is]")
+@overwrite_option
+def references(file: str, out: str, url: str | None, overwrite: bool) -> None:
+    """Describe the stack FILE so that Zarr reads it in place: JSON in kerchunk's format.
+
+    A stack in order is the array "frames". Of a reordered one each pile is an array
+    "groups/000000/video": frame i is entry index/position[i] of pile index/group[i], and there is
+    no "frames", since Zarr has no virtual arrays. Tables and hashes are arrays, too. Readers need
+    h5vidstack for the codec. After FILE changes make the references anew.
+    """
+    found = json_text(zarr_references(file, url=url))
+    if out == "-":
+        say(found)
+        return
+    end_tidily()
+    with complete_or_absent(Path(out), overwrite=overwrite) as temporary:
+        temporary.write_text(found)
 
 
 @click.command()

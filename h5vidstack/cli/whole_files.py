@@ -16,6 +16,7 @@ from ..repack import RepackReport
 from ..repack import repack as repack_file
 from ..terminal import end_tidily, json_text, progress_bar, say
 from .options import examples, json_option, overwrite_option
+from .pipes import not_stdin, not_stdout
 
 
 @click.command(
@@ -26,8 +27,8 @@ from .options import examples, json_option, overwrite_option
         "h5vidstack repack packed.nxs plain.nxs --restore",
     )
 )
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT")
+@click.argument("source", metavar="IN", callback=not_stdin)
+@click.argument("target", metavar="OUT", callback=not_stdout)
 @click.option(
     "--select", multiple=True, metavar="GLOB",
     help="Only datasets at such paths, as '/entry/*/data'; may be given several times.  "

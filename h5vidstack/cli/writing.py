@@ -56,7 +56,7 @@ def pack(
 ) -> None:
     """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
     end_tidily()
-    _check_copy(no_verify, options)
+    _check_copy(options | {"no_verify": no_verify, "scheduler": scheduler})
     with executor(scheduler) as workers, progress_bar("packing") as progress:
         report = packer.pack(
             _source(src),
@@ -94,7 +94,7 @@ def append(
     What is not said is done as the stack was packed; losslessly, unless asked otherwise.
     """
     end_tidily()
-    _check_copy(no_verify, options)
+    _check_copy(options | {"no_verify": no_verify, "scheduler": scheduler})
     with Stack(file) as stack, executor(scheduler) as workers, progress_bar("adding") as progress:
         report = stack.append(
             _source(src),
@@ -107,11 +107,11 @@ def append(
     _say_packed(report, as_json)
 
 
-def _check_copy(no_verify: bool, options: dict[str, Any]) -> None:
+def _check_copy(options: dict[str, Any]) -> None:
     """Refuse options that contradict --copy."""
     if options["copy"]:
         try:
-            check_copy(no_verify=no_verify, **options)
+            check_copy(**options)
         except UnsupportedError as error:
             raise click.UsageError(f"--{error}") from error
 
@@ -122,8 +122,11 @@ def _check_copy(no_verify: bool, options: dict[str, Any]) -> None:
         "h5vidstack link 'part-*.h5' -o all.h5      # quoted: part-2 before part-10",
     )
 )
-@click.argument("parts", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, metavar="OUT", help="all.h5 or all.h5::/group.")
+@click.argument("parts", nargs=-1, required=True, callback=not_stdin)
+@click.option(
+    "-o", "--output", required=True, metavar="OUT", callback=not_stdout,
+    help="all.h5 or all.h5::/group.",
+)  # fmt: skip
 @overwrite_option
 @json_option
 def link(parts: tuple[str, ...], output: str, overwrite: bool, as_json: bool) -> None:

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from ..errors import SourceError
 from ..layout import split_target
+from ..opening import is_url
 from .base import Access, ArraySource, FrameSource, Source, iterate_frames
-from .files import hdf5_source, npy_source, video_source
+from .files import hdf5_source, npy_source, remote_source, video_source
 from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images
 
 __all__ = ["Access", "ArraySource", "FrameSource", "Source", "open_source", "read_image"]
@@ -55,6 +56,8 @@ def open_source(source: Any, *, gray: bool = False) -> Source:
 
 
 def _open_path(name: str, gray: bool) -> Source:
+    if is_url(name):
+        return remote_source(name, gray)
     path, inside = split_target(name)
     file = str(path)
     if path.is_dir() and not inside:

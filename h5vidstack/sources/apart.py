@@ -13,6 +13,7 @@ import h5py
 
 from ..errors import FormatError, OutputError
 from ..layout import DEFAULT_STACK, is_stack, split_target
+from ..opening import is_url
 from ..parts import Part
 from ..stack_file import StackFile
 from .images import list_images
@@ -64,6 +65,8 @@ def _files(source: Any) -> Iterator[tuple[Path, str | None]]:
         for item in source:
             yield from _files(item)
     elif isinstance(source, (str, bytes, os.PathLike)):
+        if is_url(os.fsdecode(source)):
+            return
         path, inner = split_target(os.fsdecode(source))
         if path.is_dir():
             yield from ((image, None) for image in list_images(path))

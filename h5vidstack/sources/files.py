@@ -118,6 +118,15 @@ def hdf5_source(name: str, gray: bool) -> Source:
     return ArraySource(stack, name, gray=gray, owner=stack)
 
 
+def remote_source(url: str, gray: bool) -> Source:
+    """A stack at a URL."""
+    try:
+        stack = Stack(url)
+    except FormatError as error:
+        raise SourceError(f"{error}; of URLs only stacks are read") from error
+    return ArraySource(stack, url, gray=gray, owner=stack)
+
+
 def _candidates(file: h5py.File) -> str:
     """Datasets of a file that can be packed, for an error message."""
     stacks = find_stacks(file)

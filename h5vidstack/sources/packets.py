@@ -127,7 +127,7 @@ def _check_pictures(path: Path, frame: Shape) -> int:
     """Refuse a coding that no block holds; the bits of a pixel."""
     with open_video(path) as container:
         stream = container.streams.video[0]
-        codec = stream.codec_context.codec.canonical_name
+        codec = stream.codec_context.name
         if codec != "h264":
             raise UnsupportedError(f"{path} is {codec}; only H.264 can be copied. {ANEW}")
         picture = next(container.decode(video=0))

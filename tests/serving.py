@@ -1,0 +1,120 @@
+"""A file server on this machine, with byte ranges as HTTP has them, and servers that fail."""
+
+import contextlib
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class Server(ThreadingHTTPServer):
+    """Serves a folder; counts requests.
+
+    `ranges`: whether it gives parts of files. `etag`: whether it says which version a file is.
+    `fault`: called with the number of the GET; what it gives is done instead of answering:
+    "close" the connection, "short": send less, promised or "cut" promise more; a status.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, folder, ranges=True, etag=True, fault=None):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.folder, self.ranges, self.etag, self.fault = Path(folder), ranges, etag, fault
+        self.connections = []
+        self.requests, self.bytes, self._lock = [], 0, threading.Lock()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def note(self, method, path, asked):
+        with self._lock:
+            self.requests.append((method, path, asked))
+            return sum(method == "GET" for method, _, _ in self.requests)
+
+    def process_request(self, request, client_address):
+        self.connections.append(request)
+        super().process_request(request, client_address)
+
+    def server_close(self):
+        """Also what is open to clients."""
+        super().server_close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request, client_address):
+        """Clients hang up."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def do_HEAD(self):
+        self.server.note("HEAD", self.path, None)
+        self._answer(None)
+
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        number = self.server.note("GET", self.path, asked)
+        fault = self.server.fault(number) if self.server.fault else None
+        if fault == "close":
+            self.close_connection = True
+            return
+        if isinstance(fault, int):
+            self._end(fault, b"")
+            return
+        self._answer(asked, fault)
+
+    def _answer(self, asked, fault=None):
+        path = self.server.folder / self.path.lstrip("/").partition("?")[0]
+        if not path.is_file():
+            self._end(404, b"")
+            return
+        status = path.stat()
+        etag = f'"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"'
+        headers = {"ETag": etag} if self.server.etag else {}
+        if self.server.ranges:
+            headers["Accept-Ranges"] = "bytes"
+        wanted = self.headers.get("If-Match")
+        if self.server.etag and wanted not in (None, etag):
+            self._end(412, b"")
+            return
+        first, last, code = 0, status.st_size - 1, 200
+        if asked and self.server.ranges:
+            first, _, end = asked.removeprefix("bytes=").partition("-")
+            first, last, code = int(first), min(int(end), last), 206
+            headers["Content-Range"] = f"bytes {first}-{last}/{status.st_size}"
+        with path.open("rb") as file:
+            file.seek(first)
+            data = file.read(last + 1 - first)
+        self._end(code, data[:-1] if fault == "short" else data, headers, fault == "cut")
+
+    def _end(self, status, data, headers=(), cut=False):
+        self.send_response(status)
+        for name, value in dict(headers).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            with contextlib.suppress(OSError):
+                self.wfile.write(data[: len(data) // 2] if cut else data)
+            self.server.bytes += len(data)
+        self.close_connection = cut
+
+
+@contextlib.contextmanager
+def serving(folder=".", **options):
+    """Run a server for a while."""
+    server = Server(folder, **options)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
