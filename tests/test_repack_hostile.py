@@ -273,3 +273,15 @@ def test_a_damaged_record_of_chunks(record):
     repack("out.h5", "plain.h5", restore=True)
     with h5py.File("plain.h5") as file:
         assert np.array_equal(file["d"], drifting((20, 64, 64)))
+
+
+def test_attributes_of_a_type_that_lost_its_name():
+    with h5py.File("in.h5", "w") as file:
+        file["gone"] = np.dtype("u4")
+        file["gone"].attrs["what"] = "mine"
+        file.create_dataset("d", (3,), file["gone"])
+        del file["gone"]
+    for name in there_and_back():
+        with h5py.File(name) as file:
+            assert h5py.Datatype(file["d"].id.get_type()).attrs["what"] == "mine"
+            assert list(file) == ["d"]

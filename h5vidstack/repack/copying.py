@@ -51,6 +51,7 @@ class FileCopy:
         self.paths: dict[int, bytes] = {h5o.get_info(source.id).addr: ROOT}
         self._referring: list[tuple[bytes, bytes | None]] = []  # path, and name of an attribute
         self._types: dict[int, bytes] = {}
+        self._kinds: dict[int, h5t.TypeID] = {}
         self._whole: set[bytes] = set()  # made anew, with all that is in them
         self.lost_references = 0
 
@@ -69,6 +70,12 @@ class FileCopy:
             raw.copy_comment(self._source["/"], self._target["/"])
             for link in walk(self._source, self._enters):
                 self._copy_link(link)
+            for address, kind in list(self._kinds.items()):
+                if address not in self.paths:  # it has lost its name, and kept its attributes
+                    for name in raw.attribute_names(h5py.Datatype(kind)):
+                        attribute = h5a.open(kind, name)
+                        copy = self._target[self._types[address]]
+                        raw.copy_attribute(attribute, copy, self._type(attribute.get_type()))
             if self._types:
                 del self._target[TYPES]
             self._renew_references()
@@ -143,7 +150,7 @@ class FileCopy:
                 self._target.create_group(TYPES)
             name = TYPES + b"/%d" % len(self._types)
             raw.own_type(kind).commit(self._target.id, name)
-            self._types[address] = name
+            self._types[address], self._kinds[address] = name, kind
         return self._target[self._types[address]].id
 
     def _copy_attributes(self, path: bytes, but: Collection[str] = ()) -> None:
