@@ -11,7 +11,7 @@ from ..layout import STACK_ATTRIBUTES, damage_as_error
 from . import raw
 from .memory import has_references, is_flat
 from .references import References
-from .tree import ROOT, Link, shown, walk
+from .tree import ROOT, Link, Objects, shown, walk
 
 Make = Callable[[h5py.HLObject, h5py.File], h5py.HLObject | None]
 """Makes what takes the place of an object in a file, without a name; None: it is copied."""
@@ -48,6 +48,7 @@ class FileCopy:
         self, source: h5py.File, target: h5py.File, make: Make, omitted: Collection[int] = ()
     ) -> None:
         self._source, self._target, self._make, self._omitted = source, target, make, omitted
+        self._given, self._new = Objects(source), Objects(target)
         self.paths: dict[int, bytes] = {h5o.get_info(source.id).addr: ROOT}
         self._referring: list[tuple[bytes, bytes | None]] = []  # path, and name of an attribute
         self._types: dict[int, bytes] = {}
@@ -84,7 +85,7 @@ class FileCopy:
         return link.address not in self._omitted and link.path not in self._whole
 
     def _copy_link(self, link: Link) -> None:
-        parent = self._target[link.group].id
+        parent = self._new.group(link.group).id
         creation = h5p.create(h5p.LINK_CREATE)
         creation.set_char_encoding(h5t.CSET_ASCII if link.ascii else h5t.CSET_UTF8)
         if link.address in self._omitted:
@@ -102,7 +103,7 @@ class FileCopy:
 
     def _copy_object(self, link: Link, parent: h5g.GroupID, creation: h5p.PropLCID) -> None:
         """Copy an object by the first link to it."""
-        found = self._source[link.path]
+        found = self._given[link.path]
         made = self._make(found, self._target)
         if made is not None:
             h5o.link(made.id, parent, link.name, creation)
@@ -118,7 +119,7 @@ class FileCopy:
         else:
             self._copy_dataset(found, link, parent, creation)
         self._copy_attributes(link.path)
-        raw.copy_comment(found, self._target[link.path])
+        raw.copy_comment(found, self._new[link.path])
 
     def _copy_dataset(
         self, found: h5py.Dataset, link: Link, parent: h5g.GroupID, creation: h5p.PropLCID
@@ -154,7 +155,7 @@ class FileCopy:
         return self._target[self._types[address]].id
 
     def _copy_attributes(self, path: bytes, but: Collection[str] = ()) -> None:
-        owner, copy = self._source[path], self._target[path]
+        owner, copy = self._given[path], self._new[path]
         for name in raw.attribute_names(owner, but):
             attribute = h5a.open(owner.id, name)
             kind = attribute.get_type()
@@ -190,10 +191,11 @@ def like_group(group: h5py.Group) -> h5p.PropGCID:
 def files_elsewhere(file: h5py.File) -> list[str]:
     """Other files that a file names by relative paths, in links and datasets."""
     found: set[bytes] = set()
+    objects = Objects(file)
     for link in walk(file):
         if isinstance(link.target, tuple):
             found.add(link.target[0])
-        node = file[link.path] if link.address is not None else None
+        node = objects[link.path] if link.address is not None else None
         if isinstance(node, h5py.Dataset):
             plist = node.id.get_create_plist()
             if node.is_virtual:

@@ -16,7 +16,7 @@ from . import raw
 from .memory import Memory, is_flat
 from .raw import Buffer
 from .references import pointed
-from .tree import ROOT, Link, join, names, shown, walk
+from .tree import ROOT, Link, Objects, is_hard, join, names, shown, walk
 
 Equal = Callable[[Any, Any], bool]
 """Compares an object that was made anew with what it was made of."""
@@ -57,6 +57,7 @@ class Proof:
     ) -> None:
         self._source, self._copy, self._paths = source, copy, paths
         self._made, self._changed, self._omitted = made, changed, omitted
+        self._given, self._new = Objects(source), Objects(copy)
         self.datasets = 0
 
     def run(self) -> None:
@@ -82,7 +83,7 @@ class Proof:
         return link.address not in self._omitted and link.address not in self._changed
 
     def _compare_link(self, link: Link) -> None:
-        source, copy = self._source[link.group], self._copy[link.group]
+        source, copy = self._given.group(link.group), self._new.group(link.group)
         links = copy.id.links  # which do not keep the group open
         if not links.exists(link.name):
             raise _differs(link.path, "is missing")
@@ -94,12 +95,12 @@ class Proof:
             raise _differs(link.path, "leads elsewhere")
         if link.address is not None:
             expected = h5o.get_info(self._copy[self._paths[link.address]].id).addr
-            if h5o.get_info(self._copy[link.path].id).addr != expected:
+            if h5o.get_info(copy.id, link.name).addr != expected:
                 raise _differs(link.path, "is another object")
 
     def _compare_object(self, path: bytes) -> None:
         """Compare an object without what is in a group."""
-        node, copy = self._source[path], self._copy[path]
+        node, copy = self._given[path], self._new[path]
         if h5o.get_info(node.id).addr in self._changed:
             self.datasets += 1
             if not self._made[h5o.get_info(node.id).addr](node, copy):
@@ -109,8 +110,9 @@ class Proof:
         if type(node) is not type(copy):
             raise _differs(path, f"is a {type(copy).__name__}")
         if isinstance(node, h5py.Group):
-            held = [name for name in names(node) if not self._left_out(path, name)]
-            found = [name for name in names(copy) if name in held or not _is_added(path, name)]
+            held = [name for name in names(node) if not self._left_out(node, name)]
+            kept = set(held)
+            found = [name for name in names(copy) if name in kept or not _is_added(path, name)]
             if found != held:
                 raise _differs(path, "holds other names, or in another order")
         elif isinstance(node, h5py.Dataset):
@@ -128,12 +130,9 @@ class Proof:
         for name in given:
             self._compare_attribute(h5a.open(node.id, name), h5a.open(copy.id, name), path)
 
-    def _left_out(self, group: bytes, name: bytes) -> bool:
-        parent = self._source[group]  # h5py's links do not keep it open
-        info = parent.id.links.get_info(name)
-        if info.type != h5py.h5l.TYPE_HARD:
-            return False
-        return h5o.get_info(self._source[join(group, name)].id).addr in self._omitted
+    def _left_out(self, group: h5py.Group, name: bytes) -> bool:
+        hard = self._omitted and is_hard(group, name)
+        return bool(hard and h5o.get_info(group.id, name).addr in self._omitted)
 
     def _compare_attribute(self, given: h5a.AttrID, found: h5a.AttrID, path: bytes) -> None:
         what = f"attribute {shown(given.get_name())}"
