@@ -43,6 +43,11 @@ HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError, Memory
 """What h5py raises on a damaged file; no memory is enough for some claims."""
 
 FORMAT_ATTRIBUTE = "h5vidstack_format"
+STACK_ATTRIBUTES = (
+    FORMAT_ATTRIBUTE, "shape", "leading_shape", "dtype", "method", "lossless", "max_error", "mse",
+    "psnr", "created", "creator", "settings", "frames_crc32",
+)  # fmt: skip
+"""What a stack says of itself (spec/format.md, "Layout"); other attributes are its users'."""
 TABLE_CRC = "crc32"
 MAPPINGS_CRC = "frames_crc32"
 _PIXEL = re.compile("[<>|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python

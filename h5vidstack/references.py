@@ -26,7 +26,7 @@ from .hashing import HASHES
 from .layout import DEFAULT_STACK, Layout, damage_as_error
 from .optional import extra
 from .stack_file import StackFile, split_readable
-from .terminal import json_text
+from .strict_json import json_text
 
 DIMS = ("frame", "y", "x", "channel")
 INLINE_BYTES = 64 << 20

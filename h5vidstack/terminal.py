@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
-import math
 import signal
 import sys
 import threading
@@ -31,19 +29,6 @@ def printable(text: str) -> str:
 def say(text: str) -> None:
     """Print a line."""
     click.echo(printable(text))
-
-
-def json_text(facts: Any) -> str:
-    """JSON, in which what is not finite is null."""
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: clean(inner) for name, inner in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [clean(inner) for inner in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return json.dumps(clean(facts))
 
 
 def end_tidily() -> None:

@@ -440,7 +440,7 @@ def test_bad_input(arguments, message):
     some_stacks()
     Path("text.txt").write_text("text")
     with h5py.File("taken.h5", "w") as file:
-        file["h5vidstack"] = 1
+        file["h5vidstack"], file["d"] = 1, drifting((20, 64, 64))
     recorder = h5vidstack.create("live.h5", (20, 20), "u1", chunk_frames=1)
     recorder.write(np.zeros((20, 20), "u1"))
     recorder.write(np.zeros((20, 20), "u1"))

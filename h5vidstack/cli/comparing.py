@@ -16,7 +16,8 @@ from ..bench import table
 from ..option_types import Methods, Pair
 from ..output import complete_or_absent
 from ..sources.apart import refuse_source
-from ..terminal import end_tidily, json_text, printable, progress_bar, say, steps_bar
+from ..strict_json import json_text
+from ..terminal import end_tidily, printable, progress_bar, say, steps_bar
 from .options import examples, overwrite_option
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
 

@@ -17,7 +17,8 @@ from ..reader import Stack
 from ..references import references as zarr_references
 from ..search import mismatch
 from ..sources import read_image
-from ..terminal import end_tidily, json_text, printable, progress_bar, say
+from ..strict_json import json_text
+from ..terminal import end_tidily, printable, progress_bar, say
 from .options import examples, json_option, overwrite_option
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
 

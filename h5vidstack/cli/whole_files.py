@@ -14,7 +14,8 @@ from ..option_types import Pair
 from ..profiles import PROFILES
 from ..repack import RepackReport
 from ..repack import repack as repack_file
-from ..terminal import end_tidily, json_text, progress_bar, say
+from ..strict_json import json_text
+from ..terminal import end_tidily, progress_bar, say
 from .options import examples, json_option, overwrite_option
 from .pipes import not_stdin, not_stdout
 

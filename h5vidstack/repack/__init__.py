@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
+
 from ..errors import FormatError, OutputError, UnsupportedError
-from ..layout import SEPARATOR
+from ..layout import SEPARATOR, damage_as_error
 from ..opening import is_recording, open_hdf5
 from ..output import closed_tidily, complete_or_absent, like_hdf5_file
 from ..quality import Wish
@@ -147,11 +149,13 @@ def repack(
         pool = ThreadPoolExecutor(threads, "h5vidstack-repack")
         cleanup.callback(pool.shutdown, cancel_futures=True)
         job: Job
-        if restore:
-            job = ToPlain(file, select, progress)
-        else:
-            how = How(wish, chunk_frames, tile, hashes, pool, threads)
-            job = ToVideo(file, select, how, progress)
+        with damage_as_error(str(given)):
+            if restore:
+                job = ToPlain(file, select, progress)
+            else:
+                how = How(wish, chunk_frames, tile, hashes, pool, threads)
+                job = ToVideo(file, select, how, progress)
+            elsewhere = () if target is None else _elsewhere(file, given, Path(os.fsdecode(target)))
         before = given.stat().st_size
         if dry_run or target is None:
             saved = sum(one.before - one.after for one in job.replaced)
@@ -171,11 +175,17 @@ def repack(
                 proof = Proof(file, made, copy.paths, equal, job.changed, job.omitted)
                 proof.run()
             after = temporary.stat().st_size
-        names = files_elsewhere(file) if path.resolve().parent != given.resolve().parent else ()
         return RepackReport(
             str(path), tuple(job.replaced), tuple(job.left), before, after, proof.datasets,
-            copy.lost_references, tuple(names), time.perf_counter() - started,
+            copy.lost_references, elsewhere, time.perf_counter() - started,
         )  # fmt: skip
+
+
+def _elsewhere(file: h5py.File, source: Path, target: Path) -> tuple[str, ...]:
+    """Files that are not found from the folder of the new file."""
+    if source.resolve().parent == target.resolve().parent:
+        return ()
+    return tuple(files_elsewhere(file))
 
 
 def _copy_user_block(source: Path, target: Path, size: int) -> None:

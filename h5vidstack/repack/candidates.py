@@ -16,7 +16,7 @@ from ..filter import stored_coding
 from ..geometry import split_axes
 from ..layout import SEPARATOR, is_stack
 from ..required_filters import require_filters
-from .tree import Link, shown, walk
+from .tree import Objects, shown, walk
 
 LEAST_EDGE = 16
 """Smaller images are taken for tables of numbers, unless they are selected."""
@@ -92,9 +92,9 @@ def image_stacks(file: h5py.File, select: Sequence[str]) -> tuple[list[bytes], l
     """
     chosen: list[bytes] = []
     left: list[Left] = []
-    selection = Selection(select)
+    selection, objects = Selection(select), Objects(file)
     for paths in datasets(file):
-        dataset, named = file[paths[0]], selection.names(paths)
+        dataset, named = objects[paths[0]], selection.names(paths)
         why = None if named or not select else "it is not selected"
         why = why or why_not(dataset) or (None if named else _too_small(dataset))
         if why is None:
@@ -109,15 +109,9 @@ def image_stacks(file: h5py.File, select: Sequence[str]) -> tuple[list[bytes], l
 def datasets(file: h5py.File) -> Iterator[list[bytes]]:
     """All paths of each dataset that is no part of a stack."""
     found: dict[int, list[bytes]] = {}
-    stacks: set[bytes] = set()
-
-    def enter(link: Link) -> bool:
-        if is_stack(file[link.path]):
-            stacks.add(link.path)
-        return link.path not in stacks
-
-    for link in walk(file, enter):
-        if link.address is not None and isinstance(file[link.path], h5py.Dataset):
+    objects = Objects(file)
+    for link in walk(file, lambda link: not is_stack(objects[link.path])):
+        if link.address is not None and isinstance(objects[link.path], h5py.Dataset):
             found.setdefault(link.address, []).append(link.path)
     return iter(found.values())
 
@@ -126,6 +120,8 @@ def why_not(dataset: h5py.Dataset) -> str | None:
     """Why a dataset is no stack that can be packed; None if it is one."""
     plist = dataset.id.get_create_plist()
     kind = dataset.id.get_type()
+    if kind.get_class() not in (h5t.INTEGER, h5t.FLOAT, h5t.ENUM):  # numpy has not all types
+        return "its values are no plain numbers"
     if stored_coding(dataset) is not None:
         return "it is packed already"
     if dataset.shape is None or dataset.ndim < 3:
@@ -142,6 +138,8 @@ def why_not(dataset: h5py.Dataset) -> str | None:
         block.check_dtype(dataset.dtype)
     except UnsupportedError as error:
         return str(error)
+    except TypeError:  # as of integers of 24 bits
+        return "numpy has no dtype for its type"
     if not kind.equal(h5t.py_create(dataset.dtype, logical=True)):
         return f"numpy has no dtype that is exactly its type (nearest: {dataset.dtype})"
     return None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 import h5py
-from h5py import h5a, h5d, h5g, h5o, h5p, h5s, h5t
+from h5py import h5a, h5d, h5g, h5o, h5p, h5t
 
-from ..layout import damage_as_error
+from ..layout import STACK_ATTRIBUTES, damage_as_error
 from . import raw
+from .memory import has_references, is_flat
 from .references import References
-from .tree import ROOT, Link, shown, walk
+from .tree import ROOT, Link, Objects, shown, walk
 
 Make = Callable[[h5py.HLObject, h5py.File], h5py.HLObject | None]
 """Makes what takes the place of an object in a file, without a name; None: it is copied."""
@@ -47,9 +48,11 @@ class FileCopy:
         self, source: h5py.File, target: h5py.File, make: Make, omitted: Collection[int] = ()
     ) -> None:
         self._source, self._target, self._make, self._omitted = source, target, make, omitted
+        self._given, self._new = Objects(source), Objects(target)
         self.paths: dict[int, bytes] = {h5o.get_info(source.id).addr: ROOT}
         self._referring: list[tuple[bytes, bytes | None]] = []  # path, and name of an attribute
         self._types: dict[int, bytes] = {}
+        self._kinds: dict[int, h5t.TypeID] = {}
         self._whole: set[bytes] = set()  # made anew, with all that is in them
         self.lost_references = 0
 
@@ -65,8 +68,15 @@ class FileCopy:
         """
         with damage_as_error(self._source.filename):
             self._copy_attributes(ROOT)
+            raw.copy_comment(self._source["/"], self._target["/"])
             for link in walk(self._source, self._enters):
                 self._copy_link(link)
+            for address, kind in list(self._kinds.items()):
+                if address not in self.paths:  # it has lost its name, and kept its attributes
+                    for name in raw.attribute_names(h5py.Datatype(kind)):
+                        attribute = h5a.open(kind, name)
+                        copy = self._target[self._types[address]]
+                        raw.copy_attribute(attribute, copy, self._type(attribute.get_type()))
             if self._types:
                 del self._target[TYPES]
             self._renew_references()
@@ -75,7 +85,7 @@ class FileCopy:
         return link.address not in self._omitted and link.path not in self._whole
 
     def _copy_link(self, link: Link) -> None:
-        parent = self._target[link.group].id
+        parent = self._new.group(link.group).id
         creation = h5p.create(h5p.LINK_CREATE)
         creation.set_char_encoding(h5t.CSET_ASCII if link.ascii else h5t.CSET_UTF8)
         if link.address in self._omitted:
@@ -93,12 +103,13 @@ class FileCopy:
 
     def _copy_object(self, link: Link, parent: h5g.GroupID, creation: h5p.PropLCID) -> None:
         """Copy an object by the first link to it."""
-        found = self._source[link.path]
+        found = self._given[link.path]
         made = self._make(found, self._target)
         if made is not None:
             h5o.link(made.id, parent, link.name, creation)
             if isinstance(found, h5py.Group):
                 self._whole.add(link.path)
+                self._copy_attributes(link.path, STACK_ATTRIBUTES)
                 return
         elif isinstance(found, h5py.Group):
             made = h5g.create(parent, None, gcpl=like_group(found))
@@ -108,43 +119,48 @@ class FileCopy:
         else:
             self._copy_dataset(found, link, parent, creation)
         self._copy_attributes(link.path)
-        raw.copy_comment(found, self._target[link.path])
+        raw.copy_comment(found, self._new[link.path])
 
     def _copy_dataset(
         self, found: h5py.Dataset, link: Link, parent: h5g.GroupID, creation: h5p.PropLCID
     ) -> None:
         kind = found.id.get_type()
-        if raw.has_references(kind):
-            self._referring.append((link.path, None))
-        if not kind.committed():
+        if is_flat(kind) and not kind.committed():
             how = h5p.create(h5p.OBJECT_COPY)
             how.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
             h5o.copy(found.id, b".", parent, link.name, how, creation)
             return
-        # HDF5 would make a second datatype, without a name.
-        plist, space = found.id.get_create_plist(), found.id.get_space()
+        # H5Ocopy would make a second datatype, without a name, and spoils fill values (and, from
+        # files of short addresses, all values) that lie elsewhere, as strings do.
+        plist, space = found.id.get_create_plist(), raw.own_space(found.id.get_space())
         made = h5d.create(parent, link.name, self._type(kind), space, plist, creation)
-        if not found.is_virtual and not plist.get_external_count():
+        if found.is_virtual or plist.get_external_count():
+            return
+        if has_references(kind):
+            self._referring.append((link.path, None))
+        else:
             raw.copy_values(found, h5py.Dataset(made))
 
     def _type(self, kind: h5t.TypeID) -> h5t.TypeID:
-        """The copy of a named datatype."""
+        """The copy of a datatype: of a named one always the same."""
+        if not kind.committed():
+            return raw.own_type(kind)
         address = h5o.get_info(kind).addr
         if address not in self._types:
             if not self._types:
                 self._target.create_group(TYPES)
             name = TYPES + b"/%d" % len(self._types)
-            kind.copy().commit(self._target.id, name)
-            self._types[address] = name
+            raw.own_type(kind).commit(self._target.id, name)
+            self._types[address], self._kinds[address] = name, kind
         return self._target[self._types[address]].id
 
-    def _copy_attributes(self, path: bytes) -> None:
-        owner, copy = self._source[path], self._target[path]
-        for name in raw.attribute_names(owner):
+    def _copy_attributes(self, path: bytes, but: Collection[str] = ()) -> None:
+        owner, copy = self._given[path], self._new[path]
+        for name in raw.attribute_names(owner, but):
             attribute = h5a.open(owner.id, name)
             kind = attribute.get_type()
-            raw.copy_attribute(attribute, copy, self._type(kind) if kind.committed() else kind)
-            if raw.has_references(kind):
+            raw.copy_attribute(attribute, copy, self._type(kind))
+            if has_references(kind):
                 self._referring.append((path, name))
 
     def _renew_references(self) -> None:
@@ -152,12 +168,10 @@ class FileCopy:
         for path, name in self._referring:
             owner, copy = self._source[path], self._target[path]
             if name is None:
-                for space, values in references.of_dataset(owner):
-                    copy.id.write(h5s.create_simple(values.shape), space, values)
+                raw.copy_values(owner, copy, references.renew)
             else:
-                renewed = references.of_attribute(h5a.open(owner.id, name))
-                if renewed is not None:
-                    h5a.open(copy.id, name).write(renewed)
+                given, made = h5a.open(owner.id, name), h5a.open(copy.id, name)
+                raw.write_attribute(given, made, references.renew)
         self.lost_references = references.lost
 
 
@@ -177,10 +191,11 @@ def like_group(group: h5py.Group) -> h5p.PropGCID:
 def files_elsewhere(file: h5py.File) -> list[str]:
     """Other files that a file names by relative paths, in links and datasets."""
     found: set[bytes] = set()
+    objects = Objects(file)
     for link in walk(file):
         if isinstance(link.target, tuple):
             found.add(link.target[0])
-        node = file[link.path] if link.address is not None else None
+        node = objects[link.path] if link.address is not None else None
         if isinstance(node, h5py.Dataset):
             plist = node.id.get_create_plist()
             if node.is_virtual:

@@ -37,6 +37,7 @@ from ..recipe import Recipe
 from ..sampling import sample
 from ..sources.base import ArraySource
 from ..workers import in_order
+from .raw import own_space, own_type, set_no_fill_value
 
 BESIDE_VERSION = (1, 5)
 """Of the format, in which a pile may be somewhere else in the file."""
@@ -191,7 +192,7 @@ def _create(dataset: h5py.Dataset, file: h5py.File, plan: Plan) -> h5py.Dataset:
     parameters = (VERSION, plan.recipe.top.row.id, 1)
     plist.set_filter(FILTER_ID, h5z.FLAG_MANDATORY, parameters)
     copy_creation(given, plist, dataset.dtype)
-    kind, space = dataset.id.get_type(), dataset.id.get_space()
+    kind, space = own_type(dataset.id.get_type()), own_space(dataset.id.get_space())
     return h5py.Dataset(h5d.create(file.id, None, kind, space, plist))
 
 
@@ -201,6 +202,8 @@ def copy_creation(given: h5p.PropDCID, plist: h5p.PropDCID, dtype: np.dtype[Any]
         value = np.zeros((), dtype)
         given.get_fill_value(value)
         plist.set_fill_value(value)
+    elif given.fill_value_defined() == h5d.FILL_VALUE_UNDEFINED:
+        set_no_fill_value(plist)
     plist.set_fill_time(given.get_fill_time())
     plist.set_obj_track_times(given.get_obj_track_times())
     plist.set_attr_creation_order(given.get_attr_creation_order())

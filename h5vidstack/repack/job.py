@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 from h5py import h5o
 
+from ..filter import stored_coding
+from ..layout import BESIDE
 from ..reader import Stack
 from ..workers import Progress
 from .candidates import Left
 from .proof import Equal
 from .slabs import frame_slabs
+from .tree import is_hard
 
 
 @dataclass(frozen=True)
@@ -107,3 +110,18 @@ def address(node: h5py.HLObject) -> int:
 def open_stack(path: str | os.PathLike[str], inner: bytes) -> Stack:
     """Open a stack, or a dataset, by its path as HDF5 has it."""
     return Stack(path, os.fsdecode(inner))
+
+
+def stacks_beside(file: h5py.File, stacks: Iterable[bytes]) -> dict[bytes, int | None]:
+    """Of the stacks among such paths that are beside datasets: the address of each one's dataset.
+
+    None: its dataset has gone, has another name, or is coded no more.
+    """
+    inside = BESIDE.encode() + b"/"
+    found: dict[bytes, int | None] = {}
+    for path in stacks:
+        if path.startswith(inside) and not is_hard(file[path]["groups/000000"], b"video"):
+            data = file[path].get("groups/000000/video")
+            coded = isinstance(data, h5py.Dataset) and stored_coding(data) is not None
+            found[path] = address(data) if coded else None
+    return found

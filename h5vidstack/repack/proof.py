@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import h5py
-import numpy as np
-from h5py import h5a, h5o, h5r, h5s, h5t
+from h5py import h5a, h5o, h5s, h5t
 
 from ..errors import NotExactError
 from ..filter import pipeline
-from ..layout import BESIDE, HDF5_ERRORS, damage_as_error
+from ..layout import BESIDE, STACK_ATTRIBUTES, damage_as_error
 from . import raw
-from .references import Values, read_attribute, read_pieces, sequence_of
-from .tree import ROOT, Link, join, names, shown, walk
+from .memory import Memory, is_flat
+from .raw import Buffer
+from .references import pointed
+from .tree import ROOT, Link, Objects, is_hard, join, names, shown, walk
 
 Equal = Callable[[Any, Any], bool]
 """Compares an object that was made anew with what it was made of."""
@@ -55,6 +57,7 @@ class Proof:
     ) -> None:
         self._source, self._copy, self._paths = source, copy, paths
         self._made, self._changed, self._omitted = made, changed, omitted
+        self._given, self._new = Objects(source), Objects(copy)
         self.datasets = 0
 
     def run(self) -> None:
@@ -66,7 +69,7 @@ class Proof:
             If something differs.
         """
         seen = {h5o.get_info(self._source.id).addr}
-        with damage_as_error(self._copy.filename):
+        with damage_as_error(f"{self._source.filename}, or its copy,"):
             self._compare_object(ROOT)
             for link in walk(self._source, self._enters):
                 if link.address in self._omitted:
@@ -80,7 +83,7 @@ class Proof:
         return link.address not in self._omitted and link.address not in self._changed
 
     def _compare_link(self, link: Link) -> None:
-        source, copy = self._source[link.group], self._copy[link.group]
+        source, copy = self._given.group(link.group), self._new.group(link.group)
         links = copy.id.links  # which do not keep the group open
         if not links.exists(link.name):
             raise _differs(link.path, "is missing")
@@ -92,51 +95,52 @@ class Proof:
             raise _differs(link.path, "leads elsewhere")
         if link.address is not None:
             expected = h5o.get_info(self._copy[self._paths[link.address]].id).addr
-            if h5o.get_info(self._copy[link.path].id).addr != expected:
+            if h5o.get_info(copy.id, link.name).addr != expected:
                 raise _differs(link.path, "is another object")
 
     def _compare_object(self, path: bytes) -> None:
         """Compare an object without what is in a group."""
-        node, copy = self._source[path], self._copy[path]
+        node, copy = self._given[path], self._new[path]
         if h5o.get_info(node.id).addr in self._changed:
             self.datasets += 1
             if not self._made[h5o.get_info(node.id).addr](node, copy):
                 raise _differs(path, "holds other values")
+            self._compare_attributes(node, copy, path, STACK_ATTRIBUTES)
             return
         if type(node) is not type(copy):
             raise _differs(path, f"is a {type(copy).__name__}")
         if isinstance(node, h5py.Group):
-            held = [name for name in names(node) if not self._left_out(path, name)]
-            found = [name for name in names(copy) if name in held or not _is_added(path, name)]
+            held = [name for name in names(node) if not self._left_out(node, name)]
+            kept = set(held)
+            found = [name for name in names(copy) if name in kept or not _is_added(path, name)]
             if found != held:
                 raise _differs(path, "holds other names, or in another order")
         elif isinstance(node, h5py.Dataset):
             self._compare_dataset(node, copy, path)
         elif not node.id.equal(copy.id):
             raise _differs(path, "is another type")
-        if raw.attribute_names(node) != raw.attribute_names(copy):
+        self._compare_attributes(node, copy, path)
+
+    def _compare_attributes(
+        self, node: h5py.HLObject, copy: h5py.HLObject, path: bytes, but: Collection[str] = ()
+    ) -> None:
+        given = raw.attribute_names(node, but)
+        if given != raw.attribute_names(copy):
             raise _differs(path, "has other attributes, or in another order")
-        for name in raw.attribute_names(node):
+        for name in given:
             self._compare_attribute(h5a.open(node.id, name), h5a.open(copy.id, name), path)
 
-    def _left_out(self, group: bytes, name: bytes) -> bool:
-        parent = self._source[group]  # h5py's links do not keep it open
-        info = parent.id.links.get_info(name)
-        if info.type != h5py.h5l.TYPE_HARD:
-            return False
-        return h5o.get_info(self._source[join(group, name)].id).addr in self._omitted
+    def _left_out(self, group: h5py.Group, name: bytes) -> bool:
+        hard = self._omitted and is_hard(group, name)
+        return bool(hard and h5o.get_info(group.id, name).addr in self._omitted)
 
     def _compare_attribute(self, given: h5a.AttrID, found: h5a.AttrID, path: bytes) -> None:
         what = f"attribute {shown(given.get_name())}"
         kind, space = given.get_type(), given.get_space()
         if not self._same_type(kind, found.get_type()) or not _same_space(space, found.get_space()):
             raise _differs(path, f"{what} is of another type or shape")
-        if raw.is_flat(kind):
-            with raw.values(given) as these, raw.values(found) as those:
-                same = bytes(these) == bytes(those)
-        else:
-            one, other = read_attribute(given), read_attribute(found)
-            same = one is None or other is None or self._same(one, other, given.dtype)
+        with raw.values(given) as these, raw.values(found) as those:
+            same = self._same(Memory(kind), these, those)
         if not same:
             raise _differs(path, f"{what} differs")
 
@@ -145,6 +149,8 @@ class Proof:
         spaces = node.id.get_space(), copy.id.get_space()
         if not self._same_type(node.id.get_type(), copy.id.get_type()) or not _same_space(*spaces):
             raise _differs(path, "is of another type or shape")
+        if not self._same_fill_value(node, copy):
+            raise _differs(path, "has another fill value")
         equal = self._made.get(h5o.get_info(node.id).addr, self._same_values)
         if not equal(node, copy):
             raise _differs(path, "holds other values")
@@ -159,6 +165,15 @@ class Proof:
                 return False
         return bool(given.equal(found))
 
+    @staticmethod
+    def _same_fill_value(node: h5py.Dataset, copy: h5py.Dataset) -> bool:
+        plists = node.id.get_create_plist(), copy.id.get_create_plist()
+        if plists[0].fill_value_defined() != plists[1].fill_value_defined():
+            return False
+        if not is_flat(node.id.get_type()):  # HDF5 does not tell; where they are read they count
+            return True
+        return raw.fill_value(node) == raw.fill_value(copy)
+
     def _same_values(self, node: h5py.Dataset, copy: h5py.Dataset) -> bool:
         kind = node.id.get_type()
         if node.is_virtual:
@@ -167,53 +182,32 @@ class Proof:
             )
         if node.id.get_create_plist().get_external_count():
             return bool(node.external == copy.external)
-        if not raw.is_flat(kind):
-            pairs = zip(read_pieces(node), read_pieces(copy), strict=True)
-            return all(self._same(one, other, node.dtype) for (_, one), (_, other) in pairs)
-        if node.chunks is not None:
+        memory = Memory(kind)
+        if node.chunks is not None and memory.flat:
             return _same_chunks(node, copy)
+        if node.chunks is not None and not _same_places(node, copy):
+            return False
         both = zip(raw.pieces(node, kind), raw.pieces(copy, copy.id.get_type()), strict=True)
-        return all(bytes(one) == bytes(other) for (_, one), (_, other) in both)
+        return all(self._same(memory, one, other) for (_, one), (_, other) in both)
 
-    def _same(self, one: Values, other: Values, kind: np.dtype[Any]) -> bool:
-        """Whether values of h5py's are the same, and references mean copies."""
-        if one.shape != other.shape:
+    def _same(self, memory: Memory, one: Buffer, other: Buffer) -> bool:
+        """Whether values are the same, and references mean copies."""
+        if len(one) != len(other):
             return False
-        if h5py.check_ref_dtype(kind) is not None:
-            pairs = ((one[place], other[place]) for place in np.ndindex(one.shape))
-            return all(self._same_reference(*pair) for pair in pairs)
-        inner = sequence_of(kind)
-        if inner is not None:
-            parts = ((one[place], other[place]) for place in np.ndindex(one.shape))
-            return all(
-                self._same(np.asarray(part, inner), np.asarray(twin, inner), inner)
-                for part, twin in parts
-            )
-        if kind.names is not None and kind.fields is not None:
-            return all(
-                self._same(one[name], other[name], kind.fields[name][0].base) for name in kind.names
-            )
-        if kind.kind == "O":
-            return bool(np.array_equal(one, other))
-        return one.tobytes() == other.tobytes()
+        count = len(one) // memory.size
+        places = ctypes.addressof(one), ctypes.addressof(other)
+        return memory.same(*places, count, self._same_reference)
 
-    def _same_reference(self, given: Any, found: Any) -> bool:
-        try:
-            target = h5r.dereference(given, self._source.id) if given else None
-        except HDF5_ERRORS:  # what it meant is gone
-            target = None
-        path = None if target is None else self._paths.get(h5o.get_info(target).addr)
-        if path is None:
-            return not found
-        if not found or type(given) is not type(found):
+    def _same_reference(self, kind: h5t.TypeID, one: int, other: int) -> bool:
+        given, found = pointed(self._source, kind, one), pointed(self._copy, kind, other)
+        path = None if given is None else self._paths.get(given[0])
+        if given is None or path is None or found is None:
+            return found is None and path is None
+        if found[0] != h5o.get_info(self._copy[path].id).addr:
             return False
-        copy = h5r.dereference(found, self._copy.id)
-        if h5o.get_info(copy).addr != h5o.get_info(self._copy[path].id).addr:
-            return False
-        if not isinstance(given, h5r.RegionReference):
-            return True
-        regions = h5r.get_region(given, self._source.id), h5r.get_region(found, self._copy.id)
-        return _same_selection(*regions)
+        if given[1] is None or found[1] is None:
+            return given[1] is found[1]
+        return _same_selection(given[1], found[1])
 
 
 def _is_added(group: bytes, name: bytes) -> bool:
@@ -226,12 +220,16 @@ def _same_chunks(node: h5py.Dataset, copy: h5py.Dataset) -> bool:
     """Whether two datasets are of the same chunks, byte for byte."""
     if node.chunks != copy.chunks or pipeline(node) != pipeline(copy):
         return False
-    places = raw.chunk_offsets(node)
-    if sorted(places) != sorted(raw.chunk_offsets(copy)):
-        return False
-    return all(
-        node.id.read_direct_chunk(place) == copy.id.read_direct_chunk(place) for place in places
+    return _same_places(node, copy) and all(
+        node.id.read_direct_chunk(place) == copy.id.read_direct_chunk(place)
+        for place in raw.chunk_offsets(node)
     )
+
+
+def _same_places(node: h5py.Dataset, copy: h5py.Dataset) -> bool:
+    """Whether of two datasets the same chunks were written."""
+    given, found = (sorted(raw.chunk_offsets(one)) for one in (node, copy))
+    return bool(node.chunks == copy.chunks and given == found)
 
 
 def _same_mappings(these: Sequence[Any], those: Sequence[Any]) -> bool:

@@ -7,29 +7,34 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import h5py
-from h5py import h5, h5a, h5i, h5o, h5p, h5s, h5t
+from h5py import h5, h5a, h5d, h5i, h5o, h5p, h5s, h5t
 from h5py._objects import phil
 
 from ..errors import FormatError
+from .memory import Memory, has_references, is_flat
+from .slabs import slabs
 from .tree import shown
 
 Buffer = ctypes.Array[ctypes.c_char]
 """Values as HDF5 has them in memory: those of variable length are pointers."""
 
+Change = Callable[[Memory, Buffer], None]
+"""Changes values where they lie."""
+
 PIECE_BYTES = 4 << 20
 """Values that are read together."""
 
-_hid_t = ctypes.c_int64
+hid_t = ctypes.c_int64
 _BUFFER = ctypes.c_void_p
 _DEFAULT = 0  # H5P_DEFAULT
 
 
-def _function(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+def hdf5_function(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+    """A function of the HDF5 library that h5py has not; it holds h5py's lock."""
     function = getattr(_library, name)
     function.restype, function.argtypes = result, arguments
 
@@ -41,28 +46,29 @@ def _function(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
 
 
 _library = ctypes.CDLL(h5py.defs.__file__)
-_get_plist = _function("H5Aget_create_plist", _hid_t, _hid_t)
-_create = _function("H5Acreate2", _hid_t, _hid_t, ctypes.c_char_p, _hid_t, _hid_t, _hid_t, _hid_t)
-_read = _function("H5Aread", ctypes.c_int, _hid_t, _hid_t, _BUFFER)
-_write = _function("H5Awrite", ctypes.c_int, _hid_t, _hid_t, _BUFFER)
-_PLACE = (_hid_t, _hid_t, _hid_t, _hid_t, _hid_t, _BUFFER)
-_read_dataset = _function("H5Dread", ctypes.c_int, *_PLACE)
-_write_dataset = _function("H5Dwrite", ctypes.c_int, *_PLACE)
-_free = _function("H5Dvlen_reclaim", ctypes.c_int, _hid_t, _hid_t, _hid_t, _BUFFER)
-_get_comment = _function(
-    "H5Oget_comment", ctypes.c_ssize_t, _hid_t, ctypes.c_char_p, ctypes.c_size_t
+_get_plist = hdf5_function("H5Aget_create_plist", hid_t, hid_t)
+_create = hdf5_function("H5Acreate2", hid_t, hid_t, ctypes.c_char_p, hid_t, hid_t, hid_t, hid_t)
+_read = hdf5_function("H5Aread", ctypes.c_int, hid_t, hid_t, _BUFFER)
+_write = hdf5_function("H5Awrite", ctypes.c_int, hid_t, hid_t, _BUFFER)
+_PLACE = (hid_t, hid_t, hid_t, hid_t, hid_t, _BUFFER)
+_read_dataset = hdf5_function("H5Dread", ctypes.c_int, *_PLACE)
+_write_dataset = hdf5_function("H5Dwrite", ctypes.c_int, *_PLACE)
+_free = hdf5_function("H5Dvlen_reclaim", ctypes.c_int, hid_t, hid_t, hid_t, _BUFFER)
+_get_comment = hdf5_function(
+    "H5Oget_comment", ctypes.c_ssize_t, hid_t, ctypes.c_char_p, ctypes.c_size_t
 )
-_close_attribute = _function("H5Aclose", ctypes.c_int, _hid_t)
-_close_plist = _function("H5Pclose", ctypes.c_int, _hid_t)
+_close_plist = hdf5_function("H5Pclose", ctypes.c_int, hid_t)
+_get_fill_value = hdf5_function("H5Pget_fill_value", ctypes.c_int, hid_t, hid_t, _BUFFER)
+_set_fill_value = hdf5_function("H5Pset_fill_value", ctypes.c_int, hid_t, hid_t, _BUFFER)
 
 
-def attribute_names(owner: h5py.HLObject) -> list[bytes]:
-    """The names of an object's attributes, in the order in which they were made if that is kept."""
+def attribute_names(owner: h5py.HLObject, but: Collection[str] = ()) -> list[bytes]:
+    """The names of an object's attributes, but for some; in the order that it keeps, if any."""
     plist = owner.id.get_create_plist()
     tracked = plist.get_attr_creation_order() & h5p.CRT_ORDER_TRACKED
     found: list[bytes] = []
     h5a.iterate(owner.id, found.append, index_type=h5.INDEX_CRT_ORDER if tracked else h5.INDEX_NAME)
-    return found
+    return [name for name in found if shown(name) not in but]
 
 
 def copy_comment(node: h5py.HLObject, copy: h5py.HLObject) -> None:
@@ -72,30 +78,6 @@ def copy_comment(node: h5py.HLObject, copy: h5py.HLObject) -> None:
         text = ctypes.create_string_buffer(length + 1)
         _get_comment(node.id.id, text, length + 1)
         h5o.set_comment(copy.id, text.value)
-
-
-def has_references(kind: h5t.TypeID) -> bool:
-    """Whether values of a type hold references to objects, wherever in them."""
-    return bool(kind.detect_class(h5t.REFERENCE))
-
-
-def is_flat(kind: h5t.TypeID) -> bool:
-    """Whether values of a type are their bytes, and nothing elsewhere."""
-    if kind.detect_class(h5t.REFERENCE) or kind.detect_class(h5t.VLEN):
-        return False
-    # H5Tdetect_class calls strings of variable length strings.
-    return not _has_long_strings(kind)
-
-
-def _has_long_strings(kind: h5t.TypeID) -> bool:
-    if isinstance(kind, h5t.TypeStringID):
-        return bool(kind.is_variable_str())
-    if isinstance(kind, h5t.TypeArrayID):
-        return _has_long_strings(kind.get_super())
-    if isinstance(kind, h5t.TypeCompoundID):
-        members = range(kind.get_nmembers())
-        return any(_has_long_strings(kind.get_member_type(number)) for number in members)
-    return False
 
 
 @contextlib.contextmanager
@@ -127,6 +109,27 @@ def _filled(kind: h5t.TypeID, space: h5s.SpaceID) -> Iterator[tuple[Buffer, h5t.
             _free(kind.id, memory.id, _DEFAULT, buffer)
 
 
+def fill_value(dataset: h5py.Dataset) -> bytes:
+    """What a dataset of flat values holds where nothing was written; empty if nobody said that.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read.
+    """
+    plist, kind = dataset.id.get_create_plist(), dataset.id.get_type()
+    if plist.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED:
+        return b""
+    buffer = ctypes.create_string_buffer(kind.get_size())
+    _checked(_get_fill_value(plist.id, kind.id, buffer), h5i.get_name(dataset.id))
+    return bytes(buffer)
+
+
+def set_no_fill_value(plist: h5p.PropDCID) -> None:
+    """Say that what was not written may be anything."""
+    _checked(_set_fill_value(plist.id, -1, None), b"fill value")
+
+
 def pieces(dataset: h5py.Dataset, kind: h5t.TypeID) -> Iterator[tuple[h5s.SpaceID, Buffer]]:
     """The values of a dataset, a piece at a time, and where in it each is.
 
@@ -137,7 +140,9 @@ def pieces(dataset: h5py.Dataset, kind: h5t.TypeID) -> Iterator[tuple[h5s.SpaceI
     FormatError
         If they cannot be read.
     """
-    for space in slabs(dataset, kind.get_size()):
+    most = PIECE_BYTES // kind.get_size()
+    # Of files open for reading HDF5 cannot read strings that only a fill value says.
+    for space in slabs(dataset, most) if dataset.chunks is None else _written(dataset):
         memory = h5s.create_simple((space.get_select_npoints(),))
         with _filled(kind, space) as (buffer, _):
             place = (memory.id, space.id, _DEFAULT)
@@ -146,21 +151,12 @@ def pieces(dataset: h5py.Dataset, kind: h5t.TypeID) -> Iterator[tuple[h5s.SpaceI
             yield space, buffer
 
 
-def slabs(dataset: h5py.Dataset, itemsize: int) -> Iterator[h5s.SpaceID]:
-    """A dataset's space with a piece of it selected, then the next; whole chunks where it may."""
+def _written(dataset: h5py.Dataset) -> Iterator[h5s.SpaceID]:
+    """A dataset's space with one chunk selected that was written, then the next."""
     space = dataset.id.get_space()
-    if space.get_simple_extent_type() == h5s.NULL or not space.get_simple_extent_npoints():
-        return
-    if not dataset.shape:
-        yield space
-        return
-    row = itemsize * math.prod(dataset.shape[1:])
-    whole = dataset.chunks[0] if dataset.chunks else 1
-    step = max(1, PIECE_BYTES // (row * whole)) * whole
-    corner = (0,) * (dataset.ndim - 1)
-    for start in range(0, dataset.shape[0], step):
-        count = min(step, dataset.shape[0] - start)
-        space.select_hyperslab((start, *corner), (count, *dataset.shape[1:]))
+    for corner in sorted(chunk_offsets(dataset)):
+        ends = map(min, dataset.shape, map(int.__add__, corner, dataset.chunks))
+        space.select_hyperslab(corner, tuple(map(int.__sub__, ends, corner)))
         yield space
 
 
@@ -171,10 +167,17 @@ def chunk_offsets(dataset: h5py.Dataset) -> list[tuple[int, ...]]:
     return found
 
 
-def copy_values(source: h5py.Dataset, target: h5py.Dataset) -> None:
-    """Write all values of a dataset to another of its shape, type and chunks, as they are.
+def copy_values(
+    source: h5py.Dataset, target: h5py.Dataset, change: Change = lambda memory, values: None
+) -> None:
+    """Write all values of a dataset to another of its shape, type and chunks.
 
-    Chunks are not decoded; what was never written is not.
+    Chunks of flat values are not decoded; what was never written is not.
+
+    Parameters
+    ----------
+    change
+        Called with values before they are written; not with chunks that are copied.
 
     Raises
     ------
@@ -184,16 +187,28 @@ def copy_values(source: h5py.Dataset, target: h5py.Dataset) -> None:
     kind = source.id.get_type()
     if not source.id.get_storage_size():
         return
-    if source.chunks is not None and is_flat(kind):
+    memory = Memory(kind)
+    if source.chunks is not None and memory.flat:
         for place in chunk_offsets(source):
             mask, data = source.id.read_direct_chunk(place)
             target.id.write_direct_chunk(place, data, mask)
         return
     for space, buffer in pieces(source, kind):
-        memory = h5s.create_simple((space.get_select_npoints(),))
-        place = (memory.id, space.id, _DEFAULT)
+        change(memory, buffer)
+        room = h5s.create_simple((space.get_select_npoints(),))
+        place = (room.id, space.id, _DEFAULT)
         done = _write_dataset(target.id.id, kind.id, *place, buffer)
         _checked(done, h5i.get_name(source.id))
+
+
+def own_type(kind: h5t.TypeID) -> h5t.TypeID:
+    """A type for another file: HDF5 would write where the first one keeps it, if that shares it."""
+    return h5t.decode(kind.encode())
+
+
+def own_space(space: h5s.SpaceID) -> h5s.SpaceID:
+    """A space for another file; see `own_type`."""
+    return h5s.decode(space.encode())
 
 
 def copy_attribute(attribute: h5a.AttrID, owner: h5py.HLObject, kind: h5t.TypeID) -> None:
@@ -209,19 +224,33 @@ def copy_attribute(attribute: h5a.AttrID, owner: h5py.HLObject, kind: h5t.TypeID
     FormatError
         If it cannot be read, or written.
     """
-    name, given, space = attribute.get_name(), attribute.get_type(), attribute.get_space()
+    name = attribute.get_name()
+    space = own_space(attribute.get_space())
     plist = _checked(_get_plist(attribute.id), name)
     try:
         made = _checked(_create(owner.id.id, name, kind.id, space.id, plist, _DEFAULT), name)
     finally:
         _close_plist(plist)
-    try:
-        if not has_references(given):
-            with values(attribute) as found:
-                if len(found):
-                    _checked(_write(made, given.id, found), name)
-    finally:
-        _close_attribute(made)
+    copy = h5i.wrap_identifier(made)
+    if not has_references(attribute.get_type()):
+        write_attribute(attribute, copy)
+
+
+def write_attribute(
+    attribute: h5a.AttrID, copy: h5a.AttrID, change: Change = lambda memory, values: None
+) -> None:
+    """Give an attribute the values of another, changed on the way.
+
+    Raises
+    ------
+    FormatError
+        If they cannot be read, or written.
+    """
+    kind = attribute.get_type()
+    with values(attribute) as found:
+        if len(found):
+            change(Memory(kind), found)
+            _checked(_write(copy.id, kind.id, found), attribute.get_name())
 
 
 def _checked(result: int, name: bytes) -> int:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+import ctypes
+from collections.abc import Mapping
 
 import h5py
-import numpy as np
-import numpy.typing as npt
-from h5py import h5a, h5o, h5r, h5s
+from h5py import h5i, h5o, h5r, h5s, h5t
 
-from ..layout import HDF5_ERRORS
-from .raw import slabs
+from ..errors import UnsupportedError
+from .memory import Memory
+from .raw import Buffer, hdf5_function, hid_t
 
-Values = npt.NDArray[Any]
+_dereference = hdf5_function("H5Rdereference2", hid_t, hid_t, hid_t, ctypes.c_int, ctypes.c_void_p)
+_get_region = hdf5_function("H5Rget_region", hid_t, hid_t, ctypes.c_int, ctypes.c_void_p)
+_create = hdf5_function(
+    "H5Rcreate", ctypes.c_int, ctypes.c_void_p, hid_t, ctypes.c_char_p, ctypes.c_int, hid_t
+)
+_DEFAULT = 0  # H5P_DEFAULT
 
 
 class References:
@@ -35,80 +38,60 @@ class References:
         self._source, self._target, self._paths = source, target, paths
         self.lost = 0
 
-    def of_attribute(self, attribute: h5a.AttrID) -> Values | None:
-        """All values of an attribute, renewed; None if it has none."""
-        found = read_attribute(attribute)
-        return None if found is None else self.renew(found, attribute.dtype)
+    def renew(self, memory: Memory, values: Buffer) -> None:
+        """Change values of the source, as they are in memory, to those of the copy.
 
-    def of_dataset(self, dataset: h5py.Dataset) -> Iterator[tuple[h5s.SpaceID, Values]]:
-        """All values of a dataset, renewed, a piece at a time, and where each is."""
-        for space, found in read_pieces(dataset):
-            yield space, self.renew(found, dataset.dtype)
-
-    def renew(self, values: Values, kind: np.dtype[Any]) -> Values:
-        """Values of a dtype (h5py's, with references in it) as they are in the copy."""
-        if h5py.check_ref_dtype(kind) is not None:
-            return self._each(values, kind, self._reference)
-        inner = sequence_of(kind)
-        if inner is not None:
-            return self._each(values, kind, lambda part: self.renew(np.asarray(part, inner), inner))
-        if kind.names is not None and kind.fields is not None:
-            fresh = values.copy()
-            for name in kind.names:
-                field = kind.fields[name][0]
-                base = field.base if field.subdtype is not None else field
-                fresh[name] = self.renew(values[name], base)
-            return fresh
-        return values
-
-    @staticmethod
-    def _each(values: Values, kind: np.dtype[Any], work: Callable[[Any], Any]) -> Values:
-        fresh = np.empty(values.shape, kind)
-        for place in np.ndindex(values.shape):
-            fresh[place] = work(values[place])
-        return fresh
-
-    def _reference(self, reference: Any) -> Any:
-        """One reference; null if the object that it points to was removed."""
-        is_region = isinstance(reference, h5r.RegionReference)
-        null = h5r.RegionReference() if is_region else h5r.Reference()
-        if not reference:
-            return null
-        try:
-            found = h5r.dereference(reference, self._source.id)
-            path = self._paths.get(h5o.get_info(found).addr) if found is not None else None
-        except HDF5_ERRORS:  # there is no object any more
-            path = None
-        if path is None:
-            self.lost += 1
-            return null
-        if not is_region:
-            return h5r.create(self._target.id, path, h5r.OBJECT)
-        region = h5r.get_region(reference, self._source.id)
-        return h5r.create(self._target.id, path, h5r.DATASET_REGION, region)
+        Raises
+        ------
+        UnsupportedError
+            If there are references of the kind that HDF5 1.12 brought.
+        """
+        count = len(values) // memory.size
+        for kind, place in memory.references(ctypes.addressof(values), count):
+            length, which = kind.get_size(), kind_of(kind)
+            meant = pointed(self._source, kind, place)
+            path = None if meant is None else self._paths.get(meant[0])
+            if (meant is not None and path is None) or (meant is None and any(_bytes(kind, place))):
+                self.lost += 1
+            ctypes.memset(place, 0, length)
+            if meant is not None and path is not None:
+                space = -1 if meant[1] is None else meant[1].id
+                if _create(place, self._target.id.id, path, which, space) < 0:
+                    self.lost += 1
 
 
-def sequence_of(kind: np.dtype[Any]) -> np.dtype[Any] | None:
-    """Of what a dtype is sequences of any length; None for other dtypes, and for strings."""
-    if h5py.check_string_dtype(kind) is not None:
+def kind_of(kind: h5t.TypeID) -> int:
+    """Whether references of a type are to objects or to regions, as HDF5's number.
+
+    Raises
+    ------
+    UnsupportedError
+        If they are of the kind that HDF5 1.12 brought, which h5py cannot read either.
+    """
+    if kind.equal(h5t.STD_REF_OBJ):
+        return int(h5r.OBJECT)
+    if kind.equal(h5t.STD_REF_DSETREG):
+        return int(h5r.DATASET_REGION)
+    raise UnsupportedError(
+        "the file holds references of HDF5 1.12's kind (H5T_STD_REF), which cannot be copied; "
+        "store them as H5T_STD_REF_OBJ or H5T_STD_REF_DSETREG"
+    )
+
+
+def pointed(file: h5py.File, kind: h5t.TypeID, place: int) -> tuple[int, h5s.SpaceID | None] | None:
+    """Address in its file, and region, of what a reference in memory means; None: nothing."""
+    which = kind_of(kind)
+    if not any(_bytes(kind, place)):
         return None
-    inner = h5py.check_vlen_dtype(kind)
-    return None if inner is None else np.dtype(inner)
-
-
-def read_attribute(attribute: h5a.AttrID) -> Values | None:
-    """The values of an attribute as h5py's; None if it has none."""
-    if attribute.get_space().get_simple_extent_type() == h5s.NULL:
+    found = _dereference(file.id.id, _DEFAULT, which, place)
+    if found < 0:
         return None
-    values = np.empty(attribute.shape, attribute.dtype)
-    attribute.read(values)
-    return values
+    address: int = h5o.get_info(h5i.wrap_identifier(found)).addr
+    if which != h5r.DATASET_REGION:
+        return address, None
+    region = _get_region(file.id.id, which, place)
+    return None if region < 0 else (address, h5s.SpaceID(region))
 
 
-def read_pieces(dataset: h5py.Dataset) -> Iterator[tuple[h5s.SpaceID, Values]]:
-    """The values of a dataset as h5py's, a piece at a time, and where in it each is."""
-    for space in slabs(dataset, dataset.id.get_type().get_size()):
-        shape = (space.get_select_npoints() // math.prod(dataset.shape[1:]), *dataset.shape[1:])
-        values = np.empty(shape if dataset.shape else (), dataset.dtype)
-        dataset.id.read(h5s.create_simple(shape) if dataset.shape else space, space, values)
-        yield space, values
+def _bytes(kind: h5t.TypeID, place: int) -> bytes:
+    return ctypes.string_at(place, kind.get_size())

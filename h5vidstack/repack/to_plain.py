@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
-from h5py import h5a, h5d, h5g, h5p, h5s, h5t, h5z
+from h5py import h5d, h5g, h5p, h5s, h5t, h5z
 
 from ..chunks import Pixels
+from ..errors import OutputError
 from ..filter import pipeline, stored_coding
-from ..geometry import Shape
-from ..layout import BESIDE, find_stacks, is_stack
+from ..geometry import Shape, split_axes
+from ..layout import BESIDE, SEPARATOR, find_stacks, is_stack
 from ..reader import Stack
 from ..workers import Progress
 from . import raw
 from .candidates import Left, Selection, datasets
 from .copying import like_group
 from .filtered import copy_creation
-from .job import Job, Repacked, address, open_stack
+from .job import Job, Repacked, address, open_stack, stacks_beside
 from .proof import Equal
 from .slabs import frame_slabs
-from .tree import shown
+from .tree import is_hard, names, shown
 
 _KEPT = (h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32)
 """Filters that every HDF5 has; others are not restored."""
 
+_LARGEST = (1 << 32) - 1
+"""Bytes of a chunk, that every HDF5 reads."""
+
 _Filters = list[tuple[int, tuple[int, ...]]]
 
-_OF_A_STACK = (
-    "h5vidstack_format", "shape", "leading_shape", "dtype", "method", "lossless", "max_error",
-    "mse", "psnr", "created", "creator", "settings", "frames_crc32",
-)  # fmt: skip
-"""Attributes that say what a stack is (spec/format.md, "Layout")."""
+_IN_A_STACK = (b"frames", b"groups", b"members", b"index", b"hashes")
 
 
 def layout_record(dataset: h5py.Dataset) -> dict[str, Any]:
@@ -63,24 +65,38 @@ class ToPlain(Job):
         chosen = Selection(select)
         coded = [paths for paths in datasets(file) if stored_coding(file[paths[0]]) is not None]
         stacks = [os.fsencode(path) for path in find_stacks(file)]
-        inside = BESIDE.encode() + b"/"
-        beside = {path for path in stacks if path.startswith(inside)}
-        for paths in [*coded, *([path] for path in stacks if path not in beside)]:
+        self._beside = stacks_beside(file, stacks)
+        apart = [[path] for path in stacks if path not in self._beside]
+        for paths in [*coded, *apart]:
             if not chosen.takes(paths):
                 self.left.append(Left(shown(paths[0]), "it is not selected"))
                 continue
+            if paths in apart:
+                _check_nothing_else(file, paths[0])
             self._found[address(file[paths[0]])] = paths[0]
-            for path in paths:
-                twin = inside[:-1] + path
-                if twin in beside:
-                    beside.remove(twin)
-                    self.omitted.add(address(file[twin]))
             with open_stack(file.filename, paths[0]) as stack:
                 self._note(paths[0], stack, file[paths[0]], stack.nbytes)
                 self._count += 2 * len(stack)
         chosen.check(file.filename)
-        if self.omitted and not beside:
-            self.omitted.add(address(file[BESIDE]))
+        self._omit(bool(select))
+
+    def _omit(self, some: bool) -> None:
+        """Leave out the stacks beside datasets that are made anew, and groups of only such."""
+        for path, data in self._beside.items():
+            if data in self._found or (data is None and not some):  # that dataset is gone
+                _check_nothing_else(self.file, path)
+                self.omitted.add(address(self.file[path]))
+        if self.omitted:
+            self._omit_group(self.file[BESIDE])
+
+    def _omit_group(self, group: h5py.Group) -> None:
+        inside = [group[name] for name in names(group) if is_hard(group, name)]
+        for node in inside:
+            if isinstance(node, h5py.Group) and not is_stack(node):
+                self._omit_group(node)
+        ours = inside and all(address(node) in self.omitted for node in inside)
+        if ours and len(inside) == len(group) and not len(group.attrs):
+            self.omitted.add(address(group))
 
     @property
     def changed(self) -> set[int]:
@@ -105,10 +121,6 @@ class ToPlain(Job):
                 made = self._create(new, stack, kind, space, None)
                 group = h5py.Group(h5g.create(new.id, None, gcpl=like_group(node)))
                 group["frames"] = made
-                for name in raw.attribute_names(node):
-                    if name.decode(errors="replace") not in _OF_A_STACK:
-                        attribute = h5a.open(node.id, name)
-                        raw.copy_attribute(attribute, group, attribute.get_type())
             for numbers, place in frame_slabs(made):
                 frames = stack.read(numbers)
                 made[place] = _shaped(frames, made, place)
@@ -133,14 +145,16 @@ class ToPlain(Job):
         shape = space.get_simple_extent_dims()
         chunks, filters = _recorded(stack, shape)
         if chunks is None and space.get_simple_extent_dims(True) != shape:  # it can grow
-            chunks = (1,) * len(stack.leading_shape) + stack.shape[1:]
+            chunks = (1,) * (len(shape) - len(stack.shape) + 1) + stack.shape[1:]
         if chunks is not None:
             plist.set_chunk(chunks)
         for code, values in filters:
             plist.set_filter(code, h5z.FLAG_OPTIONAL, values)
         if given is not None:
             copy_creation(given, plist, stack.dtype)
-        return h5py.Dataset(h5d.create(new.id, None, kind.copy(), space, plist))
+        return h5py.Dataset(
+            h5d.create(new.id, None, raw.own_type(kind), raw.own_space(space), plist)
+        )
 
     def comparisons(self, path: Path) -> Mapping[int, Equal]:
         """See `Job`."""
@@ -153,18 +167,30 @@ class ToPlain(Job):
         return dict.fromkeys(self._made, equal)
 
     def _note(self, path: bytes, stack: Stack, node: h5py.HLObject, after: int) -> None:
-        chunks, filters = _recorded(stack, node.shape if isinstance(node, h5py.Dataset) else ())
+        shape = (*stack.leading_shape, *stack.shape[1:])
+        shape = node.shape if isinstance(node, h5py.Dataset) else shape
+        chunks, filters = _recorded(stack, shape)
         words = {1: "gzip", 2: "shuffle", 3: "fletcher32"}
         named = ", ".join(words[code] for code, _ in filters)
         coding = named or ("in chunks" if chunks else "as it is")
-        shape = (*stack.leading_shape, *stack.shape[1:])
         before = sum(group.stored_bytes for group in stack.groups)
         self.replaced.append(Repacked(shown(path), shape, stack.dtype.name, before, after, coding))
 
 
+def _check_nothing_else(file: h5py.File, path: bytes) -> None:
+    """Raise OutputError if a stack's group holds what is not the stack's, which would be lost."""
+    more = [name for name in names(file[path]) if name not in _IN_A_STACK]
+    if more:
+        raise OutputError(
+            f"{file.filename}{SEPARATOR}{shown(path)} is a stack that holds {shown(more[0])}, too: "
+            "move that elsewhere, or leave the stack out by --select"
+        )
+
+
 def _recorded(stack: Stack, shape: tuple[int, ...]) -> tuple[Shape | None, _Filters]:
     """Chunks and filters that a dataset had before it was coded; else a frame, shuffle and gzip."""
-    usual = (1,) * len(stack.leading_shape) + stack.shape[1:]
+    leading, frame = split_axes(shape)
+    usual = (1,) * len(leading) + frame
     by_gzip: list[tuple[int, tuple[int, ...]]] = [
         (h5z.FILTER_SHUFFLE, ()),
         (h5z.FILTER_DEFLATE, (4,)),
@@ -175,9 +201,12 @@ def _recorded(stack: Stack, shape: tuple[int, ...]) -> tuple[Shape | None, _Filt
         filters = [(int(code), tuple(map(int, values))) for code, values in record["filters"]]
         if chunks is not None:
             chunks = tuple(map(int, chunks))
-            if len(chunks) != len(shape) or min(chunks) < 1:
+            size = math.prod(chunks) * stack.dtype.itemsize
+            if len(chunks) != len(shape) or min(chunks) < 1 or size > _LARGEST:
                 return usual, by_gzip
-    except (TypeError, KeyError, ValueError):  # there is none, or it was changed
+        for number in itertools.chain.from_iterable(values for _, values in filters):
+            number.to_bytes(4, "little")  # as HDF5 has it
+    except (TypeError, KeyError, ValueError, OverflowError):  # there is none, or it was changed
         return usual, by_gzip
     known = [(code, values) for code, values in filters if code in _KEPT]
     return chunks, known if chunks is not None else []

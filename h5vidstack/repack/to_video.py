@@ -8,14 +8,14 @@ from pathlib import Path
 import h5py
 
 from ..errors import OutputError
-from ..layout import BESIDE
+from ..layout import BESIDE, is_stack
 from ..workers import Progress
 from .candidates import Left, image_stacks
 from .filtered import Filtered, How, Plan, fill, plan, put_beside
 from .job import Job, Repacked, address, open_stack
 from .proof import Equal
 from .to_plain import layout_record
-from .tree import shown
+from .tree import is_hard, shown
 
 
 class ToVideo(Job):
@@ -38,8 +38,6 @@ class ToVideo(Job):
         self, file: h5py.File, select: Sequence[str], how: How, progress: Progress | None
     ) -> None:
         super().__init__(file, progress)
-        if not isinstance(file.get(BESIDE, file["/"]), h5py.Group):
-            raise OutputError(f"{file.filename} has something else at {BESIDE}: rename that first")
         self._how = how
         self._plans: dict[int, Plan] = {}
         self._made: dict[int, tuple[Plan, Filtered]] = {}
@@ -48,6 +46,7 @@ class ToVideo(Job):
             dataset = file[path]
             planned = plan(dataset, path, how)
             if planned.estimate < planned.stored_bytes:
+                self._make_room(BESIDE.encode() + path)
                 self._plans[address(dataset)] = planned
                 self._note(dataset, planned, planned.estimate, str(planned.recipe))
             else:
@@ -85,6 +84,24 @@ class ToVideo(Job):
                 return first.tobytes() == stack[0].tobytes() and self._same_pixels(node, stack)
 
         return dict.fromkeys(self._made, equal)
+
+    def _make_room(self, path: bytes) -> None:
+        """Check that a stack can be made at a path; one that was beside another dataset goes."""
+        node: h5py.HLObject | None = self.file["/"]
+        for name in path.strip(b"/").split(b"/"):
+            if not isinstance(node, h5py.Group) or is_stack(node):
+                break
+            if not node.id.links.exists(name):
+                return
+            node = node[name] if is_hard(node, name) else None
+        else:
+            if is_stack(node):
+                self.omitted.add(address(node))
+                return
+        raise OutputError(
+            f"{self.file.filename} has something else at {BESIDE}, where hashes of "
+            f"{shown(path[len(BESIDE) :])} go: rename that first"
+        )
 
     def _leave(self, planned: Plan) -> None:
         self.left.append(Left(shown(planned.path), "it would become no smaller"))

@@ -52,6 +52,28 @@ def shown(path: bytes) -> str:
     return path.decode(errors="backslashreplace")
 
 
+class Objects:
+    """The objects of a file by their paths.
+
+    The group that was used last stays open: from the root the way may be long.
+    """
+
+    def __init__(self, file: h5py.File) -> None:
+        self._file, self._path, self._group = file, ROOT, file["/"]
+
+    def group(self, path: bytes) -> h5py.Group:
+        """A group."""
+        if path != self._path:
+            self._path, self._group = path, self._file[path]
+        return self._group
+
+    def __getitem__(self, path: bytes) -> h5py.HLObject:
+        if path == ROOT:
+            return self._file["/"]
+        parent, _, name = path.rpartition(b"/")
+        return self.group(parent or ROOT)[name]
+
+
 def walk(file: h5py.File, enter: Callable[[Link], bool] = lambda link: True) -> Iterator[Link]:
     """Yield all links, those of a group together, in the order that it keeps.
 
@@ -90,6 +112,11 @@ def names(group: h5py.Group) -> list[bytes]:
         index = h5.INDEX_CRT_ORDER if tracked else h5.INDEX_NAME
         group.id.links.iterate(found.append, idx_type=index)
     return found
+
+
+def is_hard(group: h5py.Group, name: bytes) -> bool:
+    """Whether a name in a group is a hard link."""
+    return bool(group.id.links.get_info(name).type == h5l.TYPE_HARD)
 
 
 def _link(group: h5py.Group, path: bytes, name: bytes) -> Link:
