@@ -2,11 +2,10 @@
 
 #include "h5vidstack.h"
 
-#include <limits.h>
+#include <libdeflate.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <zlib.h>
 
 enum { MAX_COLOURS = 65536 }; /* of a palette */
 
@@ -76,7 +75,7 @@ static bool parse_header(const uint8_t *data, size_t size, const Chunk *chunk, B
     if (little32(data + 12) != size)
         return fail(error, "a block of %u bytes has %zu: cut short or overwritten",
                     (unsigned)little32(data + 12), size);
-    if (crc32_z(crc32_z(0, NULL, 0), data + 8, size - 8) != little32(data + 4))
+    if (libdeflate_crc32(0, data + 8, size - 8) != little32(data + 4))
         return fail(error, "CRC-32 of a block is wrong: its bytes were damaged");
     if (data[8] < 1 || data[8] > 2 || data[9])
         return fail(error, "a block of version %u, flags %u; this plugin reads versions 1 and 2: "
@@ -106,24 +105,13 @@ static bool parse_header(const uint8_t *data, size_t size, const Chunk *chunk, B
 bool inflate_exactly(const uint8_t *from, size_t packed, uint8_t *to, size_t size,
                             Error *error)
 {
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)from};
-    if (packed > UINT_MAX)
-        return fail(error, "a zlib stream of %zu bytes", packed);
-    if (inflateInit(&stream) != Z_OK)
+    struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
+    if (!inflater)
         return no_memory(error, 1 << 15);
-    stream.avail_in = (uInt)packed;
-    stream.next_out = to;
-    int result = Z_OK;
-    while (result == Z_OK) { /* zlib takes no more than an unsigned int at once */
-        size_t left = size - (size_t)(stream.next_out - to);
-        stream.avail_out = left < UINT_MAX ? (uInt)left : UINT_MAX;
-        result = inflate(&stream, Z_SYNC_FLUSH);
-        if (result == Z_OK && left == 0)
-            result = Z_BUF_ERROR;
-    }
-    size_t made = (size_t)(stream.next_out - to);
-    inflateEnd(&stream);
-    if (result != Z_STREAM_END || made != size)
+    enum libdeflate_result result =
+        libdeflate_zlib_decompress(inflater, from, packed, to, size, NULL);
+    libdeflate_free_decompressor(inflater);
+    if (result != LIBDEFLATE_SUCCESS)
         return fail(error, "a zlib stream is damaged, or has not the %zu bytes promised", size);
     return true;
 }

@@ -1,9 +1,10 @@
 /* Chunks that were decoded last.
  *
  * HDF5's own chunk cache, 1 MiB as a rule, is too small for most chunks of frames: without this
- * one, each frame that a program asks for would decode its chunk again. The last chunk is always
- * kept; more of them (tiles beside each other, frames whose order was changed) only once a chunk
- * that was dropped had to be decoded again, since new memory costs as much time as a fast codec.
+ * one, each frame that a program asks for would decode its chunk again. The last chunk is kept, unless
+ * the last few were each asked for once, as where all is read: a copy costs time beside a fast codec.
+ * More of them (tiles beside each other, frames whose order was changed) are kept only once a chunk
+ * that was dropped had to be decoded again. What is not kept is still known, and kept the next time.
  * Chunks are found by their whole blocks and parameters, so nothing must tell us of other files.
  */
 
@@ -15,6 +16,7 @@
 enum {
     MOST_BYTES = 256 << 20, /* as h5vidstack.open: a row of tiles of a large stack */
     MOST_CHUNKS = 64,       /* so that looking through them costs nothing */
+    MOST_ONCE = 3,          /* chunks that may each be asked for once before they are not kept */
 };
 
 typedef struct {
@@ -29,6 +31,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Entry entries[MOST_CHUNKS]; /* the last used first */
 static unsigned known;             /* entries in use */
 static unsigned kept = 1;          /* entries that may have data */
+static unsigned once;              /* chunks since one was asked for again */
 
 static uint32_t crc_of(const uint8_t *block, size_t packed)
 {
@@ -87,6 +90,7 @@ bool recall(size_t count, const unsigned *values, const uint8_t *block, size_t p
     unsigned place = look_up(count, values, block, packed);
     bool found = place < known && entries[place].data;
     if (found && out) {
+        once = 0;
         to_front(place);
         memcpy(out, entries[0].data, entries[0].bytes);
     }
@@ -103,13 +107,19 @@ void keep(size_t count, const unsigned *values, const uint8_t *block, size_t pac
     unsigned place = look_up(count, values, block, packed);
     if (place < known && place >= kept)
         kept = place + 1; /* with so many it would not have been dropped */
+    once = place < known ? 0 : once + 1;
     if (place < known && entries[place].data) { /* another thread was first */
         pthread_mutex_unlock(&lock);
         return;
     }
     size_t room = bytes + packed + packed / 4; /* for another block of the chunk's size, too */
     uint8_t *data = make_room(bytes + packed, &room);
-    data = data ? data : malloc(room);
+    if (once > MOST_ONCE) {
+        free(data);
+        data = NULL;
+    } else if (!data) {
+        data = malloc(room);
+    }
     if (place == known)
         place = known < MOST_CHUNKS ? known++ : known - 1;
     free(entries[place].data); /* of the one that is forgotten */

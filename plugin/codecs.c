@@ -1,4 +1,4 @@
-/* Packets to planes: FFmpeg's decoders, zlib, LZMA, and bits as they are. */
+/* Packets to planes: FFmpeg's decoders, deflate, LZMA, and bits as they are. */
 
 #include "h5vidstack.h"
 

@@ -11,7 +11,7 @@
 #include <H5PLextern.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <zlib.h>
+#include <libdeflate.h>
 
 enum {
     PARAMETERS = 8,
@@ -34,7 +34,7 @@ static void reseal(uint8_t *block, size_t size)
 {
     uint32_t length = (uint32_t)size;
     memcpy(block + 12, &length, 4);
-    uint32_t crc = (uint32_t)crc32(0, block + 8, (uInt)(size - 8));
+    uint32_t crc = libdeflate_crc32(0, block + 8, size - 8);
     memcpy(block + 4, &crc, 4);
 }
 
