@@ -1,8 +1,9 @@
 /* Chunks that were decoded last.
  *
  * HDF5's own chunk cache, 1 MiB as a rule, is too small for most chunks of frames: without this
- * one, each frame that a program asks for would decode its chunk again. The last chunk is kept, unless
- * the last few were each asked for once, as where all is read: a copy costs time beside a fast codec.
+ * one, each frame that a program asks for would decode its chunk again. The last chunk is kept once a
+ * program has asked for one again, until it asks for some only once: who reads all is not to wait for
+ * copies, which cost time beside a fast codec.
  * More of them (tiles beside each other, frames whose order was changed) are kept only once a chunk
  * that was dropped had to be decoded again. What is not kept is still known, and kept the next time.
  * Chunks are found by their whole blocks and parameters, so nothing must tell us of other files.
@@ -31,7 +32,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Entry entries[MOST_CHUNKS]; /* the last used first */
 static unsigned known;             /* entries in use */
 static unsigned kept = 1;          /* entries that may have data */
-static unsigned once;              /* chunks since one was asked for again */
+static unsigned once = MOST_ONCE;  /* chunks since one was asked for again */
 
 static uint32_t crc_of(const uint8_t *block, size_t packed)
 {
