@@ -8,10 +8,8 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 
-enum {
-    FILTER_ID = 47113,
-    LARGEST_BLOCK = 32 << 20, /* beyond this glibc learns nothing */
-};
+enum { FILTER_ID = 47113 };
+enum { LARGEST_BLOCK = 32 << 20 }; /* beyond this glibc learns nothing */
 static const char FILTER_NAME[] = "h5vidstack: frames as losslessly coded video";
 
 /* Functions of the HDF5 that called us. We do not link one: a program may carry its own, and
