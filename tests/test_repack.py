@@ -430,6 +430,8 @@ def test_filters_of_a_package_are_imported():
         (["in.h5", "in.h5"], "exists; use --overwrite"),
         (["in.h5", "out.h5", "--select", "/nope"], "/nope matches no dataset"),
         (["in.h5::/a", "out.h5"], "copies whole files; use --select"),
+        (["http://localhost/in.h5", "out.h5"], "is a URL"),
+        (["in.h5", "s3://bucket/out.h5"], "is a URL"),
         (["in.h5", "nowhere/out.h5"], "no folder"),
         (["in.h5", "out.h5", "--preset", "mp4"], "lossy"),
         (["live.h5", "out.h5"], "being recorded"),

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -181,6 +182,15 @@ def test_a_pipe_that_closes_early_is_no_traceback(packed):
     process.stderr.close()
     assert process.wait() == 1
     assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("arguments", ["unpack x.h5 -", "export x.h5 -", "contact-sheet x.h5 -"])
+def test_output_that_is_closed_from_the_start(packed, arguments):
+    line = shlex.join(command(*arguments.split())) + " >&-"
+    found = subprocess.run(line, shell=True, capture_output=True, text=True)
+    assert found.returncode == 1
+    assert found.stderr.startswith("Error: standard output is closed")
+    assert len(found.stderr.splitlines()) == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")

@@ -14,7 +14,7 @@ import h5py
 
 from ..errors import FormatError, OutputError, UnsupportedError
 from ..layout import SEPARATOR, damage_as_error
-from ..opening import is_recording, open_hdf5
+from ..opening import is_recording, open_hdf5, refuse_url
 from ..output import closed_tidily, complete_or_absent, like_hdf5_file
 from ..quality import Wish
 from ..workers import Progress, default_workers
@@ -134,7 +134,10 @@ def repack(
         raise OutputError("give a file to write; only a dry run needs none")
     given = Path(os.fsdecode(source))
     for name in (source, target):
-        if name is not None and SEPARATOR in os.fsdecode(name):
+        if name is None:
+            continue
+        refuse_url(name)
+        if SEPARATOR in os.fsdecode(name):
             raise OutputError(
                 f"{os.fsdecode(name)}: repack copies whole files; use --select for some datasets"
             )
