@@ -491,6 +491,19 @@ def test_relative_paths_to_other_files_are_told():
         assert file["v"].virtual_sources()[0].file_name == "source.h5"
 
 
+def test_what_the_source_links_to_is_not_replaced():
+    for name in "ab":
+        h5vidstack.pack(drifting((20, 32, 32)), f"{name}.h5")
+    h5vidstack.link(["a.h5"], "all.h5")
+    with h5py.File("master.h5", "w") as file:
+        file["link"] = h5py.ExternalLink("b.h5", "/stack")
+    for source, part in (("all.h5", "a.h5"), ("master.h5", "b.h5")):
+        before = Path(part).read_bytes()
+        with pytest.raises(h5vidstack.OutputError, match="links to"):
+            repack(source, part, overwrite=True)
+        assert Path(part).read_bytes() == before
+
+
 def test_references_to_what_is_gone_are_null():
     with h5py.File("in.h5", "w") as file:
         file["d"], file["gone"] = drifting((20, 64, 64)), 1
