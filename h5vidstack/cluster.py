@@ -128,7 +128,7 @@ def connect(address: str) -> Iterator[Executor]:
     async def knock() -> None:
         # A Client that finds nobody prints tracebacks when Python ends.
         async with asyncio.timeout(PATIENCE):  # it waits for ever for what says nothing
-            comm = await reach(address, timeout=PATIENCE)
+            comm = await reach(address, timeout=0.9 * PATIENCE)  # which can say why
             await comm.close()
 
     try:
