@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-oldest lint docs benchmark clean
+.PHONY: demo test test-oldest lint docs benchmark plugin plugin-wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/h5vidstack demo
@@ -29,6 +29,15 @@ benchmark: $(VENV)/installed
 	$(BIN)/python tests/benchmark/speed.py
 	$(BIN)/python tests/benchmark/order.py
 
+# The native HDF5 plugin, where `h5vidstack plugin-path` finds it.
+plugin:
+	plugin/install-needs.sh
+	$(MAKE) -C plugin OUT=../h5vidstack/plugin
+
+# A wheel for this system that has the plugin, too.
+plugin-wheel: plugin $(VENV)/installed
+	H5VIDSTACK_PLUGIN=1 $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
@@ -41,4 +50,6 @@ $(OLDEST)/installed: pyproject.toml constraints-oldest.txt
 	touch $@
 
 clean:
+	$(MAKE) -C plugin clean
+	rm -f h5vidstack/plugin/*.so
 	rm -rf $(VENV) $(OLDEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build

@@ -46,7 +46,7 @@ class WorkerError(Error):
 
 
 class MissingError(Error, ImportError):
-    """An optional package is not installed; the message says how to."""
+    """An optional package, or the native plugin, is not there; the message says how to get it."""
 
 
 class RemoteError(Error):

@@ -7,7 +7,7 @@ import click
 from ..terminal import Commands, show_version
 from .comparing import bench, demo
 from .options import variable
-from .reading import check, contact_sheet, find, info, references, verify
+from .reading import check, contact_sheet, find, info, plugin_path, references, verify
 from .whole_files import repack
 from .writing import append, export, link, pack, recover, rehash, unpack
 
@@ -32,7 +32,7 @@ def main() -> None:
 for _command in (
     pack, append, link, unpack, export, repack, recover, rehash, info, find, contact_sheet, verify,
     check, references,
-    bench, demo,
+    bench, demo, plugin_path,
 ):  # fmt: skip
     main.add_command(_command)
     for _option in _command.params:

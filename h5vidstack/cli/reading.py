@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from .. import colours, pictures, recovery, sheet, verification
+from .. import colours, pictures, plugin, recovery, sheet, verification
 from .. import info as information
 from ..hashing import HASHES
 from ..output import complete_or_absent
@@ -213,3 +213,12 @@ def check(
         for name in pictures.draw(file, plots, found, source, gray=gray, overwrite=overwrite):
             click.echo(f"drew {printable(name)}", err=as_json)
     sys.exit(0 if found.keeps_its_word else 1)
+
+
+@click.command(epilog=examples('HDF5_PLUGIN_PATH="$(h5vidstack plugin-path)" h5dump -H out.h5'))
+def plugin_path() -> None:
+    """Print the folder of the native HDF5 plugin.
+
+    Programs that read HDF5, but are not Python, find it by HDF5_PLUGIN_PATH.
+    """
+    say(str(plugin.folder()))

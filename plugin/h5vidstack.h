@@ -1,0 +1,129 @@
+/* What the files of the plugin share. spec/format.md is normative; sections are its own. */
+
+#ifndef H5VIDSTACK_H
+#define H5VIDSTACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "blocks are little-endian, and nothing here turns them round"
+#endif
+
+typedef struct {
+    char text[256];
+} Error;
+
+/* Says what is wrong; gives false, for callers to return. */
+__attribute__((format(printf, 2, 3))) bool fail(Error *error, const char *format, ...);
+bool no_memory(Error *error, size_t bytes);
+
+static inline uint16_t little16(const uint8_t *at)
+{
+    uint16_t number;
+    memcpy(&number, at, sizeof number);
+    return number;
+}
+
+static inline uint32_t little32(const uint8_t *at)
+{
+    uint32_t number;
+    memcpy(&number, at, sizeof number);
+    return number;
+}
+
+static inline uint64_t little64(const uint8_t *at)
+{
+    uint64_t number;
+    memcpy(&number, at, sizeof number);
+    return number;
+}
+
+/* ---- block.c: the bytes of a block (section 3) ---- */
+
+typedef enum { NO_COLOUR, DIFFERENCE, LIFT } Colour;
+typedef enum { NO_PREDICTOR, PREVIOUS, LEFT, LINEAR, GRADIENT } Predictor;
+typedef enum { PLAIN, PALETTE, SCALED } Mapping;
+typedef enum { RAW, X264, X265, FFV1, MAGICYUV, FFVHUFF, DEFLATE, LZMA, MPEG4, CODECS } CodecId;
+
+enum {
+    CHANNELS = 4,                /* at most */
+    MAX_STREAMS = CHANNELS * 64, /* one a bit, since they do not overlap */
+};
+
+/* A chunk as the filter's parameters describe it; its pixels are `kind` and `size` as NumPy's. */
+typedef struct {
+    uint32_t frames, height, width, channels;
+    char kind;
+    unsigned size;
+    bool big_endian;
+    size_t bytes;
+} Chunk;
+
+/* Some bits of one component, coded; pointers go into the block. */
+typedef struct {
+    CodecId codec;
+    unsigned depth, component, low, bits;
+    uint32_t packets, extra_size;
+    const uint8_t *sizes, *extra, *data;
+} Stream;
+
+typedef struct {
+    uint32_t frames, height, width, channels;
+    Colour colour;
+    Predictor predictor;
+    bool fold;
+    Mapping mapping;
+    unsigned bits;
+    uint64_t base, step; /* the bits of a double if scaled */
+    uint32_t colours, patches;
+    uint8_t *table; /* `colours` words, then `patches` gaps, then as many words; ours to free */
+    unsigned streams;
+    Stream stream[MAX_STREAMS];
+} Block;
+
+bool parse_parameters(size_t count, const unsigned *values, Chunk *chunk, Error *error);
+
+/* Checks every length and the CRC of a block, and finds its packets. `block` is zero; its table
+ * is to be freed whatever the result is. */
+bool parse_block(const uint8_t *data, size_t size, const Chunk *chunk, Block *block, Error *error);
+
+/* A zlib stream of exactly so many bytes. */
+bool inflate_exactly(const uint8_t *from, size_t packed, uint8_t *to, size_t size, Error *error);
+
+/* ---- codecs.c: packets to planes ---- */
+
+/* Gets the frames of a stream, in order: rows of 8 bits a value, or 16 where the depth is above 8,
+ * `pitch` bytes apart. */
+typedef struct Sink {
+    uint32_t frames, height, width;
+    bool (*put)(const struct Sink *, uint32_t frame, const uint8_t *rows, ptrdiff_t pitch,
+                Error *error);
+} Sink;
+
+bool takes_configuration(CodecId codec);
+bool is_whole(CodecId codec); /* one packet for all frames */
+bool has_depth(CodecId codec, unsigned depth);
+bool decode_stream(const Stream *stream, const Sink *sink, Error *error);
+
+/* ---- pixels.c: planes to pixels ---- */
+
+/* Whether a block gives every word of its chunk a value. */
+bool fills_chunk(const Block *block, const Chunk *chunk);
+
+/* Decodes a block into its chunk, which is zero where the block does not fill it. */
+bool decode_block(const Block *block, const Chunk *chunk, uint8_t *out, Error *error);
+
+/* ---- cache.c: chunks that were decoded last ---- */
+
+/* Whether a chunk is kept; it is copied to `out`, unless that is NULL. */
+bool recall(size_t count, const unsigned *values, const uint8_t *block, size_t packed,
+            uint8_t *out);
+
+/* Keeps a copy of a chunk, if it is not too large and there is memory. */
+void keep(size_t count, const unsigned *values, const uint8_t *block, size_t packed,
+          const uint8_t *chunk, size_t bytes);
+
+#endif

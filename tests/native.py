@@ -1,0 +1,62 @@
+"""The native plugin in tests: built, called as HDF5 calls it, and used by HDF5's own tools."""
+
+import ctypes
+import os
+import subprocess
+from pathlib import Path
+
+from h5vidstack import filter as h5filter
+
+SOURCES = Path(__file__).parent.parent / "plugin"
+LIBRARY = "libh5vidstack.so"
+
+
+def missing():
+    """What is missing to build it, or an empty text."""
+    try:
+        found = subprocess.run(
+            ["make", "-s", "-C", SOURCES, "check-needs"], capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        return "missing: make"
+    lines = [line for line in found.stderr.splitlines() if line.startswith("missing")]
+    return "; ".join(lines) or ("cannot be built" if found.returncode else "")
+
+
+def make(folder, target="all"):
+    """Build the plugin, or another target of its Makefile, into a folder."""
+    subprocess.run(["make", "-s", "-C", SOURCES, f"OUT={folder}", target], check=True)
+    return folder
+
+
+def with_plugin(folder, *command, **options):
+    """Run a program of HDF5 that finds the plugin."""
+    environment = {**os.environ, "HDF5_PLUGIN_PATH": str(folder)}
+    return subprocess.run(
+        list(map(str, command)), env=environment, capture_output=True, text=True, **options
+    )
+
+
+class Native:
+    """The plugin's filter, called without HDF5."""
+
+    def __init__(self, folder):
+        self.library = ctypes.CDLL(str(folder / LIBRARY))
+        self.library.H5PLget_plugin_info.restype = ctypes.POINTER(h5filter._H5ZClass2)
+        self.info = self.library.H5PLget_plugin_info().contents
+        self._c = ctypes.CDLL(None)
+        self._c.malloc.restype, self._c.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+        self._c.free.argtypes = [ctypes.c_void_p]
+
+    def run(self, values, data, flags=h5filter._FLAG_REVERSE):
+        """Bytes of the chunk, or None if it is refused."""
+        buffer = ctypes.c_void_p(self._c.malloc(len(data) or 1))
+        ctypes.memmove(buffer, data, len(data))
+        made = self.info.filter(
+            flags, len(values), (ctypes.c_uint * len(values))(*values), len(data),
+            ctypes.byref(ctypes.c_size_t(len(data))),
+            ctypes.cast(ctypes.byref(buffer), h5filter._voids),
+        )  # fmt: skip
+        chunk = ctypes.string_at(buffer, made) if made else None
+        self._c.free(buffer)
+        return chunk
