@@ -127,15 +127,17 @@ def connect(address: str) -> Iterator[Executor]:
 
     async def knock() -> None:
         # A Client that finds nobody prints tracebacks when Python ends.
-        comm = await reach(address, timeout=PATIENCE)
-        await comm.close()
+        async with asyncio.timeout(PATIENCE):  # it waits for ever for what says nothing
+            comm = await reach(address, timeout=0.9 * PATIENCE)  # which can say why
+            await comm.close()
 
     try:
         asyncio.run(knock())
         client = begin(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
+    except Exception as error:  # what is no scheduler may answer anything
+        reason = str(error) or f"nothing came for {PATIENCE:.0f} s"
         raise WorkerError(
-            f"no scheduler answers at {address!r}: {error}; start one (dask scheduler), and give "
+            f"no scheduler answers at {address!r}: {reason}; start one (dask scheduler), and give "
             "the address that it prints"
         ) from error
     # Its log would only say what our errors do.

@@ -147,7 +147,7 @@ def _array(
         "dtype": dataset.dtype.str,
         "compressor": filters[-1] if filters else None,
         "filters": filters[:-1] or None,
-        "fill_value": _fill(dataset) if holes else 0,
+        "fill_value": None,  # a value is what xarray would take for missing pixels
         "order": "C",
     }
     refs: Refs = {f"{name}/.zarray": _text(array)}
@@ -169,8 +169,10 @@ def _array(
             reference = _inline(_encoded(dataset, info.chunk_offset, filters))
         refs[f"{name}/{'.'.join(map(str, place))}"] = reference
         found += 1
-    if found < math.prod(counts) and not holes:
-        raise FormatError(f"{dataset.name}: {math.prod(counts) - found} chunks are missing")
+    if found < math.prod(counts):
+        if not holes:
+            raise FormatError(f"{dataset.name}: {math.prod(counts) - found} chunks are missing")
+        refs[f"{name}/.zarray"] = _text(array | {"fill_value": _fill(dataset)})
     if sum(len(ref) for ref in refs.values() if isinstance(ref, str)) > INLINE_BYTES:
         raise UnsupportedError(
             f"{dataset.name} has too many chunks that are stored without its filters, which Zarr "

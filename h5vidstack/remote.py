@@ -58,9 +58,9 @@ class RemoteBytes:
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
         self.url = url
-        with extra("remote"):
-            import fsspec
         protocol = re.split("::|://", url)[0]
+        with extra(_EXTRAS.get(protocol, "remote")):
+            import fsspec
         try:
             self._fs, self._path = fsspec.core.url_to_fs(url, **options)
             info = self._info()
@@ -230,6 +230,8 @@ def _reason(error: BaseException) -> str:
     """What went wrong, in one line; fsspec hides it behind a FileNotFoundError of the URL."""
     cause = error.__cause__ or error
     status = getattr(cause, "status", None)
+    if status == 0:  # aiohttp's, where the answers were no trouble: TooManyRedirects
+        return type(cause).__name__
     if status is not None:
         return f"the server says {status} {getattr(cause, 'message', '')}".rstrip()
     return " ".join(str(cause).split()) or type(cause).__name__

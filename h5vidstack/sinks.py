@@ -89,7 +89,7 @@ def unpack(
     refuse_source(target, f"{source.path}{SEPARATOR}{source.stack}")
     path, inner = split_target(target)
     kind = path.suffix.lower()
-    as_folder = inner is None and (kind == "" or path.is_dir() or os.fspath(target).endswith("/"))
+    as_folder = is_folder(target)
     chosen = _chosen(frames, len(source))
     if as_folder:
         chosen = np.array(list(dict.fromkeys(chosen.tolist())))  # one file a frame
@@ -122,6 +122,12 @@ def unpack(
             f"cannot unpack to {path}{hint}: give a folder, x.tif, x.npy or x.h5{SEPARATOR}/path"
         )
     return len(chosen)
+
+
+def is_folder(target: str | os.PathLike[str]) -> bool:
+    """Whether `unpack` takes this for a folder of images."""
+    path, inner = split_target(target)
+    return inner is None and (path.suffix == "" or path.is_dir() or os.fspath(target).endswith("/"))
 
 
 def stream(

@@ -71,6 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, asked, fault=None):
         path = self.server.folder / self.path.lstrip("/").partition("?")[0]
+        if path.name == "moved":  # to itself, for ever
+            self._end(302, b"", {"Location": self.path})
+            return
         if not path.is_file():
             self._end(404, b"")
             return

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -361,6 +362,28 @@ def run(*args, code=0):
     result = CliRunner().invoke(cli.main, list(map(str, args)))
     assert result.exit_code == code, result.output
     return result.output
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["none", "http"])
+def test_something_else_is_there(answer, monkeypatch):
+    """Nothing comes of it, or a number of bytes that no memory holds."""
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+    np.save("x.npy", FRAMES)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept():
+            connection, _ = server.accept()
+            connection.sendall(answer)
+            connection.recv(1 << 20)
+            connection.close()
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        said = run("pack", "x.npy", "x.h5", "--scheduler", address, code=1)
+        thread.join()
+    assert "no scheduler answers" in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "no://h:1"])

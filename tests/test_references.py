@@ -159,8 +159,20 @@ def test_xarray_reads_it():
         "reference://", storage_options=options, consolidated=False, zarr_format=2
     )
     assert dataset.frames.dims == ("frame", "y", "x")
-    np.testing.assert_array_equal(dataset.frames[3:9].values, frames[3:9])
+    np.testing.assert_array_equal(dataset.frames[3:9].values, frames[3:9], strict=True)
     dataset.close()
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i8", "f4"])
+def test_no_pixel_is_missing_to_xarray(dtype):
+    """It takes a fill value for missing pixels: zeros became NaN, and integers floats."""
+    frames = moving((20, 16, 12)).astype(dtype)
+    frames[:, :4] = 0
+    h5vidstack.pack(frames, "x.h5", method="video")
+    store = {"fo": describe("x.h5")}
+    options = {"storage_options": store, "consolidated": False, "zarr_format": 2}
+    with xarray.open_zarr("reference://", **options) as dataset:
+        np.testing.assert_array_equal(dataset.frames.values, frames, strict=True)
 
 
 def test_command_line():
@@ -182,6 +194,10 @@ def test_command_line():
         done = runner.invoke(main, ["references", wrong, "-o", "new.json"])
         assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert not os.path.exists("new.json")
+    done = runner.invoke(main, ["references", "x.h5", "-o", "./x.h5", "--overwrite"])
+    assert done.exit_code == 1
+    assert "the output is the source" in done.stderr
+    assert h5vidstack.verify("x.h5") == []
 
 
 @pytest.mark.parametrize("options", [{"method": "group"}, {"method": "pca"}], ids=str)

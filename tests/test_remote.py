@@ -266,6 +266,8 @@ def test_no_such_file_no_such_server(packed):
     with serving() as server:
         with pytest.raises(h5vidstack.RemoteError, match="the server says 404"):
             h5vidstack.open(f"{server.url}/none.h5")
+        with pytest.raises(h5vidstack.RemoteError, match="TooManyRedirects"):
+            h5vidstack.open(f"{server.url}/moved")
         url = f"{server.url}/x.h5"
     with pytest.raises(h5vidstack.RemoteError, match="cannot be opened: .*onnect"):
         h5vidstack.open(url)
@@ -359,7 +361,8 @@ def test_what_is_not_installed(monkeypatch):
             return str(caught.value)
 
     assert 'pip install "h5vidstack[remote]"' in open_without("fsspec", "https://localhost/x.h5")
-    assert 'pip install "h5vidstack[s3]"' in open_without("s3fs", "s3://bucket/x.h5")
+    for module in ("fsspec", "s3fs"):
+        assert 'pip install "h5vidstack[s3]"' in open_without(module, "s3://bucket/x.h5")
 
 
 def test_urls_are_told_from_paths():

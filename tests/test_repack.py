@@ -430,6 +430,8 @@ def test_filters_of_a_package_are_imported():
         (["in.h5", "in.h5"], "exists; use --overwrite"),
         (["in.h5", "out.h5", "--select", "/nope"], "/nope matches no dataset"),
         (["in.h5::/a", "out.h5"], "copies whole files; use --select"),
+        (["http://localhost/in.h5", "out.h5"], "is a URL"),
+        (["in.h5", "s3://bucket/out.h5"], "is a URL"),
         (["in.h5", "nowhere/out.h5"], "no folder"),
         (["in.h5", "out.h5", "--preset", "mp4"], "lossy"),
         (["live.h5", "out.h5"], "being recorded"),
@@ -487,6 +489,19 @@ def test_relative_paths_to_other_files_are_told():
     with h5py.File("out.h5") as file:
         assert (file["raw"][...] == 5).all()
         assert file["v"].virtual_sources()[0].file_name == "source.h5"
+
+
+def test_what_the_source_links_to_is_not_replaced():
+    for name in "ab":
+        h5vidstack.pack(drifting((20, 32, 32)), f"{name}.h5")
+    h5vidstack.link(["a.h5"], "all.h5")
+    with h5py.File("master.h5", "w") as file:
+        file["link"] = h5py.ExternalLink("b.h5", "/stack")
+    for source, part in (("all.h5", "a.h5"), ("master.h5", "b.h5")):
+        before = Path(part).read_bytes()
+        with pytest.raises(h5vidstack.OutputError, match="links to"):
+            repack(source, part, overwrite=True)
+        assert Path(part).read_bytes() == before
 
 
 def test_references_to_what_is_gone_are_null():

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -183,6 +184,15 @@ def test_a_pipe_that_closes_early_is_no_traceback(packed):
     assert b"Traceback" not in said
 
 
+@pytest.mark.parametrize("arguments", ["unpack x.h5 -", "export x.h5 -", "contact-sheet x.h5 -"])
+def test_output_that_is_closed_from_the_start(packed, arguments):
+    line = shlex.join(command(*arguments.split())) + " >&-"
+    found = subprocess.run(line, shell=True, capture_output=True, text=True)
+    assert found.returncode == 1
+    assert found.stderr.startswith("Error: standard output is closed")
+    assert len(found.stderr.splitlines()) == 1
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_full_disk_behind_a_pipe():
     h5vidstack.pack(moving((2, 4, 4)), "x.h5")
@@ -205,7 +215,7 @@ def test_a_full_disk_behind_a_pipe():
      ["verify", "-"], ["verify", "x.h5", "--against", "-"], ["check", "-"],
      ["check", "x.h5", "--plots", "-"], ["bench", "-"], ["demo", "--out", "-"],
      ["export", "x.h5", "-", "--json"], ["bench", "a.npy", "--json", "-", "--html", "-"],
-     ["unpack", "x.h5", "out", "--format", "npy"]],
+     ["unpack", "x.h5", "out", "--format", "npy"], ["unpack", "x.h5", "x.npy", "--format", "png"]],
 )  # fmt: skip
 def test_what_cannot_be_a_pipe(packed, arguments):
     before = sorted(os.listdir())
@@ -214,6 +224,21 @@ def test_what_cannot_be_a_pipe(packed, arguments):
     assert "standard" in result.stderr
     assert result.stdout == ""
     assert sorted(os.listdir()) == before
+
+
+def test_what_the_environment_says_goes_with_anything(packed):
+    environment = {"H5VIDSTACK_UNPACK_FORMAT": "tiff", "H5VIDSTACK_REPACK_PROFILE": "fast"}
+    for arguments in (["unpack", "x.h5", "x.npy"], ["repack", "x.h5", "y.h5", "--restore"]):
+        result = CliRunner().invoke(main, arguments, env=environment)
+        assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("option", ["--preset=ffv1", "--profile=balanced", "--no-hashes"])
+def test_restoring_codes_nothing(packed, option):
+    result = CliRunner().invoke(main, ["repack", "x.h5", "y.h5", "--restore", option])
+    assert result.exit_code == 2
+    assert option.partition("=")[0] in result.stderr
+    assert not Path("y.h5").exists()
 
 
 def test_a_file_of_that_name(packed):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
@@ -103,3 +103,12 @@ def variable(command: click.Command, option: click.Option) -> str:
     """The environment variable of an option: H5VIDSTACK_PACK_PROFILE."""
     flag = max(option.opts, key=len).lstrip("-")
     return f"H5VIDSTACK_{command.name}_{flag}".replace("-", "_").upper()
+
+
+def typed(names: Sequence[str]) -> str | None:
+    """The first of some parameters that the command line has: defaults may go with anything."""
+    ctx = click.get_current_context()
+    given = click.core.ParameterSource.COMMANDLINE
+    found = (name for name in names if ctx.get_parameter_source(name) is given)
+    flag = {option.name: option.opts[-1] for option in ctx.command.params}
+    return next((flag[name] for name in found), None)

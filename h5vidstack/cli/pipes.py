@@ -40,6 +40,8 @@ not_stdout = _refusing(
 @contextlib.contextmanager
 def binary_stdout() -> Iterator[BinaryIO]:
     """Standard output for bytes; a usage error where that is a terminal."""
+    if sys.stdout is None:  # closed by the shell: >&-
+        raise click.ClickException("standard output is closed; use a pipe, or > and a file's name")
     if sys.stdout.isatty():
         raise click.UsageError("that is no text for a terminal: use a pipe, or > and a file's name")
     yield sys.stdout.buffer

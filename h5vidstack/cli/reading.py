@@ -17,6 +17,7 @@ from ..reader import Stack
 from ..references import references as zarr_references
 from ..search import mismatch
 from ..sources import read_image
+from ..sources.apart import refuse_source
 from ..strict_json import json_text
 from ..terminal import end_tidily, printable, progress_bar, say
 from .options import examples, json_option, overwrite_option
@@ -58,8 +59,10 @@ def references(file: str, out: str, url: str | None, overwrite: bool) -> None:
     no "frames", since Zarr has no virtual arrays. Tables and hashes are arrays, too. Readers need
     h5vidstack for the codec. After FILE changes make the references anew.
     """
+    if out != STDOUT:
+        refuse_source(out, file)
     found = json_text(zarr_references(file, url=url))
-    if out == "-":
+    if out == STDOUT:
         say(found)
         return
     end_tidily()

@@ -16,7 +16,7 @@ from ..repack import RepackReport
 from ..repack import repack as repack_file
 from ..strict_json import json_text
 from ..terminal import end_tidily, progress_bar, say
-from .options import examples, json_option, overwrite_option
+from .options import examples, json_option, overwrite_option, typed
 from .pipes import not_stdin, not_stdout
 
 
@@ -59,6 +59,9 @@ def repack(
     All else stays as it is: groups, attributes, links, references, dimension scales, types. What
     reads IN reads OUT after `import h5vidstack`. In the end all of both files is compared.
     """
+    coding = typed(["profile", "codec", "preset", "chunk_frames", "tile", "no_hashes"])
+    if options["restore"] and coding:
+        raise click.UsageError(f"{coding} says how to code, and --restore makes pixels of it")
     end_tidily()
     with progress_bar("repacking") as progress:
         report = repack_file(

@@ -20,7 +20,7 @@ from ..option_types import Frames
 from ..reader import Stack
 from ..strict_json import json_text
 from ..terminal import end_tidily, progress_bar, say
-from .options import coding_options, examples, executor, json_option, overwrite_option
+from .options import coding_options, examples, executor, json_option, overwrite_option, typed
 from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
 
 
@@ -203,6 +203,11 @@ def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite:
         with Stack(src) as stack, binary_stdout() as out, progress_bar("unpacking") as progress:
             sinks.stream(stack, out, image_format or "npy", frames=frames, progress=progress)
         return
+    if typed(["image_format"]) and not sinks.is_folder(dst):
+        raise click.UsageError(
+            "--format is of images in a folder and of standard output (-); a file's name says "
+            "what it is: x.npy, x.tif"
+        )
     image_format = image_format or "png"
     if image_format not in sinks.IMAGE_FORMATS:
         raise click.UsageError(f"--format {image_format} is of standard output (-)")

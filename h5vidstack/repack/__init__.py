@@ -10,11 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-
 from ..errors import FormatError, OutputError, UnsupportedError
 from ..layout import SEPARATOR, damage_as_error
-from ..opening import is_recording, open_hdf5
+from ..opening import is_recording, open_hdf5, refuse_url
 from ..output import closed_tidily, complete_or_absent, like_hdf5_file
 from ..quality import Wish
 from ..workers import Progress, default_workers
@@ -25,6 +23,7 @@ from .job import Job, Repacked
 from .proof import Proof
 from .to_plain import ToPlain
 from .to_video import ToVideo
+from .tree import shown
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,10 @@ def repack(
         raise OutputError("give a file to write; only a dry run needs none")
     given = Path(os.fsdecode(source))
     for name in (source, target):
-        if name is not None and SEPARATOR in os.fsdecode(name):
+        if name is None:
+            continue
+        refuse_url(name)
+        if SEPARATOR in os.fsdecode(name):
             raise OutputError(
                 f"{os.fsdecode(name)}: repack copies whole files; use --select for some datasets"
             )
@@ -155,7 +157,10 @@ def repack(
             else:
                 how = How(wish, chunk_frames, tile, hashes, pool, threads)
                 job = ToVideo(file, select, how, progress)
-            elsewhere = () if target is None else _elsewhere(file, given, Path(os.fsdecode(target)))
+            others = files_elsewhere(file) if target is not None else []
+        elsewhere: tuple[str, ...] = ()
+        if target is not None:
+            elsewhere = _elsewhere(others, given, Path(os.fsdecode(target)))
         before = given.stat().st_size
         if dry_run or target is None:
             saved = sum(one.before - one.after for one in job.replaced)
@@ -181,11 +186,24 @@ def repack(
         )  # fmt: skip
 
 
-def _elsewhere(file: h5py.File, source: Path, target: Path) -> tuple[str, ...]:
-    """Files that are not found from the folder of the new file."""
+def _elsewhere(others: list[bytes], source: Path, target: Path) -> tuple[str, ...]:
+    """Files that are not found from the folder of the new file.
+
+    Raises
+    ------
+    OutputError
+        If the new file would replace one of those that the source, and so itself, needs.
+    """
+    for name in map(os.fsdecode, others):  # where HDF5 looks for them
+        for there in (source.parent / name, source.parent / Path(name).name, Path(name)):
+            with contextlib.suppress(OSError):
+                if target.samefile(there):
+                    raise OutputError(
+                        f"{target} holds data that {source} links to; give the output another name"
+                    )
     if source.resolve().parent == target.resolve().parent:
         return ()
-    return tuple(files_elsewhere(file))
+    return tuple(shown(name) for name in others if not name.startswith(b"/"))
 
 
 def _copy_user_block(source: Path, target: Path, size: int) -> None:

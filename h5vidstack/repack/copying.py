@@ -11,7 +11,7 @@ from ..layout import STACK_ATTRIBUTES, damage_as_error
 from . import raw
 from .memory import has_references, is_flat
 from .references import References
-from .tree import ROOT, Link, Objects, shown, walk
+from .tree import ROOT, Link, Objects, walk
 
 Make = Callable[[h5py.HLObject, h5py.File], h5py.HLObject | None]
 """Makes what takes the place of an object in a file, without a name; None: it is copied."""
@@ -188,8 +188,8 @@ def like_group(group: h5py.Group) -> h5p.PropGCID:
     return how
 
 
-def files_elsewhere(file: h5py.File) -> list[str]:
-    """Other files that a file names by relative paths, in links and datasets."""
+def files_elsewhere(file: h5py.File) -> list[bytes]:
+    """Names of other files in the links and the datasets of a file."""
     found: set[bytes] = set()
     objects = Objects(file)
     for link in walk(file):
@@ -204,4 +204,4 @@ def files_elsewhere(file: h5py.File) -> list[str]:
             else:
                 count = range(plist.get_external_count())
                 found.update(plist.get_external(number)[0] for number in count)
-    return sorted(shown(name) for name in found if name != b"." and not name.startswith(b"/"))
+    return sorted(found - {b"."})
