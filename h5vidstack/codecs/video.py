@@ -106,7 +106,9 @@ class Engine:
         context.thread_count = 1
         # A hostile stream may name another size: FFmpeg shall refuse it before it allocates.
         context.options = {
-            "max_pixels": str((_padded(height) + self.margin) * (_padded(width) + self.margin))
+            "max_pixels": str((_padded(height) + self.margin) * (_padded(width) + self.margin)),
+            # Else FFmpeg up to 7 interpolates MPEG-4 by code that is off by one here and there.
+            "flags": "+bitexact",
         }
         if self.told:
             context.width, context.height = width, height
