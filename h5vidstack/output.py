@@ -226,14 +226,19 @@ def like_hdf5_file(path: Path, other: h5py.File) -> h5py.File:
     given, how = other["/"].id.get_create_plist(), h5py.h5p.create(h5py.h5p.FILE_CREATE)
     how.set_userblock(other.userblock_size)
     how.set_link_creation_order(given.get_link_creation_order())
-    how.set_attr_creation_order(given.get_attr_creation_order())
-    how.set_attr_phase_change(*given.get_attr_phase_change())
-    how.set_obj_track_times(given.get_obj_track_times())
+    copy_object_creation(given, how)
     access = _how_to_write()
     access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_LATEST)  # what it has needs
     metadata, slots, _, weight = access.get_cache()
     access.set_cache(metadata, slots, 0, weight)
     return h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_EXCL, how, access))
+
+
+def copy_object_creation(given: h5py.h5p.PropOCID, how: h5py.h5p.PropOCID) -> None:
+    """Make an object keep its attributes and times as another does."""
+    how.set_attr_creation_order(given.get_attr_creation_order())
+    how.set_attr_phase_change(*given.get_attr_phase_change())
+    how.set_obj_track_times(given.get_obj_track_times())
 
 
 def _how_to_write(structure: int = LEAST_STRUCTURE) -> h5py.h5p.PropFAID:

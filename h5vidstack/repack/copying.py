@@ -8,6 +8,7 @@ import h5py
 from h5py import h5a, h5d, h5g, h5o, h5p, h5t
 
 from ..layout import STACK_ATTRIBUTES, damage_as_error
+from ..output import copy_object_creation
 from . import raw
 from .memory import has_references, is_flat
 from .references import References
@@ -182,9 +183,7 @@ def like_group(group: h5py.Group) -> h5p.PropGCID:
     """
     given, how = group.id.get_create_plist(), h5p.create(h5p.GROUP_CREATE)
     how.set_link_creation_order(given.get_link_creation_order())
-    how.set_attr_creation_order(given.get_attr_creation_order())
-    how.set_attr_phase_change(*given.get_attr_phase_change())
-    how.set_obj_track_times(given.get_obj_track_times())
+    copy_object_creation(given, how)
     return how
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
 import numpy as np
 from h5py import h5d, h5p, h5z
 
-from .. import block, trials
+from .. import trials
 from ..block_format import VERSION
 from ..chunks import Pixels
 from ..codecs import library_versions
@@ -31,6 +31,7 @@ from ..hashing import Fingerprints, fingerprint, join
 from ..layout import BESIDE, SEPARATOR
 from ..layout_writer import Order, PileWriter, Record, StackWriter, write_text
 from ..loss import NO_LOSS
+from ..output import copy_object_creation
 from ..piles import Pile
 from ..quality import Wish
 from ..recipe import Recipe
@@ -132,8 +133,8 @@ def fill(dataset: h5py.Dataset, file: h5py.File, how: How, plan: Plan, done: Don
     prints = []
 
     def look(frames: Pixels) -> Fingerprints:
-        as_stored = frames.astype(dataset.dtype, copy=False)
-        return replace(fingerprint(frames, hashes=how.hashes), crc32=block.frame_crcs(as_stored))
+        as_stored = frames.astype(dataset.dtype, copy=False)  # of which the CRCs are
+        return fingerprint(as_stored, hashes=how.hashes)
 
     def moving() -> Iterator[Pixels]:
         for frames in source.batches(plan.chunk[0]):
@@ -205,9 +206,7 @@ def copy_creation(given: h5p.PropDCID, plist: h5p.PropDCID, dtype: np.dtype[Any]
     elif given.fill_value_defined() == h5d.FILL_VALUE_UNDEFINED:
         set_no_fill_value(plist)
     plist.set_fill_time(given.get_fill_time())
-    plist.set_obj_track_times(given.get_obj_track_times())
-    plist.set_attr_creation_order(given.get_attr_creation_order())
-    plist.set_attr_phase_change(*given.get_attr_phase_change())
+    copy_object_creation(given, plist)
 
 
 def put_beside(file: h5py.File, plan: Plan, filtered: Filtered, record: Mapping[str, Any]) -> None:
