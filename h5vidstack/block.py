@@ -197,9 +197,9 @@ def assemble(frames: Frames, recipe: Recipe) -> tuple[Block, Frames]:
     mapped = _map(frames, recipe)
     if mapped is None:  # there is no range to scale
         recipe, mapped = Recipe(), mapping.map_exactly(frames)
-    found, components = mapped[0], _components(*mapped, recipe)
+    found, parts = mapped[0], components(*mapped, recipe)
     streams = []
-    for number, component in enumerate(components):
+    for number, component in enumerate(parts):
         for part in recipe.parts(found.bits):
             stream = encode_part(component, number, part)
             if stream is not None:
@@ -212,10 +212,9 @@ def assemble(frames: Frames, recipe: Recipe) -> tuple[Block, Frames]:
     return block, frames
 
 
-def prepare(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, list[Values]]:
-    """Do all of a recipe but coding: the values of each component, predictions subtracted."""
-    found, values = _map(frames, recipe) or mapping.map_exactly(frames)
-    return found, _components(found, values, recipe)
+def to_values(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, Values]:
+    """The first step of a recipe: pixels to values of as few bits as may be."""
+    return _map(frames, recipe) or mapping.map_exactly(frames)
 
 
 def _map(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, Values] | None:
@@ -228,7 +227,8 @@ def _map(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, Values] | Non
     return mapping.map_exactly(frames)
 
 
-def _components(found: mapping.Mapping, values: Values, recipe: Recipe) -> list[Values]:
+def components(found: mapping.Mapping, values: Values, recipe: Recipe) -> list[Values]:
+    """The steps between `to_values` and coding: components, predictions subtracted."""
     if not found.bits:
         return []
     colour = recipe.colour_of(values.shape[3] if values.ndim == 4 else 1)
@@ -277,11 +277,11 @@ def _values(block: Block, shape: tuple[int, int, int]) -> Values:
     bits = block.mapping.bits
     if not bits:
         return np.zeros(shape if block.channels == 1 else (*shape, block.channels), np.uint8)
-    components = [_component(block, number, shape) for number in range(block.channels)]
+    found = [_component(block, number, shape) for number in range(block.channels)]
     if block.channels == 1:
-        return components[0]
+        return found[0]
     values = np.empty((*shape, block.channels), container(bits))
-    from_components(components, bits, block.colour, values)
+    from_components(found, bits, block.colour, values)
     return values
 
 

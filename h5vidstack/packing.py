@@ -125,7 +125,11 @@ class Packing:
             waiting = self._survey.firsts()[: self._survey.unique - len(new)]
             runs = [waiting[i : i + self.chunk[0]] for i in range(0, len(waiting), self.chunk[0])]
             first = self.store.take(runs[0]) if runs else new
-            self._encoder = self._begin(np.arange(len(first)), lambda numbers: first[numbers])
+            if self.store.access >= Access.RANDOM and self.store.count is not None:
+                all_of_it = np.arange(self.store.count)  # says more than how it begins
+                self._encoder = self._begin(all_of_it, self.store.take)
+            else:
+                self._encoder = self._begin(np.arange(len(first)), lambda numbers: first[numbers])
             for run in runs:
                 self._encoder.add(self.store.take(run))
         if self._encoder is not None:

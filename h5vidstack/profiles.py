@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .codecs import Coding
 from .codecs.transforms import Predictor
 from .geometry import CHUNK_FRAMES, frame_bytes
 
@@ -27,6 +28,8 @@ class Profile:
         Of a pile's bytes: how much is sampled.
     sample_frames
         Frames of a run of the sample at most.
+    looks
+        Of how many runs a part is coded in every way.
     """
 
     name: str
@@ -38,11 +41,17 @@ class Profile:
     sample_least: int
     sample_most: int
     sample_frames: int
+    looks: int
 
     @property
     def in_order(self) -> bool:
         """Whether method auto does without a second pass for similarity order."""
         return self.name == "fast"
+
+    @property
+    def intra(self) -> bool:
+        """Whether its codecs look at each frame alone."""
+        return all(Coding(preset).engine.intra for preset in self.presets)
 
     def chunk_frames(self, frame: tuple[int, ...], itemsize: int) -> int:
         """Frames a block."""
@@ -54,7 +63,9 @@ class Profile:
         return max(1, min(CHUNK_FRAMES, (3 << 17) // frame_bytes(frame, itemsize)))
 
 
-_FAST = ("raw", "magicyuv-left", "magicyuv", "ffvhuff", "ffvhuff-median", "deflate-fast")
+_FAST = (
+    "raw", "magicyuv-left", "magicyuv", "ffvhuff", "deflate-runs", "ffvhuff-median", "deflate-fast",
+)  # fmt: skip
 _BALANCED = ("raw", "deflate", "x264-fast", "ffv1", "ffv1-context", "x264-interm")
 _SMALL = (*_BALANCED, "x264-slow", "lzma-slow")
 
@@ -62,16 +73,16 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile(
-            "fast", 0.1, _FAST, (Predictor.NONE, Predictor.LEFT), (),
-            1 / 64, 1 << 18, 1 << 22, 16,
+            "fast", 0.1, _FAST, (Predictor.NONE, Predictor.LEFT, Predictor.GRADIENT), (),
+            1 / 64, 1 << 18, 1 << 22, 16, 8,
         ),
         Profile(
             "balanced", 0.02, _BALANCED, (Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
-            (2, 4, 6), 1 / 32, 1 << 19, 1 << 22, 16,
+            (2, 4, 6), 1 / 32, 1 << 19, 1 << 22, 16, 3,
         ),
         Profile(
             "small", 0.0, _SMALL, tuple(Predictor), tuple(range(1, 9)),
-            1 / 4, 1 << 23, 1 << 26, 64,
+            1 / 4, 1 << 23, 1 << 26, 64, 3,
         ),
     )
 }  # fmt: skip

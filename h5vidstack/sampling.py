@@ -20,6 +20,8 @@ LEAST_LOOK = 1 << 15
 """But so many bytes of each run."""
 LEAST_ROWS = 48
 """Of a stripe: three of the macroblocks that video codecs deal in."""
+MOST_SHARE = 1 / 12
+"""However small a pile is, no more of it is sampled,"""
 RUNS, RUN_FRAMES = 3, 3
 """Of a pile at least so many runs of at least so many frames are coded in every way."""
 
@@ -33,10 +35,13 @@ def sample(pile: Numbers, chunk_frames: int, profile: Profile, take: Take) -> li
     """
     one = take(pile[:1])
     frame = one.nbytes
-    wanted = min(max(profile.sample_share * len(pile) * frame, profile.sample_least),
-                 profile.sample_most)  # fmt: skip
+    whole = len(pile) * frame
+    least = min(profile.sample_least, whole * MOST_SHARE)
+    wanted = min(max(profile.sample_share * whole, least), profile.sample_most)
     longest = min(chunk_frames, profile.sample_frames, len(pile))
     length = min(longest, max(RUN_FRAMES, int(wanted / (RUNS * frame))))
+    if profile.intra:  # then many frames say more than those beside each other
+        length = min(length, max(1, LEAST_LOOK // frame))
     enough = max(RUNS, int(wanted / (length * frame)))  # more where frames are tiny
     count = max(1, min(enough, len(pile) // (2 * length)))
     room = len(pile) - length

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -13,19 +14,26 @@ import numpy.typing as npt
 
 from . import block
 from .block_format import Stream, seal
-from .codecs import PRESETS, Coding
-from .codecs.transforms import Colour, Predictor, Values
+from .codecs import Coding
+from .codecs.transforms import Colour, Values, take_bits
 from .errors import UnsupportedError
+from .estimates import bits_a_value
+from .families import Family, codings, families, with_efforts
+from .mapping import Mapping
 from .profiles import Profile
 from .recipe import Part, Recipe, too_deep
-from .sampling import RUNS, first_look
+from .sampling import first_look
 
 Pixels = npt.NDArray[Any]
 
 CLOSE = 1.25
 """All of it is coded by what came so close to the smallest,"""
-FEW = 5
+FEW = 4
 """but, unless size is all that matters, by no more than so many."""
+SPLITS = 2
+"""Then pictures are tried with no more ways to split values than so many."""
+NOISE = 0.98
+"""What seems to take so large a share of its bits, no codec of pictures shrinks."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +65,20 @@ _Result = tuple[int, float]
 
 
 @dataclass(frozen=True)
-class _Family:
-    """Recipes that differ in nothing but how their parts are coded."""
+class _Look:
+    """A family on samples.
 
-    recipe: Recipe
-    codings: tuple[Coding, ...]
+    Attributes
+    ----------
+    prepared
+        The components of each sample.
+    guesses
+        Bits that a value of each part will take; empty where nothing was guessed.
+    """
+
+    family: Family
+    prepared: list[list[Values]]
+    guesses: list[float]
 
 
 def choose(
@@ -93,47 +110,43 @@ def choose(
     UnsupportedError
         If `codec` does not hold pixels of so many bits.
     """
-    codings = _codings(profile, codec)
-    small = [first_look(sample) for sample in samples[:: max(1, len(samples) // RUNS)]]
+    wanted = codings(profile, codec)
+    small = [first_look(sample) for sample in samples[:: math.ceil(len(samples) / profile.looks)]]
     template = replace(template, colour=_better_colour(small, template))
-    bits = max(block.prepare(sample, template)[0].bits for sample in samples)
+    bits = max(block.to_values(sample, template)[0].bits for sample in samples)
     if not bits:
-        return replace(template, top=codings[-1]), []
-    families = _families(bits, codings, profile, template, codec is not None)
-    if not families:
-        raise UnsupportedError(too_deep(codings[0], bits))
-    begun = [
-        (family, _try(family, bits, small, profile, chunk_frames, pool)) for family in families
-    ]
+        return replace(template, top=wanted[-1]), []
+    guess = bits > 8 and profile.tolerance > 0  # else there are few ways, or time is no object
+    mapped = [block.to_values(sample, template) for sample in small]
+    look = partial(_look, mapped=mapped, guess=guess)
+    looks = list(pool.map(look, families(bits, wanted, profile, template, codec is not None)))
+    if not looks:
+        raise UnsupportedError(too_deep(wanted[0], bits))
+    if guess:
+        looks = _promising(looks)
+    begun = [(look, _try(look, chunk_frames, pool)) for look in looks]
     size = sum(sample.nbytes for sample in small)
     found = [one for pair in begun for one in _candidates(*pair, size, profile)]
     found.sort(key=lambda candidate: candidate[1].stored_bytes)
     limit = CLOSE * found[0][1].stored_bytes
-    count = sum(trial.stored_bytes <= limit for _, trial in found)
+    close = [recipe for recipe, trial in found if trial.stored_bytes <= limit]
     if profile.tolerance:
-        count = min(count, FEW)
-    close = [recipe for recipe, _ in found[:count]]
-    weighed = [(recipe, _weigh(recipe, samples, chunk_frames, pool, timed)) for recipe in close]
-    sizes = [(recipe.top, trial.stored_bytes) for recipe, trial in weighed]
-    best, _ = weighed[_fastest_of_smallest(sizes, profile)]
-    trials = [replace(trial, chosen=recipe is best) for recipe, trial in weighed]
+        close = [one for recipe in close[:FEW] for one in with_efforts(recipe, wanted)]
+    weighed = _weigh(close, samples, chunk_frames, pool, timed)
+    sizes = [(recipe.top, trial.stored_bytes) for recipe, trial in zip(close, weighed, strict=True)]
+    best = close[_fastest_of_smallest(sizes, profile)]
+    trials = [
+        replace(trial, chosen=recipe is best) for recipe, trial in zip(close, weighed, strict=True)
+    ]
     if all(coding.codec == "raw" for _, _, coding in best.parts(bits)):
         best = replace(template, top=Coding("raw"))  # steps that gain nothing take time
-    return best, trials + [trial for _, trial in found[count:]]
+    return best, trials + [trial for recipe, trial in found if recipe not in close]
 
 
 def share(recipe: Recipe, samples: Sequence[Pixels], chunk_frames: int, pool: Executor) -> float:
     """Stored bytes of frames like some samples, as a share of their raw bytes."""
-    weighed = _weigh(recipe, samples, chunk_frames, pool, False)
+    (weighed,) = _weigh([recipe], samples, chunk_frames, pool, False)
     return weighed.stored_bytes / weighed.sample_bytes
-
-
-def _codings(profile: Profile, codec: str | None) -> list[Coding]:
-    if codec is None:
-        return [Coding(preset=name) for name in profile.presets]
-    rows = [row for row in PRESETS.values() if row.codec.name == codec]
-    usual = [row.name for row in rows if row.name in profile.presets]
-    return [Coding(preset=name) for name in usual or [Coding.of(codec).preset]]
 
 
 def _better_colour(samples: Sequence[Pixels], template: Recipe) -> Colour:
@@ -148,91 +161,49 @@ def _better_colour(samples: Sequence[Pixels], template: Recipe) -> Colour:
     return min(sizes, key=sizes.__getitem__)
 
 
-def _families(
-    bits: int, codings: Sequence[Coding], profile: Profile, template: Recipe, named: bool
-) -> list[_Family]:
-    """What to try for values of so many bits."""
-    bytewise = tuple(coding for coding in codings if coding.engine.bytewise)
-    pictures = tuple(coding for coding in codings if not coding.engine.bytewise)
-    found = []
-    for predictor in profile.predictors:
-        for fold in (False, True):
-            if predictor == Predictor.NONE:
-                allowed = () if fold else tuple(codings)
-            elif fold:
-                allowed = bytewise
-            else:  # pictures of differences still have edges, as noise along a line has not
-                allowed = tuple(
-                    coding
-                    for coding in pictures
-                    if coding.codec == "ffv1" and predictor == Predictor.PREVIOUS
-                )
-            whole = named and not bytewise
-            splits = _splits(bits, profile, predictor, whole) if allowed else []
-            if bits > 8 and fold:
-                splits = [widths for widths in splits if widths]  # only raw takes so many
-            for widths in splits:
-                recipe = replace(template, predictor=predictor, fold=fold)
-                low = tuple((width, allowed[0]) for width in widths)
-                family = _Family(replace(recipe, low=low), allowed)
-                if all(_fitting(allowed, width) for width in _widths(widths, bits)):
-                    found.append(family)
-    return found
+def _look(family: Family, mapped: Sequence[tuple[Mapping, Values]], guess: bool) -> _Look:
+    prepared = [block.components(*values, family.recipe) for values in mapped]
+    guesses = [
+        [
+            bits_a_value(take_bits(component, part.low, part.width), part.width)
+            for component in prepared[len(prepared) // 2]
+            if part.low < 8 * component.itemsize
+        ]
+        for part in (family.parts if guess and family.pictures else ())
+    ]
+    return _Look(family, prepared, [sum(each) / max(1, len(each)) for each in guesses])
 
 
-def _splits(
-    bits: int, profile: Profile, predictor: Predictor, whole: bool
-) -> list[tuple[int, ...]]:
-    """Widths of the low parts into which values may be split."""
-    if bits <= 8 or whole:
-        return [()]
-    if bits <= 16:
-        low = profile.low_bits if predictor == Predictor.NONE else ()
-        widths = {*(width for width in low if width < bits), 8, bits - 8}
-        return [(), *((width,) for width in sorted(widths, reverse=True))]
-    in_bytes = (8,) * (-(-bits // 8) - 1)
-    return [in_bytes, in_bytes[:-1]]
-
-
-def _widths(low: tuple[int, ...], bits: int) -> tuple[int, ...]:
-    return (*low, bits - sum(low))
-
-
-def _fitting(codings: Sequence[Coding], bits: int) -> list[Coding]:
-    return [coding for coding in codings if coding.engine.depth_for(bits) is not None]
+def _promising(looks: Sequence[_Look]) -> list[_Look]:
+    """Pictures that seem to take the fewest bits; and bytes, for a guess sees no repetition."""
+    pictures = [look for look in looks if look.family.pictures]
+    pictures.sort(key=lambda look: sum(look.guesses))
+    return pictures[:SPLITS] + [look for look in looks if not look.family.pictures]
 
 
 def _try(
-    family: _Family,
-    bits: int,
-    samples: Sequence[Pixels],
-    profile: Profile,
-    chunk_frames: int,
-    pool: Executor,
+    look: _Look, chunk_frames: int, pool: Executor
 ) -> list[list[tuple[Coding, Future[_Result]]]]:
     """Begin to code every part in every way: for each part its codings and what comes of them."""
-    prepared = [block.prepare(sample, family.recipe)[1] for sample in samples]
-    low, parts = 0, []
-    widths = _widths(tuple(width for width, _ in family.recipe.low), bits)
-    for number, width in enumerate(widths):
-        fitting = _fitting(family.codings, width)
-        last = number == len(widths) - 1
-        if last and len(fitting) > 1:  # it is what nothing else shrinks
-            fitting = [coding for coding in fitting if coding.codec != "raw"]
-        elif not last and profile.tolerance:  # these are nearly noise: nothing moves there
-            fitting = [coding for coding in fitting if coding.codec != "x264"] or fitting
+    parts = []
+    for number, part in enumerate(look.family.parts):
+        wanted: Sequence[Coding] = part.codings
+        if look.guesses and look.guesses[number] > NOISE * part.width:
+            wanted = [coding for coding in wanted if coding.engine.bytewise] or wanted[:1]
         parts.append(
             [
-                (coding, pool.submit(_measure, prepared, (low, width, coding), chunk_frames))
-                for coding in fitting
+                (
+                    coding,
+                    pool.submit(_measure, look, (part.low, part.width, coding), chunk_frames),
+                )
+                for coding in wanted
             ]
         )
-        low += width
     return parts
 
 
 def _candidates(
-    family: _Family,
+    look: _Look,
     parts: Sequence[Sequence[tuple[Coding, Future[_Result]]]],
     size: int,
     profile: Profile,
@@ -244,20 +215,16 @@ def _candidates(
     else:
         chosen = [[part[_fastest_of_smallest(part, profile)] for part in done]]
     for results in chosen:
-        low = tuple(
-            (width, coding)
-            for (width, _), (coding, *_) in zip(family.recipe.low, results[:-1], strict=True)
-        )
-        recipe = replace(family.recipe, low=low, top=results[-1][0])
+        recipe = look.family.coded([coding for coding, *_ in results])
         stored = sum(stored for _, stored, _ in results)
         seconds = sum(seconds for *_, seconds in results)
         yield recipe, Trial(str(recipe), size, stored, seconds, 0.0, False)
 
 
-def _measure(prepared: Sequence[Sequence[Values]], part: Part, chunk_frames: int) -> _Result:
+def _measure(look: _Look, part: Part, chunk_frames: int) -> _Result:
     """Code some bits of samples."""
     size, started = 0, time.perf_counter()
-    for components in prepared:
+    for components in look.prepared:
         for number, component in enumerate(components):
             if part[0] < 8 * component.itemsize:
                 stream = block.encode_part(component, number, part)
@@ -278,14 +245,20 @@ def _share(stream: Stream, frames: int, chunk_frames: int) -> int:
 
 
 def _weigh(
-    recipe: Recipe, samples: Sequence[Pixels], chunk_frames: int, pool: Executor, timed: bool
-) -> Trial:
-    """Code samples as blocks."""
-    code = partial(_code, recipe=recipe, chunk_frames=chunk_frames, timed=timed)
-    results = list(pool.map(code, samples))
-    stored, encoding, decoding = (sum(column) for column in zip(*results, strict=True))
-    size = sum(sample.nbytes for sample in samples)
-    return Trial(str(recipe), size, int(stored), encoding, decoding, False)
+    recipes: Sequence[Recipe],
+    samples: Sequence[Pixels],
+    chunk_frames: int,
+    pool: Executor,
+    timed: bool,
+) -> list[Trial]:
+    """Code samples as blocks, by each of some recipes."""
+    code = partial(_code, chunk_frames=chunk_frames, timed=timed)
+    begun = [[pool.submit(code, frames, recipe) for frames in samples] for recipe in recipes]
+    size, trials = sum(sample.nbytes for sample in samples), []
+    for recipe, tasks in zip(recipes, begun, strict=True):
+        stored, encoding, decoding = map(sum, zip(*(task.result() for task in tasks), strict=True))
+        trials.append(Trial(str(recipe), size, int(stored), encoding, decoding, False))
+    return trials
 
 
 def _code(

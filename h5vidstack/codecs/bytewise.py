@@ -50,8 +50,12 @@ def decode_raw(
 
 def encode_deflate(frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
     """One packet a frame: a zlib stream (RFC 1950) of its bytes."""
-    level = int(options["level"])
-    return [zlib.compress(frame.tobytes(), level) for frame in frames], b""
+    level, strategy = int(options["level"]), int(options.get("strategy", zlib.Z_DEFAULT_STRATEGY))
+    packets = []
+    for frame in frames:
+        encoder = zlib.compressobj(level, strategy=strategy)
+        packets.append(encoder.compress(frame.tobytes()) + encoder.flush())
+    return packets, b""
 
 
 def decode_deflate(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -97,11 +98,10 @@ def predict(values: Values, bits: int, predictor: Predictor, fold: bool) -> Valu
     """
     if predictor == Predictor.NONE:
         return values
-    rest = values.copy()
+    rest = values
     for axis, times in _AXES[predictor]:
         for _ in range(times):
-            later, earlier = _shifted(rest, axis)
-            later -= earlier.copy()
+            rest = _differences(rest, axis)
     rest = _mask(rest, bits)
     if fold:
         sign = rest >> rest.dtype.type(bits - 1)
@@ -115,23 +115,38 @@ def unpredict(rest: Values, bits: int, predictor: Predictor, fold: bool) -> Valu
         return rest
     if fold:
         one = rest.dtype.type(1)
-        rest = (rest >> one) ^ (0 - (rest & one))
+        for frame in rest:  # one at a time stays in the processor's cache
+            sign = frame & one
+            frame >>= one
+            frame ^= np.negative(sign, out=sign)
     for axis, times in _AXES[predictor]:
         for _ in range(times):
             _accumulate(rest, axis)
     return _mask(rest, bits)
 
 
+def _differences(values: Values, axis: int) -> Values:
+    """What is to be added up again by `_accumulate`."""
+    rest = np.empty(values.shape, values.dtype)
+    found, given = np.moveaxis(rest, axis, 0), np.moveaxis(values, axis, 0)
+    found[0] = given[0]
+    np.subtract(given[1:], given[:-1], out=found[1:])
+    return rest
+
+
 def _accumulate(values: Values, axis: int) -> None:
-    """Cumulative sums, in place."""
-    if axis == 0 or values.itemsize >= 4:
+    """Cumulative sums of ``(n, H, W)``, in place."""
+    if axis < 2:  # NumPy adds whole slices 10 to 40 times as fast as it accumulates
+        slices = np.moveaxis(values, axis, 0)
+        for earlier, later in pairwise(slices):
+            later += earlier
+    elif values.itemsize >= 4:
         np.add.accumulate(values, axis=axis, dtype=values.dtype, out=values)
-        return
-    # NumPy adds up small integers at half the speed of larger ones.
-    sums = np.empty(values.shape[1:], np.uint32)
-    for frame in values:
-        np.add.accumulate(frame, axis=axis - 1, dtype=sums.dtype, out=sums)
-        frame[...] = sums
+    else:  # and small integers at a third of the speed of larger ones
+        sums = np.empty(values.shape[1:], np.uint32)
+        for frame in values:
+            np.add.accumulate(frame, axis=1, dtype=sums.dtype, out=sums)
+            frame[...] = sums
 
 
 _AXES = {
@@ -140,12 +155,6 @@ _AXES = {
     Predictor.LINEAR: ((2, 2),),
     Predictor.GRADIENT: ((2, 1), (1, 1)),
 }
-
-
-def _shifted(values: Values, axis: int) -> tuple[Values, Values]:
-    """Views of all but the first, and all but the last, along an axis."""
-    moved = np.moveaxis(values, axis, 0)
-    return moved[1:], moved[:-1]
 
 
 def take_bits(values: Values, low: int, count: int) -> Values:

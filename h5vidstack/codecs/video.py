@@ -1,11 +1,13 @@
 """The PyAV engine: frames to packets and back, without swscale ever touching a pixel.
 
 One thread a codec context: blocks are the unit of parallelism, and FFmpeg's own
-threads add latency. Contexts cost 0.05 ms to open, so each call opens its own.
+threads add latency. Contexts cost 0.05 ms to open: each call opens its own, but where
+packets are pictures by themselves, which take little longer.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -46,6 +48,8 @@ class Engine:
         What to do to the first packet.
     units
         Packets are NAL units, in Annex B form.
+    intra
+        Each packet is a picture by itself.
     """
 
     encoder: str
@@ -57,6 +61,7 @@ class Engine:
     margin: int = 0
     tidy: Callable[[bytes], bytes] | None = None
     units: bool = False
+    intra: bool = False
 
     def encode(self, frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
         """Encode frames as one closed GOP, one packet a frame.
@@ -67,17 +72,16 @@ class Engine:
             If FFmpeg refuses the frames' size or the options.
         """
         n, height, width = frames.shape
-        context: Any = VideoCodecContext.create(self.encoder, "w")
-        context.width, context.height, context.pix_fmt = width, height, self.formats[depth]
-        context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
-        context.thread_count = 1
-        context.gop_size = n
-        context.options = {**self.options, **options}
+        wanted = (self.encoder, depth, height, width, *options.items())
+        context = _spare.take(wanted) or self._encoder(frames.shape, depth, options)
         packets: list[bytes] = []
         try:
             for pts, pixels in enumerate(frames):
                 packets += map(bytes, context.encode(self._picture(pixels, depth, pts)))
-            packets += map(bytes, context.encode(None))
+            if self.intra:
+                _spare.keep(wanted, context)
+            else:
+                packets += map(bytes, context.encode(None))
         except av.FFmpegError as error:
             raise UnsupportedError(
                 f"FFmpeg's {self.encoder} does not take frames of {height}x{width} "
@@ -102,19 +106,8 @@ class Engine:
             If the stream is damaged, or is not gray of ``out``'s size and this depth.
         """
         n, height, width = out.shape
-        context: Any = VideoCodecContext.create(self.decoder, "r")
-        context.thread_count = 1
-        # A hostile stream may name another size: FFmpeg shall refuse it before it allocates.
-        context.options = {
-            "max_pixels": str((_padded(height) + self.margin) * (_padded(width) + self.margin)),
-            # Else FFmpeg up to 7 interpolates MPEG-4 by code that is off by one here and there.
-            "flags": "+bitexact",
-        }
-        if self.told:
-            context.width, context.height = width, height
-            context.pix_fmt = self.formats[depth]
-        if extradata:
-            context.extradata = extradata
+        wanted = (self.decoder, depth, height, width, extradata)
+        context = _spare.take(wanted) or self._decoder((height, width), depth, extradata)
         done = 0
         try:
             for frame in _decoded(context, packets, self.units):
@@ -131,12 +124,41 @@ class Engine:
                 out[done] = _plane(frame, out.dtype)
                 done += 1
                 if done == n:
+                    if self.intra:
+                        _spare.keep(wanted, context)
                     return
         except av.FFmpegError as error:
             raise BlockError(f"FFmpeg cannot decode frame {done} of a stream: {error}") from error
         except ValueError as error:  # a picture of another depth than its key frame
             raise BlockError(f"frame {done} of a stream is no picture as promised") from error
         raise BlockError(f"a stream ends after {done} of {n} frames")
+
+    def _encoder(self, shape: tuple[int, ...], depth: int, options: Mapping[str, str]) -> Any:
+        n, height, width = shape
+        context: Any = VideoCodecContext.create(self.encoder, "w")
+        context.width, context.height, context.pix_fmt = width, height, self.formats[depth]
+        context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
+        context.thread_count = 1
+        context.gop_size = n
+        context.options = {**self.options, **options}
+        return context
+
+    def _decoder(self, edges: tuple[int, int], depth: int, extradata: bytes) -> Any:
+        height, width = edges
+        context: Any = VideoCodecContext.create(self.decoder, "r")
+        context.thread_count = 1
+        # A hostile stream may name another size: FFmpeg shall refuse it before it allocates.
+        context.options = {
+            "max_pixels": str((_padded(height) + self.margin) * (_padded(width) + self.margin)),
+            # Else FFmpeg up to 7 interpolates MPEG-4 by code that is off by one here and there.
+            "flags": "+bitexact",
+        }
+        if self.told:
+            context.width, context.height = width, height
+            context.pix_fmt = self.formats[depth]
+        if extradata:
+            context.extradata = extradata
+        return context
 
     def _picture(self, pixels: Plane, depth: int, pts: int) -> VideoFrame:
         height, width = pixels.shape
@@ -147,6 +169,32 @@ class Engine:
         frame.pts = pts
         return frame
 
+
+class _Spare(threading.local):
+    """A thread's codec contexts that wait for the next block like their last.
+
+    One that failed is never kept. Large pictures take so long that a new one does not matter.
+    """
+
+    MOST, PIXELS = 4, 1 << 19
+
+    def __init__(self) -> None:
+        self._contexts: dict[tuple[Any, ...], Any] = {}
+
+    def take(self, wanted: tuple[Any, ...]) -> Any:
+        """A context that was opened for just this, or None."""
+        return self._contexts.pop(wanted, None)
+
+    def keep(self, wanted: tuple[Any, ...], context: Any) -> None:
+        """Keep a context for later; the one that waited longest makes room."""
+        if context.width * context.height > self.PIXELS:
+            return
+        if len(self._contexts) >= self.MOST:
+            del self._contexts[next(iter(self._contexts))]
+        self._contexts[wanted] = context
+
+
+_spare = _Spare()
 
 Encoded = tuple[list[bytes], bytes]
 """Packets, and decoder configuration (FFmpeg's extradata)."""
@@ -220,7 +268,7 @@ FFV1 = Engine(
     {"level": "1", "coder": "range_tab"},
     told=True,
 )
-MAGICYUV = Engine("magicyuv", "magicyuv", {8: "gray"}, {8: ("gray",)}, {}, told=True)
+MAGICYUV = Engine("magicyuv", "magicyuv", {8: "gray"}, {8: ("gray",)}, {}, told=True, intra=True)
 FFVHUFF = Engine(
     "ffvhuff",
     "ffvhuff",
@@ -228,6 +276,7 @@ FFVHUFF = Engine(
     {8: ("gray",), 16: ("gray16le",)},
     {},
     told=True,
+    intra=True,
 )
 MPEG4 = Engine(
     "mpeg4", "mpeg4", {8: "yuv420p"}, {8: ("yuv420p",)}, {"bf": "0"}, margin=256
