@@ -259,7 +259,9 @@ def encode_part(component: Values, number: int, part: Part) -> Stream | None:
 
 def _decoded_in_place(block: Block, pixels: Frames) -> bool:
     """Decode right into the pixels, where streams are pixels; False where they are not."""
-    plain = block.mapping.trivial and not block.predictor and block.colour == Colour.NONE
+    plain = block.mapping.trivial and block.colour == Colour.NONE
+    if block.predictor and not (block.channels == 1 and pixels.flags.c_contiguous):
+        return False
     words = pixels.view(container(8 * pixels.itemsize)) if plain else pixels
     for number in range(block.channels):
         streams = [stream for stream in block.streams if stream.component == number]
@@ -269,6 +271,10 @@ def _decoded_in_place(block: Block, pixels: Frames) -> bool:
             return False
     for stream in block.streams:
         _decode_into(stream, words[..., stream.component] if block.channels > 1 else words)
+    if block.predictor:
+        values = unpredict(words, block.mapping.bits, block.predictor, block.fold)
+        if values is not words:
+            words[...] = values
     return True
 
 

@@ -63,16 +63,20 @@ def families(
     named
         The user named their codec.
     """
-    bytewise = tuple(coding for coding in wanted if coding.engine.bytewise)
+    bytewise = [coding for coding in wanted if coding.engine.bytewise]
+    # Folding makes high parts 0, and suits LZMA, which looks at the high bits of the byte before.
+    folded = [coding for coding in bytewise if bits > 8 or coding.codec == "lzma"]
+    straight = [coding for coding in bytewise if coding not in folded]
     # Pictures of differences still have edges, as noise along a line has not.
-    moving = tuple(coding for coding in wanted if coding.codec == "ffv1")
+    moving = [coding for coding in wanted if coding.codec == "ffv1"]
     whole = named and not bytewise
     for predictor in profile.predictors:
         recipe = replace(template, predictor=predictor)
-        if predictor == Predictor.NONE:
-            allowed = {False: tuple(wanted)}
-        else:
-            allowed = {False: moving if predictor == Predictor.PREVIOUS else (), True: bytewise}
+        allowed = {False: list(wanted)}
+        if predictor == Predictor.PREVIOUS:
+            allowed = {False: straight + moving, True: folded}
+        elif predictor != Predictor.NONE:
+            allowed = {False: straight, True: folded}
         for fold, some in allowed.items():
             for low in _splits(bits, profile, predictor, whole) if some else ():
                 if bits > 8 and fold and not low:  # only raw takes so many

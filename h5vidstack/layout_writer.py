@@ -44,6 +44,7 @@ class PileWriter:
     def __init__(self, data: h5py.Dataset, other_bytes: int = 0, file: str = ".") -> None:
         self.data, self.file = data, file
         self.stored_bytes = other_bytes
+        self._rest: Shape = data.shape[1:]
 
     @property
     def frame(self) -> Shape:
@@ -52,7 +53,8 @@ class PileWriter:
 
     def extend(self, frames: int) -> None:
         """Make room for `frames` frames in all."""
-        self.data.resize(frames, axis=0)
+        # As Dataset.resize, which takes h5py's lock four times, and the encoders wait for it.
+        self.data.id.set_extent((frames, *self._rest))
 
     def write_block(self, offset: Shape, block: bytes, filter_mask: int = 0) -> None:
         """Store the block of the chunk that begins at `offset`."""

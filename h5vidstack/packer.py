@@ -270,12 +270,11 @@ def pack(
         crew = Crew(workers, executor)
         journal = cleanup.enter_context(resumable(target.resolve(), stack)) if resume else None
         packets = look(source, opened, chunk_frames) if copy else None
-        usual = wish.profile.chunk_frames(opened.frame, opened.dtype.itemsize)
         if packets is not None:
             chunk_frames, tile = packets.run, (0, 0)
-        if way.kept in (Kept.PLAIN, Kept.DIFFERENCE):
-            usual = 1
-        chunk = choose_chunk(opened.frame, opened.dtype.itemsize, chunk_frames, tile, usual)
+        shape = opened.frame, opened.dtype.itemsize, chunk_frames, tile
+        plain = way.kept in (Kept.PLAIN, Kept.DIFFERENCE)
+        chunk = choose_chunk(*shape, 1) if plain else wish.profile.chunk(*shape)
         reorders = not stays_in_order(way, wish)
         structure = structure_bytes(
             opened.count, opened.frame, opened.dtype.itemsize, chunk, reorders

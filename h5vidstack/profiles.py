@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from .codecs import Coding
+from .codecs import MAX_EDGE, Coding
 from .codecs.transforms import Predictor
-from .geometry import CHUNK_FRAMES, frame_bytes
+from .geometry import CHUNK_FRAMES, TILE_ABOVE_PIXELS, Shape, choose_chunk, frame_bytes
+
+FAST_BYTES = 3 << 17
+"""Of a block of profile fast. Frames of over twice as many are cut: all cores decode one."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +57,23 @@ class Profile:
         """Whether its codecs look at each frame alone."""
         return all(Coding(preset).engine.intra for preset in self.presets)
 
-    def chunk_frames(self, frame: tuple[int, ...], itemsize: int) -> int:
-        """Frames a block."""
-        if self.name == "small":
-            return 256
-        if self.name == "balanced":
-            return CHUNK_FRAMES
-        # Its codecs decode frames alone; but HDF5 alone reads blocks.
-        return max(1, min(CHUNK_FRAMES, (3 << 17) // frame_bytes(frame, itemsize)))
+    def chunk(
+        self,
+        frame: Shape,
+        itemsize: int,
+        chunk_frames: int | None,
+        tile: tuple[int, int] | None,
+    ) -> Shape:
+        """Choose the chunk; see `choose_chunk`."""
+        usual = 256 if self.name == "small" else CHUNK_FRAMES
+        if self.name == "fast":  # its codecs decode frames alone, but HDF5 alone reads blocks
+            size = frame_bytes(frame, itemsize)
+            usual = max(1, min(usual, FAST_BYTES // size))
+            whole = math.prod(frame[:2]) <= TILE_ABOVE_PIXELS and max(frame[:2]) <= MAX_EDGE
+            if tile is None and whole and size > 2 * FAST_BYTES:
+                parts = 1 << math.ceil(math.log2(size / (2 * FAST_BYTES)))
+                tile = math.ceil(frame[0] / parts), frame[1]
+        return choose_chunk(frame, itemsize, chunk_frames, tile, usual)
 
 
 _FAST = (

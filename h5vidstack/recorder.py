@@ -23,7 +23,7 @@ from .codecs import library_versions
 from .coders import BlockCoder
 from .encoder import PileEncoder
 from .errors import ClosedError, Error, OutputError, SourceError
-from .geometry import CHUNK_FRAMES, Shape, choose_chunk, structure_bytes
+from .geometry import CHUNK_FRAMES, Shape, structure_bytes
 from .hashing import HASHES, Hashes, hash_images
 from .layout import DEFAULT_STACK, split_target
 from .layout_writer import Record
@@ -73,8 +73,8 @@ class Recorder:
         self._template = self._wish.template(0.0, self._dtype)
         if not self._template.lossless:
             raise OutputError(f"preset {preset} is lossy; record losslessly, pack that so then")
-        usual = self._wish.profile.chunk_frames(self._frame, self._dtype.itemsize)
-        self._chunk = choose_chunk(self._frame, self._dtype.itemsize, chunk_frames, tile, usual)
+        size = self._dtype.itemsize
+        self._chunk = self._wish.profile.chunk(self._frame, size, chunk_frames, tile)
         if workers is not None and workers < 1:
             raise OutputError(f"workers is {workers}; it must be at least 1")
         self._workers, self._verify, self._hashed = workers or default_workers(), verify, hashes

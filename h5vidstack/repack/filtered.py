@@ -22,7 +22,6 @@ from ..filter import FILTER_ID
 from ..geometry import (
     MAX_BLOCK_BYTES,
     Shape,
-    choose_chunk,
     frame_bytes,
     leading_chunk,
     split_axes,
@@ -99,8 +98,7 @@ def plan(dataset: h5py.Dataset, path: bytes, how: How) -> Plan:
     """
     source = _source(dataset)
     wish, itemsize = how.wish, source.dtype.itemsize
-    usual = wish.profile.chunk_frames(source.frame, itemsize)
-    chunk = choose_chunk(source.frame, itemsize, how.chunk_frames, how.tile, usual)
+    chunk = wish.profile.chunk(source.frame, itemsize, how.chunk_frames, how.tile)
     most = MAX_BLOCK_BYTES // frame_bytes(chunk[1:], itemsize)
     leading = leading_chunk(split_axes(dataset.shape)[0], chunk[0], most)
     chunk = (math.prod(leading), *chunk[1:])
