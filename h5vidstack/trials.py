@@ -127,9 +127,12 @@ def choose(
     begun = [(look, _try(look, chunk_frames, pool)) for look in looks]
     size = sum(sample.nbytes for sample in small)
     found = [one for pair in begun for one in _candidates(*pair, size, profile)]
-    found.sort(key=lambda candidate: candidate[1].stored_bytes)
-    limit = CLOSE * found[0][1].stored_bytes
-    close = [recipe for recipe, trial in found if trial.stored_bytes <= limit]
+    counted = {
+        recipe: _counted(recipe.top, trial.stored_bytes, profile) for recipe, trial in found
+    }
+    found.sort(key=lambda candidate: counted[candidate[0]])
+    limit = CLOSE * counted[found[0][0]]
+    close = [recipe for recipe, _ in found if counted[recipe] <= limit]
     if profile.tolerance:
         close = [one for recipe in close[:FEW] for one in with_efforts(recipe, wanted)]
     weighed = _weigh(close, samples, chunk_frames, pool, timed)
@@ -280,9 +283,15 @@ def _code(
 
 def _fastest_of_smallest(sizes: Sequence[tuple[Any, ...]], profile: Profile) -> int:
     """Which of some codings, with their bytes and whatever else, a profile takes."""
-    most = min(size for _, size, *_ in sizes) * (1 + profile.tolerance)
+    counted = [_counted(coding, size, profile) for coding, size, *_ in sizes]
+    most = min(counted) * (1 + profile.tolerance)
     order = sorted(range(len(sizes)), key=lambda place: _slowness(sizes[place][0], profile))
-    return next(place for place in order if sizes[place][1] <= most)
+    return next(place for place in order if counted[place] <= most)
+
+
+def _counted(coding: Coding, size: int, profile: Profile) -> float:
+    """Bytes as the profile counts them."""
+    return size * (profile.handicap if coding.codec == "deflate" else 1.0)
 
 
 def _slowness(coding: Coding, profile: Profile) -> int:
