@@ -162,8 +162,16 @@ def _decode(block: Block, pixels: Frames) -> None:
     if _decoded_in_place(block, pixels):
         return
     made = pixels if pixels.flags.c_contiguous else np.empty(pixels.shape, pixels.dtype)
-    values = _values(block, (len(pixels), block.height, block.width))
-    mapping.to_pixels(block.mapping, values, pixels.dtype, made)
+    words, how = made.view(container(8 * made.itemsize)), block.mapping
+    if (
+        block.channels == 1
+        and how.kind == mapping.Kind.LINEAR
+        and container(how.bits) == words.dtype
+    ):
+        values = _component(block, 0, words)  # no new memory, which takes its time to come
+    else:
+        values = _values(block, (len(pixels), block.height, block.width))
+    mapping.to_pixels(how, values, pixels.dtype, made)
     if made is not pixels:
         pixels[...] = made
 
@@ -260,8 +268,7 @@ def encode_part(component: Values, number: int, part: Part) -> Stream | None:
 def _decoded_in_place(block: Block, pixels: Frames) -> bool:
     """Decode right into the pixels, where streams are pixels; False where they are not."""
     plain = block.mapping.trivial and block.colour == Colour.NONE
-    if block.predictor and not (block.channels == 1 and pixels.flags.c_contiguous):
-        return False
+    plain = plain and not block.predictor
     words = pixels.view(container(8 * pixels.itemsize)) if plain else pixels
     for number in range(block.channels):
         streams = [stream for stream in block.streams if stream.component == number]
@@ -271,10 +278,6 @@ def _decoded_in_place(block: Block, pixels: Frames) -> bool:
             return False
     for stream in block.streams:
         _decode_into(stream, words[..., stream.component] if block.channels > 1 else words)
-    if block.predictor:
-        values = unpredict(words, block.mapping.bits, block.predictor, block.fold)
-        if values is not words:
-            words[...] = values
     return True
 
 
@@ -283,7 +286,10 @@ def _values(block: Block, shape: tuple[int, int, int]) -> Values:
     bits = block.mapping.bits
     if not bits:
         return np.zeros(shape if block.channels == 1 else (*shape, block.channels), np.uint8)
-    found = [_component(block, number, shape) for number in range(block.channels)]
+    found = [
+        _component(block, number, np.empty(shape, container(bits)))
+        for number in range(block.channels)
+    ]
     if block.channels == 1:
         return found[0]
     values = np.empty((*shape, block.channels), container(bits))
@@ -291,19 +297,26 @@ def _values(block: Block, shape: tuple[int, int, int]) -> Values:
     return values
 
 
-def _component(block: Block, number: int, shape: tuple[int, int, int]) -> Values:
-    bits = block.mapping.bits
-    values = None
-    for stream in block.streams:
-        if stream.component != number:
-            continue
-        part = decode_stream(stream, shape).astype(container(bits), copy=False)
+def _component(block: Block, number: int, values: Values) -> Values:
+    """The values of a component, for which there is room: `values`, or others instead."""
+    streams = [stream for stream in block.streams if stream.component == number]
+    if not streams:
+        values[...] = 0
+    for stream in streams:
+        first = stream is streams[0]
+        same = container(stream.depth) == values.dtype
+        part = values if first and same else np.empty(values.shape, container(stream.depth))
+        _decode_into(stream, part)
+        if first and not same:
+            values[...] = part
+            part = values
+        elif not same:
+            part = part.astype(values.dtype)
         if stream.low:
-            part = part << part.dtype.type(stream.low)
-        values = part if values is None else np.bitwise_or(values, part, out=values)
-    if values is None:
-        return np.zeros(shape, container(bits))
-    return unpredict(values, bits, block.predictor, block.fold)
+            part <<= part.dtype.type(stream.low)
+        if not first:
+            values |= part
+    return unpredict(values, block.mapping.bits, block.predictor, block.fold)
 
 
 def _gives_back(stream: Stream, plane: Values) -> bool:

@@ -144,6 +144,8 @@ def unpack(data: bytes, at: int, dtype: np.dtype[Any], pixels: int) -> tuple[Map
 def to_pixels(mapping: Mapping, values: Values, dtype: np.dtype[Any], out: Pixels) -> None:
     """Turn values into pixels of `dtype`, ``out`` (C-contiguous, of the values' shape).
 
+    Of a linear mapping the values may be in ``out`` already, as its words.
+
     Raises
     ------
     BlockError
@@ -151,7 +153,8 @@ def to_pixels(mapping: Mapping, values: Values, dtype: np.dtype[Any], out: Pixel
     """
     words = out.view(container(8 * dtype.itemsize))
     if mapping.kind == Kind.LINEAR:
-        words[...] = values
+        if not np.may_share_memory(words, values):
+            words[...] = values
         if mapping.step != 1:
             words *= words.dtype.type(int(mapping.step) % (1 << 8 * dtype.itemsize))
         if mapping.base:

@@ -127,9 +127,7 @@ def choose(
     begun = [(look, _try(look, chunk_frames, pool)) for look in looks]
     size = sum(sample.nbytes for sample in small)
     found = [one for pair in begun for one in _candidates(*pair, size, profile)]
-    counted = {
-        recipe: _counted(recipe.top, trial.stored_bytes, profile) for recipe, trial in found
-    }
+    counted = {recipe: _counted(recipe.top, trial.stored_bytes, profile) for recipe, trial in found}
     found.sort(key=lambda candidate: counted[candidate[0]])
     limit = CLOSE * counted[found[0][0]]
     close = [recipe for recipe, _ in found if counted[recipe] <= limit]
