@@ -185,7 +185,7 @@ def pack(
         where a raw block would be over 64 MiB.
     tile
         Height and width of tiles; None: frames over 4 megapixels get tiles of about
-        a megapixel; ``(0, 0)``: no tiles.
+        a megapixel, in profile fast those over 768 KiB strips; ``(0, 0)``: no tiles.
     gray
         Make gray of colour: the luma plane of a video as it is stored, else
         ITU-R BT.601 luma as Pillow's ``convert("L")``.

@@ -1,6 +1,8 @@
 """Every codec, transform and mapping gives back what it was given, or says that it cannot."""
 
+import contextlib
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from h5vidstack import BlockError, UnsupportedError, block, mapping
-from h5vidstack.codecs import CODECS, PRESETS, Coding
+from h5vidstack.codecs import CODECS, PRESETS, Coding, video
 from h5vidstack.codecs.transforms import (
     Colour,
     Predictor,
@@ -20,6 +22,7 @@ from h5vidstack.codecs.transforms import (
     to_components,
     unpredict,
 )
+from h5vidstack.estimates import bits_a_value
 from h5vidstack.recipe import Recipe
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
@@ -94,6 +97,90 @@ def test_predictors(predictor, fold, data):
     assert int(rest.max()) < 1 << bits
     np.testing.assert_array_equal(values, before)
     np.testing.assert_array_equal(unpredict(rest.copy(), bits, predictor, fold), values)
+
+
+@pytest.mark.parametrize("predictor", list(Predictor)[1:])
+@pytest.mark.parametrize("bits", [5, 8, 11, 16, 30, 64])
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 1, 4000), (1, 500, 500), (1, 180, 1280), (3, 201, 301), (20, 130, 120), (600, 1, 3)],
+)
+def test_predictors_of_frames_of_any_size(shape, bits, predictor):
+    values = np.random.default_rng(0).integers(0, (1 << bits) - 1, shape, np.uint64, True)
+    values = values.astype(container(bits))
+    for fold in (False, True):
+        rest = predict(values, bits, predictor, fold)
+        np.testing.assert_array_equal(unpredict(rest, bits, predictor, fold), values)
+
+
+def test_gradient_is_what_the_specification_says():
+    values = noise((2, 9, 11))
+    above, left = np.zeros_like(values), np.zeros_like(values)
+    above[:, 1:], left[:, :, 1:] = values[:, :-1], values[:, :, :-1]
+    both = np.zeros_like(values)
+    both[:, 1:, 1:] = values[:, :-1, :-1]
+    np.testing.assert_array_equal(
+        predict(values, 8, Predictor.GRADIENT, False), values - (left + above - both)
+    )
+
+
+@pytest.mark.parametrize("name", ["magicyuv", "magicyuv-left", "ffvhuff", "ffvhuff-median"])
+def test_a_decoder_that_failed_is_not_used_again(name):
+    coding, shapes = Coding(name), [(2, 40, 50), (2, 41, 50), (1, 40, 50), (3, 40, 52)]
+    for turn in range(20):
+        frames = moving(shapes[turn % 4], turn)
+        packets, extradata = coding.encode(frames, 8)
+        assert (packets, extradata) == Coding(name).encode(frames, 8)
+        out = np.zeros_like(frames)
+        for bad in (packets[0][: turn + 1], b"", bytes(len(packets[0])), noise((300,)).tobytes()):
+            with contextlib.suppress(BlockError):
+                coding.engine.decode([bad, *packets[1:]], extradata, 8, np.zeros_like(frames))
+            coding.engine.decode(packets, extradata, 8, out)
+            np.testing.assert_array_equal(out, frames)
+
+
+def test_decoders_are_kept_by_each_thread_and_not_many():
+    coding = Coding("ffvhuff")
+    streams = {}
+    for width in range(20, 40):
+        frames = moving((2, 30, width))
+        streams[width] = frames, *coding.encode(frames, 8)
+
+    def read(start):
+        for turn in range(200):
+            frames, packets, extradata = streams[20 + (start + turn * 7) % 20]
+            out = np.empty_like(frames)
+            coding.engine.decode(packets, extradata, 8, out)
+            if not np.array_equal(out, frames):
+                return False
+        return len(video._spare._contexts) <= video._spare.MOST
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(read, range(12)))
+    large = moving((1, 800, 800))
+    before = set(video._spare._contexts)
+    coding.encode(large, 8)
+    assert set(video._spare._contexts) <= before
+
+
+@pytest.mark.parametrize("preset", ["deflate", "deflate-fast", "deflate-runs"])
+def test_deflate_is_zlib(preset):
+    frames = predict(moving((3, 40, 50)), 8, Predictor.GRADIENT, False)
+    packets, _ = Coding(preset).encode(frames, 8)
+    assert [zlib.decompress(packet) for packet in packets] == [frame.tobytes() for frame in frames]
+
+
+def test_guessed_bits():
+    rows = np.arange(100, dtype=np.uint8)[:, None] + np.zeros((3, 1, 90), np.uint8)
+    assert bits_a_value(np.full((2, 50, 60), 7, np.uint8), 8) < 0.1
+    assert bits_a_value(rows, 8) < 0.2
+    assert 7.9 < bits_a_value(noise((4, 100, 100)), 8) <= 8
+    assert 3.9 < bits_a_value(noise((4, 100, 100)) >> 4, 4) <= 4
+    assert 1.8 < bits_a_value(noise((4, 100, 100)) >> 6, 2) <= 2
+    wide = noise((4, 100, 100)).astype(np.uint16) * 256 + noise((4, 100, 100), 1)
+    assert 15 < bits_a_value(wide, 16) <= 16
+    for shape in [(1, 1, 1), (1, 1, 9), (5, 1, 1), (1, 9, 1), (2, 3, 5)]:
+        assert 0 <= bits_a_value(noise(shape), 8) <= 8
 
 
 @pytest.mark.parametrize("colour", list(Colour))

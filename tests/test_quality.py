@@ -77,6 +77,53 @@ def test_each_codec_alone():
             assert stack.groups[0].codec == codec, report.codings
 
 
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+def test_what_repeats_is_not_taken_for_noise(dtype):
+    rows = np.random.default_rng(0).random((24, 1, 90))
+    frames = (np.repeat(rows, 64, axis=1) * 60000).astype(dtype)  # each row 64 times
+    for profile in ("fast", "balanced"):
+        assert packed(frames, profile=profile, method="video")[0].ratio > 15
+
+
+def test_fast_looks_at_all_of_an_array():
+    flat = np.zeros((40, 120, 160), np.uint8)
+    flat[:, 50:60] = np.arange(40, dtype=np.uint8)[:, None, None]
+    frames = np.concatenate([noise((4, 120, 160)), flat])
+    np.save("a.npy", frames)
+    for source in (frames, "a.npy"):
+        assert packed(source, profile="fast")[0].codings[0] not in ("raw", "magicyuv")
+    _, got, _ = packed(iter(frames), profile="fast")
+    np.testing.assert_array_equal(got, frames)
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks"),
+    [
+        ((3, 720, 1280), (1, 360, 1280)),
+        ((2, 720, 1280, 3), (1, 180, 1280, 3)),
+        ((2, 521, 2003), (1, 261, 2003)),
+        ((2, 480, 640), (1, 480, 640)),
+        ((20, 60, 80), (16, 60, 80)),
+    ],
+)
+def test_fast_cuts_large_frames_into_strips(shape, chunks):
+    frames = np.ascontiguousarray(np.broadcast_to(moving(shape[:3])[..., None], (*shape[:3], 3)))
+    frames = frames if len(shape) == 4 else frames[..., 0]
+    _, got, _ = packed(frames, profile="fast")
+    np.testing.assert_array_equal(got, frames)
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.chunks == chunks
+        np.testing.assert_array_equal(stack[1, 100:400:7], frames[1, 100:400:7])
+    h5vidstack.pack(frames[::-1] ^ 1, "x.h5", mode="a")
+    with h5vidstack.open("x.h5") as stack, h5py.File("x.h5") as file:
+        both = np.concatenate([frames, frames[::-1] ^ 1])
+        np.testing.assert_array_equal(stack[:], both)
+        np.testing.assert_array_equal(file["stack/frames"][:], both)
+    packed(frames, profile="fast", tile=(0, 0))
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.chunks == (chunks[0], *shape[1:])
+
+
 def test_explained():
     report, _, _ = packed(wave(), explain=True)
     (trials,) = report.trials

@@ -56,7 +56,7 @@ _CODING = (
     ),
     click.option(
         "--tile", type=Pair(2, none=True),
-        help="Height and width of tiles, or 'none'.  [default: for frames over 4 megapixels]",
+        help="Height and width of tiles, or 'none'.  [default: for large frames]",
     ),
     click.option(
         "--copy", is_flag=True,

@@ -78,9 +78,7 @@ class Engine:
         try:
             for pts, pixels in enumerate(frames):
                 packets += map(bytes, context.encode(self._picture(pixels, depth, pts)))
-            if self.intra:
-                _spare.keep(wanted, context)
-            else:
+            if not self.intra:
                 packets += map(bytes, context.encode(None))
         except av.FFmpegError as error:
             raise UnsupportedError(
@@ -91,6 +89,8 @@ class Engine:
             raise UnsupportedError(
                 f"FFmpeg's {self.encoder} made {len(packets)} packets of {n} frames"
             )
+        if self.intra:
+            _spare.keep(wanted, context)
         if self.tidy is not None:
             packets[0] = self.tidy(packets[0])
         return packets, context.extradata or b""
