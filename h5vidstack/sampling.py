@@ -20,8 +20,8 @@ LEAST_LOOK = 1 << 15
 """But so many bytes of each run."""
 LEAST_ROWS = 48
 """Of a stripe: three of the macroblocks that video codecs deal in."""
-MOST_SHARE = 1 / 12
-"""However small a pile is, no more of it is sampled,"""
+LEAST_SAMPLE, MOST_SHARE = 1 << 17, 1 / 12
+"""No more of a small pile is sampled than this share, unless that is under so many bytes."""
 RUNS, RUN_FRAMES = 3, 3
 """Of a pile at least so many runs of at least so many frames are coded in every way."""
 
@@ -36,7 +36,7 @@ def sample(pile: Numbers, chunk_frames: int, profile: Profile, take: Take) -> li
     one = take(pile[:1])
     frame = one.nbytes
     whole = len(pile) * frame
-    least = min(profile.sample_least, whole * MOST_SHARE)
+    least = min(profile.sample_least, max(whole * MOST_SHARE, LEAST_SAMPLE))
     wanted = min(max(profile.sample_share * whole, least), profile.sample_most)
     longest = min(chunk_frames, profile.sample_frames, len(pile))
     length = min(longest, max(RUN_FRAMES, int(wanted / (RUNS * frame))))
