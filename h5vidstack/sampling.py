@@ -16,7 +16,7 @@ Take = Callable[[Numbers], Pixels]
 
 FIRST_LOOK = 4
 """At first, so much less of a sample is coded in every way."""
-LEAST_LOOK = 1 << 15
+LEAST_LOOK = 3 << 13
 """But so many bytes of each run."""
 LEAST_ROWS = 48
 """Of a stripe: three of the macroblocks that video codecs deal in."""

@@ -124,9 +124,9 @@ def test_gradient_is_what_the_specification_says():
     )
 
 
-@pytest.mark.parametrize("name", ["magicyuv", "magicyuv-left", "ffvhuff", "ffvhuff-median"])
+@pytest.mark.parametrize("name", ["magicyuv-left", "ffvhuff-median", "ffv1", "ffv1-context"])
 def test_a_decoder_that_failed_is_not_used_again(name):
-    coding, shapes = Coding(name), [(2, 40, 50), (2, 41, 50), (1, 40, 50), (3, 40, 52)]
+    coding, shapes = Coding(name), [(4, 40, 50), (2, 41, 50), (3, 40, 50), (3, 40, 52)]
     for turn in range(20):
         frames = moving(shapes[turn % 4], turn)
         packets, extradata = coding.encode(frames, 8)
@@ -135,8 +135,19 @@ def test_a_decoder_that_failed_is_not_used_again(name):
         for bad in (packets[0][: turn + 1], b"", bytes(len(packets[0])), noise((300,)).tobytes()):
             with contextlib.suppress(BlockError):
                 coding.engine.decode([bad, *packets[1:]], extradata, 8, np.zeros_like(frames))
+            coding.engine.decode(packets, extradata, 8, out[: turn % 2 + 1])
             coding.engine.decode(packets, extradata, 8, out)
             np.testing.assert_array_equal(out, frames)
+
+
+def test_a_stream_begins_with_a_key_frame():
+    coding, frames = Coding("ffv1"), moving((3, 40, 50))
+    packets, extradata = coding.encode(frames, 8)
+    out = np.empty_like(frames)
+    for _ in range(2):
+        coding.engine.decode(packets, extradata, 8, out)  # another's key frame does not do
+        with pytest.raises(BlockError):
+            coding.engine.decode(packets[1:], extradata, 8, out[:2])
 
 
 def test_decoders_are_kept_by_each_thread_and_not_many():

@@ -50,6 +50,9 @@ class Engine:
         Packets are NAL units, in Annex B form.
     intra
         Each packet is a picture by itself.
+    anew
+        Its decoder keeps nothing beyond a key frame, and holds no picture back: it can go on
+        with another stream.
     """
 
     encoder: str
@@ -62,6 +65,7 @@ class Engine:
     tidy: Callable[[bytes], bytes] | None = None
     units: bool = False
     intra: bool = False
+    anew: bool = False
 
     def encode(self, frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
         """Encode frames as one closed GOP, one packet a frame.
@@ -116,6 +120,8 @@ class Engine:
                         f"a stream of {frame.height}x{frame.width} stands where "
                         f"{height}x{width} was promised"
                     )
+                if not done and not frame.key_frame:
+                    raise BlockError("a stream does not begin with a key frame")
                 # Asking costs 10 us a frame, and only a key frame can change it.
                 if frame.key_frame and frame.format.name not in self.decoded[depth]:
                     raise BlockError(
@@ -124,7 +130,7 @@ class Engine:
                 out[done] = _plane(frame, out.dtype)
                 done += 1
                 if done == n:
-                    if self.intra:
+                    if self.anew:
                         _spare.keep(wanted, context)
                     return
         except av.FFmpegError as error:
@@ -267,8 +273,11 @@ FFV1 = Engine(
     {depth: (name,) for depth, name in _FFV1_FORMATS.items()},
     {"level": "1", "coder": "range_tab"},
     told=True,
+    anew=True,
 )
-MAGICYUV = Engine("magicyuv", "magicyuv", {8: "gray"}, {8: ("gray",)}, {}, told=True, intra=True)
+MAGICYUV = Engine(
+    "magicyuv", "magicyuv", {8: "gray"}, {8: ("gray",)}, {}, told=True, intra=True, anew=True
+)
 FFVHUFF = Engine(
     "ffvhuff",
     "ffvhuff",
@@ -277,6 +286,7 @@ FFVHUFF = Engine(
     {},
     told=True,
     intra=True,
+    anew=True,
 )
 MPEG4 = Engine(
     "mpeg4", "mpeg4", {8: "yuv420p"}, {8: ("yuv420p",)}, {"bf": "0"}, margin=256
