@@ -20,6 +20,7 @@ from .codecs.transforms import (
     Values,
     container,
     from_components,
+    in_pieces,
     predict,
     take_bits,
     to_components,
@@ -300,22 +301,22 @@ def _values(block: Block, shape: tuple[int, int, int]) -> Values:
 def _component(block: Block, number: int, values: Values) -> Values:
     """The values of a component, for which there is room: `values`, or others instead."""
     streams = [stream for stream in block.streams if stream.component == number]
-    if not streams:
-        values[...] = 0
-    for stream in streams:
-        first = stream is streams[0]
-        same = container(stream.depth) == values.dtype
-        part = values if first and same else np.empty(values.shape, container(stream.depth))
-        _decode_into(stream, part)
-        if first and not same:
-            values[...] = part
-            part = values
-        elif not same:
-            part = part.astype(values.dtype)
-        if stream.low:
-            part <<= part.dtype.type(stream.low)
-        if not first:
-            values |= part
+    if len(streams) == 1 and not streams[0].low and container(streams[0].depth) == values.dtype:
+        _decode_into(streams[0], values)
+    else:
+        pieces = in_pieces(values)
+        for stream in streams:
+            part, low = decode_stream(stream, values.shape), values.dtype.type(stream.low)
+            for some in pieces:
+                wide = part[some].astype(values.dtype, copy=False)
+                if low:
+                    wide = np.left_shift(wide, low, out=wide)
+                if stream is streams[0]:
+                    values[some] = wide
+                else:
+                    values[some] |= wide
+        if not streams:
+            values[...] = 0
     return unpredict(values, block.mapping.bits, block.predictor, block.fold)
 
 

@@ -120,9 +120,8 @@ def unpredict(rest: Values, bits: int, predictor: Predictor, fold: bool) -> Valu
     if predictor == Predictor.NONE:
         return rest
     one = rest.dtype.type(1)
-    step = len(rest) if predictor == Predictor.PREVIOUS else max(1, TOGETHER // rest[0].size)
-    for start in range(0, len(rest), step):
-        some = rest[start : start + step]
+    pieces = [slice(None)] if predictor == Predictor.PREVIOUS else in_pieces(rest)
+    for some in (rest[piece] for piece in pieces):
         if fold:
             sign = some & one
             some >>= one
@@ -204,6 +203,12 @@ _AXES = {
     Predictor.LINEAR: ((2, 2),),
     Predictor.GRADIENT: ((2, 1), (1, 1)),
 }
+
+
+def in_pieces(values: Values) -> list[slice]:
+    """Runs of frames, on each of which some steps are done before the next."""
+    step = max(1, TOGETHER // values[0].size)
+    return [slice(start, start + step) for start in range(0, len(values), step)]
 
 
 def take_bits(values: Values, low: int, count: int) -> Values:
