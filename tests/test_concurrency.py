@@ -247,7 +247,7 @@ def long_stack(tmp_path_factory):
     frames = np.tile(moving((2000, 40, 60)), (1, 4, 4))
     frames[:, 0, :2] = np.arange(2000, dtype="<u2")[:, None].view(np.uint8)  # none is a copy
     np.save(folder / "a.npy", frames)
-    h5vidstack.pack(frames, folder / "x.h5", preset="magicyuv-median", hashes=False, verify=False)
+    h5vidstack.pack(frames, folder / "x.h5", preset="ffv1", hashes=False, verify=False)
     return folder
 
 
