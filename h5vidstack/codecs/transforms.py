@@ -119,6 +119,7 @@ def unpredict(rest: Values, bits: int, predictor: Predictor, fold: bool) -> Valu
     """Undo `predict`, in place where that can be."""
     if predictor == Predictor.NONE:
         return rest
+    rest = np.ascontiguousarray(rest)
     one = rest.dtype.type(1)
     pieces = [slice(None)] if predictor == Predictor.PREVIOUS else in_pieces(rest)
     for some in (rest[piece] for piece in pieces):

@@ -1,8 +1,8 @@
 """The PyAV engine: frames to packets and back, without swscale ever touching a pixel.
 
 One thread a codec context: blocks are the unit of parallelism, and FFmpeg's own
-threads add latency. Contexts cost 0.05 ms to open: each call opens its own, but where
-packets are pictures by themselves, which take little longer.
+threads add latency. Contexts cost 0.05 ms to open: each call opens its own, but a thread
+uses those again that begin anew with each key frame, for their pictures take little longer.
 """
 
 from __future__ import annotations
