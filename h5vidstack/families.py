@@ -50,7 +50,12 @@ def codings(profile: Profile, codec: str | None) -> list[Coding]:
 
 
 def families(
-    bits: int, wanted: Sequence[Coding], profile: Profile, template: Recipe, named: bool
+    bits: int,
+    wanted: Sequence[Coding],
+    profile: Profile,
+    template: Recipe,
+    named: bool,
+    moving: bool = False,
 ) -> Iterator[Family]:
     """What to try for values of so many bits.
 
@@ -62,26 +67,28 @@ def families(
         What is not to be chosen.
     named
         The user named their codec.
+    moving
+        Low bits may move as high ones do.
     """
     bytewise = [coding for coding in wanted if coding.engine.bytewise]
     # Folding makes high parts 0, and suits LZMA, which looks at the high bits of the byte before.
     folded = [coding for coding in bytewise if bits > 8 or coding.codec == "lzma"]
     straight = [coding for coding in bytewise if coding not in folded]
     # Pictures of differences still have edges, as noise along a line has not.
-    moving = [coding for coding in wanted if coding.codec == "ffv1"]
+    of_edges = [coding for coding in wanted if coding.codec == "ffv1"]
     whole = named and not bytewise
     for predictor in profile.predictors:
         recipe = replace(template, predictor=predictor)
         allowed = {False: list(wanted)}
         if predictor == Predictor.PREVIOUS:
-            allowed = {False: straight + moving, True: folded}
+            allowed = {False: straight + of_edges, True: folded}
         elif predictor != Predictor.NONE:
             allowed = {False: straight, True: folded}
         for fold, some in allowed.items():
             for low in _splits(bits, profile, predictor, whole) if some else ():
                 if bits > 8 and fold and not low:  # only raw takes so many
                     continue
-                parts = _parts((*low, bits - sum(low)), some, profile)
+                parts = _parts((*low, bits - sum(low)), some, profile, moving)
                 if all(part.codings for part in parts):
                     yield Family(replace(recipe, fold=fold), parts)
 
@@ -118,7 +125,7 @@ def _splits(
 
 
 def _parts(
-    widths: Sequence[int], wanted: Sequence[Coding], profile: Profile
+    widths: Sequence[int], wanted: Sequence[Coding], profile: Profile, moving: bool
 ) -> tuple[Choices, ...]:
     found, low = [], 0
     for width in widths:
@@ -126,7 +133,7 @@ def _parts(
         last = low + width == sum(widths)
         if last and len(fitting) > 1:  # it is what nothing else shrinks
             fitting = [coding for coding in fitting if coding.codec != "raw"]
-        elif not last and profile.tolerance:  # these are nearly noise: nothing moves there
+        elif not (last or moving) and profile.tolerance:  # these are nearly noise
             fitting = [coding for coding in fitting if coding.codec != "x264"] or fitting
         if profile.tolerance:
             fitting = _without_efforts(fitting)

@@ -98,7 +98,7 @@ PROFILES = {
         ),
         Profile(
             "small", 0.0, _SMALL, tuple(Predictor), tuple(range(1, 9)),
-            1 / 4, 1 << 23, 1 << 26, 64, 3,
+            1 / 4, 1 << 23, 1 << 26, 64, 5,
         ),
     )
 }  # fmt: skip

@@ -36,7 +36,9 @@ def sample(pile: Numbers, chunk_frames: int, profile: Profile, take: Take) -> li
     one = take(pile[:1])
     frame = one.nbytes
     whole = len(pile) * frame
-    least = min(profile.sample_least, max(whole * MOST_SHARE, LEAST_SAMPLE))
+    least: float = profile.sample_least
+    if profile.tolerance:  # else time is no object
+        least = min(least, max(whole * MOST_SHARE, LEAST_SAMPLE))
     wanted = min(max(profile.sample_share * whole, least), profile.sample_most)
     longest = min(chunk_frames, profile.sample_frames, len(pile))
     length = min(longest, max(RUN_FRAMES, int(wanted / (RUNS * frame))))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy.typing as npt
@@ -34,6 +34,10 @@ SPLITS = 2
 """Then pictures are tried with no more ways to split values than so many."""
 NOISE = 0.98
 """What seems to take so large a share of its bits, no codec of pictures shrinks."""
+STUCK = 0.8
+"""What stays so large a share of its bits is looked at again, if it moves:"""
+MOVES, LEADING = 0.5, 2
+"""if x264 makes a later frame so small. It sees so many bits above, too: they lead it."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +66,10 @@ class Trial:
 
 _Result = tuple[int, float]
 """Bytes, and seconds to encode them."""
-
-
-@dataclass(frozen=True)
-class _Look:
-    """A family on samples.
-
-    Attributes
-    ----------
-    prepared
-        The components of each sample.
-    guesses
-        Bits that a value of each part will take; empty where nothing was guessed.
-    """
-
-    family: Family
-    prepared: list[list[Values]]
-    guesses: list[float]
+_Prepared = list[list[Values]]
+"""The components of each sample."""
+_Guesses = Sequence[float]
+"""Bits that a value of each part will take; empty where nothing was guessed."""
 
 
 def choose(
@@ -116,20 +107,18 @@ def choose(
     bits = max(block.to_values(sample, template)[0].bits for sample in samples)
     if not bits:
         return replace(template, top=wanted[-1]), []
+    ways = partial(families, bits, wanted, profile, template, codec is not None)
     guess = bits > 8 and profile.tolerance > 0  # else there are few ways, or time is no object
-    mapped = [block.to_values(sample, template) for sample in small]
-    look = partial(_look, mapped=mapped, guess=guess)
-    looks = list(pool.map(look, families(bits, wanted, profile, template, codec is not None)))
-    if not looks:
+    explore = partial(
+        _explore, template=template, profile=profile, chunk_frames=chunk_frames, pool=pool
+    )
+    found = explore(small, list(ways()), guess)
+    if not found:
         raise UnsupportedError(too_deep(wanted[0], bits))
-    if guess:
-        looks = _promising(looks)
-    begun = [(look, _try(look, chunk_frames, pool)) for look in looks]
-    size = sum(sample.nbytes for sample in small)
-    found = [one for pair in begun for one in _candidates(*pair, size, profile)]
+    if guess and _moves(samples[len(samples) // 2], template, *found[0], wanted):
+        found = explore(samples, list(ways(moving=True)), False)
     counted = {recipe: _counted(recipe.top, trial.stored_bytes, profile) for recipe, trial in found}
-    found.sort(key=lambda candidate: counted[candidate[0]])
-    limit = CLOSE * counted[found[0][0]]
+    limit = CLOSE * min(counted.values())
     close = [recipe for recipe, _ in found if counted[recipe] <= limit]
     if profile.tolerance:
         close = [one for recipe in close[:FEW] for one in with_efforts(recipe, wanted)]
@@ -162,49 +151,105 @@ def _better_colour(samples: Sequence[Pixels], template: Recipe) -> Colour:
     return min(sizes, key=sizes.__getitem__)
 
 
-def _look(family: Family, mapped: Sequence[tuple[Mapping, Values]], guess: bool) -> _Look:
-    prepared = [block.components(*values, family.recipe) for values in mapped]
+def _explore(
+    samples: Sequence[Pixels],
+    ways: Sequence[Family],
+    guess: bool,
+    *,
+    template: Recipe,
+    profile: Profile,
+    chunk_frames: int,
+    pool: Executor,
+) -> list[tuple[Recipe, Trial]]:
+    """Code samples in many ways, or only in those that a guess finds good; the smallest first."""
+    mapped = [block.to_values(sample, template) for sample in samples]
+    recipes = list(dict.fromkeys(way.recipe for way in ways))
+    prepared = dict(zip(recipes, pool.map(partial(_prepare, mapped), recipes), strict=True))
+
+    @cache  # for ways share parts
+    def guessed(recipe: Recipe, low: int, width: int) -> Future[float]:
+        return pool.submit(_guess, prepared[recipe], low, width)
+
+    @cache
+    def measured(recipe: Recipe, part: Part) -> Future[_Result]:
+        return pool.submit(_measure, prepared[recipe], part, chunk_frames)
+
+    some = _promising(ways, guessed) if guess else [(way, ()) for way in ways]
+    begun = [(way, _try(way, guesses, measured)) for way, guesses in some]
+    size = sum(sample.nbytes for sample in samples)
+    found = [one for pair in begun for one in _candidates(*pair, size, profile)]
+    return sorted(found, key=lambda one: _counted(one[0].top, one[1].stored_bytes, profile))
+
+
+def _prepare(mapped: Sequence[tuple[Mapping, Values]], recipe: Recipe) -> _Prepared:
+    return [block.components(*values, recipe) for values in mapped]
+
+
+def _guess(prepared: _Prepared, low: int, width: int) -> float:
+    """Guess how many bits some of a value's take, as pictures."""
     guesses = [
-        [
-            bits_a_value(take_bits(component, part.low, part.width), part.width)
-            for component in prepared[len(prepared) // 2]
-            if part.low < 8 * component.itemsize
-        ]
-        for part in (family.parts if guess and family.pictures else ())
+        bits_a_value(take_bits(component, low, width), width)
+        for component in prepared[len(prepared) // 2]
+        if low < 8 * component.itemsize
     ]
-    return _Look(family, prepared, [sum(each) / max(1, len(each)) for each in guesses])
+    return sum(guesses) / max(1, len(guesses))
 
 
-def _promising(looks: Sequence[_Look]) -> list[_Look]:
+def _moves(
+    sample: Pixels, template: Recipe, best: Recipe, trial: Trial, wanted: Sequence[Coding]
+) -> bool:
+    """Whether bits that seem to be noise are those of the frame before, elsewhere.
+
+    Only x264 looks for motion, and it is not tried on all bits at first.
+    """
+    searching = [coding for coding in wanted if coding.codec == "x264"]
+    found, values = block.to_values(sample, template)
+    if best.top.codec == "x264":
+        unseen = min(found.bits, sum(width for width, _ in best.low))
+    else:
+        share = trial.stored_bytes * 8 * sample.itemsize / (trial.sample_bytes * found.bits)
+        unseen = found.bits if share > STUCK else 0
+    if not (searching and unseen):
+        return False
+    depth = searching[-1].engine.depths[-1]
+    top = min(found.bits, max(unseen + LEADING, depth))
+    component, *_ = block.components(found, values, template)
+    plane = take_bits(component, max(0, top - depth), depth)
+    first, *later = map(len, searching[-1].encode(plane, depth)[0])
+    return min(later, default=first) < MOVES * first
+
+
+def _promising(
+    ways: Sequence[Family], guessed: Callable[[Recipe, int, int], Future[float]]
+) -> list[tuple[Family, _Guesses]]:
     """Pictures that seem to take the fewest bits; and bytes, for a guess sees no repetition."""
-    pictures = [look for look in looks if look.family.pictures]
-    pictures.sort(key=lambda look: sum(look.guesses))
-    return pictures[:SPLITS] + [look for look in looks if not look.family.pictures]
+    begun = [
+        (way, [guessed(way.recipe, part.low, part.width) for part in way.parts])
+        for way in ways
+        if way.pictures
+    ]
+    pictures = [(way, [task.result() for task in tasks]) for way, tasks in begun]
+    pictures.sort(key=lambda pair: sum(pair[1]))
+    return [*pictures[:SPLITS], *((way, ()) for way in ways if not way.pictures)]
 
 
 def _try(
-    look: _Look, chunk_frames: int, pool: Executor
+    way: Family, guesses: _Guesses, measured: Callable[[Recipe, Part], Future[_Result]]
 ) -> list[list[tuple[Coding, Future[_Result]]]]:
     """Begin to code every part in every way: for each part its codings and what comes of them."""
     parts = []
-    for number, part in enumerate(look.family.parts):
+    for number, part in enumerate(way.parts):
         wanted: Sequence[Coding] = part.codings
-        if look.guesses and look.guesses[number] > NOISE * part.width:
+        if guesses and guesses[number] > NOISE * part.width:
             wanted = [coding for coding in wanted if coding.engine.bytewise] or wanted[:1]
         parts.append(
-            [
-                (
-                    coding,
-                    pool.submit(_measure, look, (part.low, part.width, coding), chunk_frames),
-                )
-                for coding in wanted
-            ]
+            [(coding, measured(way.recipe, (part.low, part.width, coding))) for coding in wanted]
         )
     return parts
 
 
 def _candidates(
-    look: _Look,
+    way: Family,
     parts: Sequence[Sequence[tuple[Coding, Future[_Result]]]],
     size: int,
     profile: Profile,
@@ -216,16 +261,16 @@ def _candidates(
     else:
         chosen = [[part[_fastest_of_smallest(part, profile)] for part in done]]
     for results in chosen:
-        recipe = look.family.coded([coding for coding, *_ in results])
+        recipe = way.coded([coding for coding, *_ in results])
         stored = sum(stored for _, stored, _ in results)
         seconds = sum(seconds for *_, seconds in results)
         yield recipe, Trial(str(recipe), size, stored, seconds, 0.0, False)
 
 
-def _measure(look: _Look, part: Part, chunk_frames: int) -> _Result:
+def _measure(prepared: _Prepared, part: Part, chunk_frames: int) -> _Result:
     """Code some bits of samples."""
     size, started = 0, time.perf_counter()
-    for components in look.prepared:
+    for components in prepared:
         for number, component in enumerate(components):
             if part[0] < 8 * component.itemsize:
                 stream = block.encode_part(component, number, part)

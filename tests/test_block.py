@@ -59,6 +59,13 @@ def test_first_frames_only(k, monkeypatch):
     assert len(fed) == k, "decoded further than asked"
 
 
+@pytest.mark.parametrize("recipe", [Recipe(), Recipe(Coding("deflate"), predictor=Predictor.LEFT)])
+def test_no_frames_of_a_block(recipe):
+    frames = moving((3, 9, 11))
+    got = block.decode(block.encode(frames, recipe), whole(frames), U1, frames=0)
+    assert (got.shape, got.dtype) == ((0, 9, 11), U1)
+
+
 def test_packets_are_a_plain_h264_stream(tmp_path):
     frames = moving((10, 64, 80))
     parsed = parse(block.encode(frames, Recipe()), whole(frames), U1)

@@ -85,6 +85,25 @@ def test_what_repeats_is_not_taken_for_noise(dtype):
         assert packed(frames, profile=profile, method="video")[0].ratio > 15
 
 
+def smooth(values):
+    """A texture without edges, on a torus."""
+    where = np.fft.fftfreq(len(values))
+    kept = np.exp(-20 * (where[:, None] ** 2 + where**2))
+    got = np.fft.ifft2(np.fft.fft2(values) * kept).real
+    return (got - got.min()) / (got.max() - got.min())
+
+
+@pytest.mark.parametrize("texture", [np.asarray, smooth])
+@pytest.mark.parametrize(("bits", "dtype"), [(10, "u2"), (12, "i2"), (16, "u2"), (20, "u4")])
+def test_what_moves_is_not_taken_for_noise(texture, bits, dtype):
+    values = texture(np.random.default_rng(0).random((256, 256)))
+    values = np.round(values * ((1 << bits) - 1)).astype(dtype)
+    frames = np.stack([np.roll(values, (k, 2 * k), (0, 1))[:128, :128] for k in range(32)])
+    report, got, _ = packed(frames, method="video")
+    np.testing.assert_array_equal(got, frames)
+    assert frames.size * bits / 8 > 5 * report.stored_bytes, report.codings
+
+
 def test_fast_looks_at_all_of_an_array():
     flat = np.zeros((40, 120, 160), np.uint8)
     flat[:, 50:60] = np.arange(40, dtype=np.uint8)[:, None, None]

@@ -208,7 +208,7 @@ _AXES = {
 
 def in_pieces(values: Values) -> list[slice]:
     """Runs of frames, on each of which some steps are done before the next."""
-    step = max(1, TOGETHER // values[0].size)
+    step = max(1, TOGETHER // max(1, math.prod(values.shape[1:])))
     return [slice(start, start + step) for start in range(0, len(values), step)]
 
 
