@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import codecs, mapping
-from .codecs.transforms import Colour, Predictor
+from .codecs.transforms import MEAN_MOST, Colour, Predictor
 from .errors import BlockError
 
 MAGIC = b"H5VB"
@@ -75,7 +75,7 @@ class Block:
     def intra(self) -> bool:
         """Whether every frame can be decoded without those before it."""
         alone = all(stream.codec.intra for stream in self.streams)
-        return alone and self.predictor != Predictor.PREVIOUS
+        return alone and self.predictor not in (Predictor.PREVIOUS, Predictor.MEAN)
 
     def between(self, first: int, last: int) -> Block:
         """Frames `first` to ``last - 1`` of an intra block."""
@@ -192,6 +192,8 @@ def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -
         colour, predictor, fold, position = _parse_steps(data, position, channels)
         pixels = n * height * width * channels
         how, position = mapping.unpack(data, position, dtype, pixels)
+        if predictor == Predictor.MEAN and how.bits > MEAN_MOST:
+            raise BlockError(f"a block predicts means of {how.bits} bits; {MEAN_MOST} are allowed")
     found, used = [], [0] * channels
     for _ in range(streams):
         stream, position = _parse_stream(data, position, n, version)

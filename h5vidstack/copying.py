@@ -17,7 +17,7 @@ from .codecs.transforms import Colour, Predictor
 from .coders import BlockCoder
 from .errors import BlockError, NotExactError, UnsupportedError
 from .hashing import Fingerprints, fingerprint, join
-from .layout import FORMAT, USUAL_FORMAT
+from .layout import ELSEWHERE_FORMAT, USUAL_FORMAT
 from .layout_writer import Order, StackWriter
 from .loss import NO_LOSS, Loss
 from .planning import typical
@@ -78,7 +78,7 @@ class Copying:
     @property
     def format(self) -> tuple[int, int]:
         """The least version of the format that knows such packets."""
-        return USUAL_FORMAT if self.packets.plain else FORMAT
+        return USUAL_FORMAT if self.packets.plain else ELSEWHERE_FORMAT
 
     def run(self, hashes: bool) -> tuple[Order, Fingerprints, str]:
         """Copy everything; say where frames are, what they are, and why in that order."""

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .codecs import PRESETS, Coding
-from .codecs.transforms import Predictor
+from .codecs.transforms import MEAN_MOST, Predictor
 from .profiles import Profile
 from .recipe import Recipe
+
+OF_NOISE = "deflate-runs", "deflate-huffman"
+"""Presets for what neighbours say nothing of."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,9 @@ def families(
     moving
         Low bits may move as high ones do.
     """
+    of_noise = [coding for coding in wanted if coding.preset in ("raw", *OF_NOISE)]
+    if Predictor.MEAN in profile.predictors and not named:
+        wanted = [coding for coding in wanted if coding.preset not in OF_NOISE]
     bytewise = [coding for coding in wanted if coding.engine.bytewise]
     # Folding makes high parts 0, and suits LZMA, which looks at the high bits of the byte before.
     folded = [coding for coding in bytewise if bits > 8 or coding.codec == "lzma"]
@@ -78,9 +84,13 @@ def families(
     of_edges = [coding for coding in wanted if coding.codec == "ffv1"]
     whole = named and not bytewise
     for predictor in profile.predictors:
+        if predictor == Predictor.MEAN and bits > MEAN_MOST:
+            continue
         recipe = replace(template, predictor=predictor)
         allowed = {False: list(wanted)}
-        if predictor == Predictor.PREVIOUS:
+        if predictor == Predictor.MEAN:  # what it leaves is noise: neighbours say nothing of it
+            allowed = {True: of_noise}
+        elif predictor == Predictor.PREVIOUS:
             allowed = {False: straight + of_edges, True: folded}
         elif predictor != Predictor.NONE:
             allowed = {False: straight, True: folded}

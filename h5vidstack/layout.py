@@ -23,17 +23,21 @@ import numpy.typing as npt
 
 from . import plain
 from ._version import __version__
+from .codecs.transforms import Predictor
 from .errors import FormatError
 from .filter import stored_coding
 from .geometry import Numbers, Shape, split_axes
 from .opening import refuse_url
 from .parts import Parts
 from .piles import Pile, open_pile, written
+from .recipe import Recipe
 
-FORMAT = (1, 5)
+FORMAT = (1, 6)
 """The newest that is read."""
 USUAL_FORMAT = (1, 4)
 """What most stacks are written in, so that older programs read them."""
+ELSEWHERE_FORMAT = (1, 5)
+"""Of stacks with piles in other files, beside a dataset, or with B pictures."""
 DEFAULT_STACK = "/stack"
 BESIDE = "/h5vidstack"
 """The stack of a dataset that was replaced at its path is in this group, at the same path."""
@@ -348,6 +352,11 @@ def version_of(attrs: Mapping[str, Any]) -> tuple[int, int]:
     """The format of a stack that was opened, by its attributes; at least the base."""
     major, minor = map(int, attrs[FORMAT_ATTRIBUTE].split("."))
     return max(USUAL_FORMAT, (major, minor))
+
+
+def format_of(recipe: Recipe) -> tuple[int, int]:
+    """The least format that knows how a pile is coded."""
+    return (1, 6) if recipe.predictor == Predictor.MEAN else USUAL_FORMAT
 
 
 def _check_version(version: str, name: str) -> None:

@@ -19,7 +19,7 @@ from ._version import __version__
 from .filter import Video
 from .geometry import Numbers, Shape, split_axes
 from .hashing import Fingerprints, Hashes
-from .layout import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, USUAL_FORMAT, text
+from .layout import ELSEWHERE_FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, USUAL_FORMAT, text
 from .loss import Loss
 from .mappings import mappings_crc32
 from .pca import Fit
@@ -309,7 +309,7 @@ class StackWriter:
         write_text(group, "created", datetime.now(UTC).isoformat(timespec="seconds"))
         write_text(group, "creator", f"h5vidstack {__version__}")
         write_text(group, "settings", json.dumps(record.settings))
-        major, minor = FORMAT if self._linked else record.format
+        major, minor = max(record.format, ELSEWHERE_FORMAT if self._linked else USUAL_FORMAT)
         write_text(group, FORMAT_ATTRIBUTE, f"{major}.{minor}")
 
 

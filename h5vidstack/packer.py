@@ -20,7 +20,7 @@ from .crew import Crew
 from .errors import OutputError, UnsupportedError
 from .geometry import Shape, choose_chunk, frame_bytes, structure_bytes
 from .journal import resumable
-from .layout import DEFAULT_STACK, USUAL_FORMAT, open_layout, split_target
+from .layout import DEFAULT_STACK, open_layout, split_target
 from .layout_writer import Record, StackWriter, write_table
 from .methods import Kept, find_method
 from .output import edit_hdf5, open_hdf5_output
@@ -337,8 +337,7 @@ def pack(
             prints = replace(prints, crc32=crc32)
             lost = replace(lost, exact=lost.max_error == 0 and np.array_equal(crc32, given))
         n, added = len(prints), order
-        version = packing.format if isinstance(packing, Copying) else USUAL_FORMAT
-        record = Record(done, settings, opened.leading_shape, lost, version)
+        record = Record(done, settings, opened.leading_shape, lost, packing.format)
         if before is not None:
             order, prints, record = before.join(order, prints, record)
         writer.finish(order, prints, record)

@@ -83,7 +83,7 @@ _FAST = (
     "raw", "magicyuv-left", "magicyuv", "ffvhuff", "deflate-runs", "ffvhuff-median", "deflate-fast",
 )  # fmt: skip
 _BALANCED = ("raw", "deflate", "x264-fast", "ffv1", "ffv1-context", "x264-interm")
-_SMALL = (*_BALANCED, "x264-slow", "lzma-slow")
+_SMALL = ("deflate-huffman", "deflate-runs", *_BALANCED, "x264-slow", "lzma-slow")
 
 PROFILES = {
     profile.name: profile

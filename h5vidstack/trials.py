@@ -13,11 +13,11 @@ from typing import Any
 import numpy.typing as npt
 
 from . import block
-from .block_format import Stream, seal
+from .block_format import seal
 from .codecs import Coding
-from .codecs.transforms import Colour, Values, take_bits
+from .codecs.transforms import Colour, Predictor, Values, take_bits
 from .errors import UnsupportedError
-from .estimates import bits_a_value
+from .estimates import bits_a_value, projected
 from .families import Family, codings, families, with_efforts
 from .mapping import Mapping
 from .profiles import Profile
@@ -172,7 +172,7 @@ def _explore(
 
     @cache
     def measured(recipe: Recipe, part: Part) -> Future[_Result]:
-        return pool.submit(_measure, prepared[recipe], part, chunk_frames)
+        return pool.submit(_measure, prepared[recipe], part, recipe.predictor, chunk_frames)
 
     some = _promising(ways, guessed) if guess else [(way, ()) for way in ways]
     begun = [(way, _try(way, guesses, measured)) for way, guesses in some]
@@ -267,27 +267,16 @@ def _candidates(
         yield recipe, Trial(str(recipe), size, stored, seconds, 0.0, False)
 
 
-def _measure(prepared: _Prepared, part: Part, chunk_frames: int) -> _Result:
+def _measure(prepared: _Prepared, part: Part, predictor: Predictor, chunk_frames: int) -> _Result:
     """Code some bits of samples."""
     size, started = 0, time.perf_counter()
     for components in prepared:
         for number, component in enumerate(components):
             if part[0] < 8 * component.itemsize:
                 stream = block.encode_part(component, number, part)
-                size += _share(stream, len(component), chunk_frames) if stream is not None else 0
+                if stream is not None:
+                    size += projected(stream, component.shape, chunk_frames, predictor)
     return size, time.perf_counter() - started
-
-
-def _share(stream: Stream, frames: int, chunk_frames: int) -> int:
-    """How many bytes so many frames would have of a whole block.
-
-    The first frame of a block is often the largest, and a sample has few others.
-    """
-    first, *rest = map(len, stream.packets)
-    if not rest:
-        return stream.nbytes
-    whole = first + (max(frames, chunk_frames) - 1) * sum(rest) / len(rest)
-    return stream.nbytes - first - sum(rest) + round(whole * frames / max(frames, chunk_frames))
 
 
 def _weigh(
@@ -316,7 +305,8 @@ def _code(
     data = seal(assembled, native.dtype)
     coded = time.perf_counter()
     stored = len(data) + sum(
-        _share(stream, len(frames), chunk_frames) - stream.nbytes for stream in assembled.streams
+        projected(stream, frames.shape, chunk_frames, recipe.predictor) - stream.nbytes
+        for stream in assembled.streams
     )
     if timed:
         block.decode(data, block.whole_shape(frames), frames.dtype)

@@ -122,7 +122,7 @@ static bool parse_steps(Bytes *bytes, const Chunk *chunk, Block *block, Error *e
     const uint8_t *head = take(bytes, 36);
     if (!head)
         return fail(error, "a block ends within its header");
-    if (head[0] > LIFT || head[1] > GRADIENT || head[2] > 1 || head[3] || head[4] > SCALED ||
+    if (head[0] > LIFT || head[1] > MEAN || head[2] > 1 || head[3] || head[4] > SCALED ||
         head[6] || head[7] || (head[0] && block->channels < 3))
         return fail(error, "a block uses a transform that is unknown here: upgrade h5vidstack");
     block->colour = (Colour)head[0];
@@ -137,6 +137,8 @@ static bool parse_steps(Bytes *bytes, const Chunk *chunk, Block *block, Error *e
     size_t pixels = (size_t)block->frames * block->height * block->width * block->channels;
     const uint8_t *packed = take(bytes, little32(head + 32));
     unsigned most = block->mapping == SCALED ? 32 : 8 * chunk->size;
+    if (block->predictor == MEAN)
+        most = most < 32 ? most : 32;
     if (block->bits > most || block->colours > MAX_COLOURS || block->patches > pixels || !packed)
         return fail(error, "a mapping of impossible size");
     size_t size = ((size_t)block->colours + block->patches) * chunk->size +

@@ -44,7 +44,7 @@ static inline uint64_t little64(const uint8_t *at)
 /* ---- block.c: the bytes of a block (section 3) ---- */
 
 typedef enum { NO_COLOUR, DIFFERENCE, LIFT } Colour;
-typedef enum { NO_PREDICTOR, PREVIOUS, LEFT, LINEAR, GRADIENT } Predictor;
+typedef enum { NO_PREDICTOR, PREVIOUS, LEFT, LINEAR, GRADIENT, MEAN } Predictor;
 typedef enum { PLAIN, PALETTE, SCALED } Mapping;
 typedef enum { RAW, X264, X265, FFV1, MAGICYUV, FFVHUFF, DEFLATE, LZMA, MPEG4, CODECS } CodecId;
 

@@ -23,6 +23,8 @@ typedef struct {
     void (*put_row)(const Area *, uint32_t frame, uint32_t y, const uint8_t *from, const Stream *,
                     bool first);
     void (*unpredict)(const Area *, uint32_t frame, uint32_t component, const Block *);
+    void (*add_means)(const Area *, uint32_t frame, uint32_t component, const Block *,
+                      uint64_t *sums);
     void (*recolour)(const Area *, uint32_t frame, const Block *);
     void (*linear)(const Area *, uint32_t frame, const Block *);
     bool (*palette)(const Area *, uint32_t frame, const Block *);
@@ -130,6 +132,7 @@ typedef struct {
     const Chunk *chunk;
     Area pixels, values; /* the same, unless values are scaled: then they may be the wider ones */
     const Stream *stream; /* which is being decoded */
+    uint64_t *sums;       /* for predictor MEAN, of each value */
     bool first, last;     /* whether it is the first of its component, and the last of all */
 } Canvas;
 
@@ -156,9 +159,13 @@ static bool map_frame(const Canvas *canvas, uint32_t frame, Error *error)
 static bool finish_frame(const Canvas *canvas, uint32_t frame, Error *error)
 {
     const Block *block = canvas->block;
+    const Steps *steps = steps_of(&canvas->values);
     bool predicted = block->predictor && block->bits;
     for (uint32_t i = 0; predicted && i < block->channels; i++)
-        steps_of(&canvas->values)->unpredict(&canvas->values, frame, i, block);
+        if (canvas->sums)
+            steps->add_means(&canvas->values, frame, i, block, canvas->sums);
+        else
+            steps->unpredict(&canvas->values, frame, i, block);
     if (block->predictor != PREVIOUS)
         return map_frame(canvas, frame, error);
     /* The next frame needs the values of this one, so mapping comes one frame later. */
@@ -219,8 +226,16 @@ bool decode_block(const Block *block, const Chunk *chunk, uint8_t *out, Error *e
                          block->channels, row, row * chunk->height};
     Canvas canvas = {.sink = {block->frames, block->height, block->width, put_frame},
                      .block = block, .chunk = chunk, .pixels = pixels, .values = pixels};
-    if (block->mapping == SCALED ? !decode_scaled(&canvas, error)
-                                 : !decode_streams(&canvas, error))
+    size_t values = row * block->height;
+    if (block->predictor == MEAN && block->bits) {
+        canvas.sums = calloc(values, sizeof *canvas.sums);
+        if (!canvas.sums)
+            return no_memory(error, values * sizeof *canvas.sums);
+    }
+    bool decoded = block->mapping == SCALED ? decode_scaled(&canvas, error)
+                                            : decode_streams(&canvas, error);
+    free(canvas.sums);
+    if (!decoded)
         return false;
     if (block->patches && !steps_of(&pixels)->patch(&pixels, block))
         return fail(error, "a mapping names a pixel outside of its block");

@@ -92,6 +92,28 @@ static void NAME(unpredict)(const Area *area, uint32_t frame, uint32_t component
     }
 }
 
+/* Adds to each value of a frame the mean of those before it; in the first, the value to the left. */
+static void NAME(add_means)(const Area *area, uint32_t frame, uint32_t component,
+                            const Block *block, uint64_t *sums)
+{
+    WORD mask = NAME(mask)(block->bits);
+    uint32_t count = frame < 8 ? frame : 8;
+    for (uint32_t y = 0; y < area->height; y++) {
+        WORD *row = NAME(row)(area, frame, y) + component, left = 0;
+        uint64_t *sum = sums + y * words_of_row(area) + component;
+        for (size_t x = 0; x < words_of_row(area); x += area->channels) {
+            WORD value = row[x];
+            if (block->fold)
+                value = (WORD)((value >> 1) ^ -(WIDE)(value & 1));
+            uint64_t near = count == 8 ? (sum[x] + 4) >> 3
+                            : count    ? (sum[x] + count / 2) / count
+                                       : left;
+            left = row[x] = (WORD)(value + (WIDE)near) & mask;
+            sum[x] += left - (count == 8 ? sum[x] >> 3 : 0);
+        }
+    }
+}
+
 /* Components become channels: red, green, blue and, as it is, alpha. */
 static void NAME(recolour)(const Area *area, uint32_t frame, const Block *block)
 {
@@ -155,7 +177,7 @@ static bool NAME(patch)(const Area *area, const Block *block)
 }
 
 static const Steps NAME(steps) = {
-    NAME(put_row), NAME(unpredict), NAME(recolour), NAME(linear), NAME(palette), NAME(patch),
+    NAME(put_row), NAME(unpredict), NAME(add_means), NAME(recolour), NAME(linear), NAME(palette), NAME(patch),
 };
 
 #undef WORD

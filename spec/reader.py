@@ -66,7 +66,8 @@ def parse_block(data, chunk, dtype):
             "<BBBxBBxx8s8sIII", data, 32
         )
         steps, at = (colour, predictor, fold), 68
-        require(colour <= 2 * (channels > 2) and predictor <= 4 and fold <= 1, "unknown step")
+        require(colour <= 2 * (channels > 2) and predictor <= 5 and fold <= 1, "unknown step")
+        require(predictor < 5 or bits <= 32, "mean of too many bits")
         require(kind <= 2 and bits <= 8 * itemsize and at + size <= length, "bad mapping")
         table = zlib.decompress(data[at : at + size]) if size else b""
         require(len(table) == (colours + patches) * itemsize + 4 * patches, "bad table")
@@ -143,9 +144,22 @@ def decode_component(streams, shape, bits, predictor, fold):
         values |= np.minimum(plane, np.uint64((1 << count) - 1)) << np.uint64(low)
     if predictor and fold:
         values = (values >> np.uint64(1)) ^ (0 - (values & np.uint64(1)))
+    if predictor == 5:
+        return add_means(values, top)
     for axis in {0: (), 1: (0,), 2: (2,), 3: (2, 2), 4: (2, 1)}[predictor]:
         values = np.cumsum(values, axis=axis, dtype=np.uint64)
     return values & top
+
+
+def add_means(values, top):
+    """Predictor 5: the mean of the frames before, kept as the sum of 8; first, the left pixel."""
+    first = np.cumsum(values[0], axis=1, dtype=np.uint64) & top
+    frames, total = [first], first.copy()
+    for t in range(1, len(values)):
+        n = min(t, 8)
+        frames.append((values[t] + (total + np.uint64(n // 2)) // np.uint64(n)) & top)
+        total += frames[t] - (total >> np.uint64(3) if t >= 8 else np.uint64(0))
+    return np.stack(frames)
 
 
 def to_dtype(numbers, dtype):

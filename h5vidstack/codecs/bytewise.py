@@ -12,6 +12,8 @@ import numpy as np
 from ..errors import BlockError
 from .video import Encoded, Plane
 
+MOST_MEMORY = 9
+"""So zlib writes new Huffman codes half as often as it does by default."""
 MAX_DICTIONARY = 16 << 20
 """LZMA looks back no further, in bytes: it takes twelve times as much memory to encode."""
 
@@ -53,7 +55,7 @@ def encode_deflate(frames: Plane, depth: int, options: Mapping[str, str]) -> Enc
     level, strategy = int(options["level"]), int(options.get("strategy", zlib.Z_DEFAULT_STRATEGY))
     packets = []
     for frame in frames:
-        encoder = zlib.compressobj(level, strategy=strategy)
+        encoder = zlib.compressobj(level, memLevel=MOST_MEMORY, strategy=strategy)
         packets.append(encoder.compress(frame.tobytes()) + encoder.flush())
     return packets, b""
 

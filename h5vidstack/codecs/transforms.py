@@ -37,6 +37,12 @@ class Predictor(IntEnum):
     """Twice the pixel to the left, less the one left of that: a straight line."""
     GRADIENT = 4
     """Left plus above less above left: a plane."""
+    MEAN = 5
+    """The mean of up to 8 earlier frames, those long ago counting less; in the first, LEFT."""
+
+
+MEAN_MOST = 32
+"""Bits of which `Predictor.MEAN` predicts at most: their sums have to fit."""
 
 
 class Colour(IntEnum):
@@ -105,6 +111,8 @@ def predict(values: Values, bits: int, predictor: Predictor, fold: bool) -> Valu
     if predictor == Predictor.NONE:
         return values
     rest = values
+    if predictor == Predictor.MEAN:
+        rest = _differences_to_means(rest, bits)
     for axis, times in _AXES[predictor]:
         for _ in range(times):
             rest = _differences(rest, axis)
@@ -120,17 +128,83 @@ def unpredict(rest: Values, bits: int, predictor: Predictor, fold: bool) -> Valu
     if predictor == Predictor.NONE:
         return rest
     rest = np.ascontiguousarray(rest)
-    one = rest.dtype.type(1)
+    if predictor == Predictor.MEAN:
+        _add_means(rest, bits, fold)
+        return rest
     pieces = [slice(None)] if predictor == Predictor.PREVIOUS else in_pieces(rest)
     for some in (rest[piece] for piece in pieces):
         if fold:
-            sign = some & one
-            some >>= one
-            some ^= np.negative(sign, out=sign)
+            _unfold(some)
         for axis, times in _AXES[predictor]:
             for _ in range(times):
                 _ADD_UP[axis](some)
     return _mask(rest, bits)
+
+
+def _unfold(rest: Values) -> None:
+    """Undo what `predict` does with `fold`, in place."""
+    one = rest.dtype.type(1)
+    sign = rest & one
+    rest >>= one
+    rest ^= np.negative(sign, out=sign)
+
+
+class _Mean:
+    """The mean of earlier frames, by which the next is predicted.
+
+    Of up to 8 it is the mean; then, as a new one comes, an eighth of their sum goes.
+    """
+
+    def __init__(self, shape: tuple[int, ...], bits: int) -> None:
+        self._sum = np.zeros(shape, container(bits + 4))  # at most 8 times the largest, and 7
+        self._share = np.empty_like(self._sum)
+        self._count = 0
+
+    def prediction(self) -> Values:
+        """The mean, rounded to the nearest, until the next call."""
+        number = self._sum.dtype.type
+        np.add(self._sum, number(self._count // 2), out=self._share)
+        if self._count == 8:
+            self._share >>= number(3)
+        else:
+            self._share //= number(self._count)
+        return self._share
+
+    def add(self, frame: Values) -> None:
+        """Take a frame in."""
+        if self._count == 8:
+            self._sum -= np.right_shift(self._sum, self._sum.dtype.type(3), out=self._share)
+        self._sum += frame
+        self._count = min(self._count + 1, 8)
+
+
+def _differences_to_means(values: Values, bits: int) -> Values:
+    """What `_add_means` undoes, but for folding."""
+    rest = np.empty(values.shape, values.dtype)
+    rest[:1] = _differences(values[:1], 2)
+    mean = _Mean(values.shape[1:], bits)
+    for earlier, later, found in zip(values, values[1:], rest[1:], strict=False):
+        mean.add(earlier)
+        np.subtract(later, mean.prediction(), out=found, dtype=values.dtype, casting="unsafe")
+    return rest
+
+
+def _add_means(rest: Values, bits: int, fold: bool) -> None:
+    """Add to each frame its prediction by those before it, in place."""
+    step = max(1, TOGETHER // 2 // max(1, rest.shape[2]))
+    for top in range(0, rest.shape[1], step):  # all frames of some rows: they stay in the cache
+        rows = rest[:, top : top + step]
+        mean = _Mean(rows.shape[1:], bits)
+        for number, frame in enumerate(rows):
+            if fold:
+                _unfold(frame)
+            if number:
+                np.add(frame, mean.prediction(), out=frame, dtype=rest.dtype, casting="unsafe")
+            else:
+                _add_rows(frame[None])
+            if bits < 8 * rest.itemsize:
+                frame &= rest.dtype.type((1 << bits) - 1)
+            mean.add(frame)
 
 
 def _differences(values: Values, axis: int) -> Values:
@@ -199,6 +273,7 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 _ADD_UP = (_add_frames, _add_columns, _add_rows)
 _AXES = {
+    Predictor.MEAN: (),
     Predictor.PREVIOUS: ((0, 1),),
     Predictor.LEFT: ((2, 1),),
     Predictor.LINEAR: ((2, 2),),

@@ -27,7 +27,7 @@ from ..geometry import (
     split_axes,
 )
 from ..hashing import Fingerprints, fingerprint, join
-from ..layout import BESIDE, SEPARATOR
+from ..layout import BESIDE, ELSEWHERE_FORMAT, SEPARATOR, format_of
 from ..layout_writer import Order, PileWriter, Record, StackWriter, write_text
 from ..loss import NO_LOSS
 from ..output import copy_object_creation
@@ -38,9 +38,6 @@ from ..sampling import sample
 from ..sources.base import ArraySource
 from ..workers import in_order
 from .raw import own_space, own_type, set_no_fill_value
-
-BESIDE_VERSION = (1, 5)
-"""Of the format, in which a pile may be somewhere else in the file."""
 
 Done = Callable[[int], None]
 """Told how many more frames are done."""
@@ -233,7 +230,9 @@ def put_beside(file: h5py.File, plan: Plan, filtered: Filtered, record: Mapping[
         **record,
     }
     leading_shape = leading if len(leading) > 1 else None
-    saying = Record("video", settings, leading_shape, NO_LOSS, BESIDE_VERSION)
+    saying = Record(
+        "video", settings, leading_shape, NO_LOSS, max(ELSEWHERE_FORMAT, format_of(plan.recipe))
+    )
     writer.finish(order, filtered.prints, saying)
     del group["frames"]
     group.id.links.create_soft(b"frames", plan.path)
