@@ -214,10 +214,8 @@ def assemble(frames: Frames, recipe: Recipe) -> tuple[Block, Frames]:
             if stream is not None:
                 streams.append(stream)
     n, height, width, channels = whole_shape(frames)
-    colour = recipe.colour_of(channels)
-    block = Block(
-        n, height, width, channels, found, colour, recipe.predictor, recipe.fold, streams
-    )  # fmt: skip
+    colour, predictor = recipe.colour_of(channels), recipe.predictor_of(found.bits)
+    block = Block(n, height, width, channels, found, colour, predictor, recipe.fold, streams)
     return block, frames
 
 
@@ -241,8 +239,9 @@ def components(found: mapping.Mapping, values: Values, recipe: Recipe) -> list[V
     if not found.bits:
         return []
     colour = recipe.colour_of(values.shape[3] if values.ndim == 4 else 1)
+    predictor = recipe.predictor_of(found.bits)
     return [
-        predict(component, found.bits, recipe.predictor, recipe.fold)
+        predict(component, found.bits, predictor, recipe.fold)
         for component in to_components(values, found.bits, colour)
     ]
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from .codecs import CODECS, Coding
-from .codecs.transforms import Colour, Predictor
+from .codecs.transforms import MEAN_MOST, Colour, Predictor
 from .errors import UnsupportedError
 
 Part = tuple[int, int, Coding]
@@ -53,6 +53,11 @@ class Recipe:
         Nothing where the codec is lossy: differences modulo the range would go round.
         """
         return self.colour if channels > 1 and self.top.lossless else Colour.NONE
+
+    def predictor_of(self, bits: int) -> Predictor:
+        """What is subtracted from values of so many bits: nothing where sums would not fit."""
+        too_wide = self.predictor == Predictor.MEAN and bits > MEAN_MOST
+        return Predictor.NONE if too_wide else self.predictor
 
     @property
     def lossless(self) -> bool:

@@ -1,4 +1,4 @@
-"""An independent reader of the h5vidstack format 1.5, written from format.md alone.
+"""An independent reader of the h5vidstack format 1.6, written from format.md alone.
 
 It imports h5py, numpy and av, never h5vidstack, and does not need the HDF5 filter:
 it fetches the raw chunks and decodes them itself.
@@ -299,7 +299,7 @@ def read_stack(path, stack="/stack"):
     with open_file(path) as file:
         group = file[stack]
         version = tuple(map(int, text(group.attrs["h5vidstack_format"]).split(".")))
-        require(version <= (1, 5), f"format {version} is newer than 1.5")
+        require(version <= (1, 6), f"format {version} is newer than 1.6")
         piles = [
             read_pile(
                 group["groups"][name], np.dtype(text(group.attrs["dtype"])), is_recording(group)

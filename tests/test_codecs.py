@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as npst
 from h5vidstack import BlockError, UnsupportedError, block, mapping
 from h5vidstack.codecs import CODECS, PRESETS, Coding, video
 from h5vidstack.codecs.transforms import (
+    MEAN_MOST,
     Colour,
     Predictor,
     container,
@@ -89,8 +90,8 @@ def test_lossy_codecs_are_close_and_always_decode_alike(preset, shape):
 @pytest.mark.parametrize("predictor", list(Predictor))
 @given(st.data())
 def test_predictors(predictor, fold, data):
-    bits = data.draw(st.integers(1, 64))
-    shape = data.draw(npst.array_shapes(min_dims=3, max_dims=3, max_side=9))
+    bits = data.draw(st.integers(1, MEAN_MOST if predictor == Predictor.MEAN else 64))
+    shape = data.draw(npst.array_shapes(min_dims=3, max_dims=3, max_side=12))
     values = data.draw(npst.arrays(container(bits), shape, elements={"max_value": (1 << bits) - 1}))
     before = values.copy()
     rest = predict(values, bits, predictor, fold)
@@ -106,11 +107,26 @@ def test_predictors(predictor, fold, data):
     [(1, 1, 4000), (1, 500, 500), (1, 180, 1280), (3, 201, 301), (20, 130, 120), (600, 1, 3)],
 )
 def test_predictors_of_frames_of_any_size(shape, bits, predictor):
+    bits = min(bits, MEAN_MOST) if predictor == Predictor.MEAN else bits
     values = np.random.default_rng(0).integers(0, (1 << bits) - 1, shape, np.uint64, True)
     values = values.astype(container(bits))
     for fold in (False, True):
         rest = predict(values, bits, predictor, fold)
         np.testing.assert_array_equal(unpredict(rest, bits, predictor, fold), values)
+
+
+@pytest.mark.parametrize("bits", [1, 8, 13, 28, 29, 32])
+def test_mean_is_what_the_specification_says(bits):
+    values = np.random.default_rng(bits).integers(0, 1 << bits, (40, 3, 5))
+    values[20:30] = (1 << bits) - 1  # the sum goes as far as it can
+    rest, total = values.copy(), np.zeros((3, 5), int)
+    rest[0, :, 1:] -= values[0, :, :-1]
+    for t, frame in enumerate(values):
+        if t:
+            rest[t] = frame - (total + min(t, 8) // 2) // min(t, 8)
+        total += frame - (total // 8 if t >= 8 else 0)
+    got = predict(values.astype(container(bits)), bits, Predictor.MEAN, False)
+    np.testing.assert_array_equal(got, rest % (1 << bits))
 
 
 def test_gradient_is_what_the_specification_says():
@@ -174,7 +190,7 @@ def test_decoders_are_kept_by_each_thread_and_not_many():
     assert set(video._spare._contexts) <= before
 
 
-@pytest.mark.parametrize("preset", ["deflate", "deflate-fast", "deflate-runs"])
+@pytest.mark.parametrize("preset", ["deflate", "deflate-fast", "deflate-runs", "deflate-huffman"])
 def test_deflate_is_zlib(preset):
     frames = predict(moving((3, 40, 50)), 8, Predictor.GRADIENT, False)
     packets, _ = Coding(preset).encode(frames, 8)
@@ -211,6 +227,9 @@ RECIPES = {
     "default": Recipe(),
     "planes": Recipe(Coding("lzma"), ((8, Coding("deflate")),) * 7, Predictor.LINEAR, fold=True),
     "split": Recipe(Coding("x264-fast"), ((3, Coding("raw")),), Predictor.PREVIOUS),
+    "mean": Recipe(
+        Coding("deflate-huffman"), ((8, Coding("deflate-runs")),), Predictor.MEAN, fold=True
+    ),
     "raw": Recipe(Coding("raw"), strict=True),
 }
 

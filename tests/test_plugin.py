@@ -4,6 +4,7 @@ Where a compiler, headers or the tools are missing, what needs them is skipped: 
 Debian's hdf5-tools bring them.
 """
 
+import itertools
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from frames import DTYPES, moving, pixels
+from frames import DTYPES, moving, noise, pixels
 from native import LIBRARY, SOURCES, Native, make, missing, with_plugin
 from test_block import resealed
 from test_golden import BESIDE, GOLDEN, LIBRARIES, NO_FRAMES, OPEN, STACKS, expected
@@ -29,6 +30,7 @@ from h5vidstack.block_format import parse, seal
 from h5vidstack.codecs import CODECS, PRESETS, RAW, Coding
 from h5vidstack.codecs.bytewise import MAX_DICTIONARY
 from h5vidstack.codecs.h264 import MAX_UNITS
+from h5vidstack.codecs.transforms import Predictor
 from h5vidstack.mapping import MAX_PALETTE
 from h5vidstack.reader import CACHE_BYTES
 from h5vidstack.recipe import Recipe
@@ -328,6 +330,19 @@ def test_changed_blocks(native, capfd):
     assert 0 < decoded < 1020
     assert capfd.readouterr() == ("", "")
     assert native.library.av_log_get_level() == info
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", ">u4", "f4"])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 5, 3), (30, 7, 9), (12, 5, 7, 3), (9, 4, 6, 4)])
+def test_means_of_earlier_frames(native, dtype, shape):
+    frames = (moving(shape) // 2 + noise(shape) % 9).astype(dtype)
+    raw, chunk = Coding("raw"), (*shape, 1)[:4]
+    for low, fold in itertools.product([(), ((4, raw), (6, Coding("deflate-runs")))], [0, 1]):
+        for bound in (0.0, 2.5):
+            recipe = Recipe(Coding("lzma"), low, Predictor.MEAN, bool(fold), bound=bound)
+            data, decoded = block.encode_lossy(frames, recipe)
+            got = native.run(values_of(chunk, dtype), data)
+            assert got == decoded.astype(frames.dtype).tobytes()
 
 
 def refused(native, data, chunk, dtype):
