@@ -67,6 +67,20 @@ def test_no_frames_of_a_block(recipe):
     assert (got.shape, got.dtype) == ((0, 9, 11), U1)
 
 
+def test_means_of_too_many_bits():
+    """A pile's later blocks may have more than its sample had."""
+    recipe = Recipe(Coding("lzma"), ((8, Coding("deflate-runs")),), Predictor.MEAN, fold=True)
+    for most, predictor in [(1 << 31, Predictor.MEAN), (1 << 40, Predictor.NONE)]:
+        frames = np.array([0, most, 5, 1, most, 3]).reshape(3, 1, 2)
+        data, chunk = block.encode(frames, recipe), whole(frames)
+        parsed = parse(data, chunk, frames.dtype)
+        assert parsed.predictor == predictor
+        np.testing.assert_array_equal(block.decode(data, chunk, frames.dtype), frames)
+    hostile = seal(replace(parsed, predictor=Predictor.MEAN), frames.dtype)
+    with pytest.raises(BlockError, match="means of 41 bits"):
+        block.decode(hostile, chunk, frames.dtype)
+
+
 def test_packets_are_a_plain_h264_stream(tmp_path):
     frames = moving((10, 64, 80))
     parsed = parse(block.encode(frames, Recipe()), whole(frames), U1)

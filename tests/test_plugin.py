@@ -345,6 +345,14 @@ def test_means_of_earlier_frames(native, dtype, shape):
             assert got == decoded.astype(frames.dtype).tobytes()
 
 
+def test_means_of_too_many_bits(native):
+    frames = np.array([0, 1 << 40, 5, 1]).reshape(2, 1, 2)
+    recipe = Recipe(Coding("lzma"), predictor=Predictor.LEFT)
+    data = bytearray(block.encode(frames, recipe))
+    data[33] = Predictor.MEAN
+    assert refused(native, bytes(resealed(data)), (2, 1, 2, 1), "i8")
+
+
 def refused(native, data, chunk, dtype):
     with pytest.raises(BlockError):
         block.decode(data, chunk, np.dtype(dtype))

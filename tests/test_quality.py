@@ -104,6 +104,53 @@ def test_what_moves_is_not_taken_for_noise(texture, bits, dtype):
     assert frames.size * bits / 8 > 5 * report.stored_bytes, report.codings
 
 
+def still(count, dtype="u1", drift=0):
+    """A scene in noise, which stands still or drifts."""
+    rng = np.random.default_rng(0)
+    scene = 60 + 100 * smooth(rng.random((128, 128)))
+    frames = np.stack([np.roll(scene, drift * k, 1) for k in range(count)])
+    return np.round(frames + rng.normal(0, 3, frames.shape)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", ">u4", "f4"])
+def test_noise_before_what_stays_is_predicted_by_means(dtype):
+    frames = still(60, dtype)
+    report, got, _ = packed(frames, profile="small", method="video")
+    assert "mean difference" in report.codings[0]
+    np.testing.assert_array_equal(got, frames)
+    for codec in ("x264", "ffv1"):
+        other, _, _ = packed(frames, profile="small", method="video", codec=codec)
+        assert report.stored_bytes < 0.93 * other.stored_bytes
+
+
+def test_what_drifts_is_not_predicted_by_means():
+    report, _, _ = packed(still(60, drift=1), profile="small", method="video")
+    assert "mean" not in report.codings[0]
+
+
+def test_programs_that_know_no_means_are_told():
+    def version(name="x.h5"):
+        with h5vidstack.open(name) as stack:
+            return stack.attrs["h5vidstack_format"]
+
+    frames = still(60)
+    h5vidstack.pack(frames[:20], "x.h5")
+    assert version() == "1.4"
+    h5vidstack.pack(frames[20:], "x.h5", mode="a", profile="small", method="video")
+    assert version() == "1.6"
+    with h5vidstack.create("z.h5", frames.shape[1:], "u1", profile="small") as recorder:
+        for frame in frames:
+            recorder.write(frame)
+    assert version("z.h5") == "1.6"
+    h5vidstack.pack(frames[:10], "w.h5")
+    h5vidstack.link(["w.h5", "z.h5"], "y.h5")
+    assert version("y.h5") == "1.6"
+    h5vidstack.pack("y.h5", "v.h5", profile="balanced")
+    assert version("v.h5") == "1.4"
+    with h5vidstack.open("y.h5") as stack:
+        np.testing.assert_array_equal(stack[[-1, 3, 3]], frames[[-1, 3, 3]])
+
+
 def test_fast_looks_at_all_of_an_array():
     flat = np.zeros((40, 120, 160), np.uint8)
     flat[:, 50:60] = np.arange(40, dtype=np.uint8)[:, None, None]
