@@ -85,6 +85,5 @@ def _fading(sizes: Sequence[int], values: int, count: int) -> float:
     more = values / 16 * np.log2(1 + 1 / k)
     seen = more[: len(sizes)]
     slope = float(np.clip(np.polyfit(seen, sizes, 1)[0], 0, 1))
-    return count * (sum(sizes) / len(sizes) - slope * float(seen.mean())) + slope * float(
-        more.sum()
-    )
+    least = sum(sizes) / len(sizes) - slope * float(seen.mean())
+    return count * least + slope * float(more.sum())

@@ -12,8 +12,6 @@ import numpy as np
 from ..errors import BlockError
 from .video import Encoded, Plane
 
-MOST_MEMORY = 9
-"""So zlib writes new Huffman codes half as often as it does by default."""
 MAX_DICTIONARY = 16 << 20
 """LZMA looks back no further, in bytes: it takes twelve times as much memory to encode."""
 
@@ -53,9 +51,10 @@ def decode_raw(
 def encode_deflate(frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
     """One packet a frame: a zlib stream (RFC 1950) of its bytes."""
     level, strategy = int(options["level"]), int(options.get("strategy", zlib.Z_DEFAULT_STRATEGY))
+    memory = int(options.get("memory", zlib.DEF_MEM_LEVEL))
     packets = []
     for frame in frames:
-        encoder = zlib.compressobj(level, memLevel=MOST_MEMORY, strategy=strategy)
+        encoder = zlib.compressobj(level, memLevel=memory, strategy=strategy)
         packets.append(encoder.compress(frame.tobytes()) + encoder.flush())
     return packets, b""
 
