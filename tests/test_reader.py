@@ -14,6 +14,7 @@ from frames import SHAPES, moving
 
 import h5vidstack
 from h5vidstack import block
+from h5vidstack.layout import FORMAT
 from h5vidstack.session import KEPT_SHARE
 
 GRIDS = [{}, {"chunk_frames": 5, "tile": (16, 32)}, {"chunk_frames": 1}, {"chunk_frames": 100}]
@@ -404,7 +405,7 @@ def test_bad_files(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("h5vidstack_format", "1.6", "upgrade"),
+        ("h5vidstack_format", f"{FORMAT[0]}.{FORMAT[1] + 1}", "upgrade"),
         ("h5vidstack_format", "2.0", "upgrade"),
         ("h5vidstack_format", "x", "bad format"),
         ("shape", [1, 2], "damaged"),
