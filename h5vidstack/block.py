@@ -336,8 +336,8 @@ def decode_stream(stream: Stream, shape: tuple[int, ...]) -> Values:
 
 def _decode_into(stream: Stream, out: Values) -> None:
     stream.codec.decode(stream.packets, stream.extradata, stream.depth, out)
-    if stream.bits < 8 * out.itemsize and stream.codec is not RAW:
-        # A lossy codec may go over, and so may a hostile stream.
+    limit = stream.depth if stream.codec is RAW else 8 * out.itemsize
+    if stream.bits < limit:  # a lossy codec may go over, and so may a hostile stream
         np.minimum(out, out.dtype.type((1 << stream.bits) - 1), out=out)
 
 

@@ -19,7 +19,7 @@ MAGIC = b"H5VB"
 VERSION = 2
 
 _HEADER = struct.Struct("<4sIBBcBIIIIHH")
-_STEPS = struct.Struct("<BBBx")
+_STEPS = struct.Struct("<BBBB")
 _STREAM = struct.Struct("<BBBBBBHqII")
 _COLOURS, _PREDICTORS = frozenset(Colour), frozenset(Predictor)
 _CRC_FROM = 8  # the CRC covers everything behind itself
@@ -75,7 +75,7 @@ class Block:
     def intra(self) -> bool:
         """Whether every frame can be decoded without those before it."""
         alone = all(stream.codec.intra for stream in self.streams)
-        return alone and self.predictor not in (Predictor.PREVIOUS, Predictor.MEAN)
+        return alone and not self.predictor.of_frames
 
     def between(self, first: int, last: int) -> Block:
         """Frames `first` to ``last - 1`` of an intra block."""
@@ -89,7 +89,7 @@ def seal(block: Block, dtype: np.dtype[Any]) -> bytes:
     """The bytes of a block of pixels of `dtype`."""
     parts = [
         b"",  # the header's place
-        _STEPS.pack(block.colour, block.predictor, block.fold),
+        _STEPS.pack(block.colour, block.predictor, block.fold, 0),
         block.mapping.pack(),
     ]
     for stream in block.streams:
@@ -212,9 +212,9 @@ def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -
 def _parse_steps(data: bytes, at: int, channels: int) -> tuple[Colour, Predictor, bool, int]:
     if at + _STEPS.size > len(data):
         raise BlockError("a block ends within its header")
-    colour, predictor, fold = _STEPS.unpack_from(data, at)
+    colour, predictor, fold, reserved = _STEPS.unpack_from(data, at)
     known = colour in _COLOURS and predictor in _PREDICTORS and fold in (0, 1)
-    if not known or (colour and channels < 3):
+    if not known or reserved or (colour and channels < 3):
         raise BlockError("a block uses a transform that is unknown here; upgrade h5vidstack")
     return Colour(colour), Predictor(predictor), bool(fold), at + _STEPS.size
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .codecs import PRESETS, Coding
 from .codecs.h264 import AS_THEY_CAME
 from .filter import stored_coding
 from .geometry import frame_bytes
@@ -70,7 +71,8 @@ def _groups(layout: Layout, file: StackFile) -> Iterator[Group]:
     for number, pile in enumerate(layout.piles):
         members = layout.members(number)
         with damage_as_error(file.name):
-            coding, words = stored_coding(pile.data), layout.coding(number)
+            words = layout.coding(number)
+            coding = _named(words) or stored_coding(pile.data)
             ours = words is None or not words.startswith(AS_THEY_CAME)
             yield Group(
                 number,
@@ -83,3 +85,9 @@ def _groups(layout: Layout, file: StackFile) -> Iterator[Group]:
                 coding.preset if coding and ours else None,
                 words,
             )
+
+
+def _named(words: str | None) -> Coding | None:
+    """What codes the highest bits, of which a recipe speaks last; not what the filter writes."""
+    last = words.split()[-1] if words else None
+    return Coding(last) if last in PRESETS else None

@@ -38,6 +38,8 @@ USUAL_FORMAT = (1, 4)
 """What most stacks are written in, so that older programs read them."""
 ELSEWHERE_FORMAT = (1, 5)
 """Of stacks with piles in other files, beside a dataset, or with B pictures."""
+MEANS_FORMAT = (1, 6)
+"""Of stacks with blocks in which means predict."""
 DEFAULT_STACK = "/stack"
 BESIDE = "/h5vidstack"
 """The stack of a dataset that was replaced at its path is in this group, at the same path."""
@@ -356,7 +358,7 @@ def version_of(attrs: Mapping[str, Any]) -> tuple[int, int]:
 
 def format_of(recipe: Recipe) -> tuple[int, int]:
     """The least format that knows how a pile is coded."""
-    return (1, 6) if recipe.predictor == Predictor.MEAN else USUAL_FORMAT
+    return MEANS_FORMAT if recipe.predictor == Predictor.MEAN else USUAL_FORMAT
 
 
 def _check_version(version: str, name: str) -> None:

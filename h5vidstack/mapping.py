@@ -44,7 +44,7 @@ class Kind(IntEnum):
 
 _KINDS = frozenset(Kind)
 _NOTHING = np.empty(0, np.uint64)
-_PACKED = struct.Struct("<BBxx8s8sIII")
+_PACKED = struct.Struct("<BBH8s8sIII")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class Mapping:
         head = _PACKED.pack(
             self.kind,
             self.bits,
+            0,
             struct.pack(form, self.base),
             struct.pack(form, self.step),
             len(self.palette),
@@ -112,9 +113,9 @@ def unpack(data: bytes, at: int, dtype: np.dtype[Any], pixels: int) -> tuple[Map
     """
     if at + _PACKED.size > len(data):
         raise BlockError("a mapping runs past the end of its block")
-    code, bits, base, step, colours, patches, length = _PACKED.unpack_from(data, at)
+    code, bits, reserved, base, step, colours, patches, length = _PACKED.unpack_from(data, at)
     at += _PACKED.size
-    if code not in _KINDS:
+    if code not in _KINDS or reserved:
         raise BlockError(f"a mapping of kind {code}: unknown here; upgrade h5vidstack")
     kind = Kind(code)
     most = SCALED_BITS if kind == Kind.SCALED else 8 * dtype.itemsize

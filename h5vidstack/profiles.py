@@ -56,6 +56,11 @@ class Profile:
         return self.name == "fast"
 
     @property
+    def predictors_of_one(self) -> tuple[Predictor, ...]:
+        """Those that do without frames before."""
+        return tuple(one for one in self.predictors if not one.of_frames)
+
+    @property
     def intra(self) -> bool:
         """Whether its codecs look at each frame alone."""
         return all(Coding(preset).engine.intra for preset in self.presets)
@@ -83,7 +88,7 @@ _FAST = (
     "raw", "magicyuv-left", "magicyuv", "ffvhuff", "deflate-runs", "ffvhuff-median", "deflate-fast",
 )  # fmt: skip
 _BALANCED = ("raw", "deflate", "x264-fast", "ffv1", "ffv1-context", "x264-interm")
-_SMALL = ("deflate-huffman", "deflate-runs", *_BALANCED, "x264-slow", "lzma-slow")
+_SMALL = (*_BALANCED, "deflate-runs", "deflate-huffman", "x264-slow", "lzma-slow")
 
 PROFILES = {
     profile.name: profile

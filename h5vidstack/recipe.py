@@ -15,6 +15,7 @@ Part = tuple[int, int, Coding]
 _USUAL = Coding()
 _DEEP = Coding("ffv1-context")
 _DEEPER = Coding("lzma")
+_ALONE = Coding("x264-slow")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Recipe:
         """What is subtracted from values of so many bits: nothing where sums would not fit."""
         too_wide = self.predictor == Predictor.MEAN and bits > MEAN_MOST
         return Predictor.NONE if too_wide else self.predictor
+
+    @property
+    def of_pixels(self) -> Coding:
+        """What suits pixels of which nothing was subtracted: the filter codes no others."""
+        return _ALONE if self.predictor == Predictor.MEAN else self.top
 
     @property
     def lossless(self) -> bool:

@@ -101,6 +101,8 @@ def choose(
     UnsupportedError
         If `codec` does not hold pixels of so many bits.
     """
+    if min(chunk_frames, max(map(len, samples))) == 1:  # there is no frame before
+        profile = replace(profile, predictors=profile.predictors_of_one)
     wanted = codings(profile, codec)
     small = [first_look(sample) for sample in samples[:: math.ceil(len(samples) / profile.looks)]]
     template = replace(template, colour=_better_colour(small, template))

@@ -92,7 +92,7 @@ static void NAME(unpredict)(const Area *area, uint32_t frame, uint32_t component
     }
 }
 
-/* Adds to each value of a frame the mean of those before it; in the first, the value to the left. */
+/* Adds to each value the mean of those in frames before; in the first, the value to the left. */
 static void NAME(add_means)(const Area *area, uint32_t frame, uint32_t component,
                             const Block *block, uint64_t *sums)
 {
@@ -177,7 +177,8 @@ static bool NAME(patch)(const Area *area, const Block *block)
 }
 
 static const Steps NAME(steps) = {
-    NAME(put_row), NAME(unpredict), NAME(add_means), NAME(recolour), NAME(linear), NAME(palette), NAME(patch),
+    NAME(put_row), NAME(unpredict), NAME(add_means), NAME(recolour),
+    NAME(linear),  NAME(palette),   NAME(patch),
 };
 
 #undef WORD

@@ -62,11 +62,12 @@ def parse_block(data, chunk, dtype):
     require(channels == chunk[3], "wrong number of channels")
     steps, mapping, at = (0, 0, 0), (0, 8, b"", b"", 0, 0, b""), 32
     if version == 2:
-        colour, predictor, fold, kind, bits, low, step, colours, patches, size = struct.unpack_from(
-            "<BBBxBBxx8s8sIII", data, 32
+        colour, predictor, fold, zero, kind, bits, zeros, low, step, colours, patches, size = (
+            struct.unpack_from("<BBBBBBH8s8sIII", data, 32)
         )
         steps, at = (colour, predictor, fold), 68
         require(colour <= 2 * (channels > 2) and predictor <= 5 and fold <= 1, "unknown step")
+        require((zero, zeros) == (0, 0), "unknown step")
         require(predictor < 5 or bits <= 32, "mean of too many bits")
         require(kind <= 2 and bits <= 8 * itemsize and at + size <= length, "bad mapping")
         table = zlib.decompress(data[at : at + size]) if size else b""

@@ -17,7 +17,6 @@ from h5vidstack.recipe import Recipe
 
 LOSSLESS = [name for name, row in codecs.PRESETS.items() if row.lossless]
 U1 = np.dtype(np.uint8)
-BEFORE = (Predictor.PREVIOUS, Predictor.MEAN)  # they look at earlier frames
 whole = block.whole_shape
 
 
@@ -88,6 +87,15 @@ def test_packets_are_a_plain_h264_stream(tmp_path):
     with video.av.open(str(tmp_path / "x.264")) as container:
         decoded = [np.array(video._plane(frame, U1)) for frame in container.decode(video=0)]
     np.testing.assert_array_equal(np.stack(decoded), frames)
+
+
+def test_bits_above_those_of_a_stream():
+    """Only another program writes such raw streams; the spec limits values."""
+    frames = noise((3, 20, 30))
+    data = bytearray(block.encode(frames, Recipe(Coding("raw"))))
+    data[37] = data[73] = 6
+    decoded = block.decode(resealed(bytes(data)), whole(frames), U1)
+    np.testing.assert_array_equal(decoded, np.minimum(frames, 63))
 
 
 def test_no_encoder_settings_in_blocks():
@@ -174,7 +182,9 @@ FIELDS = {  # offset, format, value, words of the error
     "colour": (32, "B", 1, "transform"),
     "predictor": (33, "B", 6, "transform"),
     "fold": (34, "B", 2, "transform"),
+    "reserved of steps": (35, "B", 1, "transform"),
     "mapping": (36, "B", 3, "mapping of kind 3"),
+    "reserved of mapping": (38, "H", 256, "mapping of kind 0"),
     "bits": (37, "B", 9, "impossible size"),
     "palette": (56, "I", 2**17, "impossible size"),
     "patches": (60, "I", 2**31, "impossible size"),
@@ -239,7 +249,7 @@ def test_frames_from_the_middle(coding, predictor):
     frames[[1, 4, 4, 6], [0, 3, 32, 0], [0, 5, 46, 2]] = -(2**30)  # patches
     recipe = Recipe(Coding(coding), ((3, Coding("raw")),), predictor)
     data = block.encode(frames, recipe)
-    alone = coding not in ("lzma", "ffv1", "x264-fast") and predictor not in BEFORE
+    alone = coding not in ("lzma", "ffv1", "x264-fast") and not predictor.of_frames
     for first in range(7):
         for last in range(first + 1, 8):
             found, said = block.decode_from(first, data, (7, 33, 47, 1), frames.dtype, last)

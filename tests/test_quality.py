@@ -128,6 +128,28 @@ def test_what_drifts_is_not_predicted_by_means():
     assert "mean" not in report.codings[0]
 
 
+@pytest.mark.parametrize("shape", [(60, 64, 64), (1, 64, 64)])
+def test_pure_noise_is_not_predicted(shape):
+    frames = np.random.default_rng(1).integers(0, 256, shape, "u1")
+    packed(frames, profile="small", method="video")
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.attrs["h5vidstack_format"] == "1.4"
+
+
+def test_what_plain_h5py_adds_behind_means_is_small():
+    frames = still(120)
+    h5vidstack.pack(frames[:60], "x.h5", profile="small", method="video", chunk_frames=60)
+    with h5vidstack.open("x.h5") as stack:
+        assert (stack.groups[0].codec, stack.groups[0].preset) == ("deflate", "deflate-huffman")
+    with h5py.File("x.h5", "r+") as file:
+        video = file["stack/groups/000000/video"]
+        video.resize(120, 0)
+        video[60:] = frames[60:]
+        np.testing.assert_array_equal(video[50:70], frames[50:70])
+        first, added = (video.id.get_chunk_info(number).size for number in range(2))
+    assert added < 1.15 * first
+
+
 def test_programs_that_know_no_means_are_told():
     def version(name="x.h5"):
         with h5vidstack.open(name) as stack:

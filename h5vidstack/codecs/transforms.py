@@ -40,6 +40,11 @@ class Predictor(IntEnum):
     MEAN = 5
     """The mean of up to 8 earlier frames, those long ago counting less; in the first, LEFT."""
 
+    @property
+    def of_frames(self) -> bool:
+        """Whether frames before are needed to undo it."""
+        return self in (Predictor.PREVIOUS, Predictor.MEAN)
+
 
 MEAN_MOST = 32
 """Bits of which `Predictor.MEAN` predicts at most: their sums have to fit."""
@@ -110,12 +115,13 @@ def predict(values: Values, bits: int, predictor: Predictor, fold: bool) -> Valu
     """
     if predictor == Predictor.NONE:
         return values
-    rest = values
     if predictor == Predictor.MEAN:
-        rest = _differences_to_means(rest, bits)
-    for axis, times in _AXES[predictor]:
-        for _ in range(times):
-            rest = _differences(rest, axis)
+        rest = _differences_to_means(values, bits)
+    else:
+        rest = values
+        for axis, times in _AXES[predictor]:
+            for _ in range(times):
+                rest = _differences(rest, axis)
     rest = _mask(rest, bits)
     if fold:
         sign = rest >> rest.dtype.type(bits - 1)
@@ -156,7 +162,7 @@ class _Mean:
     """
 
     def __init__(self, shape: tuple[int, ...], bits: int) -> None:
-        self._sum = np.zeros(shape, container(bits + 4))  # at most 8 times the largest, and 7
+        self._sum = np.zeros(shape, container(bits + 3))  # at most 8 times the largest
         self._share = np.empty_like(self._sum)
         self._count = 0
 
@@ -273,7 +279,6 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 _ADD_UP = (_add_frames, _add_columns, _add_rows)
 _AXES = {
-    Predictor.MEAN: (),
     Predictor.PREVIOUS: ((0, 1),),
     Predictor.LEFT: ((2, 1),),
     Predictor.LINEAR: ((2, 2),),

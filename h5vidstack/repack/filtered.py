@@ -185,7 +185,7 @@ def _create(dataset: h5py.Dataset, file: h5py.File, plan: Plan) -> h5py.Dataset:
     """A dataset of the same type, shape and fill value, in our chunks and by our filter."""
     given, plist = dataset.id.get_create_plist(), h5p.create(h5p.DATASET_CREATE)
     plist.set_chunk((*plan.leading, *plan.chunk[1:]))
-    parameters = (VERSION, plan.recipe.top.row.id, 1)
+    parameters = (VERSION, plan.recipe.of_pixels.row.id, 1)
     plist.set_filter(FILTER_ID, h5z.FLAG_MANDATORY, parameters)
     copy_creation(given, plist, dataset.dtype)
     kind, space = own_type(dataset.id.get_type()), own_space(dataset.id.get_space())
