@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
+# A process for each core; tests of one file share one, for they share what takes long to make.
+PARALLEL := --numprocesses logical --dist loadfile
 
 .PHONY: demo test test-oldest lint docs benchmark plugin plugin-wheel clean
 
@@ -10,11 +12,11 @@ demo: $(VENV)/installed
 	$(BIN)/h5vidstack demo
 
 test: $(VENV)/installed lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # All tests with the oldest versions that pyproject.toml allows, as far as there are wheels.
 test-oldest: $(OLDEST)/installed
-	$(OLDEST)/bin/python -m pytest
+	$(OLDEST)/bin/python -m pytest $(PARALLEL)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -260,7 +260,7 @@ def test_what_is_no_executor(client):
         fails(pool, "executor is a Pool")
 
 
-@pytest.mark.parametrize("kind", EXECUTORS.keys() - {"own", "loky"})
+@pytest.mark.parametrize("kind", sorted(EXECUTORS.keys() - {"own", "loky"}))
 def test_an_executor_that_was_shut_down(kind):
     executor = EXECUTORS[kind]()
     executor.shutdown()
