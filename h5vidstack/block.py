@@ -7,6 +7,7 @@ writes its headers. Nothing here knows of HDF5, threads or files.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -303,20 +304,28 @@ def _component(block: Block, number: int, values: Values) -> Values:
     if len(streams) == 1 and not streams[0].low and container(streams[0].depth) == values.dtype:
         _decode_into(streams[0], values)
     else:
-        pieces = in_pieces(values)
-        for stream in streams:
-            part, low = decode_stream(stream, values.shape), values.dtype.type(stream.low)
-            for some in pieces:
-                wide = part[some].astype(values.dtype, copy=False)
-                if low:
-                    wide = np.left_shift(wide, low, out=wide)
-                if stream is streams[0]:
-                    values[some] = wide
-                else:
-                    values[some] |= wide
-        if not streams:
-            values[...] = 0
+        _join(streams, values)
     return unpredict(values, block.mapping.bits, block.predictor, block.fold)
+
+
+def _join(streams: Sequence[Stream], values: Values) -> None:
+    """Put values together of their bits, the highest first: so they need no other memory."""
+    if not streams:
+        values[...] = 0
+        return
+    pieces = in_pieces(values)
+    falling = sorted(streams, key=lambda stream: stream.low, reverse=True)
+    lows = [stream.low for stream in falling]
+    for stream, next_low in zip(falling, [*lows[1:], 0], strict=True):
+        part, shift = decode_stream(stream, values.shape), values.dtype.type(stream.low - next_low)
+        for some in pieces:
+            whole = values[some]
+            if stream is falling[0]:
+                whole[...] = part[some]
+            else:
+                np.bitwise_or(whole, part[some], out=whole, dtype=whole.dtype, casting="unsafe")
+            if shift:
+                whole <<= shift
 
 
 def _gives_back(stream: Stream, plane: Values) -> bool:

@@ -150,7 +150,7 @@ def unpredict(rest: Values, bits: int, predictor: Predictor, fold: bool) -> Valu
 def _unfold(rest: Values) -> None:
     """Undo what `predict` does with `fold`, in place."""
     one = rest.dtype.type(1)
-    sign = rest & one
+    sign = np.bitwise_and(rest, one, out=_scratch.take(rest.shape, rest.dtype))
     rest >>= one
     rest ^= np.negative(sign, out=sign)
 
