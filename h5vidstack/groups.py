@@ -88,6 +88,9 @@ def _groups(layout: Layout, file: StackFile) -> Iterator[Group]:
 
 
 def _named(words: str | None) -> Coding | None:
-    """What codes the highest bits, of which a recipe speaks last; not what the filter writes."""
-    last = words.split()[-1] if words else None
-    return Coding(last) if last in PRESETS else None
+    """What codes the highest bits, of which a recipe speaks last; not what the filter writes.
+
+    Of a pile that was added to, as of the filter's parameters, it is the first recipe's.
+    """
+    first = words.split(", then ")[0].split() if words else []
+    return Coding(first[-1]) if first and first[-1] in PRESETS else None

@@ -150,6 +150,15 @@ def test_what_plain_h5py_adds_behind_means_is_small():
     assert added < 1.15 * first
 
 
+def test_the_codec_of_a_pile_is_the_one_it_began_with():
+    frames = moving((80, 30, 40))
+    h5vidstack.pack(frames[:40], "x.h5", preset="x264-fast", chunk_frames=8)
+    h5vidstack.pack(frames[40:], "x.h5", mode="a", preset="ffv1")
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.groups[0].coding == "x264-fast, then ffv1"
+        assert (stack.groups[0].codec, stack.groups[0].preset) == ("x264", "x264-fast")
+
+
 def test_programs_that_know_no_means_are_told():
     def version(name="x.h5"):
         with h5vidstack.open(name) as stack:

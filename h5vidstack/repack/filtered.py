@@ -13,7 +13,6 @@ import numpy as np
 from h5py import h5d, h5p, h5z
 
 from .. import trials
-from ..block_format import VERSION
 from ..chunks import Pixels
 from ..codecs import library_versions
 from ..coders import BlockCoder
@@ -120,9 +119,9 @@ def fill(dataset: h5py.Dataset, file: h5py.File, how: How, plan: Plan, done: Don
     Filtered
         The dataset, and what is known of its frames.
     """
-    made = _create(dataset, file, plan)
-    source = _source(dataset)
     coder = BlockCoder(plan.recipe, verify=True)
+    made = _create(dataset, file, plan, coder)
+    source = _source(dataset)
     writer = _Writer(made)
     encoder = PileEncoder(how.pool, how.workers, writer, coder, plan.chunk, done)
     prints = []
@@ -181,12 +180,11 @@ def _source(dataset: h5py.Dataset) -> ArraySource:
     return ArraySource(dataset, f"{dataset.file.filename}{SEPARATOR}{dataset.name}")
 
 
-def _create(dataset: h5py.Dataset, file: h5py.File, plan: Plan) -> h5py.Dataset:
+def _create(dataset: h5py.Dataset, file: h5py.File, plan: Plan, coder: BlockCoder) -> h5py.Dataset:
     """A dataset of the same type, shape and fill value, in our chunks and by our filter."""
     given, plist = dataset.id.get_create_plist(), h5p.create(h5p.DATASET_CREATE)
     plist.set_chunk((*plan.leading, *plan.chunk[1:]))
-    parameters = (VERSION, plan.recipe.of_pixels.row.id, 1)
-    plist.set_filter(FILTER_ID, h5z.FLAG_MANDATORY, parameters)
+    plist.set_filter(FILTER_ID, h5z.FLAG_MANDATORY, coder.options()["compression_opts"])
     copy_creation(given, plist, dataset.dtype)
     kind, space = own_type(dataset.id.get_type()), own_space(dataset.id.get_space())
     return h5py.Dataset(h5d.create(file.id, None, kind, space, plist))
