@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +15,7 @@ from . import colours
 from ._version import __version__
 from .codecs import library_versions
 from .errors import Error
-from .startup import INTERRUPTED, interruptible
+from .startup import interruptible
 from .workers import Progress
 
 
@@ -31,27 +29,8 @@ def say(text: str) -> None:
     click.echo(printable(text))
 
 
-def end_tidily() -> None:
-    """Let a polite kill end like Ctrl-C: temporary files are removed.
-
-    Only for commands that write: those that read are to die at once, even where HDF5
-    does not come back from a damaged file.
-    """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-
-
-class Interrupted(click.ClickException):
-    """Ctrl-C; click's own Abort would have exit code 1."""
-
-    exit_code = INTERRUPTED
-
-    def show(self, file: Any = None) -> None:  # noqa: D102
-        click.echo("\nAborted!", file, err=True)  # the line has a ^C
-
-
 class Commands(click.Group):
-    """Turn our errors, and the system's, into one line and exit code 1; Ctrl-C into 130."""
+    """Turn our errors, and the system's, into one line and exit code 1."""
 
     def main(self, *args: Any, **extra: Any) -> Any:  # noqa: D102
         with interruptible():
@@ -59,16 +38,11 @@ class Commands(click.Group):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: D102
         extra.setdefault("color", colours.wanted())
-        try:
-            return super().make_context(*args, **extra)
-        except KeyboardInterrupt as error:
-            raise Interrupted("Aborted!") from error
+        return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: D102
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise Interrupted("Aborted!") from error
         except Error as error:
             raise click.ClickException(printable(" ".join(str(error).split()))) from error
         except OSError as error:

@@ -1,11 +1,14 @@
 """The command line: what it prints, and its exit codes."""
 
+import contextlib
 import json
 import os
 import pty
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -172,16 +175,48 @@ def test_python_m_and_a_progress_bar_only_on_a_terminal():
     assert "frames/s" in shown
 
 
-def test_ctrl_c_leaves_nothing(monkeypatch):
+class WhereItIsLost:
+    """Python prints what is raised when an object is dropped, and goes on."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __del__(self):
+        os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "words"), [(signal.SIGINT, 130, "\nAborted!\n"), (signal.SIGTERM, 143, "")]
+)
+@pytest.mark.parametrize("how", ["raised", "lost", "replaced", "an error"])
+def test_a_signal_leaves_nothing(monkeypatch, how, number, code, words):
     np.save("a.npy", moving((40, 16, 16)))
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), sys.unraisablehook
 
     def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
+        if how == "raised":
+            os.kill(os.getpid(), number)
+        elif how == "lost":
+            WhereItIsLost(number)
+        elif how == "replaced":  # as threading.Condition.wait may do
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):
+                os.kill(os.getpid(), number)
+            raise RuntimeError("release unlocked lock")
+        else:  # as HDF5 makes of what a filter raises
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):
+                os.kill(os.getpid(), number)
+            raise OSError("cannot be written")
+        time.sleep(60)
 
-    monkeypatch.setattr("h5vidstack.packer.block.encode", interrupt)
-    result = run("pack", "a.npy", "x.h5", code=130)
-    assert "Aborted" in result.stderr
+    monkeypatch.setattr("h5vidstack.packer.StackWriter", interrupt)
+    result = run("pack", "a.npy", "x.h5", code=code)
+    assert result.stderr == (
+        "Error: cannot write x.h5: cannot be written\n" if how == "an error" else words
+    )
     assert os.listdir() == ["a.npy"]
+    assert handlers == (
+        signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), sys.unraisablehook
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from ..bench import table
 from ..option_types import Methods, Pair
 from ..output import complete_or_absent
 from ..sources.apart import refuse_source
+from ..startup import end_tidily
 from ..strict_json import json_text
-from ..terminal import end_tidily, printable, progress_bar, say, steps_bar
+from ..terminal import printable, progress_bar, say, steps_bar
 from .options import examples, overwrite_option
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
 

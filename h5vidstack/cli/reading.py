@@ -18,8 +18,9 @@ from ..references import references as zarr_references
 from ..search import mismatch
 from ..sources import read_image
 from ..sources.apart import refuse_source
+from ..startup import end_tidily
 from ..strict_json import json_text
-from ..terminal import end_tidily, printable, progress_bar, say
+from ..terminal import printable, progress_bar, say
 from .options import examples, json_option, overwrite_option
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
 

@@ -14,8 +14,9 @@ from ..option_types import Pair
 from ..profiles import PROFILES
 from ..repack import RepackReport
 from ..repack import repack as repack_file
+from ..startup import end_tidily
 from ..strict_json import json_text
-from ..terminal import end_tidily, progress_bar, say
+from ..terminal import progress_bar, say
 from .options import examples, json_option, overwrite_option, typed
 from .pipes import not_stdin, not_stdout
 

@@ -18,8 +18,9 @@ from ..export import MAX_FPS
 from ..export import export as export_video
 from ..option_types import Frames
 from ..reader import Stack
+from ..startup import end_tidily
 from ..strict_json import json_text
-from ..terminal import end_tidily, progress_bar, say
+from ..terminal import progress_bar, say
 from .options import coding_options, examples, executor, json_option, overwrite_option, typed
 from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
 
