@@ -69,11 +69,10 @@ def complete_or_absent(
     if not path.parent.is_dir():
         raise OutputError(f"no folder {shown.parent} to write {shown.name} in")
     temporary, process = _temporary(path), os.getpid()
-    with errors_of_writing(shown):  # before the work, not after it
-        temporary.touch()
-        temporary.unlink()
     try:
         with errors_of_writing(shown):
+            temporary.touch()  # an error before the work, not after it
+            temporary.unlink()
             _remove_leftovers(path)
             if folder:
                 temporary.mkdir()

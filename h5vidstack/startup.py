@@ -22,8 +22,8 @@ _under_way = False
 _asked = 0
 """The signal that has asked it to stop."""
 
-_DELICATE = ("threading", "weakref", "contextlib", "importlib._bootstrap")
-"""Modules in whose code an exception would leave a lock locked for ever, or be dropped."""
+_DELICATE = ("threading", "weakref", "contextlib", "importlib._bootstrap", __name__)
+"""Modules in whose code an exception would leave a lock locked for ever, or be lost."""
 
 _WAITS = ("wait", "join", "_wait_for_tstate_lock")
 """Functions of theirs that wait, and that an exception ends well."""
@@ -51,7 +51,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _ask_again() -> None:
-    time.sleep(0.01)
+    time.sleep(0.001)
     if _under_way:
         os.kill(os.getpid(), _asked)
 
