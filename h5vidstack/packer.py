@@ -27,7 +27,7 @@ from .output import edit_hdf5, open_hdf5_output
 from .packing import Packing, stays_in_order
 from .pca_packing import PcaPacking, Wanted, check_pca
 from .quality import Wish, needs_two_passes
-from .sources import Access, Source, open_source
+from .sources import Access, Source, SourceOptions, open_source
 from .sources.apart import refuse_source
 from .sources.packets import look
 from .sources.spool import Replay, Spool
@@ -73,6 +73,14 @@ class PackReport:
         If not: the measured largest and mean squared difference; see `loss.Loss`.
     trials
         For each pile the codings that were tried on a sample of it, if asked for.
+    notes
+        What the user must know of how the source was read, whole sentences.
+    conversion
+        What made the samples, where they are not as the source stores them, else None.
+    doubtful
+        Numbers, in the source, of frames that were decoded from damaged data.
+    source_bytes
+        Size of the source's file or files; None where there are none.
     """
 
     path: str
@@ -94,6 +102,10 @@ class PackReport:
     mse: float
     psnr: float
     trials: tuple[tuple[Trial, ...], ...]
+    notes: tuple[str, ...]
+    conversion: str | None
+    doubtful: tuple[int, ...]
+    source_bytes: int | None
 
     @property
     def ratio(self) -> float:
@@ -119,6 +131,8 @@ def pack(
     chunk_frames: int | None = None,
     tile: tuple[int, int] | None = None,
     gray: bool = False,
+    stream: int | None = None,
+    accept_damaged: bool = False,
     hashes: bool = True,
     spool_bytes: int = SPOOL_BYTES,
     copy: bool = False,
@@ -189,6 +203,11 @@ def pack(
     gray
         Make gray of colour: the luma plane of a video as it is stored, else
         ITU-R BT.601 luma as Pillow's ``convert("L")``.
+    stream
+        Number of the video stream to read, among all streams of the file, as FFmpeg counts them;
+        None: the one that a player would show.
+    accept_damaged
+        Pack what the decoder makes of damaged video, and record which frames are doubtful.
     hashes
         Store the tables that `Stack.find` searches.
     spool_bytes
@@ -248,6 +267,7 @@ def pack(
         method = "video"
     if mode == "w":
         refuse_source(path, source, repack=True)
+    options = SourceOptions(gray, stream, accept_damaged)
     started = time.perf_counter()
     target, inner = split_target(path)
     stack = inner or DEFAULT_STACK
@@ -265,7 +285,7 @@ def pack(
         )  # fmt: skip
         check_pca(components, target_psnr, exact, max_error)
         wish = Wish.read(profile, codec, preset, crf, max_error)
-        opened = cleanup.enter_context(contextlib.closing(open_source(source, gray=gray)))
+        opened = cleanup.enter_context(contextlib.closing(open_source(source, options)))
         block.check_dtype(opened.dtype)
         crew = Crew(workers, executor)
         journal = cleanup.enter_context(resumable(target.resolve(), stack)) if resume else None
@@ -329,6 +349,9 @@ def pack(
             "chunk": chunk,
             "verified": verify,
             "source": opened.name,
+            "conversion": opened.conversion,
+            "notes": opened.notes,
+            "doubtful": opened.doubtful,
             "libraries": library_versions(),
         }
         lost = opened.loss or packing.loss(order)
@@ -363,4 +386,8 @@ def pack(
             lost.mse,
             lost.psnr,
             tuple(map(tuple, packing.trials)) if explain else (),
+            tuple(opened.notes),
+            opened.conversion,
+            tuple(opened.doubtful),
+            opened.file_bytes,
         )

@@ -14,6 +14,7 @@ from .chunks import Pixels
 from .errors import OutputError
 from .output import complete_or_absent
 from .sheet import BACKGROUND, FAINT, INK, MARGIN, TEXT, small
+from .sources import DEFAULT_OPTIONS, SourceOptions
 from .sources.apart import refuse_source
 
 COLUMNS = 5
@@ -26,7 +27,7 @@ def draw(
     found: recovery.Recovery,
     against: Any = None,
     *,
-    gray: bool = False,
+    options: SourceOptions = DEFAULT_OPTIONS,
     overwrite: bool = False,
 ) -> list[str]:
     """Draw what `check` found.
@@ -49,7 +50,7 @@ def draw(
     OutputError
         If there is nothing to draw, or a picture exists or cannot be written.
     """
-    tiles = pieces(path, found, against, gray=gray)
+    tiles = pieces(path, found, against, options=options)
     if not tiles:
         raise OutputError(f"{path} has no components; to draw frames, give --against their input")
     made = []
@@ -71,7 +72,7 @@ def pieces(
     found: recovery.Recovery,
     against: Any = None,
     *,
-    gray: bool = False,
+    options: SourceOptions = DEFAULT_OPTIONS,
 ) -> dict[str, list[tuple[str, Pixels]]]:
     """Give what `draw` draws: by picture, images with their captions; the parameters are its."""
     tiles: dict[str, list[tuple[str, Pixels]]] = {}
@@ -85,7 +86,7 @@ def pieces(
         ]
     for name, number in (("worst", found.worst), ("typical", found.typical)):
         if number is not None:
-            given, got, apart = recovery.triple(path, against, number, gray=gray)
+            given, got, apart = recovery.triple(path, against, number, options)
             most = float(np.abs(apart).max())
             tiles[name] = [
                 (f"input, frame {number}", given),

@@ -19,7 +19,7 @@ from .errors import SourceError
 from .geometry import window_frames
 from .layout import DEFAULT_STACK, Layout, damage_as_error
 from .reader import Stack
-from .sources import open_source
+from .sources import DEFAULT_OPTIONS, SourceOptions, open_source
 from .stack_file import StackFile, split_readable
 from .workers import Progress
 
@@ -79,6 +79,8 @@ def check(
     against: Any = None,
     *,
     gray: bool = False,
+    stream: int | None = None,
+    accept_damaged: bool = False,
     progress: Progress | None = None,
 ) -> Recovery:
     """Measure the error of the frames that a stack gives back.
@@ -89,8 +91,8 @@ def check(
         ``file.h5`` or ``file.h5::/path``.
     against
         What it was packed from: anything that `pack` takes. None: only what the stack says.
-    gray
-        `against` was packed with ``gray=True``.
+    gray, stream, accept_damaged
+        How `against` was packed; see `pack`.
     progress
         Called with the number of frames compared and of all.
 
@@ -102,9 +104,10 @@ def check(
         If `against` cannot be read, or has other frames.
     """
     tables = _pca_tables(path)
+    options = SourceOptions(gray, stream, accept_damaged)
     with Stack(path, cache_bytes=0) as stack:
         attrs = stack.attrs
-        measured = (None,) * 6 if against is None else _compare(stack, against, gray, progress)
+        measured = (None,) * 6 if against is None else _compare(stack, against, options, progress)
         return Recovery(
             str(attrs.get("method", "a bare dataset")),
             stack.shape,
@@ -119,11 +122,11 @@ def check(
 
 
 def _compare(
-    stack: Stack, against: Any, gray: bool, progress: Progress | None
+    stack: Stack, against: Any, options: SourceOptions, progress: Progress | None
 ) -> tuple[bool, float, float, float, int, int]:
     """Exact, largest error, MSE, PSNR, the worst frame, one in the middle."""
     parts, exact, done = [], True, 0
-    with contextlib.closing(open_source(against, gray=gray)) as source:
+    with contextlib.closing(open_source(against, options)) as source:
         if (source.frame, source.dtype) != (stack.shape[1:], stack.dtype.newbyteorder("=")):
             raise SourceError(
                 f"{source.name} has frames of {source.frame} {source.dtype}, the stack of "
@@ -184,10 +187,13 @@ def components(path: str | os.PathLike[str]) -> tuple[Pixels, Pixels] | None:
 
 
 def triple(
-    path: str | os.PathLike[str], against: Any, number: int, *, gray: bool = False
+    path: str | os.PathLike[str],
+    against: Any,
+    number: int,
+    options: SourceOptions = DEFAULT_OPTIONS,
 ) -> tuple[Pixels, Pixels, npt.NDArray[np.float64]]:
     """A frame as it was packed, as it is read, and their difference in float64."""
-    with contextlib.closing(open_source(against, gray=gray)) as source:
+    with contextlib.closing(open_source(against, options)) as source:
         start = 0
         for frames in source.batches(16):
             if start <= number < start + len(frames):

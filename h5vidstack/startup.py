@@ -50,6 +50,11 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
 
+def asked_to_stop() -> bool:
+    """Whether a signal has come: what goes wrong from then on does so for that."""
+    return bool(_asked)
+
+
 def _ask_again() -> None:
     time.sleep(0.001)
     if _under_way:
@@ -81,12 +86,12 @@ def interruptible() -> Iterator[None]:
     except BaseException as error:
         if not _asked:
             raise
-        # Whatever it was became of the signal: HDF5 makes an error of it in a filter.
-        if _asked == signal.SIGINT and not isinstance(error, SystemExit):
+        # Whatever has become of the signal: another error, or it was too late.
+        if _asked == signal.SIGINT and not (isinstance(error, SystemExit) and error.code):
             print("\nAborted!", file=sys.stderr)  # else click has; the line has a ^C
         raise SystemExit(128 + _asked) from error
     finally:
-        _under_way = False
+        _asked, _under_way = 0, False
         sys.unraisablehook = hook
         for number, handler in before.items():
             if handler is not None:  # as is one that is not Python's

@@ -15,7 +15,7 @@ from . import colours
 from ._version import __version__
 from .codecs import library_versions
 from .errors import Error
-from .startup import interruptible
+from .startup import asked_to_stop, interruptible
 from .workers import Progress
 
 
@@ -43,10 +43,9 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: D102
         try:
             return super().invoke(ctx)
-        except Error as error:
-            raise click.ClickException(printable(" ".join(str(error).split()))) from error
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of our output has gone
+        except (Error, OSError) as error:
+            # The reader of our output has gone, or this is what HDF5 makes of a signal in a filter.
+            if getattr(error, "errno", 0) == errno.EPIPE or asked_to_stop():
                 raise
             raise click.ClickException(printable(" ".join(str(error).split()))) from error
 

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from .reader import Stack
-from .sources import open_source
+from .sources import SourceOptions, open_source
 from .workers import Progress
 
 
@@ -16,6 +16,8 @@ def verify(
     *,
     against: Any = None,
     gray: bool = False,
+    stream: int | None = None,
+    accept_damaged: bool = False,
     progress: Progress | None = None,
 ) -> list[str]:
     """Decode a whole stack and check every block, CRC and index.
@@ -26,8 +28,8 @@ def verify(
         A `Stack`, or where it is: ``file.h5`` or ``file.h5::/path``.
     against
         Anything that `pack` takes: every frame is compared with it bit for bit.
-    gray
-        `against` was packed with ``gray=True``.
+    gray, stream, accept_damaged
+        How `against` was packed; see `pack`.
     progress
         Called with the number of frames checked and of all.
 
@@ -43,10 +45,11 @@ def verify(
     SourceError
         If `against` cannot be read.
     """
+    options = SourceOptions(gray, stream, accept_damaged)
     with contextlib.ExitStack() as cleanup:
         if not isinstance(stack, Stack):
             stack = cleanup.enter_context(Stack(stack, cache_bytes=0))
         if against is None:
             return stack.verify(progress=progress)
-        source = cleanup.enter_context(contextlib.closing(open_source(against, gray=gray)))
+        source = cleanup.enter_context(contextlib.closing(open_source(against, options)))
         return stack.verify(against=source, progress=progress)

@@ -5,6 +5,7 @@ What `Bench` forks from must have no other threads: run it in a process of its o
 """
 
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -45,16 +46,16 @@ def alone():
 
 def command(words):
     """A command line; its Error, or whatever else it ends with."""
+    return functools.partial(_run_command, words)
 
-    def run():
-        try:
-            main(words.split(), prog_name="h5vidstack", standalone_mode=False)
-        except click.ClickException as error:
-            if "\n" in error.format_message():
-                raise AssertionError(error.format_message()) from None
-            raise (error.__cause__ or error) from None
 
-    return run
+def _run_command(words):
+    try:
+        main(words.split(), prog_name="h5vidstack", standalone_mode=False)
+    except click.ClickException as error:
+        if "\n" in error.format_message():
+            raise AssertionError(error.format_message()) from None
+        raise (error.__cause__ or error) from None
 
 
 def nothing():

@@ -210,9 +210,7 @@ def test_a_signal_leaves_nothing(monkeypatch, how, number, code, words):
 
     monkeypatch.setattr("h5vidstack.packer.StackWriter", interrupt)
     result = run("pack", "a.npy", "x.h5", code=code)
-    assert result.stderr == (
-        "Error: cannot write x.h5: cannot be written\n" if how == "an error" else words
-    )
+    assert result.stderr == words
     assert os.listdir() == ["a.npy"]
     assert handlers == (
         signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), sys.unraisablehook

@@ -1,4 +1,4 @@
-"""Kills and failing writes; benchmark/kills.py and faults.py do far more."""
+"""Kills, signals and failing writes; benchmark/kills.py and its like do far more."""
 
 import shutil
 import subprocess
@@ -29,6 +29,11 @@ def run(program, *arguments):
 def test_killed_at_random_moments():
     kinds = "pack", "pack --overwrite", "pack --resume", "append", "rehash", "record", "repack"
     assert run("kills.py", "30", "0", *kinds).splitlines()[-1].split()[:2] == ["all", "30"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks, and looks at /proc")
+def test_signals_wherever_they_come():
+    assert "wrong" not in run("interrupts.py", "40")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="preloads a library")

@@ -11,11 +11,11 @@ from frames import moving, noise
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.sources import images, open_source
+from h5vidstack.sources import SourceOptions, images, open_source
 
 
 def all_frames(source, **options):
-    opened = open_source(source, **options)
+    opened = open_source(source, SourceOptions(**options))
     try:
         return np.concatenate(list(opened.batches(4)))
     finally:

@@ -20,7 +20,7 @@ from ..errors import OutputError, SourceError, UnsupportedError
 from ..geometry import window_frames
 from ..output import complete_or_absent
 from ..quality import Bound
-from ..sources import ArraySource, Source, open_source
+from ..sources import ArraySource, Source, SourceOptions, open_source
 from ..sources.apart import refuse_source
 from ..workers import default_workers
 from .child import Job
@@ -109,7 +109,7 @@ def compare(
     if page is not None:
         refuse_source(page, source)
     with _temporary_folder() as folder:
-        with closing(open_source(source, gray=gray)) as opened:
+        with closing(open_source(source, SourceOptions(gray))) as opened:
             check_dtype(opened.dtype)
             raw = Path(folder) / "pixels"
             opened.name = name = name or opened.name

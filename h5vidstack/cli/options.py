@@ -62,7 +62,6 @@ _CODING = (
         "--copy", is_flag=True,
         help="Keep the packets of an H.264 file as they are, if its GOPs are closed and regular.",
     ),
-    click.option("--gray", is_flag=True, help="Make gray of colour; of a video, keep its luma."),
     click.option("--no-hashes", is_flag=True, help="Store no hash tables; 'find' needs them."),
     click.option(
         "--spool-limit", "spool_bytes", type=Bytes(), default="16G", show_default=True,
@@ -80,8 +79,29 @@ _CODING = (
 )  # fmt: skip
 
 
+_READING = (
+    click.option("--gray", is_flag=True, help="Make gray of colour; of a video, keep its luma."),
+    click.option(
+        "--stream", type=click.IntRange(min=0), metavar="N",
+        help="Of a video with several streams: read this one.  [default: as a player would]",
+    ),
+    click.option(
+        "--accept-damaged", is_flag=True,
+        help="Read damaged video, too, and record which frames are doubtful.",
+    ),
+)  # fmt: skip
+
+
+def reading_options(command: Command) -> Command:
+    """How a source is to be read."""
+    for option in reversed(_READING):
+        command = option(command)
+    return command
+
+
 def coding_options(command: Command) -> Command:
-    """How frames are to be packed."""
+    """How frames are to be read and packed."""
+    command = reading_options(command)
     for option in reversed(_CODING):
         command = option(command)
     return command

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,12 +17,12 @@ from ..output import complete_or_absent
 from ..reader import Stack
 from ..references import references as zarr_references
 from ..search import mismatch
-from ..sources import read_image
+from ..sources import SourceOptions, read_image
 from ..sources.apart import refuse_source
 from ..startup import end_tidily
 from ..strict_json import json_text
 from ..terminal import printable, progress_bar, say
-from .options import examples, json_option, overwrite_option
+from .options import examples, json_option, overwrite_option, reading_options
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
 
 
@@ -151,13 +152,13 @@ def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -
     "--against", metavar="SRC", multiple=True, callback=not_stdin,
     help="Compare every frame with this input, too; may be given once a file.",
 )  # fmt: skip
-@click.option("--gray", is_flag=True, help="SRC was packed with --gray.")
+@reading_options
 @json_option
-def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> None:
+def verify(file: str, against: tuple[str, ...], as_json: bool, **how: Any) -> None:
     """Decode all of the stack FILE; check each CRC and the index. Exit code 1 if wrong."""
     with Stack(file, cache_bytes=0) as stack, progress_bar("verifying") as progress:
         source = against[0] if len(against) == 1 else list(against) or None
-        problems = verification.verify(stack, against=source, gray=gray, progress=progress)
+        problems = verification.verify(stack, against=source, progress=progress, **how)
         frames, exact = len(stack), stack.attrs.get("lossless", True)
     if as_json:
         say(json_text({"frames": frames, "sound": not problems, "problems": problems}))
@@ -166,8 +167,8 @@ def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> No
             say(problem)
         say(colours.bad(f"{len(problems)} problem{'s' * (len(problems) > 1)} in {file}"))
     else:
-        how = "equal to" if exact else "within its largest error of"
-        compared = f", {how} {', '.join(against)}" if against else ""
+        relation = "equal to" if exact else "within its largest error of"
+        compared = f", {relation} {', '.join(against)}" if against else ""
         say(
             f"{file}: "
             + colours.verdict(f"{frames} frames, every block, CRC and index sound{compared}")
@@ -184,16 +185,16 @@ def verify(file: str, against: tuple[str, ...], gray: bool, as_json: bool) -> No
 @click.option(
     "--plots", type=click.Path(), metavar="DIR", callback=not_stdout, help="Draw pictures there."
 )
-@click.option("--gray", is_flag=True, help="SRC was packed with --gray.")
+@reading_options
 @overwrite_option
 @json_option
 def check(
     file: str,
     against: tuple[str, ...],
     plots: str | None,
-    gray: bool,
     overwrite: bool,
     as_json: bool,
+    **how: Any,
 ) -> None:
     """Say how exact the stack FILE is: its error, and the spectrum of a PCA.
 
@@ -203,7 +204,7 @@ def check(
     """
     source = against[0] if len(against) == 1 else list(against) or None
     with progress_bar("comparing") as progress:
-        found = recovery.check(file, source, gray=gray, progress=progress)
+        found = recovery.check(file, source, progress=progress, **how)
     if as_json:
         facts = dataclasses.asdict(found) | {"keeps_its_word": found.keeps_its_word}
         say(json_text(facts))
@@ -211,7 +212,9 @@ def check(
         for line in recovery.lines(found):
             say(colours.verdict(line))
     if plots is not None:
-        for name in pictures.draw(file, plots, found, source, gray=gray, overwrite=overwrite):
+        for name in pictures.draw(
+            file, plots, found, source, options=SourceOptions(**how), overwrite=overwrite
+        ):
             click.echo(f"drew {printable(name)}", err=as_json)
     sys.exit(0 if found.keeps_its_word else 1)
 

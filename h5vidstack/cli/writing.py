@@ -20,7 +20,7 @@ from ..option_types import Frames
 from ..reader import Stack
 from ..startup import end_tidily
 from ..strict_json import json_text
-from ..terminal import progress_bar, say
+from ..terminal import printable, progress_bar, say
 from .options import coding_options, examples, executor, json_option, overwrite_option, typed
 from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
 
@@ -169,6 +169,10 @@ def _say_packed(report: packer.PackReport, as_json: bool) -> None:
         say(f"{report.path} holds {report.shape[0]} frames now")
     copies = f"; {information.repeats(report.copies)}" if report.copies else ""
     say(f"{report.order}{copies}")
+    if report.conversion is not None:
+        say(report.conversion)
+    for note in report.notes:
+        click.echo(printable(note), err=True)
     exact = "lossless" if report.lossless else information.loss(report.max_error, report.psnr)
     if report.codings:
         say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {colours.verdict(exact)}")

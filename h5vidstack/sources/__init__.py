@@ -15,22 +15,35 @@ import numpy.typing as npt
 from ..errors import SourceError
 from ..layout import split_target
 from ..opening import is_url
-from .base import Access, ArraySource, FrameSource, Source, iterate_frames
-from .files import hdf5_source, npy_source, remote_source, video_source
+from .base import (
+    DEFAULT_OPTIONS,
+    Access,
+    ArraySource,
+    FrameSource,
+    Source,
+    SourceOptions,
+    iterate_frames,
+)
+from .hdf5 import hdf5_source, remote_source
 from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images
+from .npy import npy_source
+from .video import video_source
 
-__all__ = ["Access", "ArraySource", "FrameSource", "Source", "open_source", "read_image"]
+__all__ = [
+    "DEFAULT_OPTIONS", "Access", "ArraySource", "FrameSource", "Source", "SourceOptions",
+    "open_source", "read_image",
+]  # fmt: skip
 
 
-def open_source(source: Any, *, gray: bool = False) -> Source:
+def open_source(source: Any, options: SourceOptions = DEFAULT_OPTIONS) -> Source:
     """Open anything that `pack` takes.
 
     Parameters
     ----------
     source
         See `h5vidstack.pack`.
-    gray
-        Make gray of colour frames.
+    options
+        How it is to be read.
 
     Raises
     ------
@@ -40,9 +53,9 @@ def open_source(source: Any, *, gray: bool = False) -> Source:
     if isinstance(source, Source):
         return source
     if isinstance(source, (str, bytes, os.PathLike)):
-        return _open_path(os.fsdecode(source), gray)
+        return _open_path(os.fsdecode(source), options)
     if all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):
-        return ArraySource(source, type(source).__name__, gray=gray)
+        return ArraySource(source, type(source).__name__, gray=options.gray)
     if not isinstance(source, Iterable):
         raise SourceError(
             f"a {type(source).__name__} is no stack: give a path, an array-like of shape "
@@ -50,22 +63,24 @@ def open_source(source: Any, *, gray: bool = False) -> Source:
         )
     if isinstance(source, (list, tuple)):
         if source and all(isinstance(item, (str, os.PathLike)) for item in source):
-            return ImageSource([Path(item) for item in source], f"{len(source)} files", gray)
-        return FrameSource(iterate_frames(source), type(source).__name__, len(source), gray)
-    return FrameSource(iterate_frames(source), type(source).__name__, None, gray)
+            return ImageSource(
+                [Path(item) for item in source], f"{len(source)} files", options.gray
+            )
+        return FrameSource(iterate_frames(source), type(source).__name__, len(source), options.gray)
+    return FrameSource(iterate_frames(source), type(source).__name__, None, options.gray)
 
 
-def _open_path(name: str, gray: bool) -> Source:
+def _open_path(name: str, options: SourceOptions) -> Source:
     if is_url(name):
-        return remote_source(name, gray)
+        return remote_source(name, options)
     path, inside = split_target(name)
     file = str(path)
     if path.is_dir() and not inside:
-        return ImageSource(list_images(path), name, gray)
+        return ImageSource(list_images(path), name, options.gray)
     if not path.exists():
         matches = glob.glob(file)
         if matches and not inside:
-            return ImageSource([Path(match) for match in matches], name, gray)
+            return ImageSource([Path(match) for match in matches], name, options.gray)
         kind = "no file matches" if glob.has_magic(file) else "no such file or folder:"
         raise SourceError(f"{kind} {file}")
     if path.is_dir():
@@ -76,12 +91,12 @@ def _open_path(name: str, gray: bool) -> Source:
     except OSError as error:
         raise SourceError(f"cannot read {file}: {error.strerror}") from error
     if inside or head.startswith(b"\x89HDF"):
-        return hdf5_source(name, gray)
+        return hdf5_source(name, options)
     if head.startswith(b"\x93NUMPY"):
-        return npy_source(path, gray)
+        return npy_source(path, options)
     if is_image(path):
-        return ImageSource([path], name, gray)
-    return video_source(path, gray)
+        return ImageSource([path], name, options.gray)
+    return video_source(path, options)
 
 
 def read_image(name: str) -> npt.NDArray[Any]:

@@ -6,8 +6,9 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -19,6 +20,29 @@ from ..loss import Loss
 
 Array = npt.NDArray[Any]
 LabelledFrames = Generator[tuple[str, Array], None, None]
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How a source is to be read, where there is a choice.
+
+    Attributes
+    ----------
+    gray
+        Keep the luma of colour only.
+    stream
+        Number of the video stream to read, among all streams of the file; None: the one that a
+        player would show.
+    accept_damaged
+        Pack what decoders make of damaged data, and record which frames are doubtful.
+    """
+
+    gray: bool = False
+    stream: int | None = None
+    accept_damaged: bool = False
+
+
+DEFAULT_OPTIONS = SourceOptions()
 
 
 class Access(IntEnum):
@@ -56,6 +80,16 @@ class Source(ABC):
         that are lost; `pack` keeps them.
     loss
         What is known of the difference of frames that were saved to what they once were.
+    notes
+        Whole sentences that the user must read: what was passed over, kept as stored, or is
+        doubtful. Reading may add to them, so they are complete only after the last batch.
+    conversion
+        What made the samples, if they are not as the file stores them, as
+        ``"RGB made by FFmpeg from yuv420p"``.
+    doubtful
+        Numbers of the frames that were decoded from damaged data. Complete after the last batch.
+    file_bytes
+        Size of the source's file or files, or None where there are none.
     """
 
     name: str
@@ -66,6 +100,16 @@ class Source(ABC):
     access: Access = Access.ONCE
     numbers: list[int] | None = None
     loss: Loss | None = None
+    notes: list[str]
+    conversion: str | None = None
+    doubtful: list[int]
+    file_bytes: int | None = None
+
+    def __new__(cls, *_args: Any, **_options: Any) -> Self:
+        """Give each source lists of its own."""
+        source = super().__new__(cls)
+        source.notes, source.doubtful = [], []
+        return source
 
     @property
     def can_take_any(self) -> bool:

@@ -15,7 +15,7 @@ from ..codecs.video import X264
 from ..errors import SourceError, UnsupportedError
 from ..geometry import MAX_BLOCK_BYTES, Shape, frame_bytes
 from .base import Source
-from .files import open_video
+from .video import open_video
 
 ANEW = "Without --copy (copy=True) it is coded anew, losslessly"
 _UNSEEN = (h264.SEI, h264.DELIMITER, h264.FILLER)
