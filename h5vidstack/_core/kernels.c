@@ -1,0 +1,204 @@
+#include "model.h"
+
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAVE_AVX2 1
+#include <immintrin.h>
+#endif
+
+#define NAME(name) name##_portable
+#include "kernels.h"
+#undef NAME
+
+static void predict_portable(const Neighbours *near, const Coefficients *sets,
+                             unsigned classes, unsigned bits, uint32_t n, Scratch *s)
+{
+    int32_t low = -(8 << bits), high = ((1 << (bits - 1)) - 1) * 16;
+    int32_t *restrict sum = s->sum;
+    for (unsigned class = 0; class < classes; class++) {
+        const Coefficients *set = &sets[class];
+        for (uint32_t i = 0; i < n; i++)
+            sum[i] = set->offset + 128;
+        for (int k = 0; k < near->taps; k++) {
+            const int16_t *restrict tap = near->tap[k];
+            int32_t weight = set->tap[k];
+            for (uint32_t i = 0; i < n; i++)
+                sum[i] += weight * tap[i];
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            int32_t mean = sum[i] >> 8;
+            mean = mean < low ? low : mean > high ? high : mean;
+            bool mine = classes == 1 || s->class_of[i] == class;
+            s->base[i] = mine ? (int16_t)((mean + 2) >> 4) : s->base[i];
+            s->fraction[i] = mine ? (int16_t)((mean + 2) & 15) : s->fraction[i];
+        }
+    }
+}
+
+static void products_portable(const int16_t *rows, size_t stride, unsigned count, uint32_t n,
+                              int64_t *sums)
+{
+    for (unsigned a = 0; a < count; a++)
+        for (unsigned b = 0; b <= a; b++) {
+            const int16_t *x = rows + a * stride, *y = rows + b * stride;
+            int32_t sum = 0;
+            for (uint32_t i = 0; i < n; i++)
+                sum += x[i] * y[i];
+            *sums++ += sum;
+        }
+}
+
+#ifdef HAVE_AVX2
+#pragma GCC push_options
+#pragma GCC target("avx2")
+#define NAME(name) name##_avx2
+#include "kernels.h"
+#undef NAME
+
+static inline __m256i select32(__m256i mask, __m256i yes, __m256i no)
+{
+    return _mm256_blendv_epi8(no, yes, mask);
+}
+
+static inline __attribute__((always_inline)) void
+predict_classes(const Neighbours *near, const Coefficients *sets, unsigned classes,
+                unsigned bits, uint32_t n, Scratch *s)
+{
+    __m256i weight[CLASSES][TAPS / 2], offset[CLASSES];
+    for (unsigned class = 0; class < classes; class++) {
+        const Coefficients *set = &sets[class];
+        for (int k = 0; k < TAPS / 2; k++) {
+            int32_t pair;
+            memcpy(&pair, set->tap + 2 * k, 4);
+            weight[class][k] = _mm256_set1_epi32(pair);
+        }
+        offset[class] = _mm256_set1_epi32(set->offset + 128);
+    }
+    __m256i low = _mm256_set1_epi32(-(8 << bits)),
+            high = _mm256_set1_epi32(((1 << (bits - 1)) - 1) * 16),
+            two = _mm256_set1_epi32(2), fifteen = _mm256_set1_epi32(15);
+    int pairs = near->taps / 2;
+    for (uint32_t i = 0; i < n; i += 16) {
+        __m256i left[CLASSES], right[CLASSES];
+        for (unsigned class = 0; class < classes; class++)
+            left[class] = right[class] = offset[class];
+        for (int k = 0; k < pairs; k++) {
+            __m256i a = _mm256_loadu_si256((const void *)(near->tap[2 * k] + i));
+            __m256i b = _mm256_loadu_si256((const void *)(near->tap[2 * k + 1] + i));
+            __m256i ab = _mm256_unpacklo_epi16(a, b), cd = _mm256_unpackhi_epi16(a, b);
+            for (unsigned class = 0; class < classes; class++) {
+                left[class] = _mm256_add_epi32(left[class], _mm256_madd_epi16(ab, weight[class][k]));
+                right[class] =
+                    _mm256_add_epi32(right[class], _mm256_madd_epi16(cd, weight[class][k]));
+            }
+        }
+        __m256i l = left[0], r = right[0];
+        if (classes > 1) {
+            __m256i of = _mm256_loadu_si256((const void *)(s->class_of + i));
+            __m256i lo = _mm256_unpacklo_epi16(of, of), hi = _mm256_unpackhi_epi16(of, of);
+            for (unsigned class = 1; class < classes; class++) {
+                __m256i is = _mm256_set1_epi16((short)class);
+                l = select32(_mm256_cmpeq_epi16(lo, is), left[class], l);
+                r = select32(_mm256_cmpeq_epi16(hi, is), right[class], r);
+            }
+        }
+        l = _mm256_srai_epi32(l, 8);
+        r = _mm256_srai_epi32(r, 8);
+        l = _mm256_add_epi32(_mm256_min_epi32(_mm256_max_epi32(l, low), high), two);
+        r = _mm256_add_epi32(_mm256_min_epi32(_mm256_max_epi32(r, low), high), two);
+        _mm256_storeu_si256((void *)(s->base + i),
+                            _mm256_packs_epi32(_mm256_srai_epi32(l, 4), _mm256_srai_epi32(r, 4)));
+        _mm256_storeu_si256(
+            (void *)(s->fraction + i),
+            _mm256_packs_epi32(_mm256_and_si256(l, fifteen), _mm256_and_si256(r, fifteen)));
+    }
+}
+
+static void predict_avx2(const Neighbours *near, const Coefficients *sets, unsigned classes,
+                         unsigned bits, uint32_t n, Scratch *s)
+{
+    switch (classes) { /* so that loops over classes are unrolled */
+    case 1: predict_classes(near, sets, 1, bits, n, s); break;
+    case 2: predict_classes(near, sets, 2, bits, n, s); break;
+    case 3: predict_classes(near, sets, 3, bits, n, s); break;
+    default: predict_classes(near, sets, 4, bits, n, s);
+    }
+}
+
+static inline int32_t total(__m256i v)
+{
+    __m128i x = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0x4E));
+    x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0xB1));
+    return _mm_cvtsi128_si32(x);
+}
+
+/* Rows are padded with zeros to a multiple of 16. */
+static void products_avx2(const int16_t *rows, size_t stride, unsigned count, uint32_t n,
+                          int64_t *sums)
+{
+    for (unsigned a = 0; a < count; a++) {
+        const int16_t *x = rows + a * stride;
+        unsigned b = 0;
+        for (; b + 4 <= a + 1; b += 4) {
+            const int16_t *y = rows + b * stride;
+            __m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
+            for (uint32_t i = 0; i < n; i += 16) {
+                __m256i v = _mm256_loadu_si256((const void *)(x + i));
+#define MADD(k) _mm256_madd_epi16(v, _mm256_loadu_si256((const void *)(y + k * stride + i)))
+                s0 = _mm256_add_epi32(s0, MADD(0));
+                s1 = _mm256_add_epi32(s1, MADD(1));
+                s2 = _mm256_add_epi32(s2, MADD(2));
+                s3 = _mm256_add_epi32(s3, MADD(3));
+#undef MADD
+            }
+            *sums++ += total(s0);
+            *sums++ += total(s1);
+            *sums++ += total(s2);
+            *sums++ += total(s3);
+        }
+        for (; b <= a; b++) {
+            const int16_t *y = rows + b * stride;
+            __m256i s0 = _mm256_setzero_si256();
+            for (uint32_t i = 0; i < n; i += 16)
+                s0 = _mm256_add_epi32(
+                    s0, _mm256_madd_epi16(_mm256_loadu_si256((const void *)(x + i)),
+                                          _mm256_loadu_si256((const void *)(y + i))));
+            *sums++ += total(s0);
+        }
+    }
+}
+#pragma GCC pop_options
+#endif
+
+static const Kernels PORTABLE = {
+    "portable", classify_portable, energy_portable, predict_portable, note_portable,
+    products_portable,
+};
+#ifdef HAVE_AVX2
+static const Kernels AVX2 = {
+    "avx2", classify_avx2, energy_avx2, predict_avx2, note_avx2, products_avx2,
+};
+#endif
+
+static bool only_portable;
+
+void lpc_force_portable(bool force)
+{
+    only_portable = force;
+}
+
+const Kernels *kernels(void)
+{
+#ifdef HAVE_AVX2
+    if (!only_portable && __builtin_cpu_supports("avx2"))
+        return &AVX2;
+#endif
+    return &PORTABLE;
+}
+
+const char *lpc_path(void)
+{
+    return kernels()->name;
+}
