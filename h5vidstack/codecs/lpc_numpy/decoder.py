@@ -61,6 +61,8 @@ def decode(
     if len(packets) < len(out):
         raise BlockError(f"an lpc stream has {len(packets)} packets for {len(out)} frames")
     frames = _needed(model, range(first, len(out)))
+    if not frames:
+        return
     decoder = _Decoder(model, Raster(*out.shape[1:]), frames, [packets[t] for t in frames])
     decoder.run()
     samples = decoder.raster.inside(decoder.planes[0])

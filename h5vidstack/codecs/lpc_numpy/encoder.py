@@ -222,7 +222,9 @@ class _Encoder:
         total: Integers = sets[class_of, TAPS] + np.int32(128)
         for k, tap in enumerate(taps):
             total += sets[class_of, k] * tap
-        return np.clip(total >> 8, -(8 << model.bits), ((1 << (model.bits - 1)) - 1) * 16)
+        low, high = -(8 << model.bits), ((1 << (model.bits - 1)) - 1) * 16
+        mean: Integers = np.minimum(np.maximum(total >> 8, low), high)
+        return mean
 
     def _energy(self, t: int) -> Integers:
         """Return the expected error of each sample, in raster order."""
