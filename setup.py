@@ -17,7 +17,7 @@ FLAGS = ["/O2"] if sys.platform == "win32" else ["-O3", "-std=gnu11", "-ffp-cont
 CORE = Extension(
     "h5vidstack._core",
     [f"h5vidstack/_core/{name}.c" for name in ("module", "model", "kernels", "encode", "decode")],
-    depends=[f"h5vidstack/_core/{name}.h" for name in ("lpc", "model", "kernels")],
+    depends=[f"h5vidstack/_core/{name}.h" for name in ("lpc", "model")],
     extra_compile_args=FLAGS,
     py_limited_api=True,
     optional=True,

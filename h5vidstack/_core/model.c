@@ -122,8 +122,9 @@ static void build_one(Tables *t, unsigned family, unsigned phase)
         unsigned f = frequency[symbol];
         start[symbol] = (uint16_t)at;
         t->cost[family][phase][symbol] = (uint16_t)(f ? cost_of(f) : escape);
-        for (unsigned i = 0; i < f; i++)
-            t->slot[family][phase][at + i] = symbol | (f - 1) << 8 | i << 20;
+        Slots *slots = &t->slots[family][phase];
+        slots->interval[symbol] = f | at << 16;
+        memset(slots->symbol + at, (int)symbol, f);
         at += f;
     }
 }

@@ -49,11 +49,17 @@ typedef struct {
     Context context[2][LEVELS]; /* intra or not, level */
 } Model;
 
+/* What the decoder needs of a distribution, side by side. */
+typedef struct {
+    uint8_t symbol[PROBS];     /* of each slot */
+    uint32_t interval[SYMBOLS]; /* frequency | start << 16 */
+} Slots;
+
 /* Constants that both sides build once. */
 typedef struct {
     uint16_t frequency[FAMILY][PHASES][SYMBOLS];
     uint16_t start[FAMILY][PHASES][SYMBOLS];
-    uint32_t slot[FAMILY][PHASES][PROBS]; /* symbol | (frequency - 1) << 8 | (slot - start) << 20 */
+    Slots slots[FAMILY][PHASES];
     uint16_t cost[FAMILY][PHASES][SYMBOLS]; /* in 1/256 bit; of an escape without its sample */
     uint8_t level[ENERGY];                  /* of a mean error */
 } Tables;
