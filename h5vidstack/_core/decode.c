@@ -193,27 +193,21 @@ static bool decode_frame(const Decoder *d, LpcBytes bytes, uint32_t t, Frame *fr
     return good && packet.at == packet.end;
 }
 
-/* Put the samples of a frame where they belong; in tiles, so that caches hold their steps. */
 static void give(const Frame *frame, const Geometry *g, unsigned bits, void *out, unsigned size,
                  size_t apart)
 {
-    enum { ROWS = 32, COLUMNS = 64 };
     int32_t half = 1 << (bits - 1);
-    for (uint32_t top = 0; top < g->height; top += ROWS)
-        for (uint32_t left = 0; left < g->width; left += COLUMNS) {
-            uint32_t bottom = g->height - top < ROWS ? g->height : top + ROWS;
-            uint32_t right = g->width - left < COLUMNS ? g->width : left + COLUMNS;
-            for (uint32_t y = top; y < bottom; y++) {
-                const int64_t *start = &g->start[2 * (int64_t)y + STEPS_BEFORE];
-                const int16_t *sample = frame->sample + y;
-                size_t at = (size_t)y * g->width;
-                if (size == 1)
-                    for (uint32_t x = left; x < right; x++)
-                        ((uint8_t *)out)[apart * (at + x)] = (uint8_t)(sample[start[x]] + half);
-                else
-                    for (uint32_t x = left; x < right; x++)
-                        ((uint16_t *)out)[apart * (at + x)] = (uint16_t)(sample[start[x]] + half);
-            }
+    for (Tile tile = {0}; next_tile(g, &tile);)
+        for (uint32_t y = tile.top; y < tile.bottom; y++) {
+            const int64_t *start = &g->start[2 * (int64_t)y + STEPS_BEFORE];
+            const int16_t *sample = frame->sample + y;
+            size_t at = (size_t)y * g->width;
+            if (size == 1)
+                for (uint32_t x = tile.left; x < tile.right; x++)
+                    ((uint8_t *)out)[apart * (at + x)] = (uint8_t)(sample[start[x]] + half);
+            else
+                for (uint32_t x = tile.left; x < tile.right; x++)
+                    ((uint16_t *)out)[apart * (at + x)] = (uint16_t)(sample[start[x]] + half);
         }
 }
 

@@ -94,6 +94,24 @@ static void products_portable(const int16_t *rows, size_t stride, unsigned count
         }
 }
 
+static void features_portable(const Neighbours *near, const int16_t *sample, uint32_t n,
+                              int16_t *rows, size_t stride)
+{
+    const int16_t *base = near->tap[near->base_tap];
+    for (int k = 0, row = 0; k <= near->taps; k++) {
+        if ((unsigned)k == near->base_tap)
+            continue;
+        const int16_t *from = k < near->taps ? near->tap[k] : sample;
+        int16_t *to = rows + stride * (size_t)(k < near->taps ? row : FEATURES);
+        for (uint32_t i = 0; i < n; i++) {
+            int32_t apart = from[i] - base[i];
+            apart = apart < -CLAMP ? -CLAMP : apart;
+            to[i] = (int16_t)(apart > CLAMP ? CLAMP : apart);
+        }
+        row++;
+    }
+}
+
 #ifdef HAVE_AVX2
 #pragma GCC push_options
 #pragma GCC target("avx2")
@@ -268,6 +286,24 @@ static void predict_avx2(const Neighbours *near, const Coefficients *sets, unsig
     }
 }
 
+static void features_avx2(const Neighbours *near, const int16_t *sample, uint32_t n,
+                          int16_t *rows, size_t stride)
+{
+    const int16_t *base = near->tap[near->base_tap];
+    __m256i most = _mm256_set1_epi16(CLAMP), least = _mm256_set1_epi16(-CLAMP);
+    for (int k = 0, row = 0; k <= near->taps; k++) {
+        if ((unsigned)k == near->base_tap)
+            continue;
+        const int16_t *from = k < near->taps ? near->tap[k] : sample;
+        int16_t *to = rows + stride * (size_t)(k < near->taps ? row : FEATURES);
+        for (uint32_t i = 0; i < n; i += 16) {
+            __m256i apart = _mm256_subs_epi16(load(from, i), load(base, i));
+            store(to, i, _mm256_min_epi16(_mm256_max_epi16(apart, least), most));
+        }
+        row++;
+    }
+}
+
 static inline int32_t total(__m256i v)
 {
     __m128i x = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
@@ -316,11 +352,12 @@ static void products_avx2(const int16_t *rows, size_t stride, unsigned count, ui
 
 static const Kernels PORTABLE = {
     "portable", classify_portable, energy_portable, predict_portable, note_portable,
-    products_portable,
+    features_portable, products_portable,
 };
 #ifdef HAVE_AVX2
 static const Kernels AVX2 = {
-    "avx2", classify_avx2, energy_avx2, predict_avx2, note_avx2, products_avx2,
+    "avx2", classify_avx2, energy_avx2, predict_avx2, note_avx2, features_avx2,
+    products_avx2,
 };
 #endif
 
