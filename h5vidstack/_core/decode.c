@@ -190,7 +190,7 @@ static bool decode_frame(const Decoder *d, LpcBytes bytes, uint32_t t, Frame *fr
     fill_below(frame, g);
     for (unsigned i = 0; i < m->states; i++)
         good &= packet.state[i] == STATE_LEAST; /* where the encoder began */
-    return good && packet.at == packet.end;
+    return good && packet.at == packet.end && packet.raw.at == packet.raw.size;
 }
 
 static void give(const Frame *frame, const Geometry *g, unsigned bits, void *out, unsigned size,
@@ -286,8 +286,8 @@ LpcStatus lpc_decode(LpcBytes configuration, const LpcBytes *packets, const LpcS
                      uint32_t first, uint32_t last, void *out, unsigned size, size_t step,
                      const char **reason)
 {
-    if (!shape->bits || shape->bits > 16 || (size == 1 && shape->bits > 8) || size > 2 ||
-        first > last || last > shape->frames || !shape->height || !shape->width)
+    if (!shape->bits || shape->bits > 16 || (size == 1 && shape->bits > 8) || !size ||
+        size > 2 || first > last || last > shape->frames || !shape->height || !shape->width)
         return LPC_BAD_ARGUMENT;
     Model *model = malloc(sizeof *model);
     Decoder *decoder = malloc(sizeof *decoder);

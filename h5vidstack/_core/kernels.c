@@ -113,8 +113,12 @@ static void features_portable(const Neighbours *near, const int16_t *sample, uin
 }
 
 #ifdef HAVE_AVX2
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2")
+#endif
 /* Vectors of 16 values; what lies behind the last one is read, and written to scratch, too. */
 static inline __m256i load(const void *p, uint32_t i)
 {
@@ -347,7 +351,11 @@ static void products_avx2(const int16_t *rows, size_t stride, unsigned count, ui
         }
     }
 }
+#ifdef __clang__
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 #endif
 
 static const Kernels PORTABLE = {

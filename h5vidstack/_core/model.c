@@ -528,7 +528,8 @@ static const char *read_contexts(BitReader *r, unsigned bits, Model *m)
             if (level >= last || !get_bits(r, 1))
                 continue;
             unsigned shape = get_bits(r, 2);
-            before += get_signed(r, FAMILY_K);
+            int32_t more = get_signed(r, FAMILY_K);
+            before += more < -SCALES || more > SCALES ? 2 * SCALES : more;
             if (before < 0 || before >= SCALES)
                 return "names a distribution that does not exist";
             context->family = (uint8_t)(shape * SCALES + (unsigned)before);
