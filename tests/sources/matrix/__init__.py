@@ -1,0 +1,14 @@
+"""Generated input files of every kind, each read by us and by a decoder that is not ours.
+
+`core` makes, reads and compares; the other modules each yield the cases of one kind of file.
+`python -m matrix` in the folder above, or `make test-sources`, runs all of them.
+"""
+
+import cv2
+
+from . import pictures, png, tiff, videos
+
+KINDS = {"tiff": tiff.cases, "png": png.cases, "pictures": pictures.cases, "videos": videos.cases}
+"""What yields the cases of each kind."""
+
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
