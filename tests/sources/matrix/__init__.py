@@ -6,9 +6,15 @@
 
 import cv2
 
-from . import pictures, png, tiff, videos
+from . import hdf5, pictures, png, tiff, videos
 
-KINDS = {"tiff": tiff.cases, "png": png.cases, "pictures": pictures.cases, "videos": videos.cases}
+KINDS = {
+    "tiff": tiff.cases,
+    "png": png.cases,
+    "pictures": pictures.cases,
+    "videos": videos.cases,
+    "hdf5": hdf5.cases,
+}
 """What yields the cases of each kind."""
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -121,12 +121,8 @@ def same(got: Any, truth: Any) -> bool:
     if truth.ndim == 4 and got.ndim == 3:
         truth = np.moveaxis(truth, 3, 1).reshape(-1, *truth.shape[1:3])
     got = got.reshape(-1, *got.shape[-truth.ndim + 1 :])
-    native = truth.astype(truth.dtype.newbyteorder("="), copy=False)
-    return (
-        got.shape == native.shape
-        and got.dtype == native.dtype
-        and got.tobytes() == np.ascontiguousarray(native).tobytes()
-    )
+    got, truth = (one.astype(one.dtype.newbyteorder("="), copy=False) for one in (got, truth))
+    return (got.shape, got.dtype, got.tobytes()) == (truth.shape, truth.dtype, truth.tobytes())
 
 
 def describe(got: Any, truth: Any) -> str:
