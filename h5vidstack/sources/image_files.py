@@ -209,7 +209,7 @@ def _read_gif(data: bytes) -> Header:
     if flags & 128:
         palettes.append(data[13 : 13 + (6 << (flags & 7))])
         at += len(palettes[0])
-    count, alpha, partial, disposed, key = 0, False, False, False, False
+    count, alpha, mixed, disposed, key = 0, False, False, False, False
     while data[at : at + 1] != b";":
         if data[at : at + 2] == b"!\xf9":
             key = bool(data[at + 3] & 1)
@@ -218,14 +218,16 @@ def _read_gif(data: bytes) -> Header:
             at += 2
         elif data[at : at + 1] == b"," and at + 10 < len(data):
             *place, local = struct.unpack("<HHHHB", data[at + 1 : at + 10])
-            partial = partial or place != [0, 0, width, height]
-            if not count and partial:
+            whole = place == [0, 0, width, height]
+            mixed = mixed or key or not whole
+            if not count and not whole:
                 raise SourceError(f"its first picture is not as large as the GIF; {WAY_OUT}")
             at += 10
             if local & 128:
                 palettes.append(data[at : at + (6 << (local & 7))])
                 at += 6 << (local & 7)
-            at, count, alpha, key = at + 1, count + 1, alpha or key, False
+            alpha = alpha or (key and not count)  # later it says: as before
+            at, count, key = at + 1, count + 1, False
         else:
             raise SourceError("it is truncated or damaged: a GIF without its end")
         while at < len(data) and data[at]:
@@ -233,7 +235,7 @@ def _read_gif(data: bytes) -> Header:
         at += 1
     if not count or not palettes:
         raise SourceError("it has no picture, or no palette")
-    if count > 1 and disposed and (partial or alpha):
+    if count > 1 and disposed and mixed:
         raise SourceError(
             "its pictures are taken away before the next is shown, which programs do in several "
             f"ways; {WAY_OUT}"

@@ -20,6 +20,7 @@ from .names import is_junk, natural_order, refuse_dangling, some
 IMAGE_SUFFIXES = tiff.SUFFIXES | {
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp",
 }  # fmt: skip
+_POINTERS = (b"annex/objects/", b"version https://git-lfs")
 
 
 def list_images(folder: Path) -> tuple[list[Path], str | None]:
@@ -99,6 +100,8 @@ def open_image(path: Path) -> ImageFrames | tiff.TiffFrames:
             data = b"" if tiff.is_tiff(head) else head + file.read()
     except OSError as error:
         raise SourceError(f"cannot read the image {path}: {error.strerror}") from error
+    if any(mark in data[:100] for mark in _POINTERS):
+        raise SourceError(f"{path} is a pointer of git-annex or Git LFS, not an image: fetch it")
     return tiff.TiffFrames(path) if tiff.is_tiff(head) else ImageFrames(path, data)
 
 

@@ -37,6 +37,8 @@ PAGES = "/pages"
 
 _METADATA = ("shaped", "ome", "imagej", "mmstack", "ndtiff", "fluoview", "scanimage", "nih", "eer")
 """Kinds of series that come from metadata, by tifffile's names."""
+_LISTED = ("ome", "mmstack", "ndtiff")
+"""Kinds whose metadata list the pages, so that one can be missing."""
 _PATCHED = ("lsm", "ndpi")
 """Kinds whose pages tifffile mends when it opens the file, so that they are not read again."""
 _HARMLESS = ("TiffTag", "missing data ByteCounts tag", "raised KeyError")
@@ -101,9 +103,9 @@ class TiffFrames:
         self._last: tuple[int, Array] | None = None
         self._sparse: set[int] = set()
         try:
-            with _errors(path) as log:
+            with _errors(path) as self._log:
                 self._open(inner)
-            self.notes += log.warnings()
+            self.notes += self._log.warnings()
         except BaseException:
             self.close()
             raise
@@ -175,8 +177,14 @@ class TiffFrames:
         """Compare the pages that are there with those that the metadata tell of."""
         there, kind = len(self._tiff.pages), self._series.kind
         cure = f"to read each page, whatever they say, name it {self.path}{SEPARATOR}{PAGES}"
-        first = self._key.index
-        self._run = not self._series.is_multifile and first + self._pages > there
+        absent = [page is None for page in self._series] if kind in _LISTED else []
+        if any(absent):
+            raise SourceError(
+                f"{sum(absent)} of the {self._pages} images of {self.path}, from number "
+                f"{absent.index(True)} on, are in no file that is there "
+                f"({self._log.of_series() or 'by its metadata'}); {cure}"
+            )
+        self._run = kind not in _LISTED and self._key.index + self._pages > there
         if self._run and self._series.dataoffset is None:
             raise SourceError(
                 f"{self.path} tells of {self._pages} images in its {kind} metadata, but has "
@@ -396,7 +404,7 @@ def _own_pages(series: Any, tiff: Any) -> int:
         return 0
     if series.is_multifile:
         return sum(page is not None and page.parent is tiff for page in series)
-    return len(series)
+    return min(len(series), _page_count(series))
 
 
 def _check_segments(page: Any, kind: str) -> bool:
@@ -459,6 +467,10 @@ class _Log(logging.Filter):
             if level >= logging.ERROR and not any(word in message for word in _HARMLESS):
                 return _words(message)
         return None
+
+    def of_series(self) -> str | None:
+        """The first that it says of series."""
+        return next((_words(message) for _, message in self.records if "series" in message), None)
 
     def warnings(self) -> list[str]:
         """What else it says of series, as sentences."""
