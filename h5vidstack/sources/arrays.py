@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -112,12 +111,13 @@ def _gives_pieces(source: Any) -> bool:
     """Whether slices of an object are arrays, as numpy's; a reader gives whole frames only."""
     if isinstance(source, (np.ndarray, h5py.Dataset)):
         return True
+    if hasattr(source, "__dask_graph__") or not hasattr(source, "__len__"):
+        return True
     try:
         piece = np.asanyarray(source[0:0])
     except Exception:  # noqa: BLE001 - a reader may raise anything
-        return not hasattr(source, "__len__")
-    shape = tuple(source.shape)
-    return piece.shape == (0, *shape[1:]) or any(math.isnan(edge) for edge in shape)
+        return False
+    return bool(piece.shape == (0, *tuple(source.shape)[1:]))
 
 
 def _refuse_many(source: Any, name: str) -> None:

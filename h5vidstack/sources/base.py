@@ -146,7 +146,7 @@ class ArraySource(Source):
         self.leading_shape = tuple(map(int, leading)) if len(leading) > 1 else None
         self._leading = leading
         # Asking for an empty piece gives numpy's dtype whatever library the array is of.
-        self.dtype = refuse_mask(np.asanyarray(array[0:0]), name).dtype.newbyteorder("=")
+        self.dtype = plain_array(array[0:0], name).dtype.newbyteorder("=")
         self.frame = (height, width) if gray or channels == 1 else (height, width, channels)
         plain = isinstance(array, np.ndarray) or (
             isinstance(array, h5py.Dataset) and array.chunks is None and not array.is_virtual
@@ -178,7 +178,7 @@ class ArraySource(Source):
 
     def _piece(self, index: tuple[Any, ...]) -> Array:
         try:
-            piece = np.asarray(refuse_mask(np.asanyarray(self._array[index]), self.name))
+            piece = plain_array(self._array[index], self.name)
         except (OSError, RuntimeError) as error:
             raise SourceError(f"cannot read {self.name}: {error}") from error
         if self._gray and piece.ndim == 4:
@@ -250,17 +250,25 @@ class FrameSource(Source):
         self._origin.close()
 
 
-def refuse_mask(pixels: Any, name: str) -> Any:
-    """Return an array that has no mask.
+def plain_array(pixels: Any, name: str) -> Array:
+    """Return pixels of any package as numpy's own array.
 
     Raises
     ------
     SourceError
-        If it has one: `np.asarray` would drop it without a word.
+        If they have a mask, which `np.asarray` would drop without a word.
     """
-    if isinstance(pixels, np.ndarray) and getattr(pixels, "mask", None) is not None:
+    if hasattr(pixels, "__dask_graph__"):  # its own conversion to numpy drops masks
+        pixels = pixels.compute()
+    array = np.asanyarray(pixels)
+    refuse_mask(array, name)
+    return np.asarray(array)
+
+
+def refuse_mask(array: Any, name: str) -> None:
+    """Raise SourceError for an array with a mask."""
+    if isinstance(array, np.ndarray) and getattr(array, "mask", None) is not None:
         raise SourceError(f"{name} is a masked array, and a stack holds no mask: fill it first")
-    return pixels
 
 
 def tidy_bools(pixels: Array) -> Array:
@@ -272,7 +280,7 @@ def iterate_frames(frames: Iterable[Any]) -> LabelledFrames:
     """Label the frames of an iterable by their number."""
     for number, frame in enumerate(frames):
         try:
-            pixels = np.asarray(refuse_mask(np.asanyarray(frame), f"frame {number}"))
+            pixels = plain_array(frame, f"frame {number}")
         except (TypeError, ValueError) as error:
             raise SourceError(f"frame {number} is no array of pixels: {error}") from error
         yield f"frame {number}", pixels

@@ -97,6 +97,7 @@ def refuse_dangling(paths: Iterable[Path]) -> None:
     """Raise SourceError if any path is a link to what is missing."""
     dangling = [path for path in paths if path.is_symlink() and not path.exists()]
     if dangling:
+        dangling = natural_order(dangling)[0]
         raise SourceError(
             f"{some(dangling)}: {'a link' if len(dangling) == 1 else 'links'} to what is missing "
             f"({dangling[0]} leads to {os.readlink(dangling[0])}); fetch the files, or remove "
