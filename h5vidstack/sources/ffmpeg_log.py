@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 HARMLESS = (
-    "unable to decode APP fields",  # a camera's own data in JPEG, which no pixel depends on
+    "unable to decode APP fields",  # a camera's own data in JPEG
+    "Unknown or unsupported tag",  # a further field in TIFF
 )
 """Beginnings of messages that FFmpeg calls errors, but that no pixel depends on."""
 

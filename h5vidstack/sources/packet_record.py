@@ -24,6 +24,19 @@ _STEADY = 0.9
 
 _MENTIONED = 6
 
+_TRANSPORT_PACKETS = 188, 192, 204
+"""Bytes of a packet of MPEG-TS: plain, with a time code, with error correction."""
+
+_NO_INTERVALS = ("mpeg",)
+"""Containers in which only some frames have a time."""
+
+_CLOSED_BY_DURATION = ("nut", "asf")
+"""Containers of which FFmpeg finds a duration only if they are complete."""
+
+_SLACK = {"asf": 8.0}
+"""By how many frames a stated duration may be too long. That of ASF counts frames that wait for
+others to be decoded."""
+
 
 class PacketRecord:
     """The packets of a stream in the order in which they are decoded.
@@ -41,11 +54,14 @@ class PacketRecord:
 
     def __init__(self, path: Path, chosen: Choice) -> None:
         self._path, self._chosen = path, chosen
-        self._times, self._frames, self._flags = array("q"), array("q"), bytearray()
+        self._times, self._decoding_times = array("q"), array("q")
+        self._frames, self._flags = array("q"), bytearray()
         self._first_key = self._newest_key = -1
         self._suspect = self._suspect_before = False
         self._empty = self._end = self._cut = 0
         self._untimed = False
+        ticks = chosen.rate * chosen.time_base
+        self._usual = round(1 / ticks) if ticks else 0
 
     @property
     def newest(self) -> int:
@@ -60,8 +76,9 @@ class PacketRecord:
             self._untimed = True
             time = self._times[-1] + 1 if number else 0
         self._times.append(time)
+        self._decoding_times.append(time if packet.dts is None else packet.dts)
         self._frames.append(-1)
-        self._end = max(self._end, time + (packet.duration or 0))
+        self._end = max(self._end, time + (packet.duration or self._usual))
         if packet.is_keyframe:
             self._first_key = number if self._first_key < 0 else self._first_key
             self._newest_key = number
@@ -127,10 +144,14 @@ class PacketRecord:
                 self._cut = stated - came
                 return None
             return f"states {stated} frames, but only {came} came"
+        if self._chosen.container == "mpegts":
+            size = self._path.stat().st_size
+            if all(size % packet for packet in _TRANSPORT_PACKETS):
+                return "ends within a packet"
         seconds, rate = self._chosen.duration, self._chosen.rate
         if not stated and seconds is not None and rate and self._chosen.time_base:
             end = self._end * self._chosen.time_base
-            if seconds - end > 3 / (4 * rate):
+            if seconds - end > _SLACK.get(self._chosen.container, 0.75) / rate:
                 return f"states {float(seconds):.3f} s, but ends after {float(end):.3f} s"
         return None
 
@@ -167,6 +188,11 @@ class PacketRecord:
             yield (
                 f"{self._path} states {self._chosen.stated} frames, but has {came}; all were read."
             )
+        if self._chosen.container in _CLOSED_BY_DURATION and not self._chosen.complete:
+            yield (
+                f"{self._path} does not say how long it is, so that frames may be missing at its "
+                "end: it was cut off, never finished, or written to a pipe."
+            )
         yield from self._gap_notes()
 
     def _early(self, number: int) -> bool:
@@ -175,20 +201,27 @@ class PacketRecord:
 
     def _gap_notes(self) -> Iterator[str]:
         frames, flags = np.array(self._frames), np.frombuffer(bytes(self._flags), np.uint8)
-        times = np.sort(np.array(self._times)[(frames >= 0) & (flags & _HIDDEN == 0)])
-        if self._untimed or len(times) < 3:
-            return
-        steps = np.diff(times)
-        usual = max(int(np.median(steps)), 1)
-        steady = np.abs(steps - usual) <= (usual + 15) // 16  # times may be rounded to ms
-        gaps = np.flatnonzero(steps > 1.5 * usual)
-        if len(gaps) and (steady.mean() >= _STEADY or self._chosen.container == "avi"):
-            lost = int(np.rint(steps[gaps] / usual).sum()) - len(gaps)
+        given = (frames >= 0) & (flags & _HIDDEN == 0)
+        gaps, lost = self._gaps(np.array(self._times)[given])
+        # Some programs write wrong times of showing, but those of decoding go on without a gap.
+        if len(gaps) and len(self._gaps(np.array(self._decoding_times)[given])[0]):
             yield (
                 f"The time stamps of {self._path} have gaps of {_counted(lost, 'frame')} in all, "
                 f"behind {in_words('frame', gaps.tolist())}: frames were dropped there when it was "
                 "recorded, or are lost. Later frames have lower numbers by that."
             )
+
+    def _gaps(self, times: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], int]:
+        """Behind which frames there are gaps, and how many frames would fill them."""
+        steps = np.diff(np.sort(times))
+        if len(steps) < 2 or self._untimed or self._chosen.container in _NO_INTERVALS:
+            return np.empty(0, np.intp), 0
+        usual = max(int(np.median(steps)), 1)
+        steady = np.abs(steps - usual) <= (usual + 15) // 16  # times may be rounded to ms
+        gaps = np.flatnonzero(steps > 1.5 * usual)
+        if steady.mean() < _STEADY and self._chosen.container != "avi":
+            gaps = gaps[:0]
+        return gaps, int(np.rint(steps[gaps] / usual).sum()) - len(gaps)
 
 
 def _all_packets(path: Path, chosen: Choice) -> int:

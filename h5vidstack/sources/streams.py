@@ -20,8 +20,8 @@ _DEFAULT, _ATTACHED_PICTURE, _TIMED_THUMBNAILS, _DEPENDENT = 1, 1 << 10, 1 << 11
 _PASSED_OVER = _ATTACHED_PICTURE | _TIMED_THUMBNAILS | _DEPENDENT
 """FFmpeg's dispositions of what is beside the film. Source: libavformat/avformat.h."""
 
-_STATED_DURATION = ("matroska", "mov", "flv", "asf", "ivf")
-"""Containers whose head states how long they last."""
+_STATED_DURATION = ("matroska", "mov", "flv", "asf", "ivf", "mxf")
+"""Containers whose head states how long they last. Of others FFmpeg estimates it."""
 
 _STILL_BRANDS = frozenset(("avif", "heic", "heim", "heis", "heix", "mif1", "mif2"))
 """Major brands of ISO media files that hold pictures, often cut into tiles, and no film."""
@@ -41,6 +41,8 @@ class Choice:
         How many frames the file says that it has; 0 if it does not.
     duration
         When the last frame ends, in seconds, if the file says that.
+    complete
+        FFmpeg knows how long the whole file lasts.
     rate
         Usual frames a second, 0 if unknown.
     time_base
@@ -54,6 +56,7 @@ class Choice:
     codec: str
     stated: int
     duration: Fraction | None
+    complete: bool
     rate: Fraction
     time_base: Fraction
     notes: tuple[str, ...]
@@ -135,6 +138,7 @@ def _chosen(path: Path, container: Any, wanted: int | None) -> Choice:
         found.codec_context.name,
         max(found.frames, 0),
         _duration(container, found),
+        bool(container.duration),
         Fraction(found.average_rate or 0),
         Fraction(found.time_base or 0),
         tuple(notes),
@@ -142,7 +146,7 @@ def _chosen(path: Path, container: Any, wanted: int | None) -> Choice:
 
 
 def _duration(container: Any, stream: Any) -> Fraction | None:
-    """What the head of a file says of the end of a stream. FFmpeg estimates it for others."""
+    """What the head of a file says of the end of a stream."""
     for key, value in stream.metadata.items():
         if key.partition("-")[0] == "DURATION":  # Matroska
             parts = value.split(":")

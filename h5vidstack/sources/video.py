@@ -25,6 +25,9 @@ _STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
 _LENIENT = {"err_detect": "crccheck"}
 """Options of decoders: stop at damage, or do what can be done."""
 
+_NEVER_STRICT = frozenset(("tiff",))
+"""Decoders that stop also at what is only unknown to them."""
+
 _UNALIGNED, _OUTPUT_CORRUPT, _COPY_OPAQUE = 1, 1 << 3, 1 << 7
 """Flags of decoders: cut edges off to the pixel; give doubtful frames, too, and mark them; say
 which packet a frame is of. Source: libavcodec/avcodec.h."""
@@ -82,7 +85,8 @@ class _Reading:
             context = stream.codec_context
             # FFmpeg's own threads would make it unknown to which frame an error belongs.
             context.thread_count = 1
-            context.options = _LENIENT if self._options.accept_damaged else _STRICT
+            lenient = self._options.accept_damaged or self._chosen.codec in _NEVER_STRICT
+            context.options = _LENIENT if lenient else _STRICT
             context.flags |= _UNALIGNED | _OUTPUT_CORRUPT | _COPY_OPAQUE
             for packet in self._packets(container, stream):
                 for frame in self._decode(context, packet):
