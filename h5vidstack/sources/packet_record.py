@@ -218,7 +218,7 @@ class PacketRecord:
             return np.empty(0, np.intp), 0
         usual = max(int(np.median(steps)), 1)
         steady = np.abs(steps - usual) <= (usual + 15) // 16  # times may be rounded to ms
-        gaps = np.flatnonzero(steps > 1.5 * usual)
+        gaps = np.flatnonzero(2 * steps > 3 * usual)
         if steady.mean() < _STEADY and self._chosen.container != "avi":
             gaps = gaps[:0]
         return gaps, int(np.rint(steps[gaps] / usual).sum()) - len(gaps)

@@ -323,7 +323,14 @@ def pixels(frame: Any, found: PixelFormat, gray: bool) -> Array:
     -------
     Array
         ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``. A palette that has alpha gives the last.
+
+    Raises
+    ------
+    SourceError
+        If FFmpeg does not convert this pixel format.
     """
+    import av
+
     if found.kind is Kind.BIT:
         bits = np.unpackbits(_rows(frame, 0), axis=1)[:, : frame.width]
         return bits.astype(np.bool_)
@@ -332,8 +339,15 @@ def pixels(frame: Any, found: PixelFormat, gray: bool) -> Array:
     if found.kind is Kind.YUV and not gray:
         deep, alpha = found.bits > 8, found.alpha
         names = (("rgb24", "rgba"), ("rgb48le", "rgba64le"))
-        found = PIXEL_FORMATS[names[deep][alpha]]
-        frame = frame.reformat(format=found.name)
+        target = PIXEL_FORMATS[names[deep][alpha]]
+        try:
+            frame = frame.reformat(format=target.name)
+        except av.FFmpegError as error:
+            raise SourceError(
+                f"FFmpeg cannot make RGB from pixel format {found.name}; --gray (gray=True) keeps "
+                "its luma"
+            ) from error
+        found = target
     taken = np.empty((len(found.channels), frame.height, frame.width), found.dtype)
     for channel, out in zip(found.channels, taken, strict=True):
         out[...] = _samples(frame, found, channel)

@@ -139,7 +139,7 @@ def _chosen(path: Path, container: Any, wanted: int | None) -> Choice:
         max(found.frames, 0),
         _duration(container, found),
         bool(container.duration),
-        Fraction(found.average_rate or 0),
+        Fraction(found.average_rate or found.guessed_rate or 0),
         Fraction(found.time_base or 0),
         tuple(notes),
     )
