@@ -13,6 +13,9 @@ HARMLESS = (
 )
 """Beginnings of messages that FFmpeg calls errors, but that no pixel depends on."""
 
+GRAVE = ("End mismatch",)  # JPEG 2000
+"""Beginnings of messages that FFmpeg calls warnings, but that say that data are damaged."""
+
 
 class _Switch:
     """FFmpeg's log, turned on for as long as any thread listens.
@@ -35,11 +38,11 @@ class _Switch:
                 return
             level = logging.get_level()
             self._before = level, logging.get_skip_repeated()
-            if level is None or level < logging.ERROR:
+            if level is None or level < logging.WARNING:
                 # What other threads do meanwhile must not appear, because it did not before.
                 self._swallow = logging.Capture(local=False)
                 self._swallow.__enter__()
-                logging.set_level(logging.ERROR)
+                logging.set_level(logging.WARNING)
             # PyAV drops a message that equals the last one, be it that of another file.
             logging.set_skip_repeated(False)
 
@@ -84,5 +87,6 @@ def logged_errors() -> Iterator[list[str]]:
     messages += [
         f"{name}: {message.strip()}"
         for level, name, message in logs
-        if level <= logging.ERROR and not message.startswith(HARMLESS)
+        if message.startswith(GRAVE)
+        or (level <= logging.ERROR and not message.startswith(HARMLESS))
     ]

@@ -68,6 +68,11 @@ class PacketRecord:
         """Number of the packet that came last."""
         return len(self._times) - 1
 
+    @property
+    def first_group(self) -> bool:
+        """Whether no second key frame has come."""
+        return self._first_key == self._newest_key
+
     def add(self, packet: Any) -> None:
         """Enter the next packet."""
         number = len(self._times)

@@ -21,16 +21,17 @@ from .pixel_formats import (
 )
 from .streams import Choice, choose_stream, open_video
 
-_STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
-_LENIENT = {"err_detect": "crccheck"}
-"""Options of decoders: stop at damage, or do what can be done."""
-
-_NEVER_STRICT = frozenset(("tiff",))
-"""Decoders that stop also at what is only unknown to them."""
+_CHECKS = {"err_detect": "crccheck+bitstream+buffer"}
+"""What decoders look for. They do not stop at it ("explode"): the log tells all of it, and of a
+stream that begins in the middle only some errors are damage."""
 
 _UNALIGNED, _OUTPUT_CORRUPT, _COPY_OPAQUE = 1, 1 << 3, 1 << 7
 """Flags of decoders: cut edges off to the pixel; give doubtful frames, too, and mark them; say
 which packet a frame is of. Source: libavcodec/avcodec.h."""
+
+_AFTER_LEAD_IN = ("h264: mmco: ", "h264: number of reference frames")
+"""Beginnings of messages that, up to the second key frame, say no more than that pictures before
+the first are not in the file, which need not be needed. A lost picture has other messages, too."""
 
 _PATIENCE = 100
 """How often reading may fail in a row, where damage is accepted, until the file counts as over."""
@@ -85,8 +86,7 @@ class _Reading:
             context = stream.codec_context
             # FFmpeg's own threads would make it unknown to which frame an error belongs.
             context.thread_count = 1
-            lenient = self._options.accept_damaged or self._chosen.codec in _NEVER_STRICT
-            context.options = _LENIENT if lenient else _STRICT
+            context.options = _CHECKS
             context.flags |= _UNALIGNED | _OUTPUT_CORRUPT | _COPY_OPAQUE
             for packet in self._packets(container, stream):
                 for frame in self._decode(context, packet):
@@ -138,6 +138,8 @@ class _Reading:
         if packet is not None and packet.is_corrupt:
             errors.append("the file itself marks it as damaged or incomplete")
         trouble = [*errors, failure] if failure else errors
+        if record.first_group:
+            trouble = [one for one in trouble if not one.startswith(_AFTER_LEAD_IN)]
         if trouble and not record.leads_in(record.newest):
             self._damaged(record.newest, trouble[0])
             record.doubt(record.newest)
