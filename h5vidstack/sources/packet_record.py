@@ -174,8 +174,8 @@ class PacketRecord:
         early = [number for number in silent if self._early(number)]
         if early:
             yield (
-                f"{self._path} begins with {_counted(len(early), 'packet')} that cannot be "
-                "decoded, because they come before its first key frame; left out."
+                f"Before its first key frame {self._path} has {_counted(len(early), 'packet')}, "
+                "of which no picture can be made; left out."
             )
         lost = len(silent) - len(early)
         if lost:
