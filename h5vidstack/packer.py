@@ -289,7 +289,7 @@ def pack(
         block.check_dtype(opened.dtype)
         crew = Crew(workers, executor)
         journal = cleanup.enter_context(resumable(target.resolve(), stack)) if resume else None
-        packets = look(source, opened, chunk_frames) if copy else None
+        packets = look(opened, chunk_frames) if copy else None
         if packets is not None:
             chunk_frames, tile = packets.run, (0, 0)
         shape = opened.frame, opened.dtype.itemsize, chunk_frames, tile

@@ -27,7 +27,7 @@ from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images, open_ima
 from .names import find_named, refuse_dangling
 from .npy import npy_source
 from .tiff import TiffSource, is_tiff
-from .video import video_source
+from .video import VideoSource
 
 __all__ = [
     "DEFAULT_OPTIONS", "Access", "ArraySource", "FrameSource", "Source", "SourceOptions",
@@ -105,7 +105,7 @@ def _open_file(path: Path, inner: str | None, options: SourceOptions) -> Source:
         raise SourceError(f"{path} holds several arrays: pass one, as numpy.load({name!r})['name']")
     if head.startswith(_IMAGE_MAGIC) or is_image(path):
         return ImageSource([path], name, options.gray)
-    return video_source(path, options)
+    return VideoSource(path, options)
 
 
 def read_image(name: str) -> npt.NDArray[Any]:
