@@ -214,6 +214,11 @@ class Stack(Description):
         return chunk_frames(self, self._live().file.places is None)
 
     @property
+    def stored_bytes(self) -> int:
+        """Bytes that its blocks take in the file."""
+        return self._live().file.stored_bytes
+
+    @property
     def groups(self) -> list[Group]:
         """The piles of similar frames, in packed order."""
         return groups(self._live().file)

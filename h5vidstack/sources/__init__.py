@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -24,7 +25,7 @@ from .base import (
     SourceOptions,
     iterate_frames,
 )
-from .hdf5 import hdf5_source, remote_source
+from .hdf5 import dataset_source, hdf5_source, remote_source
 from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images
 from .npy import npy_source
 from .video import video_source
@@ -54,6 +55,8 @@ def open_source(source: Any, options: SourceOptions = DEFAULT_OPTIONS) -> Source
         return source
     if isinstance(source, (str, bytes, os.PathLike)):
         return _open_path(os.fsdecode(source), options)
+    if isinstance(source, h5py.Dataset):
+        return dataset_source(source, f"{source.file.filename}::{source.name}", options)
     if all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):
         return ArraySource(source, type(source).__name__, gray=options.gray)
     if not isinstance(source, Iterable):
@@ -96,6 +99,8 @@ def _open_path(name: str, options: SourceOptions) -> Source:
         return npy_source(path, options)
     if is_image(path):
         return ImageSource([path], name, options.gray)
+    if h5py.is_hdf5(path):  # behind bytes of another program, as those of MATLAB
+        return hdf5_source(name, options)
     return video_source(path, options)
 
 

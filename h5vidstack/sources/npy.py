@@ -16,4 +16,6 @@ def npy_source(path: Path, options: SourceOptions) -> Source:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot read {path}: {error}") from error
-    return ArraySource(array, str(path), gray=options.gray)
+    source = ArraySource(array, str(path), gray=options.gray)
+    source.file_bytes = path.stat().st_size
+    return source
