@@ -97,7 +97,7 @@ def unpack(
     leading: Shape = source.leading_shape if frames is None else (len(chosen),)
     shape: Shape = (*leading, *source.shape[1:])
     if inner is not None:
-        with open_hdf5_output(path, inner, overwrite) as file:
+        with open_hdf5_output(path, inner, overwrite, plain=True) as file:
             _write_hdf5(file, inner, moving, leading, shape, source.dtype)
     elif kind == ".npy":
         with (
