@@ -239,8 +239,8 @@ def pack(
         interruption, the same call with `resume` takes the blocks that it finds there
         (each is decoded and compared with its frames) and encodes only what is missing.
     progress
-        Called with the number of frames done and of all, or None, as it goes. Methods
-        that may reorder go through the frames twice: looking, then writing.
+        Called with a `Step` as it goes: how many frames are encoded and written, their bytes as
+        an array and as blocks. Methods that may reorder go through the frames before, looking.
 
     Returns
     -------

@@ -321,7 +321,7 @@ class Stack(Description):
         against
             An opened input to compare every frame with; `h5vidstack.verify` opens one.
         progress
-            Called with the number of frames checked and of all.
+            Called with a `Step` as it goes: frames checked, and of all.
 
         Returns
         -------

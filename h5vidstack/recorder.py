@@ -253,7 +253,7 @@ class Recorder:
             live.pile,
             coder,
             self._chunk,
-            lambda _: live.pile.data.flush(),
+            row=live.pile.data.flush,
         )
         self._encoder.add(frames)
         self._waiting = []

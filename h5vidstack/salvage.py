@@ -79,7 +79,7 @@ def recover(
         The same, for what is saved: the intact frames in order. Their original numbers are in
         the table `original`, if some are lost.
     progress
-        Called with the number of frames looked at and of all.
+        Called with a `Step` as it goes: frames looked at, and of all.
 
     Returns
     -------

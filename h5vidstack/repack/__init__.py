@@ -110,7 +110,7 @@ def repack(
         Replace an existing file: `source` itself, or one that holds nothing but stacks. The new
         file has the mode and times of `source`.
     progress
-        Called with the number of frames done and of all; each is done twice: made, compared.
+        Called with a `Step` as it goes: frames done, and of all; each is made, then compared.
 
     Returns
     -------
