@@ -54,6 +54,8 @@ STACK_ATTRIBUTES = (
     "psnr", "created", "creator", "settings", "frames_crc32",
 )  # fmt: skip
 """What a stack says of itself (spec/format.md, "Layout"); other attributes are its users'."""
+STACK_MEMBERS = ("frames", "groups", "hashes", "index", "original")
+"""What is in a stack's group; other objects are its users'."""
 TABLE_CRC = "crc32"
 MAPPINGS_CRC = "frames_crc32"
 _PIXEL = re.compile("[<>|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python

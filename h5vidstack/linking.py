@@ -102,7 +102,7 @@ def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = Fa
         first = held[0].file
         file = cleanup.enter_context(open_hdf5_output(target, inner, overwrite))
         writer = StackWriter(
-            file.create_group(stack), first.shape[1:], first.dtype, first.piles[0].chunks
+            file.require_group(stack), first.shape[1:], first.dtype, first.piles[0].chunks
         )
         for part in held:
             for number, pile in enumerate(part.file.layout.piles):

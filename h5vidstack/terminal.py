@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,12 @@ from ._version import __version__
 from .codecs import library_versions
 from .errors import Error
 from .startup import asked_to_stop, interruptible
-from .workers import Progress
+from .workers import Progress, Step
+
+BAR_WIDTH = 24
+"""Of the bar, in characters."""
+DRAWN_EVERY = 0.1
+"""Seconds between two states of a line that are shown, so that drawing takes no time."""
 
 
 def printable(text: str) -> str:
@@ -59,32 +65,71 @@ def show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> N
         ctx.exit()
 
 
+class _Bar:
+    """One line on a terminal that says how far something has come; of several passes, which.
+
+    Parameters
+    ----------
+    label
+        What is being done, where a step does not say it.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label, self._doing = label, ""
+        self._started = self._drawn = time.perf_counter()
+        self._frames = 0
+        self.shown = False
+
+    def tell(self, step: Step) -> None:
+        """Draw it, if that is worth it."""
+        now = time.perf_counter()
+        doing = step.doing or self._label
+        anew = doing != self._doing or step.frames < self._frames
+        if anew:
+            self._doing, self._started = doing, now
+        self._frames = step.frames
+        if anew or now - self._drawn >= DRAWN_EVERY or step.frames == step.total:
+            self._drawn, self.shown = now, True
+            line = _progress_line(doing, step, now - self._started)
+            width = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r{line[:width]:{width}}", nl=False, err=True)
+
+
+def _progress_line(doing: str, step: Step, seconds: float) -> str:
+    """What a bar says after so many seconds."""
+    parts = [doing]
+    if step.total:
+        filled = min(BAR_WIDTH, BAR_WIDTH * step.frames // step.total)
+        parts.append(f"[{'#' * filled}{'-' * (BAR_WIDTH - filled)}]")
+    if step.frames or step.total:
+        parts.append(f"{step.frames}/{step.total}" if step.total else f"{step.frames} frames")
+    if step.frames and seconds:
+        rate = step.frames / seconds
+        parts.append(f"{rate:.3g} frames/s" if rate < 100 else f"{rate:.0f} frames/s")
+        if step.raw_bytes:
+            parts.append(f"{step.raw_bytes / seconds / 1e6:.1f} MB/s")
+        if step.stored_bytes and step.raw_bytes:
+            parts.append(f"ratio {step.raw_bytes / step.stored_bytes:.2f}")
+        if step.total and step.frames < step.total:
+            minutes, rest = divmod(round((step.total - step.frames) / rate), 60)
+            parts.append(f"{minutes}:{rest:02d} left")
+    return "  ".join(parts)
+
+
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
-    """A bar with rate and ETA on stderr, if that is a terminal; a new one for each pass."""
-    started = time.perf_counter()
-    with contextlib.ExitStack() as cleanup:
-        bar: Any = None
+    """A bar with rates on stderr, if that is a terminal; where something is encoded it follows."""
+    bar = _Bar(label)
 
-        def show(done: int, total: int | None) -> None:
-            nonlocal bar, started
-            if not sys.stderr.isatty():
-                return
-            if bar is None or done < bar.pos:
-                cleanup.close()
-                started = started if bar is None else time.perf_counter()
-                bar = cleanup.enter_context(
-                    click.progressbar(
-                        length=total,
-                        label=label if bar is None else f"{label}, second pass",
-                        file=sys.stderr,
-                        show_pos=True,
-                        item_show_func=lambda rate: f"{rate:.0f} frames/s" if rate else "",
-                    )
-                )
-            bar.update(done - bar.pos, done / max(time.perf_counter() - started, 1e-9))
+    def show(step: Step) -> None:
+        if sys.stderr is not None and sys.stderr.isatty():
+            bar.tell(step)
 
+    try:
         yield show
+    finally:
+        if bar.shown:
+            click.echo(err=True)
 
 
 @contextlib.contextmanager

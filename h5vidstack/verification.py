@@ -31,7 +31,7 @@ def verify(
     gray, stream, accept_damaged
         How `against` was packed; see `pack`.
     progress
-        Called with the number of frames checked and of all.
+        Called with a `Step` as it goes: frames checked, and of all.
 
     Returns
     -------

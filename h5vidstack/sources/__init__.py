@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -22,7 +23,7 @@ from .base import (
     Source,
     SourceOptions,
 )
-from .hdf5 import hdf5_source, remote_source
+from .hdf5 import dataset_source, hdf5_source, remote_source
 from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images, open_image
 from .names import find_named, refuse_dangling
 from .npy import npy_source
@@ -57,6 +58,8 @@ def open_source(source: Any, options: SourceOptions = DEFAULT_OPTIONS) -> Source
         return source
     if isinstance(source, (str, bytes, os.PathLike)):
         return _open_path(os.fsdecode(source), options)
+    if isinstance(source, h5py.Dataset):
+        return dataset_source(source, f"{source.file.filename}::{source.name}", options)
     named = isinstance(source, (list, tuple)) and bool(source)
     if named and all(isinstance(item, (str, bytes, os.PathLike)) for item in source):
         paths = [Path(os.fsdecode(item)) for item in source]
@@ -105,6 +108,8 @@ def _open_file(path: Path, inner: str | None, options: SourceOptions) -> Source:
         raise SourceError(f"{path} holds several arrays: pass one, as numpy.load({name!r})['name']")
     if head.startswith(_IMAGE_MAGIC) or is_image(path):
         return ImageSource([path], name, options.gray)
+    if h5py.is_hdf5(path):  # behind bytes of another program, as those of MATLAB
+        return hdf5_source(name, options)
     return VideoSource(path, options)
 
 

@@ -19,7 +19,7 @@ from .images import list_images
 from .names import find_named
 
 
-def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool = False) -> None:
+def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool = False) -> bool:
     """See that writing `output` does not destroy what is read.
 
     Parameters
@@ -31,6 +31,11 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
     repack
         A stack may be packed into its own place: what it holds is in the new one.
 
+    Returns
+    -------
+    bool
+        Whether a stack is packed into its own place.
+
     Raises
     ------
     OutputError
@@ -40,7 +45,8 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
     try:
         there = path.stat()
     except OSError:  # nothing is there, so nothing is lost; or writing will say why not
-        return
+        return False
+    in_place = False
     for file, inner in _files(source):
         for part in _parts(file, inner or DEFAULT_STACK):
             with contextlib.suppress(OSError):
@@ -55,8 +61,10 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
             if replaced and not f"{inner or DEFAULT_STACK}/".startswith(f"{replaced}/"):
                 continue
             if repack and _is_stack(file, inner or DEFAULT_STACK, replaced):
+                in_place = True
                 continue
             raise OutputError(f"the output is the source: {output}; give it another name")
+    return in_place
 
 
 def _files(source: Any) -> Iterator[tuple[Path, str | None]]:

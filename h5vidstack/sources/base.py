@@ -145,8 +145,12 @@ class ArraySource(Source):
         leading = array.shape[: -2 if channels == 1 else -3]
         self.leading_shape = tuple(map(int, leading)) if len(leading) > 1 else None
         self._leading = leading
-        # Asking for an empty piece gives numpy's dtype whatever library the array is of.
-        self.dtype = plain_array(array[0:0], name).dtype.newbyteorder("=")
+        # Asking for an empty piece gives numpy's dtype whatever library the array is of; but
+        # HDF5 cannot read one of a virtual dataset whose sources have numbered names.
+        dtype = (
+            array.dtype if isinstance(array, h5py.Dataset) else plain_array(array[0:0], name).dtype
+        )
+        self.dtype = dtype.newbyteorder("=")
         self.frame = (height, width) if gray or channels == 1 else (height, width, channels)
         plain = isinstance(array, np.ndarray) or (
             isinstance(array, h5py.Dataset) and array.chunks is None and not array.is_virtual

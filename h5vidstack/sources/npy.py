@@ -29,4 +29,6 @@ def npy_source(path: Path, options: SourceOptions) -> Source:
             f"{path} has {size - end} bytes behind its array of shape {array.shape} {array.dtype}: "
             "perhaps more arrays, saved into the one file; save each into its own"
         )
-    return array_source(array, str(path), options)
+    source = array_source(array, str(path), options)
+    source.file_bytes = size
+    return source

@@ -36,7 +36,9 @@ CHUNKS = [(1, 19, 22), (2, 8, 8), (5, 19, 22), (3, 19, 5)]
 
 def cases() -> Iterator[Case]:
     """All of them."""
-    for row in product(dtype=DTYPES, filters=FILTERS, chunks=CHUNKS, library=["earliest", "latest"]):
+    for row in product(
+        dtype=DTYPES, filters=FILTERS, chunks=CHUNKS, library=["earliest", "latest"]
+    ):
         if row["filters"] == "scaleoffset" and "f" in row["dtype"]:
             continue  # it rounds
         yield _case(f"chunked {title(row)}", row, lambda folder, row=row: _chunked(folder, row))
@@ -45,10 +47,14 @@ def cases() -> Iterator[Case]:
     for row in product(dtype=["<u1", ">u2", "<f4"], shape=[(2, 3, 19, 22), (4, 19, 22, 3), (4, 19, 22, 4),
                        (2, 3, 19, 22, 3), (2, 2, 2, 19, 22)], filters=["none", "gzip"]):  # fmt: skip
         yield _case(f"shape {title(row)}", row, lambda folder, row=row: _shaped(folder, row))
-    for row in product(dtype=["odd int 12 bits", "enum", "complex", "compound", "string", "bitfield"]):
+    for row in product(
+        dtype=["odd int 12 bits", "enum", "complex", "compound", "string", "bitfield"]
+    ):
         yield _case(title(row), row, lambda folder, row=row: _odd(folder, row), refusal=True)
     for row in product(kept=[0.2, 0.5, 0.8, 0.95], filters=["none", "gzip"]):
-        yield Case("HDF5 cut short", title(row), lambda folder, row=row: _cut(folder, row), refusal=True)
+        yield Case(
+            "HDF5 cut short", title(row), lambda folder, row=row: _cut(folder, row), refusal=True
+        )
 
 
 def _case(name: str, row: Mapping[str, Any], make: Any, *, refusal: bool = False) -> Case:
@@ -163,7 +169,9 @@ KINDS: dict[str, Callable[[Path, Any, Any], Any]] = {
     "external": _external,
     "virtual": _virtual,
     "virtual gzip": lambda folder, file, frames: _virtual(folder, file, frames, compression="gzip"),
-    "virtual blosc": lambda folder, file, frames: _virtual(folder, file, frames, **hdf5plugin.Blosc()),
+    "virtual blosc": lambda folder, file, frames: _virtual(
+        folder, file, frames, **hdf5plugin.Blosc()
+    ),
     "virtual in its file": _virtual_in_file,
     "chunks never written": _unwritten,
     "never written": _early,

@@ -25,7 +25,11 @@ def cases() -> Iterator[Case]:
 
 def swapped(frame: Any) -> Any:
     """OpenCV's order of colours, and back."""
-    return np.ascontiguousarray(frame[..., [2, 1, 0, 3][: frame.shape[2]]]) if frame.ndim == 3 else frame
+    return (
+        np.ascontiguousarray(frame[..., [2, 1, 0, 3][: frame.shape[2]]])
+        if frame.ndim == 3
+        else frame
+    )
 
 
 def _smooth(size: tuple[int, int], channels: int) -> Any:
@@ -214,7 +218,9 @@ def _make_bmp(folder: Path, row: Mapping[str, Any]) -> tuple[Path, list[Any]]:
         if row["header"] == 40:
             info += used[:12]
     start = 14 + len(info) + len(palette)
-    path.write_bytes(struct.pack("<2sIHHI", b"BM", start + len(data), 0, 0, start) + info + palette + data)
+    path.write_bytes(
+        struct.pack("<2sIHHI", b"BM", start + len(data), 0, 0, start) + info + palette + data
+    )
     # Decoders make 8 bits of 5 in more than one way; OpenCV takes OS/2's header for another size.
     known_only = bits == 16 or row["header"] == 12
     return path, [truth[None], None if known_only else lambda: _second_bmp(path, truth)]

@@ -70,7 +70,9 @@ def scanlines(values: Any, bits: int, filters: str) -> bytes:
             wide = np.unpackbits(line.astype(np.uint8).reshape(-1, 1), axis=1)[:, 8 - bits :]
             row = np.packbits(wide.ravel())
         above = np.zeros_like(row) if before is None else before
-        left, corner = (np.concatenate([np.zeros(step, np.uint8), one])[: len(row)] for one in (row, above))
+        left, corner = (
+            np.concatenate([np.zeros(step, np.uint8), one])[: len(row)] for one in (row, above)
+        )
         which = int(filters[number % len(filters)])
         wide_left, wide_above, wide_corner = (one.astype(int) for one in (left, above, corner))
         guess = [

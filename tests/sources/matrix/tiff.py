@@ -437,14 +437,18 @@ def _by_opencv() -> Iterator[Case]:
         def make(folder: Path, row: Mapping[str, Any] = row) -> tuple[Path, list[Any]]:
             path = folder / "x.tif"
             shape = (row["pages"], 19, 22)
-            frames = samples(shape if row["samples"] == 1 else (*shape, row["samples"]), row["dtype"])
+            frames = samples(
+                shape if row["samples"] == 1 else (*shape, row["samples"]), row["dtype"]
+            )
             flags = [cv2.IMWRITE_TIFF_COMPRESSION, row["codec"],
                      cv2.IMWRITE_TIFF_PREDICTOR, row["predictor"]]  # fmt: skip
             if row["rows"]:
                 flags += [cv2.IMWRITE_TIFF_ROWSPERSTRIP, row["rows"]]
             swapped = frames[..., [2, 1, 0, 3][: row["samples"]]] if row["samples"] > 1 else frames
             try:
-                done = cv2.imwritemulti(str(path), [np.ascontiguousarray(f) for f in swapped], flags)
+                done = cv2.imwritemulti(
+                    str(path), [np.ascontiguousarray(f) for f in swapped], flags
+                )
             except cv2.error as error:
                 raise Unwritable from error
             if not done:

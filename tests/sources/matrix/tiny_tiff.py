@@ -45,10 +45,6 @@ def write(path: Path, pages: Sequence[Page], order: str = "<", big: bool = False
     path.write_bytes(out)
 
 
-def strips(
-    rows: Sequence[bytes], height: int, encode: Callable[[bytes], bytes]
-) -> list[bytes]:
+def strips(rows: Sequence[bytes], height: int, encode: Callable[[bytes], bytes]) -> list[bytes]:
     """Put encoded rows together, so many a strip."""
-    return [
-        encode(b"".join(rows[start : start + height])) for start in range(0, len(rows), height)
-    ]
+    return [encode(b"".join(rows[start : start + height])) for start in range(0, len(rows), height)]

@@ -64,7 +64,7 @@ class Layout:
         starts = np.cumsum([0, *(a * b for a, b in sizes)])
         found = []
         for plane, places, shift in self.channels:
-            group, pixels, step = self.planes[plane]
+            group = self.planes[plane][0]
             part = items[:, starts[plane] : starts[plane + 1]]
             part = part.reshape(len(items), sizes[plane][0], -1, group)[..., list(places)]
             part = part.reshape(len(items), height, -1)[..., :width]
@@ -81,7 +81,8 @@ def _packed(kind: str, order: str, item: str, bits: int, wanted: str, shift: int
     """Samples side by side; `order` names them, `wanted` those of the stack."""
     pixels = max(1, order.count("y"))
     channels = tuple(
-        (0, tuple(place for place, one in enumerate(order) if one == name), shift) for name in wanted
+        (0, tuple(place for place, one in enumerate(order) if one == name), shift)
+        for name in wanted
     )
     return Layout(kind, item, bits, ((len(order), pixels, 1),), channels)
 
@@ -110,28 +111,44 @@ def layouts() -> dict[str, Layout]:
                         "uyyvyy411": "uyyvyy", "ayuv": "ayuv", "vuya": "vuya", "vuyx": "vuyx",
                         "uyva": "uyva"}.items():  # fmt: skip
         found[name] = _packed("yuv", order, "|u1", 8, "y")
-    halves = {"410": (4, 4), "411": (4, 1), "420": (2, 2), "422": (2, 1), "440": (1, 2), "444": (1, 1)}
+    halves = {
+        "410": (4, 4),
+        "411": (4, 1),
+        "420": (2, 2),
+        "422": (2, 1),
+        "440": (1, 2),
+        "444": (1, 1),
+    }
     pairs = {"nv12": (2, 2), "nv21": (2, 2), "nv16": (2, 1), "nv24": (1, 1), "nv42": (1, 1)}
     for name, (across, down) in pairs.items():
         found[name] = _planar("yuv", (one, (2, across, down)), "|u1", 8, (0,))
     for name, (across, down) in halves.items():
         chroma = (1, across, down)
-        found[f"yuv{name}p"] = found[f"yuvj{name}p"] = _planar("yuv", (one, chroma, chroma), "|u1", 8, (0,))
+        found[f"yuv{name}p"] = found[f"yuvj{name}p"] = _planar(
+            "yuv", (one, chroma, chroma), "|u1", 8, (0,)
+        )
         found[f"yuva{name}p"] = _planar("yuv", (one, chroma, chroma, one), "|u1", 8, (0,))
         for bits, end in combinations((9, 10, 12, 14, 16), ("le", "be")):
             item = ("<" if end == "le" else ">") + "u2"
-            found[f"yuv{name}p{bits}{end}"] = _planar("yuv", (one, chroma, chroma), item, bits, (0,))
-            found[f"yuva{name}p{bits}{end}"] = _planar("yuv", (one, chroma, chroma, one), item, bits, (0,))
+            found[f"yuv{name}p{bits}{end}"] = _planar(
+                "yuv", (one, chroma, chroma), item, bits, (0,)
+            )
+            found[f"yuva{name}p{bits}{end}"] = _planar(
+                "yuv", (one, chroma, chroma, one), item, bits, (0,)
+            )
     for end in ("le", "be"):
         order = "<" if end == "le" else ">"
         for bits in (9, 10, 12, 14, 16):
             found[f"gray{bits}{end}"] = _packed("gray", "k", f"{order}u2", bits, "k")
             found[f"gbrp{bits}{end}"] = _planar("rgb", (one,) * 3, f"{order}u2", bits, (2, 0, 1))
-            found[f"gbrap{bits}{end}"] = _planar("rgb", (one,) * 4, f"{order}u2", bits, (2, 0, 1, 3))
+            found[f"gbrap{bits}{end}"] = _planar(
+                "rgb", (one,) * 4, f"{order}u2", bits, (2, 0, 1, 3)
+            )
         for bits, family in combinations((10, 12, 16), ("p0", "p2", "p4")):
             across, down = {"p0": (2, 2), "p2": (2, 1), "p4": (1, 1)}[family]
             found[f"{family}{bits}{end}"] = _planar(
-                "yuv", (one, (2, across, down)), f"{order}u2", bits, (0,), 16 - bits)
+                "yuv", (one, (2, across, down)), f"{order}u2", bits, (0,), 16 - bits
+            )
         for bits in (10, 12, 16):
             found[f"y2{bits}{end}"] = _packed("yuv", "yuyv", f"{order}u2", bits, "y", 16 - bits)
         for pattern in ("bggr", "rggb", "gbrg", "grbg"):
@@ -142,7 +159,9 @@ def layouts() -> dict[str, Layout]:
             found[f"{name}a64{end}"] = _packed("rgb", f"{name}a", f"{order}u2", 16, "rgba")
             shifts = (20, 10, 0) if name == "rgb" else (0, 10, 20)
             channels = tuple((0, (0,), shift) for shift in shifts)
-            found[f"x2{name}10{end}"] = Layout("rgb", f"{order}u4", 10, (one,), channels, shared=True)
+            found[f"x2{name}10{end}"] = Layout(
+                "rgb", f"{order}u4", 10, (one,), channels, shared=True
+            )
         found[f"ayuv64{end}"] = _packed("yuv", "ayuv", f"{order}u2", 16, "y")
         found[f"xv36{end}"] = _packed("yuv", "uyvx", f"{order}u2", 12, "y", 4)
         found[f"xv30{end}"] = Layout("yuv", f"{order}u4", 10, (one,), ((0, (0,), 10),), shared=True)
@@ -173,7 +192,9 @@ CODED = {"ffv1": RAW, "ffv1 v3": ("mkv",), "ffvhuff": ("avi", "mkv"), "huffyuv":
 def cases() -> Iterator[Case]:
     """All of them."""
     names = list(layouts())
-    yield from _files(product(name=names, codec=["rawvideo"], container=RAW, size=[(18, 22), (17, 21)]))
+    yield from _files(
+        product(name=names, codec=["rawvideo"], container=RAW, size=[(18, 22), (17, 21)])
+    )
     for codec, containers in CODED.items():
         size = [(66, 70)] if codec in ("x264", "x264 B", "x264rgb", "x265", "vp9") else [(18, 22)]
         yield from _files(product(name=names, codec=[codec], container=containers, size=size))
@@ -194,7 +215,11 @@ def _files(rows: Iterator[Mapping[str, Any]]) -> Iterator[Case]:
             continue
         kind = layouts()[row["name"]].kind
         for gray in {"yuv": [True, False], "ya": [False, True]}.get(kind, [False]):
-            if kind == "yuv" and not gray and (row["codec"], row["container"]) != ("rawvideo", "nut"):
+            if (
+                kind == "yuv"
+                and not gray
+                and (row["codec"], row["container"]) != ("rawvideo", "nut")
+            ):
                 continue
             yield Case(
                 "video", f"{title(row)} gray={gray}", lambda folder, row=row: _make(folder, row),
@@ -231,7 +256,9 @@ def write(path: Path, name: str, codec: str, size: tuple[int, int], count: int =
 def _make(folder: Path, row: Mapping[str, Any]) -> tuple[Path, list[Any]]:
     path, size = folder / f"x.{row['container']}", row["size"]
     raw = write(path, row["name"], row["codec"], size)
-    decoded, said = run("-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-")
+    decoded, said = run(
+        "-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-"
+    )
     line = re.search(r"Stream #0:0.*?Video: (.*)", said.partition("Output #0")[2])
     found = re.search(r", (\w+)(\(|,)", line[1]) if line else None
     known = layouts().get(found[1]) if found else None
