@@ -20,7 +20,7 @@ import numpy as np
 from frames import pixels
 
 import h5vidstack
-from h5vidstack.sources import SourceOptions, open_source
+from h5vidstack.sources import DEFAULT_OPTIONS, SourceOptions, open_source
 
 Truths = list[Any]
 """What a file holds, by one decoder after another; the first decides, and the rest must agree.
@@ -41,7 +41,7 @@ class Case:
     name: str
     make: Callable[[Path], tuple[Any, Truths]]
     """Write into a folder; return what is opened, and its truths."""
-    options: SourceOptions = SourceOptions()
+    options: SourceOptions = DEFAULT_OPTIONS
     converted: bool = False
     """Our samples may be made by a conversion, if `Source.conversion` names it."""
     refusal: bool = False
@@ -142,6 +142,9 @@ def run(case: Case, tally: Tally, *, pack: bool = False) -> None:
         except Unwritable:
             tally.unwritable += 1
             return
+        except Exception as error:
+            error.add_note(f"while making {case.group} {case.name}")
+            raise
         tally.files += 1
         truths = [truth for entry in entries if (truth := _evaluate(entry)) is not None]
         for other in truths[1:]:
