@@ -24,6 +24,7 @@ from .base import (
     SourceOptions,
 )
 from .hdf5 import dataset_source, hdf5_source, remote_source
+from .headers import compare_headers
 from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images, open_image
 from .names import find_named, refuse_dangling
 from .npy import npy_source
@@ -85,6 +86,14 @@ def _open_path(name: str, options: SourceOptions) -> Source:
         images.notes += [note] if note else []
         return images
     source = _open_file(path, inner, options)
+    if inner is None and not isinstance(source, ImageSource):  # which compares each of its files
+        with contextlib.ExitStack() as cleanup:
+            cleanup.callback(source.close)
+            compare_headers(
+                path, source.frame, source.dtype, source.count,
+                gray=options.gray, stream=getattr(source, "stream", None),
+            )  # fmt: skip
+            cleanup.pop_all()
     if source.file_bytes is None and inner is None:
         source.file_bytes = path.stat().st_size
     return source

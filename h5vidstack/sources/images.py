@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..errors import Error, SourceError
 from . import tiff
 from .base import Access, Array, FrameSource, LabelledFrames
+from .headers import compare_headers
 from .image_files import open_frames, read_header
 from .names import is_junk, natural_order, refuse_dangling, some
 
@@ -140,7 +141,10 @@ class ImageSource(FrameSource):
                 for number in range(frames.count):
                     label = str(path) if frames.count == 1 else f"frame {number} of {path}"
                     self._places.append((path, number, label))
-                    yield label, frames.read(number)
+                    pixels = frames.read(number)
+                    if number == 0:
+                        compare_headers(path, pixels.shape, pixels.dtype, frames.count)
+                    yield label, pixels
                 self._tell(path, frames.notes)
 
     def _count_on(self, more: int) -> None:
