@@ -48,6 +48,8 @@ class Header:
         Number of frames.
     values
         Number of samples in all frames.
+    pages
+        Number of pages of a TIFF, of which each or the first may stand for several frames.
     """
 
     format: str
@@ -57,6 +59,7 @@ class Header:
     channels: tuple[int, ...] = ()
     count: int | None = None
     values: int | None = None
+    pages: int | None = None
 
 
 def compare_headers(
@@ -115,6 +118,8 @@ def compare_headers(
         )
 
 
+_ODD = (OSError, ValueError, IndexError, KeyError, StopIteration, struct.error, SyntaxError)
+"""What a header raises that is cut off, or leads outside of its file."""
 _KINDS = {"u": "unsigned", "i": "signed", "f": "floating point"}
 
 
@@ -136,10 +141,8 @@ def _dtypes(bits: int, kind: str) -> list[np.dtype[Any]]:
 
 def read_header(path: Path) -> Header | None:
     """Return what a file states of its frames; None if that is nothing."""
-    # A header that is cut off, or leads outside of its file, raises the one or the other.
-    odd = (OSError, ValueError, IndexError, KeyError, StopIteration, struct.error, SyntaxError)
     with (
-        contextlib.suppress(*odd),
+        contextlib.suppress(*_ODD),
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
@@ -271,6 +274,17 @@ pyramids (SubIFDs) and volumes (ImageDepth)."""
 Tags = dict[int, tuple[Any, ...]]
 
 
+def page_tags(path: Path) -> Tags:
+    """Return the tags of a TIFF's first page that are read here; none of an odd file."""
+    with (
+        contextlib.suppress(*_ODD),
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        return next(_pages(data))
+    return {}
+
+
 def _tiff(data: Data) -> Header | None:
     pages = list(_pages(data))
     first = pages[0]
@@ -297,7 +311,7 @@ def _tiff(data: Data) -> Header | None:
         if text.startswith(b"{"):
             return stated
         count = int(images[1]) if images else 1
-    return replace(stated, values=count * height * width * samples)
+    return replace(stated, values=count * height * width * samples, pages=len(pages))
 
 
 def _pages(data: Data) -> Iterator[Tags]:
@@ -308,7 +322,7 @@ def _pages(data: Data) -> Iterator[Tags]:
     )
     count_form, size = (f"{order}Q", 20) if big else (f"{order}H", 12)
     at, seen = struct.unpack_from(offset, data, 8 if big else 4)[0], set[int]()
-    wanted = {_WIDTH, _LENGTH, _BITS, _DESCRIPTION, _SAMPLES, _FORMAT, _SUBFILE}
+    wanted = {259, 262, _WIDTH, _LENGTH, _BITS, _DESCRIPTION, _SAMPLES, _FORMAT, _SUBFILE}
     while at and at not in seen:
         seen.add(at)
         (count,) = struct.unpack_from(count_form, data, at)

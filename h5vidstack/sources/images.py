@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -114,13 +114,20 @@ class ImageSource(FrameSource):
 
     access = Access.AGAIN
 
-    def __init__(self, paths: list[Path], name: str, gray: bool) -> None:
+    def __init__(
+        self,
+        paths: list[Path],
+        name: str,
+        gray: bool,
+        opener: Callable[[Path], ImageFrames | tiff.TiffFrames] | None = None,
+    ) -> None:
+        self._open = opener or open_image
         ordered, note = natural_order(paths)
         self.notes += [note] if note else []
         self._places: list[tuple[Path, int, str]] = []  # of the frames read so far
         self._held: ImageFrames | tiff.TiffFrames | None = None  # what `take` opened last
         self._told: dict[str, tuple[int, int]] = {}  # note without its file -> place, how often
-        self._paths = ordered
+        self.paths = ordered
         try:
             self.file_bytes = sum(path.stat().st_size for path in ordered)
         except OSError as error:
@@ -129,11 +136,11 @@ class ImageSource(FrameSource):
 
     def _read(self) -> LabelledFrames:
         done = set[str]()
-        for path in self._paths:
+        for path in self.paths:
             if os.path.realpath(path) in done:
                 self._count_on(-1)
                 continue
-            with contextlib.closing(open_image(path)) as frames:
+            with contextlib.closing(self._open(path)) as frames:
                 if len(frames.files) > 1:
                     done.update(frames.files)
                 self._count_on(frames.count - 1)
@@ -169,7 +176,7 @@ class ImageSource(FrameSource):
             path, page, label = self._places[number]
             if self._held is None or path != self._held.path:
                 self._release()
-                self._held = open_image(path)
+                self._held = self._open(path)
             frame[...] = self._check(label, self._held.read(page))
         return frames
 

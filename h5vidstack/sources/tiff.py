@@ -350,6 +350,7 @@ class TiffSource(Source):
 
     def __init__(self, path: Path, inner: str | None, name: str, options: SourceOptions) -> None:
         self._frames = frames = TiffFrames(path, inner)
+        self.path, self.inner = path, inner
         self.name, self._gray = name, options.gray
         self.dtype, self.count, self.leading_shape = (
             frames.dtype,

@@ -265,7 +265,7 @@ def _make(folder: Path, row: Mapping[str, Any]) -> tuple[Path, list[Any]]:
     if known is None or known.kind != layouts()[row["name"]].kind:
         raise Unwritable("the container has no name for the format, so all take it for another")
     truth = known.read(decoded, *size)
-    lossy = row["codec"] in ("mjpeg", "prores", "mpeg4")
+    lossy = row["codec"] in ("mjpeg", "prores", "mpeg4", "v210")
     same_format = found[1] == row["name"] and not lossy
     return path, [truth, layouts()[row["name"]].read(raw, *size) if same_format else None]
 
