@@ -205,6 +205,13 @@ class TiffFrames:
             )
         if left > 0:
             self.notes.append(f"{left} of the {there} pages of {self.path} are in no series.")
+        spare = self._tiff.filehandle.size - sum(self._key.databytecounts)
+        alone = there == 1 and not self._run and not self._key.subifds
+        if alone and int(self._key.compression) == 1 and spare > self._key.nbytes:
+            self.notes.append(
+                f"{self.path} has one page, and {spare} bytes besides its pixels: if these are "
+                "more frames, they were not read."
+            )
         if self._tiff.is_ome and kind not in ("ome", "mmstack"):
             self.notes.append(
                 f"The OME metadata of {self.path} were not used (they are in another file, or not "
@@ -387,7 +394,24 @@ def _all_series(tiff: Any) -> list[Any]:
     except RuntimeError:  # pages that looked alike are not
         tiff.is_uniform = False
         series = tiff.series
-    return list(series)
+    alike: dict[Any, list[Any]] = {}
+    for one in series:
+        key = one.keyframe
+        # What is stored in other ways (compression, strips) is one series all the same.
+        kind = (key.shaped, key.axes, key.dtype, key.photometric, key.extrasamples, key.subfiletype)
+        alike.setdefault(kind if one.kind == "generic" else id(one), []).append(one)
+    return [_join(same) for same in alike.values()]
+
+
+def _join(series: list[Any]) -> Any:
+    """Make one series of several, with the pages in their order in the file."""
+    if len(series) == 1:
+        return series[0]
+    pages = sorted((page for one in series for page in one), key=lambda page: page.treeindex)
+    shape = (len(pages), *pages[0].shape)
+    return tifffile.TiffPageSeries(
+        pages, shape, pages[0].dtype, f"I{pages[0].axes}", kind="generic"
+    )
 
 
 def _is_thumbnail(series: Any) -> bool:
@@ -475,7 +499,11 @@ class _Log(logging.Filter):
 
     def warnings(self) -> list[str]:
         """What else it says of series, as sentences."""
-        said = [_words(message) for level, message in self.records if "series" in message]
+        said = [
+            _words(message)
+            for level, message in self.records
+            if "series" in message or level >= logging.ERROR
+        ]
         return [f"tifffile says: {message.rstrip('.')}." for message in dict.fromkeys(said)]
 
 

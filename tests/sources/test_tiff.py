@@ -465,3 +465,38 @@ def test_a_large_image_has_no_limit_but_memory():
     with contextlib.closing(open_source("large.tif")) as source:
         assert source.frame == (14000, 14000)
         np.testing.assert_array_equal(source.take(np.array([0]))[0, :8, :8], frame[:8, :8])
+
+
+def test_stk_planes_behind_one_page():
+    frames = values((4, 24, 32), "u2")
+    data = frames.tobytes()
+    times = [(1, 1, 2459580, k * 1000, 2459580, k * 1000) for k in range(4)]
+    table = b"".join(struct.pack("<6I", *each) for each in times)
+    entries = {
+        256: (4, 1, 32), 257: (4, 1, 24), 258: (3, 1, 16), 259: (3, 1, 1), 262: (3, 1, 1),
+        273: (4, 1, 8), 277: (3, 1, 1), 278: (4, 1, 24), 279: (4, 1, 24 * 32 * 2),
+        33628: (4, 0, 8 + len(data)), 33629: (5, 4, 8 + len(data)),
+    }  # fmt: skip
+    body = struct.pack("<H", len(entries))
+    body += b"".join(struct.pack("<HHII", code, *entry) for code, entry in entries.items())
+    head = b"II*\0" + struct.pack("<I", 8 + len(data) + len(table))
+    Path("a.stk").write_bytes(head + data + table + body + bytes(4))
+    same("a.stk", frames)
+    entries[33628] = (4, 0, 0)  # no longer an STK to tifffile: its planes are not passed by
+    body = struct.pack("<H", len(entries))
+    body += b"".join(struct.pack("<HHII", code, *entry) for code, entry in entries.items())
+    Path("b.stk").write_bytes(head + data + table + body + bytes(4))
+    notes = read("b.stk")[1].notes
+    assert any("if these are more frames, they were not read" in note for note in notes)
+
+
+def test_pages_that_are_compressed_in_several_ways_are_one_stack():
+    frames = values((6, 24, 32), "u2")
+    with tifffile.TiffWriter("x.tif") as writer:
+        for number, frame in enumerate(frames):
+            how = [None, "zlib", "lzw"][number % 3]
+            writer.write(
+                frame, compression=how, photometric="minisblack", metadata=None,
+                rowsperstrip=5 + number,
+            )  # fmt: skip
+    same("x.tif", frames)
