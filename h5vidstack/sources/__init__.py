@@ -27,7 +27,7 @@ from .base import (
 from .hdf5 import hdf5_source, remote_source
 from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images
 from .npy import npy_source
-from .video import VideoSource
+from .video import video_source
 
 __all__ = [
     "DEFAULT_OPTIONS", "Access", "ArraySource", "FrameSource", "Source", "SourceOptions",
@@ -96,7 +96,7 @@ def _open_path(name: str, options: SourceOptions) -> Source:
         return npy_source(path, options)
     if is_image(path):
         return ImageSource([path], name, options.gray)
-    return VideoSource(path, options)
+    return video_source(path, options)
 
 
 def read_image(name: str) -> npt.NDArray[Any]:
