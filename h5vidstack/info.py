@@ -12,6 +12,7 @@ from .geometry import frame_bytes
 from .groups import groups
 from .layout import DEFAULT_STACK, damage_as_error
 from .piles import Pile
+from .ranges import in_words
 from .stack_file import StackFile, split_readable
 from .trials import Trial
 
@@ -119,6 +120,11 @@ def table(facts: dict[str, Any]) -> str:
     if facts["created"]:
         rows["created"] = f"{facts['created']} by {facts['creator']}"
         rows["source"] = settings.get("source", "-")
+    if settings.get("conversion"):
+        rows["converted"] = str(settings["conversion"])
+    doubtful = settings.get("doubtful")
+    if isinstance(doubtful, list) and doubtful:
+        rows["doubtful"] = f"{len(doubtful)}: {in_words('frame', doubtful)} of the source"
     if isinstance(settings.get("libraries"), dict):
         rows["libraries"] = ", ".join(
             f"{name} {version}" for name, version in settings["libraries"].items()

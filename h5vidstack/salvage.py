@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,13 +193,3 @@ def _carved(
         )
     lost = tuple(found.lost) if found.lost is not None else None
     return Salvage(str(output.target), output.stack, len(found), lost, True, tuple(notes))
-
-
-def runs(numbers: Sequence[int]) -> str:
-    """Ascending numbers in words, as ``3, 7-9``."""
-    ends = [at for at in range(1, len(numbers)) if numbers[at] != numbers[at - 1] + 1]
-    parts = zip([0, *ends], [*ends, len(numbers)], strict=True)
-    return ", ".join(
-        f"{numbers[start]}-{numbers[stop - 1]}" if stop - start > 1 else str(numbers[start])
-        for start, stop in parts
-    )

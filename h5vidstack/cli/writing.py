@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .. import colours, linking, packer, salvage, sinks
+from .. import colours, linking, packer, ranges, salvage, sinks
 from .. import info as information
 from .. import rehash as rehashing
 from ..copying import check_copy
@@ -304,5 +304,5 @@ def recover(bad: str, good: str, overwrite: bool, as_json: bool) -> None:
         elif found.lost:
             count = len(found.lost)
             lost = f"lost {count} frame{'s' * (count != 1)}"
-            say(f"{colours.bad(lost)}: {salvage.runs(found.lost)}")
+            say(f"{colours.bad(lost)}: {ranges.runs(found.lost)}")
     sys.exit(0 if found.lost == () else 1)

@@ -29,7 +29,7 @@ from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images, open_ima
 from .names import find_named, refuse_dangling
 from .npy import npy_source
 from .tiff import TiffSource, is_tiff
-from .video import VideoSource
+from .video import video_source
 
 __all__ = [
     "DEFAULT_OPTIONS", "Access", "ArraySource", "FrameSource", "Source", "SourceOptions",
@@ -119,7 +119,7 @@ def _open_file(path: Path, inner: str | None, options: SourceOptions) -> Source:
         return ImageSource([path], name, options.gray)
     if h5py.is_hdf5(path):  # behind bytes of another program, as those of MATLAB
         return hdf5_source(name, options)
-    return VideoSource(path, options)
+    return video_source(path, options)
 
 
 def read_image(name: str) -> npt.NDArray[Any]:

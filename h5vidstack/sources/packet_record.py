@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..ranges import in_words
 from .streams import Choice, open_video
 
 _KEY, _HIDDEN, _REFERENCE, _DOUBTFUL = 1, 2, 4, 8
@@ -22,7 +23,8 @@ _VP8_SHOWN = 0x10
 _STEADY = 0.9
 """Where so many of the intervals between frames are equal, a longer one is a gap."""
 
-_MENTIONED = 6
+_FROM_START = ("mxf",)
+"""Containers that state the time between their first and last frame, not that of the last."""
 
 _TRANSPORT_PACKETS = 188, 192, 204
 """Bytes of a packet of MPEG-TS: plain, with a time code, with error correction."""
@@ -155,7 +157,8 @@ class PacketRecord:
                 return "ends within a packet"
         seconds, rate = self._chosen.duration, self._chosen.rate
         if not stated and seconds is not None and rate and self._chosen.time_base:
-            end = self._end * self._chosen.time_base
+            start = min(self._times, default=0) if self._chosen.container in _FROM_START else 0
+            end = (self._end - start) * self._chosen.time_base
             if seconds - end > _SLACK.get(self._chosen.container, 0.75) / rate:
                 return f"states {float(seconds):.3f} s, but ends after {float(end):.3f} s"
         return None
@@ -177,11 +180,11 @@ class PacketRecord:
                 f"Before its first key frame {self._path} has {_counted(len(early), 'packet')}, "
                 "of which no picture can be made; left out."
             )
-        lost = len(silent) - len(early)
+        lost = self._behind([number for number in silent if not self._early(number)])
         if lost:
             yield (
-                f"{_counted(lost, 'packet')} of {self._path} gave no picture, so that later frames "
-                "have lower numbers."
+                f"{_counted(len(silent) - len(early), 'packet')} of {self._path} gave no picture, "
+                f"behind {in_words('frame', lost)}, so that later frames have lower numbers."
             )
         if self._empty:
             yield (
@@ -204,12 +207,21 @@ class PacketRecord:
         first = self._first_key
         return number < first or self._times[number] < self._times[max(first, 0)]
 
+    def _behind(self, packets: list[int]) -> list[int]:
+        """The frames after which the pictures of packets would have come."""
+        times, frames = np.array(self._times), np.array(self._frames)
+        given = np.sort(times[frames >= 0])
+        behind = np.searchsorted(given, times[packets]) - 1 if packets else given[:0]
+        return [int(frame) for frame in np.unique(behind[behind >= 0])]
+
     def _gap_notes(self) -> Iterator[str]:
-        frames, flags = np.array(self._frames), np.frombuffer(bytes(self._flags), np.uint8)
-        given = (frames >= 0) & (flags & _HIDDEN == 0)
-        gaps, lost = self._gaps(np.array(self._times)[given])
+        flags, times = np.frombuffer(bytes(self._flags), np.uint8), np.array(self._times)
+        shown = (flags & (_HIDDEN | _REFERENCE) == 0) & (
+            times >= times[np.array(self._frames) >= 0].min()
+        )
+        gaps, lost = self._gaps(times[shown])
         # Some programs write wrong times of showing, but those of decoding go on without a gap.
-        if len(gaps) and len(self._gaps(np.array(self._decoding_times)[given])[0]):
+        if len(gaps) and len(self._gaps(np.array(self._decoding_times)[shown])[0]):
             yield (
                 f"The time stamps of {self._path} have gaps of {_counted(lost, 'frame')} in all, "
                 f"behind {in_words('frame', gaps.tolist())}: frames were dropped there when it was "
@@ -238,13 +250,3 @@ def _all_packets(path: Path, chosen: Choice) -> int:
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
-
-
-def in_words(what: str, numbers: Sequence[int]) -> str:
-    """Numbers in words, as "frames 3, 10 to 13"."""
-    ordered: npt.NDArray[np.int64] = np.array(numbers, np.int64)
-    runs = np.split(ordered, np.flatnonzero(np.diff(ordered) != 1) + 1)
-    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
-    if len(words) > _MENTIONED:
-        words = [*words[:_MENTIONED], f"and {len(words) - _MENTIONED} more places"]
-    return f"{what}{'s' * (len(ordered) > 1)} {', '.join(words)}"

@@ -67,9 +67,9 @@ class PixelFormat:
     bits
         Bits of a sample.
     channels
-        The channels that are read, in the order of the stack; of YUV the luma only.
+        The channels that are read, in the order of the stack; of YUV the luma, and the alpha.
     alpha
-        Whether there is alpha. It is the last of four `channels`, and else not among them.
+        Whether there is alpha. It is the last of `channels`, but not among those of gray.
     """
 
     name: str
@@ -175,17 +175,18 @@ def _planar_rgb() -> Iterator[PixelFormat]:
 
 
 def _planar_yuv() -> Iterator[PixelFormat]:
-    byte, luma = np.dtype(np.uint8), Channel()
+    byte, luma, over = np.dtype(np.uint8), Channel(), Channel(3)
     samplings = ("410", "411", "420", "422", "440", "444")
     for sampling in samplings:
         for name in (f"yuv{sampling}p", f"yuvj{sampling}p", f"yuva{sampling}p"):
-            yield PixelFormat(name, Kind.YUV, byte, 8, (luma,), alpha=name.startswith("yuva"))
+            alpha = name.startswith("yuva")
+            yield PixelFormat(name, Kind.YUV, byte, 8, (luma, *[over] * alpha), alpha)
     for name in ("nv12", "nv21", "nv16", "nv24", "nv42"):
         yield PixelFormat(name, Kind.YUV, byte, 8, (luma,))
     for ending, item in _orders("u", 2):
-        for sampling, bits, alpha in product(samplings, (9, 10, 12, 14, 16), ("", "a")):
-            name = f"yuv{alpha}{sampling}p{bits}{ending}"
-            yield PixelFormat(name, Kind.YUV, item, bits, (luma,), bool(alpha))
+        for sampling, bits, alpha in product(samplings, (9, 10, 12, 14, 16), (False, True)):
+            name = f"yuv{'a' * alpha}{sampling}p{bits}{ending}"
+            yield PixelFormat(name, Kind.YUV, item, bits, (luma, *[over] * alpha), alpha)
         yield PixelFormat(f"nv20{ending}", Kind.YUV, item, 10, (luma,))
         for bits in (10, 12, 16):
             high = (replace(luma, shift=16 - bits),)
@@ -198,10 +199,13 @@ def _packed_yuv() -> Iterator[PixelFormat]:
     byte = np.dtype(np.uint8)
 
     def named(name: str, item: np.dtype[Any], bits: int, order: str, shift: int = 0) -> PixelFormat:
-        """The format whose pixels have the samples of `order`, of which y are luma."""
-        places = tuple(place for place, sample in enumerate(order) if sample == "y")
-        luma = (Channel(0, places, len(order), shift),)
-        return PixelFormat(name, Kind.YUV, item, bits, luma, "a" in order)
+        """The format whose pixels have the samples of `order`: y is luma, a is alpha."""
+        size = len(order)
+        channels = tuple(
+            Channel(0, tuple(at for at, one in enumerate(order) if one == wanted), size, shift)
+            for wanted in ("ya" if "a" in order else "y")
+        )
+        return PixelFormat(name, Kind.YUV, item, bits, channels, "a" in order)
 
     for name, order in {
         "yuyv422": "yuyv", "yvyu422": "yvyu", "uyvy422": "uyvy", "uyyvyy411": "uyyvyy",
@@ -225,6 +229,12 @@ PIXEL_FORMATS = {
     for one in family()
 }
 """By FFmpeg's names. Some only newer versions of it know, and a few it may get one day."""
+
+
+_CRASHES_FFMPEG_7 = frozenset((
+    "ayuv64be", "nv20be", "nv20le", "uyyvyy411", "xv30be", "xv36be", "y210be", "y212be",
+))  # fmt: skip
+"""Formats of which FFmpeg 7 cannot make RGB; PyAV does not ask it before it tries."""
 
 
 def find_format(name: str, where: str) -> PixelFormat:
@@ -329,27 +339,42 @@ def pixels(frame: Any, found: PixelFormat, gray: bool) -> Array:
     SourceError
         If FFmpeg does not convert this pixel format.
     """
-    import av
-
     if found.kind is Kind.BIT:
         bits = np.unpackbits(_rows(frame, 0), axis=1)[:, : frame.width]
         return bits.astype(np.bool_)
     if found.kind is Kind.PALETTE:
         return _by_palette(frame)
     if found.kind is Kind.YUV and not gray:
-        deep, alpha = found.bits > 8, found.alpha
-        names = (("rgb24", "rgba"), ("rgb48le", "rgba64le"))
-        target = PIXEL_FORMATS[names[deep][alpha]]
-        try:
-            frame = frame.reformat(format=target.name)
-        except av.FFmpegError as error:
-            raise SourceError(
-                f"FFmpeg cannot make RGB from pixel format {found.name}; --gray (gray=True) keeps "
-                "its luma"
-            ) from error
-        found = target
-    taken = np.empty((len(found.channels), frame.height, frame.width), found.dtype)
-    for channel, out in zip(found.channels, taken, strict=True):
+        return _converted(frame, found)
+    return _stored(frame, found, found.channels[:1] if found.kind is Kind.YUV else found.channels)
+
+
+def _converted(frame: Any, found: PixelFormat) -> Array:
+    """RGB or RGBA that FFmpeg makes of YUV; alpha of 8 bits is that of the file."""
+    import av
+
+    exact = found.alpha and found.bits <= 8
+    names = (("rgb24", "rgb24"), ("rgb48le", "rgba64le"))
+    target = PIXEL_FORMATS[names[found.bits > 8][found.alpha]]
+    unable = SourceError(
+        f"FFmpeg cannot make RGB from pixel format {found.name}; --gray (gray=True) keeps its luma"
+    )
+    if found.name in _CRASHES_FFMPEG_7 and av.library_versions["libswscale"] < (9,):
+        raise unable
+    try:
+        made = frame.reformat(format=target.name)
+    except av.FFmpegError as error:
+        raise unable from error
+    colour = _stored(made, target, target.channels)
+    if not exact:
+        return colour
+    return np.concatenate([colour, _samples(frame, found, found.channels[-1])[..., None]], axis=2)
+
+
+def _stored(frame: Any, found: PixelFormat, channels: tuple[Channel, ...]) -> Array:
+    """Channels as they are stored: ``(H, W)`` of one, else ``(H, W, C)``."""
+    taken = np.empty((len(channels), frame.height, frame.width), found.dtype)
+    for channel, out in zip(channels, taken, strict=True):
         out[...] = _samples(frame, found, channel)
     return taken[0] if len(taken) == 1 else np.ascontiguousarray(np.moveaxis(taken, 0, -1))
 

@@ -67,8 +67,9 @@ def open_video(path: Path, **options: str) -> Any:
     import av
 
     options |= {"format_whitelist": VIDEO_FORMATS}
-    # "file:" so that a colon in the name is no protocol.
-    return av.open(f"file:{path}", options=options, metadata_errors="replace")
+    # "file:" so that a colon in the name is no protocol. Options of the container only, because
+    # PyAV 14 crashes where it would pass them on to streams that come late, as in FLV.
+    return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
 
 
 def choose_stream(path: Path, wanted: int | None) -> Choice:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SourceError
+from ..ranges import in_words
 from .base import Array, FrameSource, LabelledFrames, SourceOptions
 from .ffmpeg_log import logged_errors
-from .packet_record import PacketRecord, in_words
+from .packet_record import PacketRecord
 from .pixel_formats import (
     Kind,
     PixelFormat,
@@ -35,6 +36,11 @@ the first are not in the file, which need not be needed. A lost picture has othe
 
 _PATIENCE = 100
 """How often reading may fail in a row, where damage is accepted, until the file counts as over."""
+
+
+def video_source(path: Path, options: SourceOptions) -> VideoSource:
+    """Open the film of a video file; see `streams.choose_stream` and `VideoSource`."""
+    return VideoSource(path, options)
 
 
 class VideoSource(FrameSource):

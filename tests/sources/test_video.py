@@ -20,7 +20,7 @@ from videos import write_video
 import h5vidstack
 from h5vidstack.cli import main
 from h5vidstack.sources import SourceOptions, open_source
-from h5vidstack.sources.pixel_formats import PIXEL_FORMATS, Kind, pixels
+from h5vidstack.sources.pixel_formats import PIXEL_FORMATS, Kind, find_format, format_notes, pixels
 
 HEIGHT, WIDTH, COUNT = 7, 14, 3
 
@@ -64,12 +64,14 @@ def noise(count=12, size=(48, 70), name="gray"):
     return [filled(name, seed, size) for seed in range(count)]
 
 
-def drift(count=24, size=(48, 64)):
-    """Gray pictures of a pattern that moves, in yuv420p."""
+def drift(count=24, size=(48, 64), rough=1):
+    """Gray pictures of a pattern that moves, with some noise if wanted, in yuv420p."""
+    rng = np.random.default_rng(0)
     y, x = np.mgrid[: size[0], : size[1]]
     pictures = []
     for number in range(count):
         gray = ((x * 2 + y + number * 7) % 256).astype(np.uint8)
+        gray ^= rng.integers(0, rough, size).astype(np.uint8)
         pictures.append(av.VideoFrame.from_ndarray(gray, "gray").reformat(format="yuv420p"))
     return pictures
 
@@ -77,6 +79,15 @@ def drift(count=24, size=(48, 64)):
 def packets(path):
     with av.open(str(path)) as video:
         return [bytes(packet) for packet in video.demux(video=0) if packet.size]
+
+
+def damage(path, bad, number):
+    """Make the second half of a packet zeros."""
+    packet, data = packets(path)[number], bytearray(Path(path).read_bytes())
+    assert data.count(packet) == 1
+    at = data.find(packet)
+    data[at + len(packet) // 2 : at + len(packet)] = bytes(len(packet) - len(packet) // 2)
+    Path(bad).write_bytes(data)
 
 
 def stored_luma(path):
@@ -105,6 +116,8 @@ def expected(frame, gray):
     name, height, width = frame.format.name, frame.height, frame.width
     order = ">" if frame.format.is_big_endian else "<"
     bits = frame.format.components[0].bits
+    if bits > 16 or PIXEL_FORMATS[name].item.kind == "f":
+        return None
     rows = [
         np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[:height] for plane in frame.planes
     ]
@@ -119,7 +132,7 @@ def expected(frame, gray):
     stem = name.removesuffix("le").removesuffix("be").rstrip("0123456789")
     if stem in PLANES:
         return np.stack([planes[place] for place in PLANES[stem]], -1)
-    if name.startswith("gray") and bits <= 16:
+    if name.startswith("gray"):
         return planes[0]
     if name.startswith("bayer"):
         return rows[0].view(f"{order}u{1 if name.endswith('8') else 2}")[:, :width]
@@ -148,7 +161,8 @@ def test_samples_come_out_as_they_are_stored(name):
         if formula is not None:
             np.testing.assert_array_equal(one, formula)
     assert want[0].dtype == found.dtype
-    assert want[0].shape == (HEIGHT, WIDTH, len(found.channels))[: 2 + (len(found.channels) > 1)]
+    channels = len(found.channels) if found.kind is Kind.RGB else 1
+    assert want[0].shape == (HEIGHT, WIDTH, channels)[: 2 + (channels > 1)]
     try:
         write("x.nut", frames)
     except (av.FFmpegError, ValueError):
@@ -166,7 +180,7 @@ EXACT = {  # pixel formats that FFmpeg makes of another one without loss
     "gray10le": ["gray10be"],
     "gray16le": ["gray16be", "ya16le", "ya16be"],
     "rgb24": ["bgr24", "rgb0", "0rgb", "bgr0", "0bgr", "gbrp"],
-    "rgba": ["bgra", "argb", "abgr", "gbrap"],
+    "rgba": ["bgra", "argb", "abgr"],
     "gbrp10le": ["gbrp10be", "x2rgb10le", "x2bgr10le"],
     "gbrp12le": ["gbrp12be"],
     "gbrp16le": ["rgb48le", "rgb48be", "bgr48le", "bgr48be", "gbrp16be"],
@@ -178,6 +192,9 @@ EXACT = {  # pixel formats that FFmpeg makes of another one without loss
 }
 
 
+@pytest.mark.skipif(
+    av.library_versions["libswscale"] < (9,), reason="FFmpeg 7 converts some with loss, or crashes"
+)
 @pytest.mark.parametrize("name", [(one, *others) for one, others in EXACT.items()])
 def test_formats_agree_where_ffmpeg_converts_without_loss(name):
     one, *others = name
@@ -192,7 +209,7 @@ def test_formats_agree_where_ffmpeg_converts_without_loss(name):
             continue
         got = pixels(frame.reformat(format=other), PIXEL_FORMATS[other], gray)
         scale = 257 if other == "gray16le" and one == "gray" else 1
-        np.testing.assert_array_equal(got, want * scale, err_msg=other)
+        np.testing.assert_array_equal(got, want.astype(got.dtype) * scale, err_msg=other)
 
 
 def test_four_luma_samples_in_six_bytes():
@@ -200,8 +217,6 @@ def test_four_luma_samples_in_six_bytes():
     row = np.frombuffer(frame.planes[0], np.uint8).reshape(5, -1)
     want = row[:, : 6 * 4].reshape(5, 4, 6)[..., [1, 2, 4, 5]].reshape(5, 16)[:, :13]
     np.testing.assert_array_equal(pixels(frame, PIXEL_FORMATS["uyyvyy411"], gray=True), want)
-    with pytest.raises(h5vidstack.SourceError, match="uyyvyy411; --gray"):
-        pixels(frame, PIXEL_FORMATS["uyyvyy411"], gray=False)
 
 
 @pytest.mark.parametrize("name", ["monow", "monob"])
@@ -292,6 +307,14 @@ def test_rgb_of_yuv_is_named_and_as_deep(name, codec, dtype, channels):
     assert f"RGB{'A' * (channels == 4)} made by FFmpeg from {name}" in shown
 
 
+@pytest.mark.parametrize("name", ["yuva420p", "ayuv", "vuya"])
+def test_alpha_of_yuv_is_that_of_the_file(name):
+    frame, found = filled(name), PIXEL_FORMATS[name]
+    rows = np.frombuffer(frame.planes[-1], np.uint8).reshape(HEIGHT, -1)
+    want = rows[:, :WIDTH] if name == "yuva420p" else rows[:, name.index("a") :: 4][:, :WIDTH]
+    np.testing.assert_array_equal(pixels(frame, found, gray=False)[..., 3], want)
+
+
 def test_what_cannot_be_had_is_refused_with_a_way_out():
     write("565.nut", [av.VideoFrame(WIDTH, HEIGHT, "rgb565le")] * 2)
     with pytest.raises(h5vidstack.SourceError, match=r"rgb565le, .* ffmpeg -i IN .* bgr0 OUT"):
@@ -312,10 +335,28 @@ def test_what_cannot_be_had_is_refused_with_a_way_out():
 def test_notes_on_samples():
     write("bayer.nut", [filled("bayer_gbrg8")] * 2)
     assert "Bayer mosaic as it is stored (bayer_gbrg8)" in read("bayer.nut")[1].notes[0]
-    write("high.nut", [filled("p010le")] * 2)
-    got, source = read("high.nut", gray=True)
-    assert got.max() < 1024
-    assert "0 to 1023: p010le stores their 10 bits as the upper ones of 16" in source.notes[0]
+    high = PIXEL_FORMATS["p010le"]
+    assert pixels(filled("p010le"), high, gray=True).max() < 1024
+    (note,) = format_notes(high, gray=True)
+    assert "0 to 1023: p010le stores their 10 bits as the upper ones of 16" in note
+    assert list(format_notes(high, gray=False)) == []
+
+
+def test_every_pixel_format_can_be_had_or_says_why():
+    for name in set(PIXEL_FORMATS) & set(known_formats):
+        if PIXEL_FORMATS[name].kind is Kind.YUV:
+            made, said = None, f"{name}; --gray"
+            try:
+                made = pixels(filled(name), PIXEL_FORMATS[name], gray=False).shape
+            except h5vidstack.SourceError as error:
+                said = str(error)
+            assert f"{name}; --gray" in said
+            assert made in (None, (HEIGHT, WIDTH, 3 + PIXEL_FORMATS[name].alpha))
+    for name in set(known_formats) - set(PIXEL_FORMATS):
+        with pytest.raises(
+            h5vidstack.SourceError, match=f"x has pixel format {name}, .* ffmpeg -i"
+        ):
+            find_format(name, "x")
 
 
 HEALTHY = [
@@ -334,7 +375,7 @@ HEALTHY = [
         ("mjpeg", "yuvj420p", "avi mkv mov mjpeg", {}),
         ("prores_ks", "yuv422p10le", "mov mxf", {}),
         ("ffv1", "gray", "avi mkv nut", {}),
-        ("rawvideo", "yuv420p", "avi nut mov", {}),
+        ("rawvideo", "yuv420p", "avi nut", {}),
         ("rawvideo", "bgr24", "avi", {}),
         ("wmv2", "yuv420p", "asf avi", {}),
         ("png", "rgb24", "mov", {}),
@@ -495,14 +536,10 @@ def test_checksums_of_ffv1(slices, times):
 @pytest.mark.parametrize("bframes", [0, 2])
 def test_a_damaged_packet_of_h264(bframes):
     options = {"g": "8", "keyint_min": "8", "sc_threshold": "0", "bf": str(bframes)}
-    pictures = noise(24, (48, 64), "yuv420p")
-    write("x.mp4", pictures, "libx264", options)
+    write("x.mp4", drift(rough=8), "libx264", options)
     whole = read("x.mp4", gray=True)[0]
-    packet, data = packets("x.mp4")[10], bytearray(Path("x.mp4").read_bytes())
-    at = data.find(packet) + len(packet) // 2
-    data[at : at + 40] = bytes(byte ^ 85 for byte in data[at : at + 40])
-    Path("bad.mp4").write_bytes(data)
-    with pytest.raises(h5vidstack.SourceError, match=r"frame (9|10) of bad.mp4 is damaged: h264"):
+    damage("x.mp4", "bad.mp4", 9)
+    with pytest.raises(h5vidstack.SourceError, match=r"frame 9 of bad.mp4 is damaged: h264"):
         read("bad.mp4", gray=True)
     report = h5vidstack.pack("bad.mp4", "x.h5", gray=True, accept_damaged=True)
     assert set(report.doubtful) <= {*range(8, 16)}
@@ -515,17 +552,14 @@ def test_a_damaged_packet_of_h264(bframes):
     done = CliRunner().invoke(main, ["pack", "bad.mp4", "y.h5", "--gray", "--accept-damaged"])
     assert (done.exit_code, "Doubtful" in done.stderr) == (0, True)
     shown = CliRunner().invoke(main, ["info", "x.h5"]).output
-    assert f"{len(report.doubtful)}: frames" in shown
+    assert f"doubtful   {len(report.doubtful)}: frames" in shown
     facts = json.loads(CliRunner().invoke(main, ["info", "x.h5", "--json"]).output)
     assert facts["settings"]["doubtful"] == list(report.doubtful)
 
 
 def test_copying_refuses_damage_likewise():
-    write_video("x.mp4", bf="2")
-    packet, data = packets("x.mp4")[10], bytearray(Path("x.mp4").read_bytes())
-    at = data.find(packet) + len(packet) // 2
-    data[at : at + 8] = bytes(byte ^ 85 for byte in data[at : at + 8])
-    Path("x.mp4").write_bytes(data)
+    write("whole.mp4", drift(rough=8), "libx264", {"g": "8", "bf": "2"})
+    damage("whole.mp4", "x.mp4", 9)
     with pytest.raises(h5vidstack.SourceError, match="is damaged"):
         h5vidstack.pack("x.mp4", "x.h5", gray=True, copy=True)
     assert not Path("x.h5").exists()
