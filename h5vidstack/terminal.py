@@ -77,27 +77,39 @@ class _Bar:
     def __init__(self, label: str) -> None:
         self._label, self._doing = label, ""
         self._started = self._drawn = time.perf_counter()
-        self._frames = 0
-        self.shown = False
+        self._step: Step | None = None
+        self._line = ""
 
     def tell(self, step: Step) -> None:
         """Draw it, if that is worth it."""
         now = time.perf_counter()
         doing = step.doing or self._label
-        anew = doing != self._doing or step.frames < self._frames
+        before, self._step = self._step, step
+        anew = before is None or doing != self._doing or step.frames < before.frames
         if anew:
-            self._doing, self._started = doing, now
-        self._frames = step.frames
-        if anew or now - self._drawn >= DRAWN_EVERY or step.frames == step.total:
-            self._drawn, self.shown = now, True
-            line = _progress_line(doing, step, now - self._started)
-            width = shutil.get_terminal_size().columns - 1
-            click.echo(f"\r{line[:width]:{width}}", nl=False, err=True)
+            self._started = self._started if before is None else now
+            self._doing = doing
+        self._line = _progress_line(doing, step, now - self._started)
+        if anew or now - self._drawn >= DRAWN_EVERY:
+            self._drawn = now
+            self._draw()
+
+    def end(self) -> None:
+        """Draw what it came to, and go to the next line."""
+        if self._step is not None:
+            self._draw()
+            click.echo(err=True)
+
+    def _draw(self) -> None:
+        width = shutil.get_terminal_size().columns - 1
+        click.echo(f"\r{self._line[:width]:{width}}", nl=False, err=True)
 
 
 def _progress_line(doing: str, step: Step, seconds: float) -> str:
     """What a bar says after so many seconds."""
     parts = [doing]
+    if step.doing and not step.frames:
+        return doing
     if step.total:
         filled = min(BAR_WIDTH, BAR_WIDTH * step.frames // step.total)
         parts.append(f"[{'#' * filled}{'-' * (BAR_WIDTH - filled)}]")
@@ -128,8 +140,7 @@ def progress_bar(label: str) -> Iterator[Progress]:
     try:
         yield show
     finally:
-        if bar.shown:
-            click.echo(err=True)
+        bar.end()
 
 
 @contextlib.contextmanager
