@@ -171,6 +171,13 @@ def kilobytes(size: int) -> str:
     return f"{size / 1000:,.0f} KB"
 
 
+def growth(source: int, stored: int) -> str:
+    """How the size of a stack compares with that of the files that it was packed from."""
+    grown = stored / source
+    relation = f"{grown:.1f} times the source" if grown > 1 else f"{grown:.0%} of the source"
+    return f"on disk {kilobytes(source)} -> {kilobytes(stored)}, {relation}"
+
+
 def groups_table(facts: dict[str, Any]) -> str:
     """The piles of `describe` as a table for a person."""
     columns = ("pile", "frames", "raw", "stored", "ratio", "preset", "first", "typical", "last")

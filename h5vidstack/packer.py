@@ -113,6 +113,11 @@ class PackReport:
         """Raw bytes over stored bytes."""
         return self.raw_bytes / self.stored_bytes if self.stored_bytes else math.inf
 
+    @property
+    def growth(self) -> float | None:
+        """Stored bytes over those of the source's file or files; None where there are none."""
+        return self.stored_bytes / self.source_bytes if self.source_bytes else None
+
 
 def pack(
     source: Any,

@@ -192,6 +192,8 @@ class Packing:
         if not self._encoders:
             self._tell(0, "choosing how to code")
         coder, tried, mean = self._coder(pile, take)
+        if not self._encoders:
+            self._tell(0)
         self.codings.append(str(coder))
         self.trials.append(tried)
         tail: Pixels | tuple[()] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,12 +32,17 @@ def check_name(path: Path) -> None:
 
     Who forgets the output names an input in its place.
     """
-    kind = _KINDS.get(path.suffix.lower())
+    kind = kind_of_name(path)
     if kind is not None:
         raise OutputError(
             f"the output {path} has the name of {kind} ({path.suffix}), but what is written is "
             "HDF5: name the output if it was forgotten; else give it another ending, as out.h5"
         )
+
+
+def kind_of_name(name: str | os.PathLike[str]) -> str | None:
+    """What a file of this name is, if not HDF5: an image, a video, an array, ..."""
+    return _KINDS.get(os.path.splitext(os.fspath(name))[1].lower())
 
 
 def refuse_others(path: Path, kept: str | None = None) -> None:
