@@ -1,4 +1,4 @@
-"""Run the matrix: ``python -m matrix [GROUP ...] [--share 0.1] [--list]``."""
+"""Run the matrix: ``python -m matrix [KIND ...] [--share 0.1]``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from . import KINDS
-from .core import Tally, chosen, run
+from .core import Tally, chosen, faults, run
 
 
 def tallies(part: int, parts: int, kinds: list[str], share: float) -> dict[str, Tally]:
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], metavar="KIND")
     parser.add_argument("--share", type=float, default=1.0, help="of the cases, 0 to 1")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--most", type=int, default=20, help="lines of each kind of finding")
+    parser.add_argument("--most", type=int, default=100, help="lines of faults")
     options = parser.parse_args()
     work = partial(
         tallies, parts=4 * options.jobs, kinds=options.kinds or [*KINDS], share=options.share
@@ -54,14 +54,10 @@ def report(total: dict[str, Tally], most: int) -> int:
     for group, tally in sorted(total.items()):
         for kind, count in tally.refused.most_common():
             print(f"refused {count:5}  {group}: {kind}")
-    for what in ("disputed", "surprising", "different"):
-        for group, tally in sorted(total.items()):
-            lines = sorted(getattr(tally, what))
-            for line in lines[:most]:
-                print(f"{what}: {group}: {line}")
-            if len(lines) > most:
-                print(f"{what}: {group}: and {len(lines) - most} more")
-    return int(bool(everything.different))
+    wrong = faults(total)
+    print("\n".join(wrong[:most]))
+    print(f"{everything.files} files, {everything.equal} equal, {len(wrong)} faults")
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":

@@ -69,6 +69,25 @@ class Tally:
             setattr(self, name, getattr(self, name) + value)
 
 
+FLOORS = {"TIFF": 0.85, "PNG": 0.85, "JPEG": 0.8, "BMP": 0.65, "GIF": 0.95, "WebP": 0.95,
+          "video": 0.8, "HDF5": 0.98}  # fmt: skip
+"""How much of the files of a group must at least be read, and equal."""
+
+
+def faults(total: Mapping[str, Tally]) -> list[str]:
+    """Return what must not be, a line each: so none is refused to pass, either."""
+    found = []
+    for group, tally in sorted(total.items()):
+        found += [f"different: {group}: {line}" for line in sorted(tally.different)]
+        found += [
+            f"refused against expectation: {group}: {line}" for line in sorted(tally.surprising)
+        ]
+        found += [f"decoders differ: {group}: {line}" for line in sorted(tally.disputed)]
+        if tally.equal < FLOORS.get(group, 0) * tally.files:
+            found.append(f"only {tally.equal} of {tally.files} files of {group} were equal")
+    return found
+
+
 def product(**properties: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
     """Yield every combination of the values of properties."""
     for values in itertools.product(*properties.values()):

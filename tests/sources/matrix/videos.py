@@ -230,7 +230,9 @@ def _files(rows: Iterator[Mapping[str, Any]]) -> Iterator[Case]:
 
 def _unread(row: Mapping[str, Any]) -> bool:
     """Whether older versions of FFmpeg do not read this, or any writes it short."""
-    return row["codec"] == "zlib" or (row["codec"] != "rawvideo" and "bayer" in row["name"])
+    if row["codec"] == "rawvideo":
+        return row["name"] == "gray" and row["container"] == "mov"
+    return row["codec"] == "zlib" or "bayer" in row["name"]
 
 
 def run(*arguments: Any) -> tuple[bytes, str]:
@@ -266,7 +268,9 @@ def _make(folder: Path, row: Mapping[str, Any]) -> tuple[Path, list[Any]]:
         raise Unwritable("the container has no name for the format, so all take it for another")
     truth = known.read(decoded, *size)
     lossy = row["codec"] in ("mjpeg", "prores", "mpeg4", "v210")
-    same_format = found[1] == row["name"] and not lossy
+    # FFmpeg reads gray of its own uncompressed QuickTime files with black for white.
+    inverted = row["codec"] == "rawvideo" and row["name"] == "gray" and row["container"] == "mov"
+    same_format = found[1] == row["name"] and not lossy and not inverted
     return path, [truth, layouts()[row["name"]].read(raw, *size) if same_format else None]
 
 
