@@ -83,7 +83,7 @@ def faults(total: Mapping[str, Tally]) -> list[str]:
             f"refused against expectation: {group}: {line}" for line in sorted(tally.surprising)
         ]
         found += [f"decoders differ: {group}: {line}" for line in sorted(tally.disputed)]
-        if tally.equal < FLOORS.get(group, 0) * tally.files:
+        if tally.equal + tally.converted < FLOORS.get(group, 0) * tally.files:
             found.append(f"only {tally.equal} of {tally.files} files of {group} were equal")
     return found
 
