@@ -6,7 +6,7 @@
 
 import cv2
 
-from . import hdf5, pictures, png, tiff, videos
+from . import arrays, hdf5, pictures, png, tiff, videos
 
 KINDS = {
     "tiff": tiff.cases,
@@ -14,6 +14,7 @@ KINDS = {
     "pictures": pictures.cases,
     "videos": videos.cases,
     "hdf5": hdf5.cases,
+    "arrays": arrays.cases,
 }
 """What yields the cases of each kind."""
 

@@ -70,7 +70,7 @@ class Tally:
 
 
 FLOORS = {"TIFF": 0.85, "PNG": 0.85, "JPEG": 0.8, "BMP": 0.65, "GIF": 0.95, "WebP": 0.95,
-          "video": 0.8, "HDF5": 0.98}  # fmt: skip
+          "video": 0.8, "HDF5": 0.98, ".npy": 0.98}  # fmt: skip
 """How much of the files of a group must at least be read, and equal."""
 
 
