@@ -4,7 +4,9 @@
 `python -m matrix` in the folder above, or `make test-sources`, runs all of them.
 """
 
-import cv2
+import os
+
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # read when it is imported
 
 from . import arrays, hdf5, pictures, png, tiff, videos
 
@@ -17,5 +19,3 @@ KINDS = {
     "arrays": arrays.cases,
 }
 """What yields the cases of each kind."""
-
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
