@@ -654,7 +654,7 @@ def test_sound_without_pictures():
 def test_what_ffmpeg_says_of_a_file_that_it_cannot_open():
     write("x.mp4", drift(), "libx264")
     Path("x.mp4").write_bytes(Path("x.mp4").read_bytes()[:2000])
-    with pytest.raises(h5vidstack.SourceError, match="moov atom not found"):
+    with pytest.raises(h5vidstack.SourceError, match=r"no input .* \(mov.*(moov atom|header)"):
         read("x.mp4")
 
 
