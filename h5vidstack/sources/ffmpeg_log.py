@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,7 @@ class _Switch:
         self._listeners = 0
         self._before: tuple[int | None, bool] = None, True
         self._swallow: Any = None
+        self._others: list[Any] = []
 
     def on(self) -> None:
         from av import logging
@@ -41,7 +43,7 @@ class _Switch:
             if level is None or level < logging.WARNING:
                 # What other threads do meanwhile must not appear, because it did not before.
                 self._swallow = logging.Capture(local=False)
-                self._swallow.__enter__()
+                self._others = self._swallow.__enter__()
                 logging.set_level(logging.WARNING)
             # PyAV drops a message that equals the last one, be it that of another file.
             logging.set_skip_repeated(False)
@@ -55,13 +57,31 @@ class _Switch:
                 return
             level, repeated = self._before
             logging.set_skip_repeated(repeated)
-            if self._swallow is not None:
-                logging.set_level(level)
-                self._swallow.__exit__(None, None, None)
-                self._swallow = None
+            if self._swallow is None:
+                return
+            # PyAV fails where a thread is about to log while the level becomes None: let it pass.
+            logging.set_level(logging.PANIC)
+            time.sleep(0.001)
+            logging.set_level(level)
+            self._swallow.__exit__(None, None, None)
+            self._swallow = None
+
+    def forget(self) -> None:
+        """Forget what other threads logged."""
+        self._others.clear()
 
 
 _switch = _Switch()
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[None]:
+    """Keep FFmpeg's log on, so that `logged_errors` need not turn it on and off each time."""
+    _switch.on()
+    try:
+        yield
+    finally:
+        _switch.off()
 
 
 @contextlib.contextmanager
@@ -78,15 +98,14 @@ def logged_errors() -> Iterator[list[str]]:
     from av import logging
 
     messages: list[str] = []
-    _switch.on()
-    try:
-        with logging.Capture() as logs:
+    with listening(), logging.Capture() as logs:
+        try:
             yield messages
-    finally:
-        _switch.off()
-    messages += [
-        f"{name}: {message.strip()}"
-        for level, name, message in logs
-        if message.startswith(GRAVE)
-        or (level <= logging.ERROR and not message.startswith(HARMLESS))
-    ]
+        finally:
+            messages += [
+                f"{name}: {message.strip()}"
+                for level, name, message in logs
+                if message.startswith(GRAVE)
+                or (level <= logging.ERROR and not message.startswith(HARMLESS))
+            ]
+            _switch.forget()

@@ -85,7 +85,7 @@ class PacketRecord:
         self._times.append(time)
         self._decoding_times.append(time if packet.dts is None else packet.dts)
         self._frames.append(-1)
-        self._end = max(self._end, time + (packet.duration or self._usual))
+        self._end = max(self._end, time + (packet.duration or 0))
         if packet.is_keyframe:
             self._first_key = number if self._first_key < 0 else self._first_key
             self._newest_key = number
@@ -155,11 +155,14 @@ class PacketRecord:
             size = self._path.stat().st_size
             if all(size % packet for packet in _TRANSPORT_PACKETS):
                 return "ends within a packet"
-        seconds, rate = self._chosen.duration, self._chosen.rate
-        if not stated and seconds is not None and rate and self._chosen.time_base:
-            start = min(self._times, default=0) if self._chosen.container in _FROM_START else 0
-            end = (self._end - start) * self._chosen.time_base
-            if seconds - end > _SLACK.get(self._chosen.container, 0.75) / rate:
+        seconds, base = self._chosen.duration, self._chosen.time_base
+        if not stated and seconds is not None:
+            times = np.sort(np.array(self._times))
+            step = int(np.median(np.diff(times))) if len(times) > 1 else self._usual
+            last = int(times[-1]) + step if len(times) else 0
+            start = int(times[0]) if self._chosen.container in _FROM_START and len(times) else 0
+            end = (max(self._end, last) - start) * base
+            if seconds - end > _SLACK.get(self._chosen.container, 0.75) * step * base:
                 return f"states {float(seconds):.3f} s, but ends after {float(end):.3f} s"
         return None
 
@@ -216,9 +219,10 @@ class PacketRecord:
 
     def _gap_notes(self) -> Iterator[str]:
         flags, times = np.frombuffer(bytes(self._flags), np.uint8), np.array(self._times)
-        shown = (flags & (_HIDDEN | _REFERENCE) == 0) & (
-            times >= times[np.array(self._frames) >= 0].min()
-        )
+        given = times[np.array(self._frames) >= 0]
+        if not len(given):
+            return
+        shown = (flags & (_HIDDEN | _REFERENCE) == 0) & (times >= given.min())
         gaps, lost = self._gaps(times[shown])
         # Some programs write wrong times of showing, but those of decoding go on without a gap.
         if len(gaps) and len(self._gaps(np.array(self._decoding_times)[shown])[0]):

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import SourceError
 from ..ranges import in_words
 from .base import Array, FrameSource, LabelledFrames, SourceOptions
-from .ffmpeg_log import logged_errors
+from .ffmpeg_log import listening, logged_errors
 from .packet_record import PacketRecord
 from .pixel_formats import (
     Kind,
@@ -80,6 +80,7 @@ class _Reading:
         self._shape: tuple[str, int, int] | None = None
         self._alpha = False
         self._given = 0
+        self._spoiled = False
         self._causes: list[str] = []
         self.notes = list(chosen.notes)
         self.doubtful: list[int] = []
@@ -87,7 +88,7 @@ class _Reading:
 
     def frames(self) -> LabelledFrames:
         """Yield the frames, and see that none is damaged or missing."""
-        with open_video(self._path) as container:
+        with listening(), open_video(self._path) as container:
             stream = container.streams[self._chosen.index]
             context = stream.codec_context
             # FFmpeg's own threads would make it unknown to which frame an error belongs.
@@ -146,14 +147,16 @@ class _Reading:
         trouble = [*errors, failure] if failure else errors
         if record.first_group:
             trouble = [one for one in trouble if not one.startswith(_AFTER_LEAD_IN)]
-        if trouble and not record.leads_in(record.newest):
+        if trouble and record.leads_in(record.newest):
+            self._spoiled = True  # and so is all that builds on it, up to the first key frame
+        elif trouble:
             self._damaged(record.newest, trouble[0])
             record.doubt(record.newest)
         sound: list[Any] = []
         for frame in frames:
             number = record.newest if frame.opaque is None else frame.opaque
             bad = bool(frame.is_corrupt)
-            if (bad or trouble) and record.leads_in(number):
+            if (bad or self._spoiled) and record.leads_in(number):
                 continue
             if bad:
                 self._damaged(number, "FFmpeg decoded it with errors")
