@@ -27,6 +27,7 @@ from .base import (
 )
 from .hdf5 import dataset_source, hdf5_source, remote_source
 from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images
+from .links import candidates
 from .npy import npy_source
 from .video import video_source
 
@@ -55,6 +56,11 @@ def open_source(source: Any, options: SourceOptions = DEFAULT_OPTIONS) -> Source
         return source
     if isinstance(source, (str, bytes, os.PathLike)):
         return _open_path(os.fsdecode(source), options)
+    if isinstance(source, h5py.Group):
+        raise SourceError(
+            f"{source.file.filename}::{source.name} is a group of HDF5: give one of its datasets; "
+            f"in the file would do: {candidates(source.file)}"
+        )
     if isinstance(source, h5py.Dataset):
         return dataset_source(source, f"{source.file.filename}::{source.name}", options)
     if all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):

@@ -360,6 +360,13 @@ def test_links_that_lead_nowhere():
     comes_out("m.h5::/entry/data_1")
 
 
+def test_a_group_is_no_source():
+    put("m.h5", name="entry/x")
+    with h5py.File("m.h5") as file:
+        for group in (file, file["entry"]):
+            refused(group, r"is a group of HDF5.*::/entry/x \(24, 20, 30\) uint16")
+
+
 def test_many_datasets_make_no_long_message():
     with h5py.File("m.h5", "w") as file:
         for number in range(60):
