@@ -26,6 +26,7 @@ from .base import (
 from .hdf5 import dataset_source, hdf5_source, remote_source
 from .headers import compare_headers
 from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images, open_image
+from .links import candidates
 from .names import find_named, refuse_dangling
 from .npy import npy_source
 from .tiff import TiffSource, is_tiff
@@ -59,6 +60,11 @@ def open_source(source: Any, options: SourceOptions = DEFAULT_OPTIONS) -> Source
         return source
     if isinstance(source, (str, bytes, os.PathLike)):
         return _open_path(os.fsdecode(source), options)
+    if isinstance(source, h5py.Group):
+        raise SourceError(
+            f"{source.file.filename}::{source.name} is a group of HDF5: give one of its datasets; "
+            f"in the file would do: {candidates(source.file)}"
+        )
     if isinstance(source, h5py.Dataset):
         return dataset_source(source, f"{source.file.filename}::{source.name}", options)
     named = isinstance(source, (list, tuple)) and bool(source)

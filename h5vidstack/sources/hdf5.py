@@ -43,6 +43,8 @@ def hdf5_source(name: str, options: SourceOptions) -> Source:
             return dataset_source(node, name, options, cleanup.pop_all())
         if node is None and (why := why_absent(file, inner)) is not None:
             raise SourceError(f"{name} is not there: {why}; in {path} would do: {candidates(file)}")
+        if node is None and inner in file:
+            node = file[inner]  # which raises what is wrong with it
         if not is_stack(node):
             raise SourceError(
                 f"{name} names no stack of images; in {path} would do: {candidates(file)}"

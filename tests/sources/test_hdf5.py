@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 from frames import moving
 from h5py import h5d, h5p, h5s, h5t
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import h5vidstack
 from h5vidstack.cli import main
@@ -223,6 +225,35 @@ def test_what_has_no_source_is_said():
     assert pack("w.h5::/x").notes[0].startswith(f"{expected} pixels of w.h5::/x have no source")
 
 
+SLICES = st.builds(
+    slice, st.integers(0, 5), st.integers(6, 12), st.integers(1, 4)
+)  # of an axis of 12
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(SLICES, SLICES, SLICES), min_size=1, max_size=4), st.integers(0, 2))
+def test_any_pixels_without_a_source(tmp_path, boxes, cut):
+    """What has no source is what HDF5 fills; what it needs of the source is what it reads."""
+    shape = (12, 12, 12)
+    least = [max(range(12)[box[axis]][-1] + 1 for box in boxes) for axis in range(3)]
+    put_path = tmp_path / "s.h5"
+    with h5py.File(put_path, "w") as file:
+        file["x"] = np.ones([edge - (axis == cut - 1) for axis, edge in enumerate(least)], "u1")
+    layout = h5py.VirtualLayout(shape, "u1")
+    for box in boxes:
+        layout[box] = h5py.VirtualSource("s.h5", "x", shape)[box]
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file.create_virtual_dataset("x", layout)
+    source = f"{tmp_path}/v.h5::/x"
+    if cut:
+        with pytest.raises(h5vidstack.SourceError, match="but .* takes"):
+            open_source(source)
+        return
+    with contextlib.closing(open_source(source)) as opened:
+        empty = int((np.concatenate(list(opened.batches(5))) == 0).sum())
+        assert [note.split()[0] for note in opened.notes] == [str(empty)] * bool(empty)
+
+
 def test_sources_that_are_opened_elsewhere():
     put_virtual("v.h5", [(name, "x") for name in parts()])
     with open("part1.h5", "rb") as file:
@@ -327,6 +358,13 @@ def test_links_that_lead_nowhere():
     refused("m.h5::/group/x", "/group is a link to /nothing: there is none")
     refused("m.h5::/other", "names no stack of images")
     comes_out("m.h5::/entry/data_1")
+
+
+def test_a_group_is_no_source():
+    put("m.h5", name="entry/x")
+    with h5py.File("m.h5") as file:
+        for group in (file, file["entry"]):
+            refused(group, r"is a group of HDF5.*::/entry/x \(24, 20, 30\) uint16")
 
 
 def test_many_datasets_make_no_long_message():
