@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 
 from .errors import FormatError, OutputError
-from .layout import STACK_ATTRIBUTES, STACK_MEMBERS, damage_as_error, find_stacks, is_stack
+from .layout import BESIDE, STACK_ATTRIBUTES, STACK_MEMBERS, damage_as_error, find_stacks, is_stack
 from .opening import open_hdf5
 
 _SUFFIXES = {
@@ -122,7 +122,7 @@ def make_way(file: h5py.File, place: str, plain: bool) -> bool:
     place
         Of the stack, or of what is to be removed then.
     plain
-        It may be a dataset.
+        It may be a dataset. One with a stack beside it, and without attributes, may be in any case.
 
     Raises
     ------
@@ -134,7 +134,8 @@ def make_way(file: h5py.File, place: str, plain: bool) -> bool:
         raise OutputError(f"{name} is a link, and is not replaced: remove it, if it may go")
     node = file[place]
     if not isinstance(node, h5py.Group):
-        if plain and isinstance(node, h5py.Dataset):
+        coded = is_stack(file.get(BESIDE + "/" + place.strip("/")))  # a stack, as `open` takes it
+        if isinstance(node, h5py.Dataset) and (plain or (coded and not len(node.attrs))):
             return False
         raise OutputError(f"{name} is not a stack, and is not replaced: give another place")
     if not is_stack(node):

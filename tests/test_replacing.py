@@ -235,3 +235,20 @@ def test_repack_keeps_mode_and_times():
     assert os.path.islink("link.h5")
     with h5py.File("in.h5") as file:
         np.testing.assert_array_equal(file["entry/data"][:], moving((20, 64, 64)))
+
+
+def test_a_dataset_that_repack_coded():
+    frames = moving((20, 64, 64))
+    with h5py.File("in.h5", "w") as file:
+        file["entry/data"], file["entry/other"] = frames, 1
+    h5vidstack.repack("in.h5", "x.h5")
+    with h5py.File("x.h5", "r+") as file:
+        file["entry/data"].attrs["units"] = "counts"
+    refused("is not a stack", MAKERS["pack"], "x.h5::/entry/data")
+    with h5py.File("x.h5", "r+") as file:
+        del file["entry/data"].attrs["units"]
+    h5vidstack.pack(B, "x.h5::/entry/data", overwrite=True)
+    np.testing.assert_array_equal(content("x.h5::/entry/data"), B)
+    with h5py.File("x.h5") as file:
+        assert "data" not in file["h5vidstack/entry"]
+        assert file["entry/other"][()] == 1
