@@ -159,7 +159,7 @@ def read_stream(path: Path, number: int) -> Header | None:
 
     with open_video(path) as container:
         context = container.streams[number].codec_context
-        if context.format is None or context.format.is_bayer:  # whose bits are of 2x2 pixels
+        if context.format is None or context.format.name.startswith("bayer"):  # bits of 2x2 pixels
             return None
         bits = max(component.bits for component in context.format.components)
         kind = "f" if re.search("f(16|32)", context.format.name) else "u"
