@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import itertools
 import math
 import mmap
 import re
@@ -158,7 +159,7 @@ def read_stream(path: Path, number: int) -> Header | None:
 
     with open_video(path) as container:
         context = container.streams[number].codec_context
-        if context.format is None or context.format.is_bayer:  # whose bits are of 2x2 pixels
+        if context.format is None or context.format.name.startswith("bayer"):  # bits of 2x2 pixels
             return None
         bits = max(component.bits for component in context.format.components)
         kind = "f" if re.search("f(16|32)", context.format.name) else "u"
@@ -257,16 +258,13 @@ def _npy(data: Data) -> Header | None:
 
 # TIFF -------------------------------------------------------------------------------------------
 
-_WIDTH, _LENGTH, _BITS, _DESCRIPTION, _SAMPLES, _FORMAT, _SUBFILE = (
-    256,
-    257,
-    258,
-    270,
-    277,
-    339,
-    254,
-)
-_TYPES = {1: "B", 2: "c", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_WIDTH, _LENGTH, _BITS, _SAMPLES, _FORMAT = 256, 257, 258, 277, 339
+_SUBFILE, COMPRESSION, PHOTOMETRIC, _DESCRIPTION = 254, 259, 262, 270
+_LIKE = (_WIDTH, _LENGTH, _BITS, _SAMPLES, _FORMAT)
+"""Tags that tell pages of one kind."""
+_TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_ENOUGH = 1 << 12
+"""No more values of a tag are read, nor bytes of a text."""
 _OTHER = {34412, 33628, 33629, 33630, 33631, 65420, 51123, 34361, 32997, 330, 50838}
 """Tags of programs that make more, or less, of a page than a frame: LSM, STK, NDPI, ..., also
 pyramids (SubIFDs) and volumes (ImageDepth)."""
@@ -286,60 +284,57 @@ def page_tags(path: Path) -> Tags:
 
 
 def _tiff(data: Data) -> Header | None:
-    pages = list(_pages(data))
-    first = pages[0]
+    pages = _pages(data)
+    first = next(pages)
     height, width = first[_LENGTH][0], first[_WIDTH][0]
     bits, samples = first.get(_BITS, (1,)), first.get(_SAMPLES, (1,))[0]
     kind = {1: "u", 2: "i", 3: "f", 4: "u"}.get(first.get(_FORMAT, (1,))[0])
     if kind is None or len(set(bits)) > 1:
         return None
     stated = Header("TIFF", (height, width), bits[0], kind)
-    text = b"".join(first.get(_DESCRIPTION, ())).rstrip(b"\0")
-    like = (_LENGTH, _WIDTH, _BITS, _SAMPLES, _FORMAT)
-    alike = all(
-        [page.get(tag) for tag in like] == [first.get(tag) for tag in like] for page in pages
-    )
-    special = any(_OTHER & page.keys() or page.get(_SUBFILE, (0,))[0] for page in pages)
-    known = not text or text.startswith((b"ImageJ=", b'{"shape"'))
-    if not alike:
-        return None
-    if special or not known:
+    text = first.get(_DESCRIPTION, (b"",))[0].rstrip(b"\0")
+    plain = not text or text.startswith((b"ImageJ=", b'{"shape"'))
+    count = 0
+    for page in itertools.chain([first], pages):
+        if any(page.get(tag) != first.get(tag) for tag in _LIKE):
+            return None
+        plain = plain and not (_OTHER & page.keys() or page.get(_SUBFILE, (0,))[0])
+        count += 1
+    images = re.search(rb"\nimages=(\d+)", text)
+    if not plain or (count == 1 and text.startswith(b"{")):
         return stated
-    count = len(pages)
-    images = re.search(rb"\nimages=(\d+)", text) if text.startswith(b"ImageJ=") else None
-    if count == 1:
-        if text.startswith(b"{"):
-            return stated
-        count = int(images[1]) if images else 1
-    return replace(stated, values=count * height * width * samples, pages=len(pages))
+    frames = int(images[1]) if images and count == 1 else count
+    return replace(stated, values=frames * height * width * samples, pages=count)
 
 
 def _pages(data: Data) -> Iterator[Tags]:
+    """The tags of each page; the description only of the first."""
     order = {b"II": "<", b"MM": ">"}[data[:2]]
     big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
-    offset, entry, inline = (
-        (f"{order}Q", f"{order}HHQ", 8) if big else (f"{order}I", f"{order}HHI", 4)
-    )
-    count_form, size = (f"{order}Q", 20) if big else (f"{order}H", 12)
-    at, seen = struct.unpack_from(offset, data, 8 if big else 4)[0], set[int]()
-    wanted = {259, 262, _WIDTH, _LENGTH, _BITS, _DESCRIPTION, _SAMPLES, _FORMAT, _SUBFILE}
+    offset, inline = struct.Struct(f"{order}{'Q' if big else 'I'}"), 8 if big else 4
+    entries, entry = struct.Struct(f"{order}{'Q' if big else 'H'}"), struct.Struct(f"{order}HH")
+    size, seen = 4 + 2 * inline, set[int]()
+    wanted = {*_LIKE, _SUBFILE, COMPRESSION, PHOTOMETRIC, _DESCRIPTION}
+    (at,) = offset.unpack_from(data, 8 if big else 4)
     while at and at not in seen:
         seen.add(at)
-        (count,) = struct.unpack_from(count_form, data, at)
-        start, tags = at + struct.calcsize(count_form), Tags()
-        for place in range(start, start + count * size, size):
-            tag, kind, number = struct.unpack_from(entry, data, place)
+        (count,) = entries.unpack_from(data, at)
+        start, tags = at + entries.size, Tags()
+        end = start + count * size
+        for place in range(start, end, size):
+            tag, kind = entry.unpack_from(data, place)
             if tag in _OTHER:
                 tags[tag] = ()
-            if tag not in wanted or kind not in _TYPES:
-                continue
-            form = f"{order}{number}{_TYPES[kind]}"
-            there = place + size - inline
-            if struct.calcsize(form) > inline:
-                (there,) = struct.unpack_from(offset, data, there)
-            tags[tag] = struct.unpack_from(form, data, there)
+            elif tag in wanted and kind in _TYPES:
+                (number,) = offset.unpack_from(data, place + 4)
+                form = f"{order}{min(number, _ENOUGH)}{_TYPES[kind]}"
+                inside = struct.calcsize(f"{order}{number}{_TYPES[kind]}") <= inline
+                there = place + size - inline
+                there = there if inside else offset.unpack_from(data, there)[0]
+                tags[tag] = struct.unpack_from(form, data, there)
         yield tags
-        (at,) = struct.unpack_from(offset, data, start + count * size)
+        wanted.discard(_DESCRIPTION)
+        (at,) = offset.unpack_from(data, end)
 
 
 _PARSERS: list[tuple[bytes, Callable[[Data], Header | None]]] = [

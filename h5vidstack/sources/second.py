@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .base import Array, Source, SourceOptions
-from .headers import page_tags, read_header
+from .headers import COMPRESSION, PHOTOMETRIC, page_tags, read_header
 from .images import ImageFrames, ImageSource, open_image
 from .tiff import TiffFrames, TiffSource
 from .video import VideoSource
@@ -26,7 +26,6 @@ from .video import VideoSource
 Page = Callable[[Any, Any, int], Array]
 """Decodes a picture: imagecodecs, the bytes of the file, number of the picture."""
 
-_PHOTOMETRIC, _COMPRESSION = 262, 259
 _KEPT = {0, 1, 2}
 """What PhotometricInterpretation is where libtiff leaves samples as they are stored."""
 _BITS = {8, 16, 32, 64}
@@ -149,7 +148,7 @@ def _fits(frames: ImageFrames | TiffFrames, name: str) -> bool:
     header, tags = read_header(frames.path), page_tags(frames.path)
     if header is None or header.values is None or not isinstance(frames, TiffFrames):
         return False
-    photometric, compression = (tags.get(tag, (1,))[0] for tag in (_PHOTOMETRIC, _COMPRESSION))
+    photometric, compression = (tags.get(tag, (1,))[0] for tag in (PHOTOMETRIC, COMPRESSION))
     stored = header.bits in _BITS and photometric in _KEPT and compression not in _LOSSY
     one_each = header.pages == frames.count
     return stored and one_each and header.values == frames.count * math.prod(frames.frame)

@@ -50,19 +50,19 @@ FILES = {
     "film.webp": (lambda p: pictures(RGB, p), Header("WebP", SIZE, 8, "u", (3, 4), 4)),
     "x.npy": (lambda p: np.save(p, GRAY.astype(">i4")), Header(".npy", None, 32, "i", values=GRAY.size)),
     "pages.tif": (
-        lambda p: tiffs(GRAY.astype(np.int16), p), Header("TIFF", SIZE, 16, "i", values=GRAY.size)
+        lambda p: tiffs(GRAY.astype(np.int16), p), Header("TIFF", SIZE, 16, "i", values=GRAY.size, pages=4)
     ),
     "big.tif": (
         lambda p: tiffs(RGB, p, bigtiff=True, byteorder=">", compression="deflate"),
-        Header("TIFF", SIZE, 8, "u", values=RGB.size),
+        Header("TIFF", SIZE, 8, "u", values=RGB.size, pages=4),
     ),
     "planes.tif": (
         lambda p: tiffs(np.moveaxis(RGB, 3, 1), p, planarconfig="separate"),
-        Header("TIFF", SIZE, 8, "u", values=RGB.size),
+        Header("TIFF", SIZE, 8, "u", values=RGB.size, pages=4),
     ),
     "float.tif": (
         lambda p: tiffs(GRAY.astype(np.float32), p, imagej=True),
-        Header("TIFF", SIZE, 32, "f", values=GRAY.size),
+        Header("TIFF", SIZE, 32, "f", values=GRAY.size, pages=4),
     ),
     "x.ome.tif": (lambda p: tiffs(GRAY, p, ome=True), Header("TIFF", SIZE, 8, "u")),
     "volume.tif": (

@@ -332,7 +332,25 @@ def _singly(folder: Path, dtype: str, how: Any, *pages: Any) -> Any:
         for page in pages:
             tiff.write(page, photometric="minisblack", metadata=None, **how)
     one_kind = len({(page.shape, page.dtype) for page in pages}) == 1
-    return folder / "x.tif", [np.stack(pages), lambda: libtiff(folder / "x.tif")][: 2 * one_kind]
+    path = folder / "x.tif"
+    return path, [np.stack(pages), lambda: libtiff(path)] if one_kind else []
+
+
+def _chosen(folder: Path, dtype: str, how: Any) -> Any:
+    """The second of two series, by its number."""
+    pages = samples((1, 19, 22), dtype)[0], samples((1, 20, 22), dtype)[0]
+    path, _ = _singly(folder, dtype, how, *pages)
+    return f"{path}::/1", [pages[1][None], lambda: _page(path, 1)]
+
+
+def _each_page(folder: Path, dtype: str, how: Any) -> Any:
+    """All pages, though metadata make planes of channels of them."""
+    (path, truths), inner = _ome(folder, dtype, how, (2, 3, 19, 22), "CZYX"), "/pages"
+    return f"{path}::{inner}", [*truths, lambda: libtiff(path)]
+
+
+def _page(path: Path, number: int) -> Any:
+    return imagecodecs.tiff_decode(path.read_bytes(), index=number)[None]
 
 
 def _appended(folder: Path, dtype: str, how: Any) -> Any:
@@ -370,6 +388,8 @@ LAYOUTS: dict[str, Callable[[Path, str, Any], Any]] = {
     "two dtypes": lambda f, d, h: _singly(
         f, d, h, samples((1, 19, 22), d)[0], samples((1, 19, 22), "f8")[0]
     ),
+    "second series": _chosen,
+    "each page": _each_page,
     "appended": _appended,
     "folder": _folder,
 }  # fmt: skip
