@@ -25,7 +25,8 @@ CODECS = {
     1: ("h264", False), 2: ("hevc", False), 3: ("ffv1", True), 4: ("magicyuv", True),
     5: ("ffvhuff", True), 8: ("mpeg4", False),
 }  # fmt: skip
-DEPTHS = {0: range(1, 17), 1: (8, 10), 2: (8, 10, 12), 3: (8, 10, 12, 16), 5: (8, 16)}
+LPC = 9
+DEPTHS = {0: range(1, 17), LPC: range(1, 17), 1: (8, 10), 2: (8, 10, 12), 3: (8, 10, 12, 16), 5: (8, 16)}
 DEPTHS |= dict.fromkeys((4, 6, 7, 8), (8,))
 GRAY = {
     8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le"), 12: ("gray12le",),
@@ -272,7 +273,9 @@ def lpc_frame(packet, bits, model, group, reference, second):
         frame[:, y + 2, x + 2] = sample, np.minimum(error, 2047), np.minimum(apart, 8191)
     for plane, value in zip(frame, before):
         lpc_margin(plane, value)
-    require((packet.state == 1 << 15).all() and packet.at == packet.end, "a packet's end")
+    rest = len(packet.raw.bits) - packet.raw.at
+    require(packet.at == packet.end and rest < 8, "bytes that nothing claims")
+    require((packet.state == 1 << 15).all(), "states that no encoder began with")
     return frame
 
 
@@ -299,6 +302,8 @@ def decode_stream(codec, depth, extradata, packets, shape):
         planes = np.frombuffer(b"".join(packets), np.uint8).reshape(n, depth, -1)
         bits = np.unpackbits(planes, axis=2, count=pixels).astype(np.uint16)
         return sum(bits[:, i] << i for i in range(depth)).reshape(shape)
+    if codec == LPC:
+        return decode_lpc(packets, extradata, depth, shape).astype(f"<u{size}")
     if codec in (0, 6, 7):
         if codec == 6:
             packets = map(zlib.decompress, packets)

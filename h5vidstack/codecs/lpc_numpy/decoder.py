@@ -38,19 +38,20 @@ STATE_LEAST = 1 << 15
 def decode(
     packets: Sequence[Packet], configuration: bytes, bits: int, out: Integers, first: int = 0
 ) -> None:
-    """Fill ``out[first:]`` with those frames of a stream.
+    """Decode the frames of a stream from `first` on into `out`.
 
     Parameters
     ----------
     packets
-        One for each frame, at least ``len(out)``.
+        One for each frame, at least ``first + len(out)``.
     configuration
         The stream's.
     bits
         Of a sample, 1 to 16.
     out
-        ``(k, H, W)``, uint8 or uint16: room for frames 0 to k - 1. Those before `first` are not
-        written, and decoded only as far as others need them.
+        ``(k, H, W)``, uint8 or uint16: room for frames `first` to ``first + k - 1``.
+    first
+        Frames before it are decoded only as far as later ones need them.
 
     Raises
     ------
@@ -58,9 +59,10 @@ def decode(
         If the stream is damaged.
     """
     model = read_configuration(bytes(configuration), bits)
-    if len(packets) < len(out):
-        raise BlockError(f"an lpc stream has {len(packets)} packets for {len(out)} frames")
-    frames = _needed(model, range(first, len(out)))
+    wanted = range(first, first + len(out))
+    if len(packets) < wanted.stop:
+        raise BlockError(f"an lpc stream has {len(packets)} packets for {wanted.stop} frames")
+    frames = _needed(model, wanted)
     if not frames:
         return
     decoder = _Decoder(model, Raster(*out.shape[1:]), frames, [packets[t] for t in frames])
@@ -69,7 +71,7 @@ def decode(
     half = 1 << (bits - 1)
     for t, frame in zip(frames, samples, strict=True):
         if t >= first:
-            out[t] = (frame.astype(np.int32) + half).astype(out.dtype)
+            out[t - first] = (frame.astype(np.int32) + half).astype(out.dtype)
 
 
 def _needed(model: Model, wanted: range) -> list[int]:
@@ -139,7 +141,8 @@ class _Packets:
 
     def check_end(self) -> None:
         """Refuse packets that did not end where their encoder began."""
-        if (self.states != STATE_LEAST).any() or (self.word_at != self.word_end).any():
+        late = (self.word_at < self.word_end) | (self.bit_at <= self.bit_end - 8)
+        if late.any() or (self.states != STATE_LEAST).any():
             raise BlockError("an lpc stream is damaged: a packet ends too early or too late")
 
 
