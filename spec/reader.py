@@ -26,7 +26,14 @@ CODECS = {
     5: ("ffvhuff", True), 8: ("mpeg4", False),
 }  # fmt: skip
 LPC = 9
-DEPTHS = {0: range(1, 17), LPC: range(1, 17), 1: (8, 10), 2: (8, 10, 12), 3: (8, 10, 12, 16), 5: (8, 16)}
+DEPTHS = {
+    0: range(1, 17),
+    LPC: range(1, 17),
+    1: (8, 10),
+    2: (8, 10, 12),
+    3: (8, 10, 12, 16),
+    5: (8, 16),
+}
 DEPTHS |= dict.fromkeys((4, 6, 7, 8), (8,))
 GRAY = {
     8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le"), 12: ("gray12le",),

@@ -9,6 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from h5vidstack.codecs import lpc_numpy
+from h5vidstack.codecs.lpc_numpy import tables
 from h5vidstack.errors import BlockError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -281,3 +282,11 @@ def test_spec_reader_reads_what_is_written(stream, options):
     packets, configuration = lpc_numpy.encode(samples, bits, *options)
     found = READER["decode_lpc"](packets, configuration, bits, samples.shape)
     np.testing.assert_array_equal(found, samples)
+
+
+def test_the_tables_of_the_format_are_those_of_the_code():
+    text = (ROOT / "spec" / "format.md").read_text()
+    for name, table in {"L": tables._LOGISTIC, "N": tables._NORMAL}.items():
+        numbers = text.split(f"\n{name}:\n\n```\n")[1].split("```")[0].split()
+        listed = [int(number) for number in numbers]
+        assert listed + [65536] * (193 - len(listed)) == table.tolist()
