@@ -72,19 +72,19 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile(
-            "fast", 0.1, ("raw", "deflate-runs", "deflate", "ffv1"),
+            "fast", 0.1, ("raw", "lpc-tree", "deflate-runs", "deflate"),
             (Predictor.NONE, Predictor.LEFT),
             1 / 64, 1 << 18, 1 << 22, 16, 8,
         ),
         Profile(
             "balanced", 0.02,
-            ("raw", "deflate", "x264-fast", "ffv1", "ffv1-context", "x264-interm"),
+            ("raw", "lpc-tree", "deflate", "ffv1", "ffv1-context", "x264-interm"),
             (Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
             1 / 32, 1 << 19, 1 << 22, 16, 3,
         ),
         Profile(
             "small", 0.0,
-            ("raw", "deflate", "ffv1", "ffv1-context", "x264-interm", "x264-slow", "lzma-slow"),
+            ("raw", "lpc-slow", "deflate", "ffv1", "ffv1-context", "x264-slow", "lzma-slow"),
             tuple(Predictor),
             1 / 4, 1 << 23, 1 << 26, 64, 5,
         ),

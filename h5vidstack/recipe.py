@@ -16,9 +16,9 @@ TOP_BITS = 16
 """So many of the highest bits a codec of pictures gets, where values have more."""
 
 _USUAL = Coding()
-_DEEP = Coding("ffv1-context")
+_DEEP = Coding("lpc-chain")
 _DEEPER = Coding("lzma")
-_RAW = Coding("raw")
+_LOW = Coding("deflate")
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Recipe:
     low
         How the bits below the highest 16 are coded, where `top` holds no more than those.
     strict
-        If `top` does not hold so many bits, refuse; else they are coded by FFV1, and
+        If `top` does not hold so many bits, refuse; else they are coded by lpc, and
         more than 16 bits by LZMA.
     """
 
     top: Coding = _USUAL
-    low: Coding = _RAW
+    low: Coding = _LOW
     predictor: Predictor = Predictor.NONE
     colour: Colour = Colour.LIFT
     bound: float = 0.0
@@ -81,7 +81,7 @@ class Recipe:
     def __str__(self) -> str:
         words = [f"{self.predictor.name.lower()} difference"] if self.predictor else []
         words.append(str(self.top))
-        if self.low != _RAW:
+        if self.low != _LOW:
             words.append(f"bits below the highest {TOP_BITS} {self.low}")
         return ", ".join(words)
 

@@ -139,7 +139,7 @@ def candidates(
         No frame has one before it.
     """
     found = []
-    lows = [coding for coding in wanted if coding.engine.bytewise] or [Coding("raw")]
+    lows = [coding for coding in wanted if coding.engine.bytewise] or [template.low]
     for coding in wanted:
         recipe, deepest = replace(template, top=coding), coding.engine.depths[-1]
         if bits <= deepest:

@@ -113,7 +113,7 @@ def test_unsupported_dtype(dtype):
 
 
 def test_unknown_coding():
-    with pytest.raises(UnsupportedError, match="there is raw, x264"):
+    with pytest.raises(UnsupportedError, match="there is raw, lpc, x264"):
         Coding.of("av1")
     with pytest.raises(UnsupportedError, match="x264-slow"):
         Coding("ultra")
@@ -223,14 +223,14 @@ def test_a_stream_of_another_size_is_refused():
         block.decode(resealed(data[:68] + stream), whole(small), U1)
 
 
-@pytest.mark.parametrize("coding", ["raw", "deflate", "lzma", "ffv1", "x264-fast"])
+@pytest.mark.parametrize("coding", ["raw", "deflate", "lzma", "ffv1", "x264-fast", "lpc-tree"])
 @pytest.mark.parametrize("predictor", list(Predictor))
 def test_frames_from_the_middle(coding, predictor):
     """Whatever lies before them is decoded only where it is needed."""
     frames = moving((7, 33, 47)).astype(np.int32) * 3 + 5
     frames[[1, 4, 4, 6], [0, 3, 32, 0], [0, 5, 46, 2]] = -(2**30)  # patches
     data = block.encode(frames, Recipe(Coding(coding), predictor=predictor))
-    alone = coding in ("raw", "deflate") and predictor != Predictor.PREVIOUS
+    alone = coding in ("raw", "deflate", "lpc-tree") and predictor != Predictor.PREVIOUS
     for first in range(7):
         for last in range(first + 1, 8):
             found, said = block.decode_from(first, data, (7, 33, 47, 1), frames.dtype, last)

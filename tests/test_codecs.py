@@ -298,7 +298,9 @@ def test_float_planes_beat_gzip_and_shuffle():
 
 def test_too_many_bits_for_a_codec():
     frames = np.random.default_rng(0).integers(0, 1 << 14, (3, 60, 70)).astype(np.uint16)
-    with pytest.raises(UnsupportedError, match="x264 holds values of up to 10 .* name raw, ffv1"):
+    with pytest.raises(
+        UnsupportedError, match="x264 holds values of up to 10 .* name raw, lpc, ffv1"
+    ):
         block.encode(frames, Recipe(Coding("x264-fast"), strict=True))
     block.encode(frames, Recipe(Coding("x264-fast")))
     block.encode(frames, Recipe(Coding("lzma"), strict=True))

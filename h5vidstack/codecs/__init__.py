@@ -8,12 +8,12 @@ both only by these tables.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UnsupportedError
-from . import bytewise, video
+from . import bytewise, lpc, video
 from .video import Encoded, Plane, library_versions
 
 __all__ = ["BY_ID", "CODECS", "PRESETS", "Coding", "Encoded", "Plane", "library_versions"]
@@ -48,6 +48,9 @@ class Codec:
         one: for FFV1 of a version whose slices may overlap, or for units that no start code tells.
     intra
         Every packet can be decoded without those before it.
+    seeks
+        `decode` takes the number of the first frame that is wanted, too, and decodes of those
+        before it only what others refer to; ``out`` begins with that frame.
     bytewise
         It sees no pictures, and holds values of up to 64 bits.
     predicted
@@ -60,10 +63,11 @@ class Codec:
     name: str
     depths: tuple[int, ...]
     encode: Callable[[Plane, int, Mapping[str, str]], Encoded]
-    decode: Callable[[Sequence[Packet], bytes, int, Plane], None]
+    decode: Callable[..., None]
     whole: bool = False
     configured: bool = False
     intra: bool = False
+    seeks: bool = False
     bytewise: bool = False
     predicted: bool = False
     lossless: bool = True
@@ -87,7 +91,7 @@ _BYTES = tuple(range(8, 65, 8))
 RAW = _bytes(0, "raw", tuple(range(1, 65)), intra=True)
 _CODECS = (
     RAW,
-    # 1 is lpc's.
+    Codec(1, "lpc", tuple(range(1, 17)), lpc.encode, lpc.decode, configured=True, seeks=True),
     _video(2, "x264", video.X264),
     _video(3, "ffv1", video.FFV1),
     _video(4, "mpeg4", video.MPEG4, lossless=False),
@@ -116,7 +120,10 @@ def _x264(preset: str) -> dict[str, str]:
 
 _PRESETS = (
     Preset(1, "raw", RAW, {}),
-    # 2 to 5 are lpc's.
+    Preset(2, "lpc-tree", CODECS["lpc"], {"references": "tree", "classes": "4", "rows": "5"}),
+    Preset(3, "lpc-star", CODECS["lpc"], {"references": "star", "classes": "4", "rows": "5"}),
+    Preset(4, "lpc-chain", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "5"}),
+    Preset(5, "lpc-slow", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "1"}),
     Preset(6, "x264-fast", CODECS["x264"], _x264("veryfast")),
     Preset(7, "x264-interm", CODECS["x264"], _x264("medium")),
     Preset(8, "x264-slow", CODECS["x264"], _x264("veryslow")),
@@ -133,7 +140,12 @@ _PRESETS = (
 PRESETS = {preset.name: preset for preset in _PRESETS}
 PRESETS_BY_ID = {preset.id: preset for preset in _PRESETS}
 
-_DEFAULT_PRESET = {"x264": "x264-interm", "ffv1": "ffv1-context", "mpeg4": "mp4"}
+_DEFAULT_PRESET = {
+    "lpc": "lpc-chain",
+    "x264": "x264-interm",
+    "ffv1": "ffv1-context",
+    "mpeg4": "mp4",
+}
 MAX_CRF = 51
 
 
