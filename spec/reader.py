@@ -144,7 +144,7 @@ def decode_component(streams, shape, bits, predictor):
     for codec, depth, low, count, extradata, packets in streams:
         plane = decode_stream(codec, depth, extradata, packets, shape).astype(np.uint64)
         values |= np.minimum(plane, np.uint64((1 << count) - 1)) << np.uint64(low)
-    if predictor:
+    if predictor and bits <= 16:
         values = (values >> np.uint64(1)) ^ (0 - (values & np.uint64(1)))
     for axis in {0: (), 1: (0,), 2: (2,), 3: (2, 2)}[predictor]:
         values = np.cumsum(values, axis=axis, dtype=np.uint64)
