@@ -127,7 +127,7 @@ DTYPES = ["?", "i1", ">u2", "<i2", "u4", ">i4", "i8", ">u8", "f2", ">f4", "f8"]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("options", [{}, {"codec": "lzma"}, {"codec": "x265"}])
+@pytest.mark.parametrize("options", [{}, {"codec": "lzma"}, {"codec": "lpc"}])
 def test_every_dtype_in_its_byte_order(dtype, options):
     frames = (moving((11, 20, 30)) * 1.37 - 20).astype(np.int64).astype(dtype)
     create("x.h5", frames, (4, 13, 30), **h5vidstack.Video(**options))
