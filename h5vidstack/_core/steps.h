@@ -54,6 +54,15 @@ static void NAME(put_row)(const Area *area, uint32_t frame, uint32_t y, const ui
         NAME(put)(to, area->channels, from, size, area->width, stream, first);
 }
 
+/* A component of one stream, no value above the stream's bits. */
+static void NAME(limit)(const Area *area, const Stream *stream)
+{
+    WORD most = (WORD)((1u << stream->bits) - 1), *word = (WORD *)area->words + stream->component;
+    size_t count = (size_t)area->frames * area->frame, step = area->channels;
+    for (size_t x = 0; x < count; x += step)
+        word[x] = word[x] < most ? word[x] : most;
+}
+
 /* Undoes the predictor in one row; `near` is the same row of the frame before, or the row above. */
 static inline __attribute__((always_inline)) void NAME(add_up)(
     WORD *row, const WORD *near, size_t stride, uint32_t width, Predictor predictor, bool fold,
@@ -89,28 +98,6 @@ static void NAME(unpredict)(const Area *area, uint32_t frame, uint32_t component
             NAME(add_up)(row, near, 1, area->width, PREVIOUS, block->fold, mask);
         else
             NAME(add_up)(row, near, 1, area->width, predictor, block->fold, mask);
-    }
-}
-
-/* Adds to each value the mean of those in frames before; in the first, the value to the left. */
-static void NAME(add_means)(const Area *area, uint32_t frame, uint32_t component,
-                            const Block *block, uint64_t *sums)
-{
-    WORD mask = NAME(mask)(block->bits);
-    uint32_t count = frame < 8 ? frame : 8;
-    for (uint32_t y = 0; y < area->height; y++) {
-        WORD *row = NAME(row)(area, frame, y) + component, left = 0;
-        uint64_t *sum = sums + y * words_of_row(area) + component;
-        for (size_t x = 0; x < words_of_row(area); x += area->channels) {
-            WORD value = row[x];
-            if (block->fold)
-                value = (WORD)((value >> 1) ^ -(WIDE)(value & 1));
-            uint64_t near = count == 8 ? (sum[x] + 4) >> 3
-                            : count    ? (sum[x] + count / 2) / count
-                                       : left;
-            left = row[x] = (WORD)(value + (WIDE)near) & mask;
-            sum[x] += left - (count == 8 ? sum[x] >> 3 : 0);
-        }
     }
 }
 
@@ -177,8 +164,8 @@ static bool NAME(patch)(const Area *area, const Block *block)
 }
 
 static const Steps NAME(steps) = {
-    NAME(put_row), NAME(unpredict), NAME(add_means), NAME(recolour),
-    NAME(linear),  NAME(palette),   NAME(patch),
+    NAME(put_row),  NAME(limit),  NAME(unpredict), NAME(recolour),
+    NAME(linear),   NAME(palette), NAME(patch),
 };
 
 #undef WORD

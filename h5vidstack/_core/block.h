@@ -1,7 +1,8 @@
-/* What the files of the plugin share. spec/format.md is normative; sections are its own. */
+/* Blocks: what the plugin for HDF5 and the Python module share. spec/format.md is normative, and
+ * sections are its own. */
 
-#ifndef H5VIDSTACK_H
-#define H5VIDSTACK_H
+#ifndef H5VIDSTACK_BLOCK_H
+#define H5VIDSTACK_BLOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,14 +10,14 @@
 #include <string.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "blocks are little-endian, and nothing here turns them round"
+#error "blocks are little-endian, and nothing here swaps their bytes"
 #endif
 
 typedef struct {
     char text[256];
 } Error;
 
-/* Says what is wrong; gives false, for callers to return. */
+/* Says what is wrong. Gives false, for callers to return. */
 __attribute__((format(printf, 2, 3))) bool fail(Error *error, const char *format, ...);
 bool no_memory(Error *error, size_t bytes);
 
@@ -44,17 +45,24 @@ static inline uint64_t little64(const uint8_t *at)
 /* ---- block.c: the bytes of a block (section 3) ---- */
 
 typedef enum { NO_COLOUR, DIFFERENCE, LIFT } Colour;
-typedef enum { NO_PREDICTOR, PREVIOUS, LEFT, LINEAR, GRADIENT, MEAN } Predictor;
+typedef enum { NO_PREDICTOR, PREVIOUS, LEFT, LINEAR, GRADIENT } Predictor;
 typedef enum { PLAIN, PALETTE, SCALED } Mapping;
-typedef enum { RAW, X264, X265, FFV1, MAGICYUV, FFVHUFF, DEFLATE, LZMA, MPEG4, CODECS } CodecId;
+typedef enum { RAW, LPC, X264, FFV1, MPEG4, DEFLATE, LZMA, CODECS } CodecId;
 
 enum {
-    CHANNELS = 4,                /* at most */
+    FILTER_ID = 47113,
+    BLOCK_VERSION = 1,
+    PARAMETERS = 8, /* of the filter */
+    CHANNELS = 4,   /* at most */
+    HEAD_BYTES = 68,   /* of a block, up to the table of its mapping */
+    STREAM_BYTES = 24, /* of a stream's header, up to the sizes of its packets */
     MAX_STREAMS = CHANNELS * 64, /* one a bit, since they do not overlap */
 };
 
 /* A chunk as the filter's parameters describe it; its pixels are `kind` and `size` as NumPy's. */
 typedef struct {
+    unsigned preset;
+    bool verify;
     uint32_t frames, height, width, channels;
     char kind;
     unsigned size;
@@ -90,10 +98,12 @@ bool parse_parameters(size_t count, const unsigned *values, Chunk *chunk, Error 
  * is to be freed whatever the result is. */
 bool parse_block(const uint8_t *data, size_t size, const Chunk *chunk, Block *block, Error *error);
 
-/* A zlib stream of exactly so many bytes. */
-bool inflate_exactly(const uint8_t *from, size_t packed, uint8_t *to, size_t size, Error *error);
+uint32_t crc32_of(const uint8_t *data, size_t size); /* ISO 3309, as zlib's */
 
-/* ---- codecs.c: packets to planes ---- */
+/* Writes the header of a block of `size` bytes, the first HEAD_BYTES of which are free. */
+void seal_block(uint8_t *data, size_t size, const Chunk *chunk, const Block *block);
+
+/* ---- streams.c: packets to planes ---- */
 
 /* Gets the frames of a stream, in order: rows of 8 bits a value, or 16 where the depth is above 8,
  * `pitch` bytes apart. */
@@ -106,7 +116,17 @@ typedef struct Sink {
 bool takes_configuration(CodecId codec);
 bool is_whole(CodecId codec); /* one packet for all frames */
 bool has_depth(CodecId codec, unsigned depth);
+bool is_here(CodecId codec); /* the core itself decodes it */
 bool decode_stream(const Stream *stream, const Sink *sink, Error *error);
+
+/* Decodes all frames of a stream of lpc: samples of `size` bytes, `step` samples apart. */
+bool decode_lpc(const Stream *stream, const Sink *sink, void *out, unsigned size, size_t step,
+                Error *error);
+
+/* Codecs that the core has not; whoever links it has these two. */
+bool decode_elsewhere(const Stream *stream, const Sink *sink, Error *error);
+/* A zlib stream of exactly so many bytes. */
+bool inflate_exactly(const uint8_t *from, size_t packed, uint8_t *to, size_t size, Error *error);
 
 /* ---- pixels.c: planes to pixels ---- */
 
@@ -116,14 +136,12 @@ bool fills_chunk(const Block *block, const Chunk *chunk);
 /* Decodes a block into its chunk, which is zero where the block does not fill it. */
 bool decode_block(const Block *block, const Chunk *chunk, uint8_t *out, Error *error);
 
-/* ---- cache.c: chunks that were decoded last ---- */
+void turn_round(uint8_t *words, size_t bytes, unsigned size); /* their byte order */
 
-/* Whether a chunk is kept; it is copied to `out`, unless that is NULL. */
-bool recall(size_t count, const unsigned *values, const uint8_t *block, size_t packed,
-            uint8_t *out);
+/* ---- write.c: pixels to a block ---- */
 
-/* Keeps a copy of a chunk, if it is not too large and there is memory. */
-void keep(size_t count, const unsigned *values, const uint8_t *block, size_t packed,
-          const uint8_t *chunk, size_t bytes);
+/* The block of a chunk, which `*block` points to, for the caller to free. */
+bool encode_block(const Chunk *chunk, const uint8_t *pixels, uint8_t **block, size_t *size,
+                  Error *error);
 
 #endif
