@@ -1,47 +1,49 @@
-"""Puts the native plugin into the wheel where H5VIDSTACK_PLUGIN is 1 (`make plugin-wheel`).
+"""Builds the C core, and puts the HDF5 plugin into the wheel where H5VIDSTACK_PLUGIN is 1.
 
-Without it the wheel is pure Python; all else is in pyproject.toml.
+All else is in pyproject.toml. Without a C compiler the package installs, too: then numpy does
+the core's work, more slowly.
 """
 
 import os
 import subprocess
+import sys
 
-from setuptools import Distribution, setup
+from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
+WITH_PLUGIN = os.environ.get("H5VIDSTACK_PLUGIN") == "1"
+FLAGS = ["/O2"] if sys.platform == "win32" else ["-O3", "-std=gnu11", "-ffp-contract=off"]
+CORE = Extension(
+    "h5vidstack._core",
+    [f"h5vidstack/_core/{name}.c" for name in ("module", "model", "kernels", "encode", "decode")],
+    depends=[f"h5vidstack/_core/{name}.h" for name in ("lpc", "model", "kernels")],
+    extra_compile_args=FLAGS,
+    py_limited_api=True,
+    optional=True,
+)
 
-class PluginDistribution(Distribution):
-    """Has a part for this system."""
 
-    def has_ext_modules(self):
-        """Build apart from what is pure."""
-        return True
-
-
-class PluginBuild(build_py):
-    """Copies the plugin, too."""
+class BuildPython(build_py):
+    """Copy the plugin, too, against pyproject.toml, which leaves it out though it may lie there."""
 
     def finalize_options(self):
-        """Against pyproject.toml, which leaves it out though it may lie there."""
+        """Add the plugin to the package's data."""
         super().finalize_options()
-        self.package_data = {**self.package_data, "h5vidstack.plugin": ["*.so"]}
-        self.exclude_package_data = {}
+        if WITH_PLUGIN:
+            self.package_data = {**self.package_data, "h5vidstack.plugin": ["*.so"]}
+            self.exclude_package_data = {}
 
 
-class PluginWheel(bdist_wheel):
-    """A wheel for this system, but for any Python."""
+class Wheel(bdist_wheel):
+    """A wheel for this system, but for every Python from 3.11 on."""
 
-    def get_tag(self):
-        """Python, its binary interface, system."""
-        return "py3", "none", super().get_tag()[2]
+    def finalize_options(self):
+        """Say so."""
+        self.py_limited_api = "cp311"
+        super().finalize_options()
 
 
-if os.environ.get("H5VIDSTACK_PLUGIN") == "1":
+if WITH_PLUGIN:
     subprocess.run(["make", "-C", "plugin", "OUT=../h5vidstack/plugin"], check=True)  # noqa: S607
-    setup(
-        distclass=PluginDistribution,
-        cmdclass={"bdist_wheel": PluginWheel, "build_py": PluginBuild},
-    )
-else:
-    setup()
+setup(ext_modules=[CORE], cmdclass={"bdist_wheel": Wheel, "build_py": BuildPython})

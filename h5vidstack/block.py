@@ -151,7 +151,7 @@ def decode_from(
     whole = shape if block.channels == 1 else (*shape, block.channels)
     fits = out is not None and out.shape == whole and out.dtype == dtype
     pixels = out if fits and out is not None else np.empty(whole, dtype)
-    alone = block.intra
+    alone = block.seeks
     if alone and 0 < first < k:
         _decode(block.between(first, k), pixels[first:])
     else:
@@ -344,7 +344,8 @@ def decode_stream(stream: Stream, shape: tuple[int, ...]) -> Values:
 
 
 def _decode_into(stream: Stream, out: Values) -> None:
-    stream.codec.decode(stream.packets, stream.extradata, stream.depth, out)
+    where = (stream.first,) if stream.codec.seeks else ()
+    stream.codec.decode(stream.packets, stream.extradata, stream.depth, out, *where)
     limit = stream.depth if stream.codec is RAW else 8 * out.itemsize
     if stream.bits < limit:  # a lossy codec may go over, and so may a hostile stream
         np.minimum(out, out.dtype.type((1 << stream.bits) - 1), out=out)

@@ -46,6 +46,8 @@ class Stream:
     depth: int
     extradata: bytes
     packets: Sequence[bytes | memoryview]
+    first: int = 0
+    """The first frame that is wanted, where the codec can seek."""
 
     @property
     def nbytes(self) -> int:
@@ -72,15 +74,20 @@ class Block:
     streams: list[Stream]
 
     @property
-    def intra(self) -> bool:
-        """Whether every frame can be decoded without those before it."""
-        alone = all(stream.codec.intra for stream in self.streams)
+    def seeks(self) -> bool:
+        """Whether frames can be decoded without all those before them."""
+        alone = all(stream.codec.intra or stream.codec.seeks for stream in self.streams)
         return alone and not self.predictor.of_frames
 
     def between(self, first: int, last: int) -> Block:
-        """Frames `first` to ``last - 1`` of an intra block."""
+        """Frames `first` to ``last - 1`` of a block that can seek."""
         frame = self.height * self.width * self.channels
-        streams = [replace(stream, packets=stream.packets[first:last]) for stream in self.streams]
+        streams = [
+            replace(stream, packets=stream.packets[:last], first=first)
+            if stream.codec.seeks
+            else replace(stream, packets=stream.packets[first:last])
+            for stream in self.streams
+        ]
         part = self.mapping.between(first * frame, last * frame)
         return replace(self, frames=last - first, mapping=part, streams=streams)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UnsupportedError
-from . import bytewise, video
+from . import bytewise, lpc, video
 from .video import Encoded, Plane, library_versions
 
 __all__ = ["BY_ID", "CODECS", "PRESETS", "Coding", "Encoded", "Plane", "library_versions"]
@@ -52,6 +52,9 @@ class Codec:
         for FFV1 of a version whose slices may overlap, or for units that no start code tells.
     intra
         Every packet can be decoded without those before it.
+    seeks
+        `decode` takes the number of the first frame that is wanted, too, and decodes of those
+        before it only what others refer to; ``out`` begins with that frame.
     efforts
         Its presets differ in nothing but how long it searches.
     bytewise
@@ -64,12 +67,13 @@ class Codec:
     name: str
     depths: tuple[int, ...]
     encode: Callable[[Plane, int, Mapping[str, str]], Encoded]
-    decode: Callable[[Sequence[Packet], bytes, int, Plane], None]
+    decode: Callable[..., None]
     whole: bool = False
     least_edge: int = 1
     slips: bool = False
     configured: bool = False
     intra: bool = False
+    seeks: bool = False
     efforts: bool = False
     bytewise: bool = False
     lossless: bool = True
@@ -101,6 +105,15 @@ _CODECS = (
     _bytes(6, "deflate", (8,), intra=True),
     _bytes(7, "lzma", (8,), whole=True, configured=True),
     _video(8, "mpeg4", video.MPEG4, lossless=False),
+    Codec(
+        9,
+        "lpc",
+        tuple(range(1, 17)),
+        lpc.encode,
+        lpc.decode,
+        configured=True,
+        seeks=True,
+    ),
 )
 BY_ID = {codec.id: codec for codec in _CODECS}
 CODECS = {codec.name: codec for codec in _CODECS}
@@ -156,12 +169,17 @@ _PRESETS = (
         CODECS["deflate"],
         {"level": "1", "strategy": str(zlib.Z_HUFFMAN_ONLY), "memory": "9"},
     ),
+    Preset(22, "lpc-tree", CODECS["lpc"], {"references": "tree", "classes": "4", "rows": "5"}),
+    Preset(23, "lpc-star", CODECS["lpc"], {"references": "star", "classes": "4", "rows": "5"}),
+    Preset(24, "lpc-chain", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "5"}),
+    Preset(25, "lpc-slow", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "1"}),
 )
 PRESETS = {preset.name: preset for preset in _PRESETS}
 PRESETS_BY_ID = {preset.id: preset for preset in _PRESETS}
 
 _DEFAULT_PRESET = {
     "x264": "x264-interm", "x265": "x265-interm", "ffv1": "ffv1-context", "mpeg4": "mp4",
+    "lpc": "lpc-chain",
 }  # fmt: skip
 MAX_CRF = 51
 

@@ -1,0 +1,220 @@
+/* The Python module h5vidstack._core: the codec lpc. Only the stable ABI is used, from 3.11 on. */
+
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "lpc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSION 1 /* of this interface; codecs/lpc.py refuses another */
+
+/* The samples of a buffer (n, H, W): 1 or 2 bytes each, 0 if it is none such. */
+static unsigned sample_size(const Py_buffer *view)
+{
+    const char *format = view->format ? view->format : "B";
+    if (*format == '<' || *format == '=' || *format == '@')
+        format++;
+    if (view->ndim != 3 || strlen(format) != 1)
+        return 0;
+    for (int i = 0; i < 3; i++)
+        if (view->shape[i] < 1 || view->shape[i] > UINT32_MAX / 2)
+            return 0;
+    if (view->itemsize == 1 && *format == 'B')
+        return 1;
+    return view->itemsize == 2 && *format == 'H' ? 2 : 0;
+}
+
+static LpcShape shape_of(const Py_buffer *view, unsigned bits)
+{
+    return (LpcShape){(uint32_t)view->shape[0], (uint32_t)view->shape[1],
+                      (uint32_t)view->shape[2], bits};
+}
+
+static PyObject *raise_status(LpcStatus status, const char *reason)
+{
+    if (status == LPC_NO_MEMORY)
+        return PyErr_NoMemory();
+    PyErr_SetString(PyExc_ValueError,
+                    status == LPC_DAMAGED ? reason : "bits, shape or settings are out of range");
+    return NULL;
+}
+
+PyDoc_STRVAR(encode_doc,
+"lpc_encode(samples, bits, references, classes, row_step)\n--\n\n"
+"Encode (n, H, W) uint8 or uint16 samples below 2**bits.\n\n"
+"Return the configuration and a list of the packets, one a frame.");
+
+static PyObject *packets_of(const LpcStream *stream, uint32_t frames)
+{
+    PyObject *packets = PyList_New(frames);
+    for (uint32_t t = 0; packets && t < frames; t++) {
+        PyObject *packet = PyBytes_FromStringAndSize((const char *)stream->packets[t].data,
+                                                     (Py_ssize_t)stream->packets[t].size);
+        if (!packet || PyList_SetItem(packets, t, packet))
+            Py_CLEAR(packets);
+    }
+    return packets;
+}
+
+static PyObject *core_encode(PyObject *self, PyObject *args)
+{
+    (void)self;
+    PyObject *samples;
+    unsigned bits, references, classes, row_step;
+    if (!PyArg_ParseTuple(args, "OIIII", &samples, &bits, &references, &classes, &row_step))
+        return NULL;
+    Py_buffer view;
+    if (PyObject_GetBuffer(samples, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT))
+        return NULL;
+    PyObject *result = NULL;
+    unsigned size = sample_size(&view);
+    if (!size) {
+        PyErr_SetString(PyExc_TypeError, "samples must be uint8 or uint16, of shape (n, H, W)");
+    } else {
+        LpcShape shape = shape_of(&view, bits);
+        LpcSettings settings = {(LpcReferences)references, classes, row_step};
+        LpcStream stream;
+        LpcStatus status;
+        Py_BEGIN_ALLOW_THREADS
+        status = lpc_encode(view.buf, size, &shape, &settings, &stream);
+        Py_END_ALLOW_THREADS
+        if (status != LPC_OK) {
+            raise_status(status, NULL);
+        } else {
+            PyObject *packets = packets_of(&stream, shape.frames);
+            if (packets)
+                result = Py_BuildValue("y#N", (const char *)stream.configuration.data,
+                                       (Py_ssize_t)stream.configuration.size, packets);
+            lpc_free(&stream);
+        }
+    }
+    PyBuffer_Release(&view);
+    return result;
+}
+
+PyDoc_STRVAR(decode_doc,
+"lpc_decode(configuration, packets, bits, out, first)\n--\n\n"
+"Decode frames from `first` on into `out`, (k, H, W) uint8 or uint16.\n\n"
+"`out` may lie among other channels. Frames before `first` are decoded only where later ones\n"
+"refer to them. ValueError where the bytes are damaged.");
+
+typedef struct {
+    Py_buffer configuration, out;
+    Py_buffer *views; /* of the packets */
+    LpcBytes *packets;
+    Py_ssize_t held;
+} Decoding;
+
+static bool hold_packets(Decoding *d, PyObject *list, unsigned first)
+{
+    Py_ssize_t count = d->out.shape[0] + (Py_ssize_t)first;
+    if (!PyList_Check(list) || PyList_Size(list) < count) {
+        PyErr_SetString(PyExc_ValueError, "there must be a list with a packet for each frame up to the last");
+        return false;
+    }
+    d->views = calloc((size_t)count, sizeof *d->views);
+    d->packets = calloc((size_t)count, sizeof *d->packets);
+    if (!d->views || !d->packets) {
+        PyErr_NoMemory();
+        return false;
+    }
+    for (; d->held < count; d->held++) {
+        Py_buffer *view = &d->views[d->held];
+        if (PyObject_GetBuffer(PyList_GetItem(list, d->held), view, PyBUF_SIMPLE))
+            return false;
+        d->packets[d->held] = (LpcBytes){view->buf, (size_t)view->len};
+    }
+    return true;
+}
+
+/* The distance of samples of a row, where rows and frames follow one another; else 0. */
+static size_t samples_apart(const Py_buffer *out)
+{
+    Py_ssize_t apart = out->strides[2];
+    if (apart < 1 || apart % out->itemsize || out->strides[1] != apart * out->shape[2] ||
+        out->strides[0] != out->strides[1] * out->shape[1])
+        return 0;
+    return (size_t)(apart / out->itemsize);
+}
+
+static PyObject *core_decode(PyObject *self, PyObject *args)
+{
+    (void)self;
+    Decoding d = {0};
+    PyObject *packets, *array, *result = NULL;
+    unsigned bits, first;
+    if (!PyArg_ParseTuple(args, "y*OIOI", &d.configuration, &packets, &bits, &array, &first))
+        return NULL;
+    if (PyObject_GetBuffer(array, &d.out, PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE)) {
+        PyBuffer_Release(&d.configuration);
+        return NULL;
+    }
+    unsigned size = sample_size(&d.out);
+    size_t apart = size ? samples_apart(&d.out) : 0;
+    if (!apart) {
+        PyErr_SetString(PyExc_TypeError, "out must be uint8 or uint16, of shape (n, H, W)");
+    } else if (hold_packets(&d, packets, first)) {
+        LpcShape shape = shape_of(&d.out, bits);
+        shape.frames += first;
+        LpcBytes configuration = {d.configuration.buf, (size_t)d.configuration.len};
+        const char *reason = "";
+        LpcStatus status;
+        Py_BEGIN_ALLOW_THREADS
+        status = lpc_decode(configuration, d.packets, &shape, first, shape.frames, d.out.buf, size,
+                            apart, &reason);
+        Py_END_ALLOW_THREADS
+        result = status == LPC_OK ? Py_NewRef(Py_None) : raise_status(status, reason);
+    }
+    for (Py_ssize_t i = 0; i < d.held; i++)
+        PyBuffer_Release(&d.views[i]);
+    free(d.views);
+    free(d.packets);
+    PyBuffer_Release(&d.out);
+    PyBuffer_Release(&d.configuration);
+    return result;
+}
+
+static PyObject *core_path(PyObject *self, PyObject *none)
+{
+    (void)self;
+    (void)none;
+    return PyUnicode_FromString(lpc_path());
+}
+
+static PyObject *core_force_portable(PyObject *self, PyObject *force)
+{
+    (void)self;
+    int truth = PyObject_IsTrue(force);
+    if (truth < 0)
+        return NULL;
+    lpc_force_portable(truth);
+    return Py_NewRef(Py_None);
+}
+
+static PyMethodDef METHODS[] = {
+    {"lpc_encode", core_encode, METH_VARARGS, encode_doc},
+    {"lpc_decode", core_decode, METH_VARARGS, decode_doc},
+    {"path", core_path, METH_NOARGS, "Return which code this processor runs: avx2 or portable."},
+    {"force_portable", core_force_portable, METH_O, "Run portable code only; for tests."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int execute(PyObject *module)
+{
+    return PyModule_AddIntConstant(module, "VERSION", VERSION);
+}
+
+static PyModuleDef_Slot SLOTS[] = {{Py_mod_exec, execute}, {0, NULL}};
+
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT, "_core", "The C core of h5vidstack.", 0, METHODS, SLOTS, NULL, NULL,
+    NULL,
+};
+
+PyMODINIT_FUNC PyInit__core(void)
+{
+    return PyModuleDef_Init(&MODULE);
+}
