@@ -1,92 +1,142 @@
-/* Packets to planes: FFmpeg's decoders, deflate, LZMA, and bits as they are. */
+/* Video to planes, by FFmpeg's decoders. libavcodec is loaded when the first video comes.
+ *
+ * Nothing here is compiled with FFmpeg's headers, since their structures differ between versions:
+ * decoders are set up by options, which have names, and packets by functions. Only five fields are
+ * read, at the beginning of AVFrame, where all versions from 59 to 62 have them in the same places.
+ */
 
-#include "h5vidstack.h"
+#include "library.h"
 
 #include <errno.h>
-#include <libavcodec/avcodec.h>
-#include <libavutil/log.h>
-#include <libavutil/mem.h>
-#include <libavutil/pixdesc.h>
 #include <limits.h>
-#include <lzma.h>
 #include <pthread.h>
-#include <stdlib.h>
-
-#if LIBAVCODEC_VERSION_MAJOR < 59
-#error "FFmpeg 5 (libavcodec 59) or newer is needed"
-#endif
+#include <stdio.h>
 
 enum {
-    MAX_UNITS = 16,            /* NAL units of a packet: each may decode a whole picture */
-    MAX_DICTIONARY = 16 << 20, /* of LZMA, in bytes */
+    OLDEST = 59, /* majors of libavcodec whose interface is known: FFmpeg 5 */
+    NEWEST = 62, /* FFmpeg 8 */
+    MAX_UNITS = 16, /* NAL units of a packet: each may decode a whole picture */
+    PADDING = 64,   /* AV_INPUT_BUFFER_PADDING_SIZE */
+    LOG_QUIET = -8, /* AV_LOG_QUIET */
+    AGAIN = -EAGAIN,
+    END_OF_FILE = -0x20464F45, /* AVERROR_EOF */
 };
 
-#define DEPTH(bits) (1u << (bits))
+/* The beginning of AVFrame (libavutil 57 to 60, frame.h). */
+typedef struct {
+    uint8_t *data[8];
+    int linesize[8];
+    uint8_t **extended_data;
+    int width, height, samples, format;
+} Picture;
+
+typedef struct Context Context; /* AVCodecContext */
+typedef struct Packet Packet;   /* AVPacket */
+
+static unsigned (*avcodec_version)(void);
+static const void *(*avcodec_find_decoder_by_name)(const char *);
+static Context *(*avcodec_alloc_context3)(const void *codec);
+static void (*avcodec_free_context)(Context **);
+static int (*avcodec_open2)(Context *, const void *codec, void **options);
+static int (*avcodec_send_packet)(Context *, const Packet *);
+static int (*avcodec_receive_frame)(Context *, Picture *);
+static Packet *(*av_packet_alloc)(void);
+static void (*av_packet_free)(Packet **);
+static void (*av_packet_unref)(Packet *);
+static int (*av_packet_from_data)(Packet *, uint8_t *data, int size);
+static Picture *(*av_frame_alloc)(void);
+static void (*av_frame_free)(Picture **);
+static void (*av_frame_unref)(Picture *);
+static int (*av_opt_set)(void *, const char *name, const char *value, int flags);
+static int (*av_opt_set_int)(void *, const char *name, int64_t value, int flags);
+static void *(*av_mallocz)(size_t);
+static void (*av_free)(void *);
+static int (*av_get_pix_fmt)(const char *);
+static const char *(*av_get_pix_fmt_name)(int);
+static int (*av_log_get_level)(void);
+static void (*av_log_set_level)(int);
+
+#define SYMBOL(name) {#name, &name}
+static const Library FFMPEG = {
+    .variable = "H5VIDSTACK_LIBAVCODEC",
+    .names = (const char *const[]){"libavcodec.so.62", "libavcodec.so.61", "libavcodec.so.60",
+                                   "libavcodec.so.59", NULL},
+    .beside = (const char *const[]){"libavcodec*.so*", "../../av.libs/libavcodec*.so*", NULL},
+    .missing = "a block holds video, and there is no FFmpeg 5 to 8: install its libavcodec "
+               "(Debian: libavcodec59 or later), or name the file in H5VIDSTACK_LIBAVCODEC",
+    .symbols = (const Symbol[]){
+        SYMBOL(avcodec_version), SYMBOL(avcodec_find_decoder_by_name),
+        SYMBOL(avcodec_alloc_context3), SYMBOL(avcodec_free_context), SYMBOL(avcodec_open2),
+        SYMBOL(avcodec_send_packet), SYMBOL(avcodec_receive_frame), SYMBOL(av_packet_alloc),
+        SYMBOL(av_packet_free), SYMBOL(av_packet_unref), SYMBOL(av_packet_from_data),
+        SYMBOL(av_frame_alloc), SYMBOL(av_frame_free), SYMBOL(av_frame_unref), SYMBOL(av_opt_set),
+        SYMBOL(av_opt_set_int), SYMBOL(av_mallocz), SYMBOL(av_free), SYMBOL(av_get_pix_fmt),
+        SYMBOL(av_get_pix_fmt_name), SYMBOL(av_log_get_level), SYMBOL(av_log_set_level),
+        {NULL, NULL},
+    },
+};
 
 typedef struct {
-    const char *decoder; /* FFmpeg's name; NULL where it is not FFmpeg's */
-    uint32_t depths;
-    bool told;       /* width, height and pixel format are not in the packets */
-    bool configured; /* streams have a decoder configuration; of others FFmpeg would take it, too */
-    bool units;      /* packets are NAL units, in Annex B form */
-    bool whole;      /* one packet for all frames */
-    int margin;      /* rows and columns around a picture that the decoder counts as pixels */
-} Codec;
+    const char *decoder;
+    bool told;  /* width, height and pixel format are not in the packets */
+    bool units; /* packets are NAL units, in Annex B form */
+    bool luma;  /* gray may be plane 0 of 4:2:0 */
+    int margin; /* rows and columns around a picture that the decoder counts as pixels */
+} Video;
 
-static const Codec CODEC[CODECS] = {
-    [RAW] = {.depths = 0x1FFFE},
-    [X264] = {"h264", DEPTH(8) | DEPTH(10), .units = true},
-    [X265] = {"hevc", DEPTH(8) | DEPTH(10) | DEPTH(12), .units = true},
-    [FFV1] = {"ffv1", DEPTH(8) | DEPTH(10) | DEPTH(12) | DEPTH(16), .told = true},
-    [MAGICYUV] = {"magicyuv", DEPTH(8), .told = true, .configured = true},
-    [FFVHUFF] = {"ffvhuff", DEPTH(8) | DEPTH(16), .told = true, .configured = true},
-    [DEFLATE] = {.depths = DEPTH(8)},
-    [LZMA] = {.depths = DEPTH(8), .configured = true, .whole = true},
-    [MPEG4] = {"mpeg4", DEPTH(8), .margin = 256},
+static const Video VIDEO[CODECS] = {
+    [X264] = {"h264", .units = true, .luma = true},
+    [FFV1] = {"ffv1", .told = true},
+    [MPEG4] = {"mpeg4", .luma = true, .margin = 256},
 };
 
-bool takes_configuration(CodecId codec)
-{
-    return CODEC[codec].configured;
-}
+/* Names of pixel formats by depth. */
+static const char *const GRAY[] = {[8] = "gray", [10] = "gray10le", [12] = "gray12le",
+                                   [16] = "gray16le"};
+static const char *const LUMA[][2] = {[8] = {"yuv420p", "yuvj420p"}, [10] = {"yuv420p10le", NULL},
+                                      [16] = {NULL, NULL}};
 
-bool is_whole(CodecId codec)
-{
-    return CODEC[codec].whole;
-}
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-bool has_depth(CodecId codec, unsigned depth)
+static bool find_ffmpeg(Error *error)
 {
-    return depth <= 16 && CODEC[codec].depths & DEPTH(depth);
+    if (!load(&FFMPEG, error))
+        return false;
+    unsigned major = avcodec_version() >> 16;
+    return (major >= OLDEST && major <= NEWEST) ||
+           fail(error, "libavcodec %u is not known to this plugin, which works with %d to %d "
+                "(FFmpeg 5 to 8): name another in H5VIDSTACK_LIBAVCODEC", major, OLDEST, NEWEST);
 }
 
 /* FFmpeg's log is silent while any thread decodes here, and then as loud as the host had it. */
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned log_users;
 static int log_level;
 
-static void silence(void)
+static bool begin(Error *error)
 {
-    pthread_mutex_lock(&log_lock);
-    if (!log_users++) {
+    static bool ready;
+    pthread_mutex_lock(&lock);
+    bool good = ready = ready || find_ffmpeg(error);
+    if (good && !log_users++) {
         log_level = av_log_get_level();
-        av_log_set_level(AV_LOG_QUIET);
+        av_log_set_level(LOG_QUIET);
     }
-    pthread_mutex_unlock(&log_lock);
+    pthread_mutex_unlock(&lock);
+    return good;
 }
 
-static void unsilence(void)
+static void end(void)
 {
-    pthread_mutex_lock(&log_lock);
-    if (!--log_users && av_log_get_level() == AV_LOG_QUIET)
+    pthread_mutex_lock(&lock);
+    if (!--log_users && av_log_get_level() == LOG_QUIET)
         av_log_set_level(log_level);
-    pthread_mutex_unlock(&log_lock);
+    pthread_mutex_unlock(&lock);
 }
 
 typedef struct {
-    AVCodecContext *context;
-    AVPacket *packet;
-    AVFrame *picture;
+    Context *context;
+    Packet *packet;
+    Picture *picture;
 } Decoder;
 
 static void close_decoder(Decoder *decoder)
@@ -102,52 +152,42 @@ static int64_t padded(uint32_t edge)
     return ((int64_t)edge + 63) / 64 * 64;
 }
 
-static enum AVPixelFormat gray_of(unsigned depth)
+static bool set_options(Context *context, const Stream *stream, const Sink *sink)
 {
-    switch (depth) {
-    case 8: return AV_PIX_FMT_GRAY8;
-    case 10: return AV_PIX_FMT_GRAY10LE;
-    case 12: return AV_PIX_FMT_GRAY12LE;
-    default: return AV_PIX_FMT_GRAY16LE;
-    }
+    const Video *video = &VIDEO[stream->codec];
+    char size[32];
+    snprintf(size, sizeof size, "%ux%u", sink->width, sink->height);
+    /* A hostile stream may name another size: FFmpeg shall refuse it before it allocates. */
+    int64_t most = (padded(sink->height) + video->margin) * (padded(sink->width) + video->margin);
+    most = most < INT_MAX ? most : INT_MAX;
+    /* Without the flag FFmpeg 5 interpolates MPEG-4 by faster code that is off by one at times. */
+    bool set = av_opt_set_int(context, "threads", 1, 0) >= 0 &&
+               av_opt_set(context, "flags", "+bitexact", 0) >= 0 &&
+               av_opt_set_int(context, "max_pixels", most, 0) >= 0;
+    if (set && video->told)
+        set = av_opt_set(context, "video_size", size, 0) >= 0 &&
+              av_opt_set(context, "pixel_format", GRAY[stream->depth], 0) >= 0;
+    return set;
 }
 
 static bool open_decoder(Decoder *decoder, const Stream *stream, const Sink *sink, Error *error)
 {
-    const Codec *codec = &CODEC[stream->codec];
-    const AVCodec *found = avcodec_find_decoder_by_name(codec->decoder);
+    const char *name = VIDEO[stream->codec].decoder;
+    const void *found = avcodec_find_decoder_by_name(name);
     if (!found)
-        return fail(error, "this FFmpeg has no decoder %s", codec->decoder);
+        return fail(error, "this FFmpeg has no decoder %s", name);
     if (sink->height > INT_MAX || sink->width > INT_MAX)
         return fail(error, "a video of %ux%u", sink->height, sink->width);
-    AVCodecContext *context = decoder->context = avcodec_alloc_context3(found);
+    decoder->context = avcodec_alloc_context3(found);
     decoder->packet = av_packet_alloc();
     decoder->picture = av_frame_alloc();
-    if (!context || !decoder->packet || !decoder->picture)
-        return no_memory(error, sizeof *context);
-    context->thread_count = 1;
-    /* Else FFmpeg 5 interpolates MPEG-4 by faster code that is off by one here and there. */
-    context->flags |= AV_CODEC_FLAG_BITEXACT;
-    /* A hostile stream may name another size: FFmpeg shall refuse it before it allocates. */
-    context->max_pixels = (padded(sink->height) + codec->margin) *
-                          (padded(sink->width) + codec->margin);
-    if (codec->told) {
-        context->width = (int)sink->width;
-        context->height = (int)sink->height;
-        context->pix_fmt = gray_of(stream->depth);
-    }
-    if (stream->extra_size) {
-        if (stream->extra_size > INT_MAX / 2)
-            return fail(error, "a decoder configuration of %u bytes", stream->extra_size);
-        context->extradata = av_mallocz(stream->extra_size + AV_INPUT_BUFFER_PADDING_SIZE);
-        if (!context->extradata)
-            return no_memory(error, stream->extra_size);
-        memcpy(context->extradata, stream->extra, stream->extra_size);
-        context->extradata_size = (int)stream->extra_size;
-    }
-    if (avcodec_open2(context, found, NULL) < 0)
-        return fail(error, "FFmpeg's %s refuses a stream of %ux%u", codec->decoder,
-                    sink->height, sink->width);
+    if (!decoder->context || !decoder->packet || !decoder->picture)
+        return fail(error, "no memory for a decoder");
+    if (!set_options(decoder->context, stream, sink))
+        return fail(error, "this FFmpeg's decoder %s takes no options", name);
+    if (avcodec_open2(decoder->context, found, NULL) < 0)
+        return fail(error, "FFmpeg's %s refuses a stream of %ux%u", name, sink->height,
+                    sink->width);
     return true;
 }
 
@@ -161,40 +201,42 @@ static bool few_units(const uint8_t *packet, size_t size)
 }
 
 /* A copy, with the zeros behind it that FFmpeg's decoders may read. */
-static bool fill_packet(AVPacket *packet, const Stream *stream, const uint8_t *data, uint32_t size,
+static bool fill_packet(Packet *packet, const Stream *stream, const uint8_t *data, uint32_t size,
                         Error *error)
 {
     if (!size || size > INT_MAX / 2)
         return fail(error, "a packet of %u bytes", size);
-    if (CODEC[stream->codec].units && !few_units(data, size))
+    if (VIDEO[stream->codec].units && !few_units(data, size))
         return fail(error, "a packet of more than %d NAL units", MAX_UNITS);
-    if (av_new_packet(packet, (int)size) < 0)
+    uint8_t *copy = av_mallocz((size_t)size + PADDING);
+    if (!copy)
         return no_memory(error, size);
-    memcpy(packet->data, data, size);
+    memcpy(copy, data, size);
+    if (av_packet_from_data(packet, copy, (int)size) < 0) {
+        av_free(copy);
+        return no_memory(error, size);
+    }
     return true;
 }
 
 /* Whether a picture's plane 0 is gray of a stream's depth. */
-static bool is_gray(const AVFrame *picture, const Stream *stream)
+static bool is_gray(const Picture *picture, const Stream *stream)
 {
-    int format = picture->format;
-    bool in_luma = stream->codec == X264 || stream->codec == MPEG4; /* in 4:2:0 */
-    if (in_luma && stream->depth == 8 &&
-        (format == AV_PIX_FMT_YUV420P || format == AV_PIX_FMT_YUVJ420P))
-        return true;
-    if (in_luma && stream->depth == 10 && format == AV_PIX_FMT_YUV420P10LE)
-        return true;
-    return stream->codec != MPEG4 && format == gray_of(stream->depth);
+    unsigned depth = stream->depth;
+    for (int i = 0; VIDEO[stream->codec].luma && i < 2; i++)
+        if (LUMA[depth][i] && picture->format == av_get_pix_fmt(LUMA[depth][i]))
+            return true;
+    return stream->codec != MPEG4 && picture->format == av_get_pix_fmt(GRAY[depth]);
 }
 
 static bool put_picture(const Stream *stream, const Sink *sink, uint32_t frame,
-                        const AVFrame *picture, Error *error)
+                        const Picture *picture, Error *error)
 {
     if ((uint32_t)picture->height != sink->height || (uint32_t)picture->width != sink->width)
         return fail(error, "a stream of %dx%d stands where %ux%u was promised", picture->height,
                     picture->width, sink->height, sink->width);
     if (!is_gray(picture, stream)) {
-        const char *name = av_get_pix_fmt_name((enum AVPixelFormat)picture->format);
+        const char *name = av_get_pix_fmt_name(picture->format);
         return fail(error, "a stream of pixel format %s, not %u-bit gray", name ? name : "?",
                     stream->depth);
     }
@@ -207,7 +249,7 @@ static bool receive(Decoder *decoder, const Stream *stream, const Sink *sink, ui
 {
     while (*done < sink->frames) {
         int result = avcodec_receive_frame(decoder->context, decoder->picture);
-        if (result == AVERROR(EAGAIN) || result == AVERROR_EOF)
+        if (result == AGAIN || result == END_OF_FILE)
             return true;
         if (result < 0)
             return fail(error, "FFmpeg cannot decode frame %u of a stream", *done);
@@ -246,116 +288,14 @@ static bool run_decoder(Decoder *decoder, const Stream *stream, const Sink *sink
     return true;
 }
 
-static bool decode_video(const Stream *stream, const Sink *sink, Error *error)
+bool decode_video(const Stream *stream, const Sink *sink, Error *error)
 {
     Decoder decoder = {0};
-    silence();
+    if (!begin(error))
+        return false;
     bool decoded = open_decoder(&decoder, stream, sink, error) &&
                    run_decoder(&decoder, stream, sink, error);
     close_decoder(&decoder);
-    unsilence();
-    return decoded;
-}
-
-/* Bit planes, the lowest first: a bit a pixel, the first one highest; planes end with a byte. */
-static void gather_bits(const uint8_t *planes, unsigned depth, uint16_t *values, size_t count)
-{
-    size_t length = (count + 7) / 8;
-    memset(values, 0, count * sizeof *values);
-    for (unsigned bit = 0; bit < depth; bit++, planes += length)
-        for (size_t x = 0; x < count; x++)
-            values[x] |= (uint16_t)((planes[x / 8] >> (7 - x % 8) & 1) << bit);
-}
-
-static bool decode_raw(const Stream *stream, const Sink *sink, uint8_t *frame, Error *error)
-{
-    const uint8_t *data = stream->data;
-    size_t pixels = (size_t)sink->height * sink->width;
-    bool bytes = stream->depth == 8 || stream->depth == 16;
-    size_t length = bytes ? pixels * stream->depth / 8 : stream->depth * ((pixels + 7) / 8);
-    size_t value = stream->depth > 8 ? 2 : 1;
-    for (uint32_t i = 0; i < sink->frames; i++, data += length) {
-        if (little32(stream->sizes + 4 * (size_t)i) != length)
-            return fail(error, "a raw packet has %u bytes; its frame has %zu",
-                        little32(stream->sizes + 4 * (size_t)i), length);
-        if (!bytes) {
-            gather_bits(data, stream->depth, (uint16_t *)(void *)frame, pixels);
-            for (size_t x = 0; value == 1 && x < pixels; x++)
-                frame[x] = frame[2 * x];
-        }
-        if (!sink->put(sink, i, bytes ? data : frame, (ptrdiff_t)(sink->width * value), error))
-            return false;
-    }
-    return true;
-}
-
-static bool decode_deflate(const Stream *stream, const Sink *sink, uint8_t *frame, Error *error)
-{
-    const uint8_t *data = stream->data;
-    size_t pixels = (size_t)sink->height * sink->width;
-    for (uint32_t i = 0; i < sink->frames; i++) {
-        uint32_t size = little32(stream->sizes + 4 * (size_t)i);
-        if (!inflate_exactly(data, size, frame, pixels, error))
-            return false;
-        if (!sink->put(sink, i, frame, sink->width, error))
-            return false;
-        data += size;
-    }
-    return true;
-}
-
-static bool run_lzma(lzma_stream *lzma, const Sink *sink, uint8_t *frame, Error *error)
-{
-    size_t pixels = (size_t)sink->height * sink->width;
-    lzma_ret result = LZMA_OK;
-    for (uint32_t i = 0; i < sink->frames; i++) {
-        lzma->next_out = frame;
-        lzma->avail_out = pixels;
-        while (lzma->avail_out && result == LZMA_OK)
-            result = lzma_code(lzma, LZMA_FINISH);
-        if (lzma->avail_out)
-            return fail(error, "LZMA cannot decode frame %u of a packet", i);
-        if (!sink->put(sink, i, frame, sink->width, error))
-            return false;
-    }
-    if (result == LZMA_OK) /* the mark of the end */
-        result = lzma_code(lzma, LZMA_FINISH);
-    if (result != LZMA_STREAM_END)
-        return fail(error, "an LZMA packet holds more than its frames");
-    return true;
-}
-
-static bool decode_lzma(const Stream *stream, const Sink *sink, uint8_t *frame, Error *error)
-{
-    uint32_t size = stream->extra_size == 4 ? little32(stream->extra) : UINT32_MAX;
-    if (size > MAX_DICTIONARY)
-        return fail(error, "an LZMA stream whose dictionary is not allowed");
-    lzma_options_lzma options = {
-        .dict_size = size < LZMA_DICT_SIZE_MIN ? LZMA_DICT_SIZE_MIN : size,
-    };
-    const lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};
-    lzma_stream lzma = LZMA_STREAM_INIT;
-    lzma.next_in = stream->data;
-    lzma.avail_in = little32(stream->sizes);
-    if (lzma_raw_decoder(&lzma, filters) != LZMA_OK)
-        return no_memory(error, options.dict_size);
-    bool decoded = run_lzma(&lzma, sink, frame, error);
-    lzma_end(&lzma);
-    return decoded;
-}
-
-bool decode_stream(const Stream *stream, const Sink *sink, Error *error)
-{
-    CodecId codec = stream->codec;
-    if (CODEC[codec].decoder)
-        return decode_video(stream, sink, error);
-    size_t size = (size_t)sink->height * sink->width * 2;
-    uint8_t *frame = malloc(size);
-    if (!frame)
-        return no_memory(error, size);
-    bool decoded = codec == RAW       ? decode_raw(stream, sink, frame, error)
-                   : codec == DEFLATE ? decode_deflate(stream, sink, frame, error)
-                                      : decode_lzma(stream, sink, frame, error);
-    free(frame);
+    end();
     return decoded;
 }
