@@ -42,15 +42,20 @@ bool inflate_exactly(const uint8_t *from, size_t packed, uint8_t *to, size_t siz
     return true;
 }
 
-static bool decode_deflate(const Stream *stream, const Sink *sink, uint8_t *frame, Error *error)
+/* A frame of a stream: its byte planes, and its values. */
+typedef struct {
+    size_t size; /* of the planes, in bytes */
+    uint8_t *planes, *values;
+} Buffers;
+
+static bool decode_deflate(const Stream *stream, const Sink *sink, const Buffers *b, Error *error)
 {
     const uint8_t *data = stream->data;
-    size_t pixels = (size_t)sink->height * sink->width;
     for (uint32_t i = 0; i < sink->frames; i++) {
         uint32_t size = little32(stream->sizes + 4 * (size_t)i);
-        if (!inflate_exactly(data, size, frame, pixels, error))
+        if (!inflate_exactly(data, size, b->planes, b->size, error))
             return false;
-        if (!sink->put(sink, i, frame, sink->width, error))
+        if (!put_planes(stream, sink, i, b->planes, b->values, error))
             return false;
         data += size;
     }
@@ -97,18 +102,18 @@ static const Library LIBLZMA = {
                                 {"lzma_end", &lzma_end}, {NULL, NULL}},
 };
 
-static bool run_lzma(LzmaStream *lzma, const Sink *sink, uint8_t *frame, Error *error)
+static bool run_lzma(LzmaStream *lzma, const Stream *stream, const Sink *sink, const Buffers *b,
+                     Error *error)
 {
-    size_t pixels = (size_t)sink->height * sink->width;
     int result = LZMA_OK;
     for (uint32_t i = 0; i < sink->frames; i++) {
-        lzma->next_out = frame;
-        lzma->avail_out = pixels;
+        lzma->next_out = b->planes;
+        lzma->avail_out = b->size;
         while (lzma->avail_out && result == LZMA_OK)
             result = lzma_code(lzma, LZMA_FINISH);
         if (lzma->avail_out)
             return fail(error, "LZMA cannot decode frame %u of a packet", i);
-        if (!sink->put(sink, i, frame, sink->width, error))
+        if (!put_planes(stream, sink, i, b->planes, b->values, error))
             return false;
     }
     if (result == LZMA_OK) /* the mark of the end */
@@ -118,7 +123,7 @@ static bool run_lzma(LzmaStream *lzma, const Sink *sink, uint8_t *frame, Error *
     return true;
 }
 
-static bool decode_lzma(const Stream *stream, const Sink *sink, uint8_t *frame, Error *error)
+static bool decode_lzma(const Stream *stream, const Sink *sink, const Buffers *b, Error *error)
 {
     static bool ready;
     uint32_t size = stream->extra_size == 4 ? little32(stream->extra) : UINT32_MAX;
@@ -131,7 +136,7 @@ static bool decode_lzma(const Stream *stream, const Sink *sink, uint8_t *frame, 
     LzmaStream lzma = {.next_in = stream->data, .avail_in = little32(stream->sizes)};
     if (lzma_raw_decoder(&lzma, filters) != LZMA_OK)
         return no_memory(error, options.dict_size);
-    bool decoded = run_lzma(&lzma, sink, frame, error);
+    bool decoded = run_lzma(&lzma, stream, sink, b, error);
     lzma_end(&lzma);
     return decoded;
 }
@@ -140,12 +145,14 @@ bool decode_elsewhere(const Stream *stream, const Sink *sink, Error *error)
 {
     if (stream->codec != DEFLATE && stream->codec != LZMA)
         return decode_video(stream, sink, error);
-    size_t size = (size_t)sink->height * sink->width;
-    uint8_t *frame = malloc(size);
-    if (!frame)
-        return no_memory(error, size);
-    bool decoded = stream->codec == DEFLATE ? decode_deflate(stream, sink, frame, error)
-                                            : decode_lzma(stream, sink, frame, error);
-    free(frame);
+    size_t pixels = (size_t)sink->height * sink->width, size = pixels * (stream->depth / 8);
+    size_t values = stream->depth > 8 ? 8 * pixels : 1;
+    Buffers buffers = {size, malloc(size), malloc(values)};
+    bool decoded = !buffers.planes || !buffers.values
+                       ? no_memory(error, size + values)
+                   : stream->codec == DEFLATE ? decode_deflate(stream, sink, &buffers, error)
+                                              : decode_lzma(stream, sink, &buffers, error);
+    free(buffers.planes);
+    free(buffers.values);
     return decoded;
 }

@@ -11,7 +11,6 @@
 
 enum {
     LARGEST_BLOCK = 32 << 20, /* beyond this glibc learns nothing */
-    PRESET_LPC = 1,           /* what is written where a program names no preset */
     PRESETS = 64,             /* numbers of presets are below it */
     MAX_EDGE = 16384,         /* of a frame, as in h5vidstack */
 };
@@ -149,8 +148,6 @@ static bool complete(const Host *host, Hid creation, Hid type, Error *error)
         return fail(error, "HDF5 gives no chunk shape or filter parameters");
     if (count < 1)
         values[0] = BLOCK_VERSION;
-    if (count < 2)
-        values[1] = PRESET_LPC;
     if (count < 3)
         values[2] = 1;
     if (values[0] != BLOCK_VERSION || values[1] >= PRESETS)
@@ -159,6 +156,8 @@ static bool complete(const Host *host, Hid creation, Hid type, Error *error)
     if (!describe_chunk(rank, shape, values + 3, error) ||
         !describe_type(&p, type, &values[7], error))
         return false;
+    if (count < 2)
+        values[1] = preset_for(values[3]);
     /* HDF5 would store raw what an optional filter refuses. */
     return p.modify_filter(creation, FILTER_ID, H5Z_MANDATORY, PARAMETERS, values) >= 0 ||
            fail(error, "HDF5 does not take the filter's parameters");

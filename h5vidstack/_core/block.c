@@ -137,12 +137,11 @@ static bool parse_steps(Bytes *bytes, const Chunk *chunk, Block *block, Error *e
     const uint8_t *head = take(bytes, 36);
     if (!head)
         return fail(error, "a block ends within its header");
-    if (head[0] > LIFT || head[1] > GRADIENT || head[2] > 1 || head[3] || head[4] > SCALED ||
-        head[6] || head[7] || (head[0] && block->channels < 3))
+    if (head[0] > LIFT || head[1] > LINEAR || little16(head + 2) || head[4] > SCALED ||
+        little16(head + 6) || (head[0] && block->channels < 3))
         return fail(error, "a block uses a transform that is unknown here: upgrade h5vidstack");
     block->colour = (Colour)head[0];
     block->predictor = (Predictor)head[1];
-    block->fold = head[2];
     block->mapping = (Mapping)head[4];
     block->bits = head[5];
     block->base = little64(head + 8);
@@ -172,10 +171,10 @@ static bool parse_stream(Bytes *bytes, const Block *block, Stream *stream, Error
         return fail(error, "a stream header runs past the end of its block");
     if (head[0] >= CODECS)
         return fail(error, "a stream of codec %u: unknown here; upgrade h5vidstack", head[0]);
-    *stream = (Stream){.codec = (CodecId)head[0], .depth = head[1], .component = head[3],
-                       .low = head[4], .bits = head[5], .packets = little32(head + 16),
-                       .extra_size = little32(head + 20)};
-    if (head[2] || little16(head + 6) || little64(head + 8) || stream->bits > stream->depth ||
+    *stream = (Stream){.codec = (CodecId)head[0], .depth = head[1], .component = head[2],
+                       .low = head[3], .bits = head[4], .packets = little32(head + 8),
+                       .extra_size = little32(head + 12)};
+    if (head[5] || little16(head + 6) || stream->bits > stream->depth ||
         !has_depth(stream->codec, stream->depth))
         return fail(error, "a stream uses a transform that is unknown here: upgrade h5vidstack");
     if (!stream->bits || stream->packets != (is_whole(stream->codec) ? 1 : block->frames))
@@ -238,7 +237,6 @@ void seal_block(uint8_t *data, size_t size, const Chunk *chunk, const Block *blo
     put32(data + 28, block->channels | block->streams << 16);
     data[32] = (uint8_t)block->colour;
     data[33] = (uint8_t)block->predictor;
-    data[34] = block->fold;
     data[36] = (uint8_t)block->mapping;
     data[37] = (uint8_t)block->bits;
     memcpy(data + 40, &block->base, 8);

@@ -44,8 +44,8 @@ static inline uint64_t little64(const uint8_t *at)
 
 /* ---- block.c: the bytes of a block (section 3) ---- */
 
-typedef enum { NO_COLOUR, DIFFERENCE, LIFT } Colour;
-typedef enum { NO_PREDICTOR, PREVIOUS, LEFT, LINEAR, GRADIENT } Predictor;
+typedef enum { NO_COLOUR, LIFT } Colour;
+typedef enum { NO_PREDICTOR, PREVIOUS, LEFT, LINEAR } Predictor;
 typedef enum { PLAIN, PALETTE, SCALED } Mapping;
 typedef enum { RAW, LPC, X264, FFV1, MPEG4, DEFLATE, LZMA, CODECS } CodecId;
 
@@ -55,7 +55,7 @@ enum {
     PARAMETERS = 8, /* of the filter */
     CHANNELS = 4,   /* at most */
     HEAD_BYTES = 68,   /* of a block, up to the table of its mapping */
-    STREAM_BYTES = 24, /* of a stream's header, up to the sizes of its packets */
+    STREAM_BYTES = 16, /* of a stream's header, up to the sizes of its packets */
     MAX_STREAMS = CHANNELS * 64, /* one a bit, since they do not overlap */
 };
 
@@ -82,7 +82,6 @@ typedef struct {
     uint32_t frames, height, width, channels;
     Colour colour;
     Predictor predictor;
-    bool fold;
     Mapping mapping;
     unsigned bits;
     uint64_t base, step; /* the bits of a double if scaled */
@@ -105,8 +104,13 @@ void seal_block(uint8_t *data, size_t size, const Chunk *chunk, const Block *blo
 
 /* ---- streams.c: packets to planes ---- */
 
-/* Gets the frames of a stream, in order: rows of 8 bits a value, or 16 where the depth is above 8,
- * `pitch` bytes apart. */
+/* Bytes of the least integer for values of so many bits. */
+static inline unsigned bytes_of(unsigned bits)
+{
+    return bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : 8;
+}
+
+/* Gets the frames of a stream, in order: rows of values of bytes_of(depth), `pitch` bytes apart. */
 typedef struct Sink {
     uint32_t frames, height, width;
     bool (*put)(const struct Sink *, uint32_t frame, const uint8_t *rows, ptrdiff_t pitch,
@@ -122,6 +126,11 @@ bool decode_stream(const Stream *stream, const Sink *sink, Error *error);
 /* Decodes all frames of a stream of lpc: samples of `size` bytes, `step` samples apart. */
 bool decode_lpc(const Stream *stream, const Sink *sink, void *out, unsigned size, size_t step,
                 Error *error);
+
+/* A frame of a codec of bytes: the byte planes of its values, the lowest first. `values` has room for
+ * 8 bytes a value. */
+bool put_planes(const Stream *stream, const Sink *sink, uint32_t frame, const uint8_t *planes,
+                uint8_t *values, Error *error);
 
 /* Codecs that the core has not; whoever links it has these two. */
 bool decode_elsewhere(const Stream *stream, const Sink *sink, Error *error);
@@ -139,6 +148,21 @@ bool decode_block(const Block *block, const Chunk *chunk, uint8_t *out, Error *e
 void turn_round(uint8_t *words, size_t bytes, unsigned size); /* their byte order */
 
 /* ---- write.c: pixels to a block ---- */
+
+enum { /* numbers of presets */
+    PRESET_TREE = 2, PRESET_STAR = 3, PRESET_CHAIN = 4, PRESET_SLOW = 5,
+    TREE_MOST = 16, /* frames: in longer chunks each frame refers to the one before */
+};
+
+static inline bool is_lpc(unsigned preset)
+{
+    return preset >= PRESET_TREE && preset <= PRESET_SLOW;
+}
+
+static inline unsigned preset_for(uint32_t frames)
+{
+    return frames > TREE_MOST ? PRESET_CHAIN : PRESET_TREE;
+}
 
 /* The block of a chunk, which `*block` points to, for the caller to free. */
 bool encode_block(const Chunk *chunk, const uint8_t *pixels, uint8_t **block, size_t *size,

@@ -200,7 +200,7 @@ static bool decode_frames(Canvas *canvas, Error *error)
                 return false;
         return true;
     }
-    unsigned size = stream->depth > 8 ? 2 : 1;
+    unsigned size = bytes_of(stream->depth);
     size_t row = (size_t)sink->width * size, frame = row * sink->height;
     uint8_t *plane = malloc(frame * sink->frames);
     if (!plane)

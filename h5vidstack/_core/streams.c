@@ -5,24 +5,25 @@
 
 #include <stdlib.h>
 
-#define DEPTH(bits) (1u << (bits))
-#define ALL_DEPTHS (DEPTH(17) - DEPTH(1))
+#define DEPTH(bits) (1ull << ((bits) - 1))
+#define UP_TO(bits) (UINT64_MAX >> (64 - (bits)))
+#define BYTES 0x8080808080808080 /* each 8 bits */
 
 typedef struct {
-    uint32_t depths;
+    uint64_t depths;
     bool here;
     bool configured; /* streams have a decoder configuration; of others FFmpeg would take it, too */
     bool whole;      /* one packet for all frames */
 } Codec;
 
 static const Codec CODEC[CODECS] = {
-    [RAW] = {ALL_DEPTHS, .here = true},
-    [LPC] = {ALL_DEPTHS, .here = true, .configured = true},
+    [RAW] = {UP_TO(64), .here = true},
+    [LPC] = {UP_TO(16), .here = true, .configured = true},
     [X264] = {DEPTH(8) | DEPTH(10)},
     [FFV1] = {DEPTH(8) | DEPTH(10) | DEPTH(12) | DEPTH(16)},
     [MPEG4] = {DEPTH(8)},
-    [DEFLATE] = {DEPTH(8)},
-    [LZMA] = {DEPTH(8), .configured = true, .whole = true},
+    [DEFLATE] = {BYTES},
+    [LZMA] = {BYTES, .configured = true, .whole = true},
 };
 
 bool takes_configuration(CodecId codec)
@@ -42,36 +43,60 @@ bool is_here(CodecId codec)
 
 bool has_depth(CodecId codec, unsigned depth)
 {
-    return depth <= 16 && CODEC[codec].depths & DEPTH(depth);
+    return depth && depth <= 64 && CODEC[codec].depths & DEPTH(depth);
+}
+
+/* Values to their first `size` bytes each, in place. */
+static void narrow(uint64_t *values, unsigned size, size_t count)
+{
+    for (size_t x = 0; size < sizeof *values && x < count; x++)
+        memcpy((uint8_t *)values + x * size, &values[x], size);
 }
 
 /* Bit planes, the lowest first: a bit a pixel, the first one highest; planes end with a byte. */
-static void gather_bits(const uint8_t *planes, unsigned depth, uint16_t *values, size_t count)
+static void gather_bits(const uint8_t *planes, unsigned depth, uint64_t *values, size_t count)
 {
     size_t length = (count + 7) / 8;
     memset(values, 0, count * sizeof *values);
     for (unsigned bit = 0; bit < depth; bit++, planes += length)
         for (size_t x = 0; x < count; x++)
-            values[x] |= (uint16_t)((planes[x / 8] >> (7 - x % 8) & 1) << bit);
+            values[x] |= (uint64_t)(planes[x / 8] >> (7 - x % 8) & 1) << bit;
 }
 
-static bool decode_raw(const Stream *stream, const Sink *sink, uint8_t *frame, Error *error)
+bool put_planes(const Stream *stream, const Sink *sink, uint32_t frame, const uint8_t *planes,
+                uint8_t *values, Error *error)
+{
+    unsigned size = bytes_of(stream->depth);
+    size_t pixels = (size_t)sink->height * sink->width;
+    if (size == 1)
+        return sink->put(sink, frame, planes, sink->width, error);
+    uint64_t *wide = (uint64_t *)(void *)values;
+    for (size_t x = 0; x < pixels; x++) {
+        wide[x] = 0;
+        for (unsigned k = 0; k < stream->depth / 8; k++)
+            wide[x] |= (uint64_t)planes[k * pixels + x] << 8 * k;
+    }
+    narrow(wide, size, pixels);
+    return sink->put(sink, frame, values, (ptrdiff_t)((size_t)sink->width * size), error);
+}
+
+static bool decode_raw(const Stream *stream, const Sink *sink, uint64_t *values, Error *error)
 {
     const uint8_t *data = stream->data;
     size_t pixels = (size_t)sink->height * sink->width;
-    bool bytes = stream->depth == 8 || stream->depth == 16;
-    size_t length = bytes ? pixels * stream->depth / 8 : stream->depth * ((pixels + 7) / 8);
-    size_t value = stream->depth > 8 ? 2 : 1;
+    unsigned depth = stream->depth, size = bytes_of(depth);
+    bool whole = depth == 8 * size;
+    size_t length = whole ? pixels * size : depth * ((pixels + 7) / 8);
     for (uint32_t i = 0; i < sink->frames; i++, data += length) {
         if (little32(stream->sizes + 4 * (size_t)i) != length)
             return fail(error, "a raw packet has %u bytes; its frame has %zu",
                         little32(stream->sizes + 4 * (size_t)i), length);
-        if (!bytes) {
-            gather_bits(data, stream->depth, (uint16_t *)(void *)frame, pixels);
-            for (size_t x = 0; value == 1 && x < pixels; x++)
-                frame[x] = frame[2 * x];
+        if (!whole) {
+            gather_bits(data, depth, values, pixels);
+            narrow(values, size, pixels);
         }
-        if (!sink->put(sink, i, bytes ? data : frame, (ptrdiff_t)(sink->width * value), error))
+        if (!sink->put(sink, i, whole ? data : (const uint8_t *)values,
+                       (ptrdiff_t)((size_t)sink->width * size), error))
             return false;
     }
     return true;
@@ -104,11 +129,12 @@ bool decode_stream(const Stream *stream, const Sink *sink, Error *error)
 {
     if (stream->codec != RAW)
         return decode_elsewhere(stream, sink, error);
-    size_t size = (size_t)sink->height * sink->width * 2;
-    uint8_t *frame = malloc(size);
-    if (!frame)
+    bool whole = stream->depth == 8 * bytes_of(stream->depth);
+    size_t size = whole ? 1 : (size_t)sink->height * sink->width * 8;
+    uint64_t *values = malloc(size);
+    if (!values)
         return no_memory(error, size);
-    bool decoded = decode_raw(stream, sink, frame, error);
-    free(frame);
+    bool decoded = decode_raw(stream, sink, values, error);
+    free(values);
     return decoded;
 }

@@ -60,12 +60,12 @@ static inline __attribute__((always_inline)) WORD NAME(lifted)(const WORD *p, ui
 
 static inline __attribute__((always_inline)) void NAME(fill)(
     const Source *source, uint32_t component, unsigned low, unsigned bits, unsigned size, WORD step,
-    void *plane)
+    uint8_t *plane)
 {
     const WORD *word = source->words;
     WORD base = (WORD)source->base;
     uint32_t channels = source->channels;
-    unsigned mask = (1u << bits) - 1;
+    uint64_t mask = UINT64_MAX >> (64 - bits);
     for (size_t i = 0; i < source->pixels; i++) {
         WORD value;
         if (source->lift) {
@@ -76,23 +76,20 @@ static inline __attribute__((always_inline)) void NAME(fill)(
         } else {
             value = NAME(value)(word[i * channels + component], base, step);
         }
-        unsigned part = (unsigned)(value >> low) & mask;
-        if (size == 1)
-            ((uint8_t *)plane)[i] = (uint8_t)part;
-        else
-            ((uint16_t *)plane)[i] = (uint16_t)part;
+        uint64_t part = (uint64_t)value >> low & mask;
+        memcpy(plane + i * size, &part, size);
     }
 }
 
-/* Some bits of a component, of 1 byte a sample, or of 2 where they are more than 8. */
+/* Some bits of a component, in the least integers that hold them. */
 static void NAME(plane)(const Source *source, uint32_t component, unsigned low, unsigned bits,
-                        void *plane)
+                        uint8_t *plane)
 {
-    unsigned size = bits > 8 ? 2 : 1;
+    unsigned size = bytes_of(bits);
     WORD step = (WORD)source->step;
     if (step == 1 && size == 1)
         NAME(fill)(source, component, low, bits, 1, 1, plane);
-    else if (step == 1)
+    else if (step == 1 && size == 2)
         NAME(fill)(source, component, low, bits, 2, 1, plane);
     else
         NAME(fill)(source, component, low, bits, size, step, plane);

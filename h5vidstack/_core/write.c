@@ -7,8 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    MOST_BITS = 16, /* of a plane */
-    TREE_MOST = 16, /* frames: in longer chunks each frame refers to the one before */
+    MOST_BITS = 16, /* of a plane of lpc */
 };
 
 /* The values of a chunk: `(word - base) / step`, of `bits` bits. */
@@ -29,7 +28,7 @@ typedef struct {
 typedef struct {
     Range (*range)(const void *words, size_t count, bool is_signed);
     uint64_t (*common_step)(const Source *source);
-    void (*plane)(const Source *, uint32_t component, unsigned low, unsigned bits, void *plane);
+    void (*plane)(const Source *, uint32_t component, unsigned low, unsigned bits, uint8_t *plane);
 } Reading;
 
 #define WORD uint8_t
@@ -172,34 +171,36 @@ static uint8_t *put_head(Writer *writer, const Stream *stream, size_t bytes, Err
     memset(head, 0, STREAM_BYTES);
     head[0] = (uint8_t)stream->codec;
     head[1] = (uint8_t)stream->depth;
-    head[3] = (uint8_t)stream->component;
-    head[4] = (uint8_t)stream->low;
-    head[5] = (uint8_t)stream->bits;
-    put32(head + 16, frames);
-    put32(head + 20, stream->extra_size);
+    head[2] = (uint8_t)stream->component;
+    head[3] = (uint8_t)stream->low;
+    head[4] = (uint8_t)stream->bits;
+    put32(head + 8, frames);
+    put32(head + 12, stream->extra_size);
     writer->size += STREAM_BYTES + 4 * (size_t)frames + bytes;
     writer->block.streams++;
     return head + STREAM_BYTES;
 }
 
-static void scatter_bits(const void *plane, unsigned bits, size_t from, size_t count, uint8_t *to)
+/* Bit planes, the lowest first, of `count` values from number `from` on. */
+static void scatter_bits(const uint8_t *plane, unsigned bits, size_t from, size_t count,
+                         uint8_t *to)
 {
-    size_t length = (count + 7) / 8;
+    size_t length = (count + 7) / 8, size = bytes_of(bits);
     memset(to, 0, bits * length);
     for (unsigned bit = 0; bit < bits; bit++, to += length)
         for (size_t x = 0; x < count; x++) {
-            unsigned value = bits > 8 ? ((const uint16_t *)plane)[from + x]
-                                      : ((const uint8_t *)plane)[from + x];
+            uint64_t value = 0;
+            memcpy(&value, plane + (from + x) * size, size);
             to[x / 8] |= (uint8_t)((value >> bit & 1) << (7 - x % 8));
         }
 }
 
 static size_t raw_length(unsigned bits, size_t pixels)
 {
-    return bits == 8 || bits == 16 ? pixels * bits / 8 : bits * ((pixels + 7) / 8);
+    return bits == 8 * bytes_of(bits) ? pixels * bits / 8 : bits * ((pixels + 7) / 8);
 }
 
-static bool write_raw(Writer *writer, Stream stream, const void *plane, Error *error)
+static bool write_raw(Writer *writer, Stream stream, const uint8_t *plane, Error *error)
 {
     uint32_t frames = writer->block.frames;
     size_t pixels = writer->source.pixels / frames, length = raw_length(stream.bits, pixels);
@@ -211,9 +212,10 @@ static bool write_raw(Writer *writer, Stream stream, const void *plane, Error *e
     for (uint32_t i = 0; i < frames; i++)
         put32(at + 4 * (size_t)i, length);
     at += 4 * (size_t)frames;
-    if (stream.bits == 8 || stream.bits == 16)
+    bool whole = stream.bits == 8 * bytes_of(stream.bits);
+    if (whole)
         memcpy(at, plane, frames * length);
-    for (uint32_t i = 0; stream.bits != 8 && stream.bits != 16 && i < frames; i++)
+    for (uint32_t i = 0; !whole && i < frames; i++)
         scatter_bits(plane, stream.bits, i * pixels, pixels, at + i * length);
     return true;
 }
@@ -239,12 +241,28 @@ static bool put_packets(Writer *writer, Stream stream, const LpcStream *coded, s
     return true;
 }
 
+/* How presets of lpc are coded, by their numbers (section 4). */
+static const LpcSettings PRESET[] = {
+    [PRESET_TREE] = {LPC_TREE, 4, 5},
+    [PRESET_STAR] = {LPC_STAR, 4, 5},
+    [PRESET_CHAIN] = {LPC_CHAIN, 4, 5},
+    [PRESET_SLOW] = {LPC_CHAIN, 4, 1},
+};
+
+static LpcSettings settings_of(const Chunk *chunk)
+{
+    unsigned preset = chunk->preset;
+    if (!is_lpc(preset))
+        preset = preset_for(chunk->frames);
+    return PRESET[preset];
+}
+
 /* By lpc; raw where that is no larger. */
-static bool write_lpc(Writer *writer, const Stream *stream, const void *plane, Error *error)
+static bool write_lpc(Writer *writer, const Stream *stream, const uint8_t *plane, Error *error)
 {
     const Block *block = &writer->block;
     LpcShape shape = {block->frames, block->height, block->width, stream->bits};
-    LpcSettings settings = {block->frames > TREE_MOST ? LPC_CHAIN : LPC_TREE, 4, 5};
+    LpcSettings settings = settings_of(writer->chunk);
     LpcStream coded;
     LpcStatus status = lpc_encode(plane, stream->bits > 8 ? 2 : 1, &shape, &settings, &coded);
     if (status != LPC_OK)
@@ -267,16 +285,15 @@ static bool is_zero(const uint8_t *plane, size_t bytes)
 }
 
 /* A component's upper 16 bits by lpc. Those below hold little but noise, and stay as they are. */
-static bool write_component(Writer *writer, uint32_t component, void *plane, Error *error)
+static bool write_component(Writer *writer, uint32_t component, uint8_t *plane, Error *error)
 {
     const Source *source = &writer->source;
     unsigned top = source->bits > MOST_BITS ? source->bits - MOST_BITS : 0;
     for (unsigned low = 0; low < source->bits;) {
-        unsigned end = low < top ? top : source->bits;
-        unsigned bits = end - low > MOST_BITS ? MOST_BITS : end - low;
+        unsigned bits = (low < top ? top : source->bits) - low;
         Stream stream = {.component = component, .low = low, .bits = bits};
         reading_of(source->size)->plane(source, component, low, bits, plane);
-        size_t bytes = source->pixels * (bits > 8 ? 2 : 1);
+        size_t bytes = source->pixels * bytes_of(bits);
         if (!is_zero(plane, bytes) && !(low < top ? write_raw(writer, stream, plane, error)
                                                   : write_lpc(writer, &stream, plane, error)))
             return false;
@@ -288,9 +305,12 @@ static bool write_component(Writer *writer, uint32_t component, void *plane, Err
 static bool write_streams(Writer *writer, Error *error)
 {
     Source *source = &writer->source;
-    void *plane = malloc(2 * source->pixels);
+    size_t room = source->pixels * (source->bits > 3 * MOST_BITS   ? 8
+                                    : source->bits > 2 * MOST_BITS ? 4
+                                                                   : 2);
+    uint8_t *plane = malloc(room);
     if (!plane)
-        return no_memory(error, 2 * source->pixels);
+        return no_memory(error, room);
     source->lift = source->channels > 1 && source->bits;
     writer->block.bits = source->bits;
     writer->block.colour = source->lift ? LIFT : NO_COLOUR;
