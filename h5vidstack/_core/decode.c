@@ -38,70 +38,64 @@ static bool open_packet(LpcBytes bytes, unsigned states, Packet *packet)
     return true;
 }
 
-/* Where the slots of a context are: `slots` indexed by phase & `phases`. */
+static inline uint32_t little16(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+
+/* Where the slots of a context are: at `family`, and `phase` beyond that where phases count. */
 typedef struct {
-    const uint32_t *slots;
-    uint32_t phases; /* PROBS in each bit of a phase, or 0 where phases mean nothing */
-    uint8_t shift;
+    uint32_t family[ENERGY]; /* in bytes */
+    uint32_t phases[ENERGY]; /* a mask */
+    uint32_t phase[16];      /* of a fraction, in bytes */
 } Lookup;
 
-/* Symbols of a step. The reader stays within the packet: at its end it reads zeros. */
-static void decode_symbols(Packet *packet, unsigned states, const uint32_t *lookup,
-                           const uint32_t *slots, uint32_t n, Scratch *s)
+/* Decode a symbol for each of some samples, by a state each. */
+static inline const uint8_t *decode_some(uint32_t *restrict state, uint32_t some, bool shifts,
+                                         const Lookup *lookup, const uint8_t *tables,
+                                         const uint16_t *energy, const int16_t *fraction,
+                                         const uint8_t *at, uint8_t *restrict symbol)
 {
-    const uint16_t *energy = s->energy;
-    const int16_t *fraction = s->fraction;
-    uint8_t *symbol = s->symbol;
-    uint32_t *state = packet->state;
+    for (uint32_t j = 0; j < some; j++) {
+        uint32_t x = state[j], slot = x & (PROBS - 1), phase = lookup->phase[fraction[j]];
+        if (shifts)
+            phase &= lookup->phases[energy[j]];
+        const Slots *slots = (const Slots *)(const void *)(tables + lookup->family[energy[j]] +
+                                                           phase);
+        uint32_t found = slots->symbol[slot], interval = slots->interval[found];
+        symbol[j] = (uint8_t)found;
+        x = (interval & 0xFFFF) * (x >> PROB_BITS) + slot - (interval >> 16);
+        uint32_t low = x < STATE_LEAST, more = x << 16 | little16(at);
+        state[j] = low ? more : x;
+        at += 2 * low;
+    }
+    return at;
+}
+
+/* Decode the symbols of a step. A packet that ends too early goes on with zeros. */
+static void decode_symbols(Packet *packet, unsigned states, bool shifts, const Lookup *lookup,
+                           const uint8_t *tables, uint32_t n, Scratch *s)
+{
     const uint8_t *at = packet->at;
-    size_t left = (size_t)(packet->end - at) / 2;
-    uint32_t i = 0;
-#define STEP(J, MORE)                                                                           \
-    {                                                                                           \
-        uint32_t context = lookup[energy[i + (J)]];                                             \
-        uint32_t x = state[J];                                                                  \
-        uint32_t table = (context & ~3u) + (context & ((uint32_t)fraction[i + (J)] >> 2));      \
-        uint32_t slot = slots[(size_t)table * PROBS + (x & (PROBS - 1))];                       \
-        symbol[i + (J)] = (uint8_t)slot;                                                        \
-        x = ((slot >> 8 & 0xFFF) + 1) * (x >> PROB_BITS) + (slot >> 20);                        \
-        uint32_t low = x < STATE_LEAST;                                                            \
-        MORE;                                                                                   \
-    }
-#define FAST                                                                                    \
-    uint32_t next = x << 16 | at[0] | (uint32_t)at[1] << 8;                                     \
-    state[J_] = low ? next : x;                                                                 \
-    at += 2 * low
-    while (n - i >= states && left >= states) {
-        const uint8_t *before = at;
-        for (unsigned j = 0; j < states; j += 2) {
-#define J_ j
-            STEP(j, FAST)
-#undef J_
-#define J_ (j + 1)
-            STEP(j + 1, FAST)
-#undef J_
-        }
-        left -= (size_t)(at - before) / 2;
-        i += states;
-    }
-    while (i < n) {
+    for (uint32_t i = 0; i < n; i += states) {
         uint32_t some = n - i < states ? n - i : states;
-        for (uint32_t j = 0; j < some; j++)
-            STEP(j, {
-                if (low) {
-                    x <<= 16;
-                    if (left) {
-                        x |= at[0] | (uint32_t)at[1] << 8;
-                        at += 2;
-                        left--;
-                    }
-                }
-                state[j] = x;
-            })
-        i += some;
+        const uint16_t *energy = s->energy + i;
+        const int16_t *fraction = s->fraction + i;
+        uint8_t *symbol = s->symbol + i;
+        size_t left = (size_t)(packet->end - at);
+        uint8_t last[2 * MAX_STATES + 2] = {0};
+        const uint8_t *from = at;
+        if (left < 2 * (size_t)some) {
+            memcpy(last, at, left);
+            from = last;
+        }
+        const uint8_t *to = shifts
+            ? decode_some(packet->state, some, true, lookup, tables, energy, fraction, from, symbol)
+            : decode_some(packet->state, some, false, lookup, tables, energy, fraction, from,
+                          symbol);
+        size_t taken = (size_t)(to - from);
+        at += taken < left ? taken : left;
     }
-#undef STEP
-#undef FAST
     packet->at = at;
 }
 
@@ -112,20 +106,25 @@ typedef struct {
     const Model *model;
     const Geometry *geometry;
     unsigned bits;
-    uint32_t lookup[2][ENERGY]; /* 4 * family | 3, or | 0 where phases mean nothing */
+    Lookup lookup[2]; /* without a reference, with one */
     uint8_t shift[ENERGY];
     bool shifts;
 } Decoder;
 
 static void build_lookup(Decoder *d)
 {
+    for (unsigned fraction = 0; fraction < 16; fraction++)
+        d->lookup[0].phase[fraction] = d->lookup[1].phase[fraction] =
+            (uint32_t)((fraction >> 2) * sizeof(Slots));
     for (unsigned energy = 0; energy < ENERGY; energy++) {
         unsigned level = d->tables->level[energy];
         d->shift[energy] = d->model->context[0][level].shift;
         d->shifts |= d->shift[energy] > 0;
         for (unsigned kind = 0; kind < 2; kind++) {
             Context context = d->model->context[kind][level];
-            d->lookup[kind][energy] = 4u * context.family | (context.shift ? 0 : 3);
+            d->lookup[kind].family[energy] =
+                (uint32_t)(context.family * sizeof d->tables->slots[0]);
+            d->lookup[kind].phases[energy] = context.shift ? 0 : UINT32_MAX;
         }
     }
 }
@@ -134,13 +133,13 @@ static void build_lookup(Decoder *d)
 static bool undo_residuals(const Decoder *d, Packet *packet, uint32_t n, const Scratch *s,
                            int16_t *sample)
 {
-    bool escapes = false;
     if (!d->shifts) {
+        uint8_t least = UINT8_MAX;
         for (uint32_t i = 0; i < n; i++) {
             sample[i] = (int16_t)(s->base[i] + s->symbol[i] - 128);
-            escapes |= !s->symbol[i];
+            least = s->symbol[i] < least ? s->symbol[i] : least;
         }
-        if (!escapes)
+        if (least)
             return true;
     }
     int32_t half = 1 << (d->bits - 1);
@@ -181,8 +180,8 @@ static bool decode_frame(const Decoder *d, LpcBytes bytes, uint32_t t, Frame *fr
             k->classify(&near, m, n, s);
         k->energy(&near, n, s);
         k->predict(&near, m->set[group], classes, d->bits, n, s);
-        decode_symbols(&packet, m->states, d->lookup[reference != NULL], d->tables->slot[0][0], n,
-                       s);
+        decode_symbols(&packet, m->states, d->shifts, &d->lookup[reference != NULL],
+                       (const uint8_t *)d->tables->slots, n, s);
         good &= undo_residuals(d, &packet, n, s, frame->sample + at);
         k->note(frame->sample + at, reference ? reference->sample + at : NULL, s, n,
                 m->error_shift, frame->error + at, frame->difference + at);
@@ -191,24 +190,25 @@ static bool decode_frame(const Decoder *d, LpcBytes bytes, uint32_t t, Frame *fr
     fill_below(frame, g);
     for (unsigned i = 0; i < m->states; i++)
         good &= packet.state[i] == STATE_LEAST; /* where the encoder began */
-    return good && packet.at == packet.end;
+    return good && packet.at == packet.end && packet.raw.at == packet.raw.size;
 }
 
 static void give(const Frame *frame, const Geometry *g, unsigned bits, void *out, unsigned size,
                  size_t apart)
 {
     int32_t half = 1 << (bits - 1);
-    for (int64_t y = 0; y < (int64_t)g->height; y++) {
-        const int64_t *start = &g->start[2 * y + STEPS_BEFORE];
-        const int16_t *sample = frame->sample + y;
-        size_t at = (size_t)y * g->width * apart;
-        if (size == 1)
-            for (uint32_t x = 0; x < g->width; x++)
-                ((uint8_t *)out)[at + apart * x] = (uint8_t)(sample[start[x]] + half);
-        else
-            for (uint32_t x = 0; x < g->width; x++)
-                ((uint16_t *)out)[at + apart * x] = (uint16_t)(sample[start[x]] + half);
-    }
+    for (Tile tile = {0}; next_tile(g, &tile);)
+        for (uint32_t y = tile.top; y < tile.bottom; y++) {
+            const int64_t *start = &g->start[2 * (int64_t)y + STEPS_BEFORE];
+            const int16_t *sample = frame->sample + y;
+            size_t at = (size_t)y * g->width;
+            if (size == 1)
+                for (uint32_t x = tile.left; x < tile.right; x++)
+                    ((uint8_t *)out)[apart * (at + x)] = (uint8_t)(sample[start[x]] + half);
+            else
+                for (uint32_t x = tile.left; x < tile.right; x++)
+                    ((uint16_t *)out)[apart * (at + x)] = (uint16_t)(sample[start[x]] + half);
+        }
 }
 
 /* Marks the frames that frames `first` to `last - 1` need: `until[t]` is the last that needs t. */
@@ -286,8 +286,8 @@ LpcStatus lpc_decode(LpcBytes configuration, const LpcBytes *packets, const LpcS
                      uint32_t first, uint32_t last, void *out, unsigned size, size_t step,
                      const char **reason)
 {
-    if (!shape->bits || shape->bits > 16 || (size == 1 && shape->bits > 8) || size > 2 ||
-        first > last || last > shape->frames || !shape->height || !shape->width)
+    if (!shape->bits || shape->bits > 16 || (size == 1 && shape->bits > 8) || !size ||
+        size > 2 || first > last || last > shape->frames || !shape->height || !shape->width)
         return LPC_BAD_ARGUMENT;
     Model *model = malloc(sizeof *model);
     Decoder *decoder = malloc(sizeof *decoder);

@@ -12,11 +12,8 @@
 #endif
 
 enum {
-    RUN = 512,          /* samples whose products are summed at once */
-    FEATURES = TAPS,    /* taps less the base, and a constant */
-    COLUMNS = FEATURES + 1, /* and the sample itself */
+    RUN = 512, /* samples whose products are summed at once */
     CONSTANT = 32,
-    CLAMP = 2047,       /* of differences in least squares */
     CONTEXTS = 2 * LEVELS,
 };
 
@@ -44,6 +41,7 @@ typedef struct {
     uint8_t *context, *symbol; /* of every sample, in coding order: level * 4 + phase */
     Histogram *histogram;
     Moments *moments;
+    int16_t *features;  /* COLUMNS rows of a step */
     BitWriter out;      /* all packets */
     size_t *packet_end; /* of each frame in `out` */
 } Encoder;
@@ -54,17 +52,18 @@ static void take_frame(Encoder *e, const void *samples, unsigned size, uint32_t 
 {
     const Geometry *g = &e->geometry;
     int32_t half = 1 << (e->shape->bits - 1);
-    for (int64_t y = 0; y < (int64_t)g->height; y++) {
-        const int64_t *start = &g->start[2 * y + STEPS_BEFORE];
-        int16_t *sample = e->frame[t].sample + y;
-        size_t at = ((size_t)t * g->height + (size_t)y) * g->width;
-        if (size == 1)
-            for (uint32_t x = 0; x < g->width; x++)
-                sample[start[x]] = (int16_t)(((const uint8_t *)samples)[at + x] - half);
-        else
-            for (uint32_t x = 0; x < g->width; x++)
-                sample[start[x]] = (int16_t)(((const uint16_t *)samples)[at + x] - half);
-    }
+    for (Tile tile = {0}; next_tile(g, &tile);)
+        for (uint32_t y = tile.top; y < tile.bottom; y++) {
+            const int64_t *start = &g->start[2 * (int64_t)y + STEPS_BEFORE];
+            int16_t *sample = e->frame[t].sample + y;
+            size_t at = ((size_t)t * g->height + y) * g->width;
+            if (size == 1)
+                for (uint32_t x = tile.left; x < tile.right; x++)
+                    sample[start[x]] = (int16_t)(((const uint8_t *)samples)[at + x] - half);
+            else
+                for (uint32_t x = tile.left; x < tile.right; x++)
+                    sample[start[x]] = (int16_t)(((const uint16_t *)samples)[at + x] - half);
+        }
 }
 
 /* The first sample of a step, and how many it has. */
@@ -191,28 +190,31 @@ static void sum_up(const Encoder *e, Moments *m)
     m->filled = 0;
 }
 
-static int16_t clamp(int32_t value)
-{
-    return (int16_t)(value < -CLAMP ? -CLAMP : value > CLAMP ? CLAMP : value);
-}
-
 /* Add a step to the moments of the class of each sample. */
 static void add_step(Encoder *e, const Neighbours *near, const int16_t *sample, uint32_t n,
                      unsigned classes, Moments *moments)
 {
-    const int16_t *base = near->tap[near->base_tap];
-    for (uint32_t i = 0; i < n; i++) {
-        Moments *m = &moments[classes > 1 ? e->scratch.class_of[i] : 0];
-        int column = 0;
-        for (int k = 0; k < near->taps; k++)
-            if ((unsigned)k != near->base_tap)
-                m->row[column++][m->filled] = clamp(near->tap[k][i] - base[i]);
-        while (column < FEATURES - 1)
-            m->row[column++][m->filled] = 0;
-        m->row[FEATURES - 1][m->filled] = CONSTANT;
-        m->row[FEATURES][m->filled] = clamp(sample[i] - base[i]);
-        if (++m->filled == RUN)
-            sum_up(e, m);
+    size_t stride = e->geometry.longest + VECTOR;
+    e->kernels->features(near, sample, n, e->features, stride);
+    for (uint32_t from = 0; from < n; from += RUN) {
+        uint32_t some = n - from < RUN ? n - from : RUN, count[CLASSES] = {0};
+        uint16_t of_class[CLASSES][RUN];
+        for (uint32_t i = 0; i < some; i++) {
+            unsigned class = classes > 1 ? e->scratch.class_of[from + i] : 0;
+            of_class[class][count[class]++] = (uint16_t)i;
+        }
+        for (unsigned class = 0; class < classes; class++) {
+            Moments *m = &moments[class];
+            if (m->filled + count[class] > RUN)
+                sum_up(e, m);
+            for (int k = 0; k < COLUMNS; k++) {
+                const int16_t *row = e->features + (size_t)k * stride + from;
+                int16_t *to = m->row[k] + m->filled;
+                for (uint32_t i = 0; i < count[class]; i++)
+                    to[i] = row[of_class[class][i]];
+            }
+            m->filled += count[class];
+        }
     }
 }
 
@@ -278,12 +280,22 @@ static void quantise(const Moments *m, int taps, unsigned base_tap, Coefficients
     set->offset = (int32_t)offset;
 }
 
+/* What a kind of frame has no tap for is 0. */
+static void clear_features(Encoder *e)
+{
+    size_t stride = e->geometry.longest + VECTOR;
+    memset(e->features, 0, COLUMNS * stride * sizeof *e->features);
+    for (size_t i = 0; i < stride; i++)
+        e->features[(FEATURES - 1) * stride + i] = CONSTANT;
+}
+
 static void choose_coefficients(Encoder *e)
 {
     Model *m = &e->model;
     const Geometry *g = &e->geometry;
     for (unsigned group = 0; group < m->groups; group++) {
         unsigned classes = group ? m->classes : 1;
+        clear_features(e);
         for (unsigned class = 0; class < classes; class++) {
             memset(e->moments[class].sum, 0, sizeof e->moments[class].sum);
             e->moments[class].count = e->moments[class].filled = 0;
@@ -368,12 +380,9 @@ static uint64_t cost_with(const Encoder *e, uint32_t (*count)[SYMBOLS], unsigned
     uint64_t cost = 0;
     for (unsigned phase = 0; phase < PHASES; phase++) {
         const uint16_t *one = e->tables->cost[family][phase];
-        for (unsigned s = range[phase][0]; s < range[phase][1]; s++)
-            cost += (uint64_t)count[phase][s] * one[s];
         const uint16_t *frequency = e->tables->frequency[family][phase];
         for (unsigned s = range[phase][0]; s < range[phase][1]; s++)
-            if (!frequency[s])
-                cost += (uint64_t)count[phase][s] * (e->shape->bits << 8);
+            cost += (uint64_t)count[phase][s] * (one[s] + (frequency[s] ? 0 : e->shape->bits << 8));
     }
     return cost;
 }
@@ -446,47 +455,6 @@ static void choose_contexts(Encoder *e)
 
 /* ---- Packets ---------------------------------------------------------------------------------- */
 
-/* x / f by a product: exact for x < 2^31. After Alverson (1991), as in ryg_rans. */
-typedef struct {
-    uint32_t limit;    /* of the state before a word is put out */
-    uint32_t inverse, bias;
-    uint16_t complement, shift;
-} Divisor;
-
-static Divisor divisor_of(uint32_t start, uint32_t f)
-{
-    Divisor d = {.limit = f << (31 - PROB_BITS), .bias = start,
-                 .complement = (uint16_t)(PROBS - f)};
-    if (f < 2) {
-        d.inverse = UINT32_MAX;
-        d.bias = start + PROBS - 1;
-        return d;
-    }
-    unsigned shift = 0;
-    while (f > 1u << shift)
-        shift++;
-    d.inverse = (uint32_t)((((uint64_t)1 << (shift + 31)) + f - 1) / f);
-    d.shift = (uint16_t)(shift - 1);
-    return d;
-}
-
-typedef struct {
-    Divisor divisor[CONTEXTS * PHASES][SYMBOLS];
-} Divisors;
-
-static void build_divisors(const Encoder *e, Divisors *divisors)
-{
-    for (unsigned at = 0; at < CONTEXTS; at++) {
-        unsigned family = e->model.context[at / LEVELS][at % LEVELS].family;
-        for (unsigned phase = 0; phase < PHASES && family < FAMILY; phase++)
-            for (unsigned s = 0; s < SYMBOLS; s++)
-                if (e->tables->frequency[family][phase][s])
-                    divisors->divisor[4 * at + phase][s] =
-                        divisor_of(e->tables->start[family][phase][s],
-                                   e->tables->frequency[family][phase][s]);
-    }
-}
-
 static bool reserve(BitWriter *w, size_t more)
 {
     if (w->room - w->size >= more)
@@ -558,22 +526,25 @@ static inline uint32_t push(uint32_t x, const Divisor *d, uint16_t **words)
 }
 
 /* Code the symbols of a frame, the last one first. Words lie before `words` then. */
-static uint16_t *code_frame(const Encoder *e, uint32_t t, const Divisors *divisors,
-                            uint32_t *state, uint16_t *words)
+static uint16_t *code_frame(const Encoder *e, uint32_t t, uint32_t *state, uint16_t *words)
 {
     const Geometry *g = &e->geometry;
     unsigned states = e->model.states, kind = reference(e, t) != NULL;
     size_t at = ((size_t)t + 1) * g->height * g->width;
     for (unsigned i = 0; i < states; i++)
         state[i] = STATE_LEAST;
-    const Divisor(*table)[SYMBOLS] = divisors->divisor + 4 * kind * LEVELS;
+    const Divisor *table[LEVELS * PHASES];
+    for (unsigned k = 0; k < LEVELS * PHASES; k++) {
+        unsigned family = e->model.context[kind][k / PHASES].family;
+        table[k] = e->tables->divisor[family < FAMILY ? family : 0][k % PHASES];
+    }
     for (int64_t step = g->steps; step-- > 0;) {
         uint32_t n;
         span(g, step, &n);
         at -= n;
         for (uint32_t i = n; i-- > 0;)
             state[i & (states - 1)] = push(
-                state[i & (states - 1)], &table[e->context[at + i]][e->symbol[at + i]], &words);
+                state[i & (states - 1)], table[e->context[at + i]] + e->symbol[at + i], &words);
     }
     return words;
 }
@@ -584,7 +555,7 @@ static void put_little32(uint8_t *p, uint32_t value)
         p[i] = (uint8_t)(value >> 8 * i);
 }
 
-static LpcStatus write_packets(Encoder *e, const Divisors *divisors)
+static LpcStatus write_packets(Encoder *e)
 {
     size_t samples = (size_t)e->geometry.height * e->geometry.width;
     unsigned states = e->model.states;
@@ -595,7 +566,7 @@ static LpcStatus write_packets(Encoder *e, const Divisors *divisors)
         uint32_t state[MAX_STATES];
         raw.size = 0;
         put_raw(e, t, &raw);
-        uint16_t *first = code_frame(e, t, divisors, state, words + samples);
+        uint16_t *first = code_frame(e, t, state, words + samples);
         size_t count = (size_t)(words + samples - first);
         if (raw.failed || !reserve(&e->out, 5 + 4 * states + 2 * count + raw.size)) {
             status = LPC_NO_MEMORY;
@@ -674,7 +645,7 @@ static LpcStatus finish_stream(Encoder *e, LpcStream *stream)
     return LPC_OK;
 }
 
-static LpcStatus encode(Encoder *e, const void *samples, unsigned size, Divisors *divisors)
+static LpcStatus encode(Encoder *e, const void *samples, unsigned size)
 {
     Model *m = &e->model;
     uint32_t frames = e->shape->frames;
@@ -693,8 +664,7 @@ static LpcStatus encode(Encoder *e, const void *samples, unsigned size, Divisors
     for (uint32_t t = 0; t < frames; t++)
         model_frame(e, t);
     choose_contexts(e);
-    build_divisors(e, divisors);
-    return write_packets(e, divisors);
+    return write_packets(e);
 }
 
 LpcStatus lpc_encode(const void *samples, unsigned size, const LpcShape *shape,
@@ -708,9 +678,8 @@ LpcStatus lpc_encode(const void *samples, unsigned size, const LpcShape *shape,
         return LPC_BAD_ARGUMENT;
     size_t total = (size_t)shape->frames * shape->height * shape->width;
     Encoder *e = calloc(1, sizeof *e);
-    Divisors *divisors = malloc(sizeof *divisors);
     LpcStatus status = LPC_NO_MEMORY;
-    if (!e || !divisors)
+    if (!e)
         goto done;
     *e = (Encoder){.kernels = kernels(), .tables = tables(), .shape = shape,
                    .settings = settings};
@@ -721,12 +690,16 @@ LpcStatus lpc_encode(const void *samples, unsigned size, const LpcShape *shape,
     e->moments = malloc(CLASSES * sizeof *e->moments);
     e->packet_end = malloc(shape->frames * sizeof *e->packet_end);
     bool room = e->tables && e->frame && e->context && e->symbol && e->histogram && e->moments &&
-                e->packet_end && geometry_make(&e->geometry, shape) && scratch_alloc(&e->scratch, &e->geometry);
+                e->packet_end && geometry_make(&e->geometry, shape) &&
+                scratch_alloc(&e->scratch, &e->geometry);
+    if (room)
+        e->features = malloc(COLUMNS * ((size_t)e->geometry.longest + VECTOR) * sizeof(int16_t));
+    room = room && e->features;
     for (uint32_t t = 0; room && t < shape->frames; t++)
         room = frame_alloc(&e->frame[t], &e->geometry);
     if (!room)
         goto done;
-    status = encode(e, samples, size, divisors);
+    status = encode(e, samples, size);
     if (status == LPC_OK)
         status = finish_stream(e, stream);
 done:
@@ -738,13 +711,13 @@ done:
         free(e->symbol);
         free(e->histogram);
         free(e->moments);
+        free(e->features);
         free(e->packet_end);
         free(e->out.data);
         scratch_free(&e->scratch);
         geometry_free(&e->geometry);
     }
     free(e);
-    free(divisors);
     return status;
 }
 

@@ -7,9 +7,54 @@
 #include <immintrin.h>
 #endif
 
-#define NAME(name) name##_portable
-#include "kernels.h"
-#undef NAME
+static void classify_portable(const Neighbours *near, const Model *model, uint32_t n, Scratch *s)
+{
+    const uint16_t *a = near->near_difference[0], *b = near->near_difference[1],
+                   *c = near->near_difference[2], *d = near->near_difference[3];
+    uint16_t *restrict out = s->class_of;
+    uint16_t t0 = model->threshold[0];
+    uint16_t t1 = model->classes > 2 ? model->threshold[1] : UINT16_MAX;
+    uint16_t t2 = model->classes > 3 ? model->threshold[2] : UINT16_MAX;
+    for (uint32_t i = 0; i < n; i++) {
+        uint16_t sum = (uint16_t)(a[i] + b[i] + c[i] + d[i]);
+        out[i] = (uint16_t)((sum >= t0) + (sum >= t1) + (sum >= t2));
+    }
+}
+
+static void energy_portable(const Neighbours *near, uint32_t n, Scratch *s)
+{
+    const uint16_t *const *e = near->near_error, *const *r = near->reference_error;
+    const uint16_t *a = e[0], *b = e[1], *c = e[2], *d = e[3], *f = e[4], *g = e[5];
+    uint16_t *restrict out = s->energy;
+    if (near->intra) {
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = (uint16_t)(2 * (a[i] + b[i]) + c[i] + d[i] + f[i] + g[i]) >> 3;
+        return;
+    }
+    const uint16_t *q = r[0], *u = r[1], *v = r[2], *w = r[3], *x = r[4];
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = (uint16_t)(7 * (a[i] + b[i]) + 3 * c[i] + 4 * d[i] + 2 * (f[i] + g[i]) +
+                            3 * q[i] + u[i] + v[i] + w[i] + x[i]) >> 5;
+}
+
+static void note_portable(const int16_t *sample, const int16_t *reference, const Scratch *s,
+                       uint32_t n, unsigned error_shift, uint16_t *restrict error,
+                       uint16_t *restrict difference)
+{
+    const int16_t *base = s->base, *fraction = s->fraction;
+    for (uint32_t i = 0; i < n; i++) {
+        int32_t off = 16 * (sample[i] - base[i]) - (fraction[i] - 2);
+        int32_t size = (off < 0 ? -off : off) >> error_shift;
+        error[i] = (uint16_t)(size < ENERGY - 1 ? size : ENERGY - 1);
+    }
+    if (!reference)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        int32_t apart = sample[i] - reference[i];
+        apart = apart < 0 ? -apart : apart;
+        difference[i] = (uint16_t)(apart < MAX_DIFFERENCE ? apart : MAX_DIFFERENCE);
+    }
+}
 
 static void predict_portable(const Neighbours *near, const Coefficients *sets,
                              unsigned classes, unsigned bits, uint32_t n, Scratch *s)
@@ -49,12 +94,131 @@ static void products_portable(const int16_t *rows, size_t stride, unsigned count
         }
 }
 
+static void features_portable(const Neighbours *near, const int16_t *sample, uint32_t n,
+                              int16_t *rows, size_t stride)
+{
+    const int16_t *base = near->tap[near->base_tap];
+    for (int k = 0, row = 0; k <= near->taps; k++) {
+        if ((unsigned)k == near->base_tap)
+            continue;
+        const int16_t *from = k < near->taps ? near->tap[k] : sample;
+        int16_t *to = rows + stride * (size_t)(k < near->taps ? row : FEATURES);
+        for (uint32_t i = 0; i < n; i++) {
+            int32_t apart = from[i] - base[i];
+            apart = apart < -CLAMP ? -CLAMP : apart;
+            to[i] = (int16_t)(apart > CLAMP ? CLAMP : apart);
+        }
+        row++;
+    }
+}
+
 #ifdef HAVE_AVX2
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2")
-#define NAME(name) name##_avx2
-#include "kernels.h"
-#undef NAME
+#endif
+/* Vectors of 16 values; what lies behind the last one is read, and written to scratch, too. */
+static inline __m256i load(const void *p, uint32_t i)
+{
+    return _mm256_loadu_si256((const void *)((const uint16_t *)p + i));
+}
+
+static inline void store(void *p, uint32_t i, __m256i v)
+{
+    _mm256_storeu_si256((void *)((uint16_t *)p + i), v);
+}
+
+static inline __m256i add(__m256i a, __m256i b)
+{
+    return _mm256_add_epi16(a, b);
+}
+
+static inline __m256i times(__m256i a, short k)
+{
+    return _mm256_mullo_epi16(a, _mm256_set1_epi16(k));
+}
+
+static void classify_avx2(const Neighbours *near, const Model *model, uint32_t n, Scratch *s)
+{
+    const uint16_t *const *d = near->near_difference;
+    __m256i threshold[CLASSES - 1];
+    for (unsigned k = 0; k + 1 < CLASSES; k++) /* sums are below 2^15 */
+        threshold[k] = _mm256_set1_epi16(
+            k + 1 < model->classes && model->threshold[k] < INT16_MAX
+                ? (short)(model->threshold[k] - 1) : INT16_MAX);
+    for (uint32_t i = 0; i < n; i += 16) {
+        __m256i sum = add(add(load(d[0], i), load(d[1], i)), add(load(d[2], i), load(d[3], i)));
+        __m256i class = _mm256_setzero_si256();
+        for (unsigned k = 0; k + 1 < CLASSES; k++)
+            class = _mm256_sub_epi16(class, _mm256_cmpgt_epi16(sum, threshold[k]));
+        store(s->class_of, i, class);
+    }
+}
+
+static void energy_avx2(const Neighbours *near, uint32_t n, Scratch *s)
+{
+    const uint16_t *const *e = near->near_error, *const *r = near->reference_error;
+    if (near->intra) {
+        for (uint32_t i = 0; i < n; i += 16) {
+            __m256i close = add(load(e[0], i), load(e[1], i));
+            __m256i far = add(add(load(e[2], i), load(e[3], i)),
+                              add(load(e[4], i), load(e[5], i)));
+            store(s->energy, i, _mm256_srli_epi16(add(add(close, close), far), 3));
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < n; i += 16) {
+        __m256i sum = times(add(load(e[0], i), load(e[1], i)), 7);
+        __m256i third = add(load(e[2], i), load(r[0], i));
+        __m256i far = add(load(e[4], i), load(e[5], i));
+        sum = add(sum, times(third, 3));
+        sum = add(sum, _mm256_slli_epi16(load(e[3], i), 2));
+        sum = add(sum, add(far, far));
+        sum = add(sum, add(add(load(r[1], i), load(r[2], i)), add(load(r[3], i), load(r[4], i))));
+        store(s->energy, i, _mm256_srli_epi16(sum, 5));
+    }
+}
+
+/* |16 r - f| where r may be any 16 bits: what is over 2047 says no more than that it is. */
+static inline __m256i error_of(__m256i sample, __m256i base, __m256i fraction, __m128i shift)
+{
+    __m256i two = _mm256_set1_epi32(2);
+    __m256i off[2];
+    for (int k = 0; k < 2; k++) {
+        __m128i x = k ? _mm256_extracti128_si256(sample, 1) : _mm256_castsi256_si128(sample);
+        __m128i b = k ? _mm256_extracti128_si256(base, 1) : _mm256_castsi256_si128(base);
+        __m128i f = k ? _mm256_extracti128_si256(fraction, 1) : _mm256_castsi256_si128(fraction);
+        __m256i r = _mm256_sub_epi32(_mm256_cvtepi16_epi32(x), _mm256_cvtepi16_epi32(b));
+        r = _mm256_sub_epi32(_mm256_slli_epi32(r, 4), _mm256_cvtepi16_epi32(f));
+        r = _mm256_abs_epi32(_mm256_add_epi32(r, two));
+        off[k] = _mm256_min_epi32(_mm256_srl_epi32(r, shift), _mm256_set1_epi32(ENERGY - 1));
+    }
+    return _mm256_permute4x64_epi64(_mm256_packus_epi32(off[0], off[1]), 0xD8);
+}
+
+static void note_avx2(const int16_t *sample, const int16_t *reference, const Scratch *s,
+                      uint32_t n, unsigned error_shift, uint16_t *error, uint16_t *difference)
+{
+    __m128i shift = _mm_cvtsi32_si128((int)error_shift);
+    __m256i most = _mm256_set1_epi16(MAX_DIFFERENCE);
+    uint32_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i x = load(sample, i);
+        store(error, i, error_of(x, load(s->base, i), load(s->fraction, i), shift));
+        if (reference) { /* |a - b| as unsigned numbers */
+            __m256i y = load(reference, i);
+            __m256i apart = _mm256_sub_epi16(_mm256_max_epi16(x, y), _mm256_min_epi16(x, y));
+            store(difference, i, _mm256_min_epu16(apart, most));
+        }
+    }
+    Scratch rest = *s;
+    rest.base += i;
+    rest.fraction += i;
+    note_portable(sample + i, reference ? reference + i : NULL, &rest, n - i, error_shift,
+                  error + i, difference + i);
+}
 
 static inline __m256i select32(__m256i mask, __m256i yes, __m256i no)
 {
@@ -126,6 +290,24 @@ static void predict_avx2(const Neighbours *near, const Coefficients *sets, unsig
     }
 }
 
+static void features_avx2(const Neighbours *near, const int16_t *sample, uint32_t n,
+                          int16_t *rows, size_t stride)
+{
+    const int16_t *base = near->tap[near->base_tap];
+    __m256i most = _mm256_set1_epi16(CLAMP), least = _mm256_set1_epi16(-CLAMP);
+    for (int k = 0, row = 0; k <= near->taps; k++) {
+        if ((unsigned)k == near->base_tap)
+            continue;
+        const int16_t *from = k < near->taps ? near->tap[k] : sample;
+        int16_t *to = rows + stride * (size_t)(k < near->taps ? row : FEATURES);
+        for (uint32_t i = 0; i < n; i += 16) {
+            __m256i apart = _mm256_subs_epi16(load(from, i), load(base, i));
+            store(to, i, _mm256_min_epi16(_mm256_max_epi16(apart, least), most));
+        }
+        row++;
+    }
+}
+
 static inline int32_t total(__m256i v)
 {
     __m128i x = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
@@ -169,16 +351,21 @@ static void products_avx2(const int16_t *rows, size_t stride, unsigned count, ui
         }
     }
 }
+#ifdef __clang__
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 #endif
 
 static const Kernels PORTABLE = {
     "portable", classify_portable, energy_portable, predict_portable, note_portable,
-    products_portable,
+    features_portable, products_portable,
 };
 #ifdef HAVE_AVX2
 static const Kernels AVX2 = {
-    "avx2", classify_avx2, energy_avx2, predict_avx2, note_avx2, products_avx2,
+    "avx2", classify_avx2, energy_avx2, predict_avx2, note_avx2, features_avx2,
+    products_avx2,
 };
 #endif
 

@@ -101,9 +101,26 @@ static unsigned cost_of(unsigned frequency)
     return (PROB_BITS << 8) - log;
 }
 
+static Divisor divisor_of(uint32_t start, uint32_t f)
+{
+    Divisor d = {.limit = f << (31 - PROB_BITS), .bias = start,
+                 .complement = (uint16_t)(PROBS - f)};
+    if (f < 2) {
+        d.inverse = UINT32_MAX;
+        d.bias = start + PROBS - 1;
+        return d;
+    }
+    unsigned shift = 0;
+    while (f > 1u << shift)
+        shift++;
+    d.inverse = (uint32_t)((((uint64_t)1 << (shift + 31)) + f - 1) / f);
+    d.shift = (uint16_t)(shift - 1);
+    return d;
+}
+
 static void build_one(Tables *t, unsigned family, unsigned phase)
 {
-    uint16_t *frequency = t->frequency[family][phase], *start = t->start[family][phase];
+    uint16_t *frequency = t->frequency[family][phase];
     unsigned shape = family / SCALES;
     uint32_t scale = SCALE[family % SCALES], before = 0, first = 0;
     for (int symbol = 0; symbol < SYMBOLS; symbol++) {
@@ -120,10 +137,12 @@ static void build_one(Tables *t, unsigned family, unsigned phase)
     unsigned escape = cost_of(frequency[0]);
     for (unsigned symbol = 0; symbol < SYMBOLS; symbol++) {
         unsigned f = frequency[symbol];
-        start[symbol] = (uint16_t)at;
+        if (f)
+            t->divisor[family][phase][symbol] = divisor_of(at, f);
         t->cost[family][phase][symbol] = (uint16_t)(f ? cost_of(f) : escape);
-        for (unsigned i = 0; i < f; i++)
-            t->slot[family][phase][at + i] = symbol | (f - 1) << 8 | i << 20;
+        Slots *slots = &t->slots[family][phase];
+        slots->interval[symbol] = f | at << 16;
+        memset(slots->symbol + at, (int)symbol, f);
         at += f;
     }
 }
@@ -509,7 +528,8 @@ static const char *read_contexts(BitReader *r, unsigned bits, Model *m)
             if (level >= last || !get_bits(r, 1))
                 continue;
             unsigned shape = get_bits(r, 2);
-            before += get_signed(r, FAMILY_K);
+            int32_t more = get_signed(r, FAMILY_K);
+            before += more < -SCALES || more > SCALES ? 2 * SCALES : more;
             if (before < 0 || before >= SCALES)
                 return "names a distribution that does not exist";
             context->family = (uint8_t)(shape * SCALES + (unsigned)before);

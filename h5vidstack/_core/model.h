@@ -49,11 +49,24 @@ typedef struct {
     Context context[2][LEVELS]; /* intra or not, level */
 } Model;
 
+/* What the decoder needs of a distribution, side by side. */
+typedef struct {
+    uint8_t symbol[PROBS];     /* of each slot */
+    uint32_t interval[SYMBOLS]; /* frequency | start << 16 */
+} Slots;
+
+/* x / frequency by a product, exact for x < 2^31; after Alverson (1991), as in ryg_rans. */
+typedef struct {
+    uint32_t limit;    /* of the state before a word is put out */
+    uint32_t inverse, bias;
+    uint16_t complement, shift;
+} Divisor;
+
 /* Constants that both sides build once. */
 typedef struct {
     uint16_t frequency[FAMILY][PHASES][SYMBOLS];
-    uint16_t start[FAMILY][PHASES][SYMBOLS];
-    uint32_t slot[FAMILY][PHASES][PROBS]; /* symbol | (frequency - 1) << 8 | (slot - start) << 20 */
+    Divisor divisor[FAMILY][PHASES][SYMBOLS];
+    Slots slots[FAMILY][PHASES];
     uint16_t cost[FAMILY][PHASES][SYMBOLS]; /* in 1/256 bit; of an escape without its sample */
     uint8_t level[ENERGY];                  /* of a mean error */
 } Tables;
@@ -100,6 +113,27 @@ static inline int64_t step_at(const Geometry *g, int64_t s)
     return g->start[s + STEPS_BEFORE];
 }
 
+/* A part of a frame whose steps fit into a cache, for copies between rows and steps. */
+typedef struct {
+    uint32_t top, bottom, left, right;
+} Tile;
+
+/* The next tile, from {0} on; false after the last. */
+static inline bool next_tile(const Geometry *g, Tile *tile)
+{
+    enum { ROWS = 32, COLUMNS_OF_TILE = 64 };
+    tile->left = tile->right;
+    if (tile->left == g->width || !tile->bottom) {
+        tile->left = 0;
+        tile->top = tile->bottom;
+        if (tile->top == g->height)
+            return false;
+        tile->bottom = g->height - tile->top < ROWS ? g->height : tile->top + ROWS;
+    }
+    tile->right = g->width - tile->left < COLUMNS_OF_TILE ? g->width : tile->left + COLUMNS_OF_TILE;
+    return true;
+}
+
 bool geometry_make(Geometry *geometry, const LpcShape *shape); /* false: no memory */
 void geometry_free(Geometry *geometry);
 
@@ -144,6 +178,12 @@ typedef struct {
     void *memory;
 } Scratch;
 
+enum {
+    FEATURES = TAPS,        /* of least squares: taps less the base, and a constant */
+    COLUMNS = FEATURES + 1, /* and the sample itself */
+    CLAMP = 2047,           /* of differences */
+};
+
 bool scratch_alloc(Scratch *scratch, const Geometry *g);
 void scratch_free(Scratch *scratch);
 
@@ -157,6 +197,9 @@ typedef struct {
     /* Errors and differences of samples that are known. */
     void (*note)(const int16_t *sample, const int16_t *reference, const Scratch *s, uint32_t n,
                  unsigned error_shift, uint16_t *error, uint16_t *difference);
+    /* Taps and samples less the base tap, within CLAMP: rows of `stride`; the base is left out. */
+    void (*features)(const Neighbours *near, const int16_t *sample, uint32_t n, int16_t *rows,
+                     size_t stride);
     /* Sums of products of `count` rows of `n` values, |value| < 2048; n at most 512. */
     void (*products)(const int16_t *rows, size_t stride, unsigned count, uint32_t n,
                      int64_t *sums);
