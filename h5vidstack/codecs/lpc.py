@@ -42,12 +42,13 @@ def _load_core() -> Any:
     return _core
 
 
-_core = _load_core()
+CORE: Any = _load_core()
+"""The C core, or None where numpy stands in for it."""
 
 
 def encode(frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
     """Encode ``(n, H, W)`` samples below ``2**depth``; see `codecs.Codec`."""
-    configuration, packets = _core.lpc_encode(
+    configuration, packets = CORE.lpc_encode(
         frames,
         depth,
         REFERENCES[options["references"]],
@@ -68,6 +69,6 @@ def decode(
         If the bytes are damaged.
     """
     try:
-        _core.lpc_decode(extradata, list(packets), depth, out, first)
+        CORE.lpc_decode(extradata, list(packets), depth, out, first)
     except ValueError as error:
         raise BlockError(f"a stream of lpc {error}") from error
