@@ -6,7 +6,7 @@ OLDEST := .venv-oldest
 # A process for each core; tests of one file share one, for they share what takes long to make.
 PARALLEL := --numprocesses logical --dist loadfile
 
-.PHONY: demo test test-oldest lint docs benchmark plugin plugin-wheel clean
+.PHONY: demo test test-oldest test-sources lint docs benchmark plugin plugin-wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/h5vidstack demo
@@ -17,6 +17,11 @@ test: $(VENV)/installed lint
 # All tests with the oldest versions that pyproject.toml allows, as far as there are wheels.
 test-oldest: $(OLDEST)/installed
 	$(OLDEST)/bin/python -m pytest $(PARALLEL)
+
+# Thousands of input files of every kind, each read by us and by a decoder that is not ours
+# (minutes); `make test` has a sample of them.
+test-sources: $(VENV)/installed
+	cd tests/sources && PYTHONPATH=.. ../../$(BIN)/python -m matrix
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

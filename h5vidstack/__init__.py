@@ -36,6 +36,7 @@ from .salvage import Salvage, recover
 from .search import Match
 from .sinks import unpack
 from .verification import verify
+from .workers import Step
 
 __all__ = [
     "FILTER_ID",
@@ -60,6 +61,7 @@ __all__ = [
     "SelectionError",
     "SourceError",
     "Stack",
+    "Step",
     "UnsupportedError",
     "Video",
     "WorkerError",

@@ -22,7 +22,7 @@ from .geometry import MAX_BLOCK_BYTES
 from .layout import HDF5_ERRORS, read_table
 from .loss import Loss, stated
 from .opening import open_hdf5
-from .workers import Progress, default_workers, in_order
+from .workers import Progress, Step, default_workers, in_order
 
 UNKNOWN = Loss(math.nan, math.nan, math.nan, False)
 
@@ -108,7 +108,7 @@ def carve(path: Path, stack: str, progress: Progress | None = None) -> Carving:
                 blocks.append(found)
                 done += found.shape[0]
                 if progress is not None:
-                    progress(done, None)
+                    progress(Step(done, None))
     if not blocks:
         raise FormatError(f"{path} holds no intact block of h5vidstack")
     kinds: Counter[tuple[tuple[int, ...], np.dtype[Any]]] = Counter()

@@ -17,7 +17,7 @@ from .errors import BlockError, FormatError
 from .geometry import Numbers, window_frames
 from .layout import Layout
 from .stack_file import Blocks, StackFile
-from .workers import Progress, default_workers, in_order
+from .workers import Progress, Step, default_workers, in_order
 
 if TYPE_CHECKING:  # sources open stacks, so they stand above this module
     from .sources import Source
@@ -122,7 +122,7 @@ def _check_blocks(
             if numbers is not None:
                 problems += _compare(file, frames, numbers, crc32, original)
         if progress is not None:
-            progress(done, count)
+            progress(Step(done, count))
     return problems
 
 
@@ -209,7 +209,7 @@ def _compare_in_order(
             continue
         problems += _compare(file, frames, numbers, None, original)
         if progress is not None:
-            progress(int(numbers[-1]) + 1, count)
+            progress(Step(int(numbers[-1]) + 1, count, "comparing"))
     return problems, start
 
 

@@ -16,6 +16,7 @@ from .codecs import CODECS, h264
 from .codecs.transforms import Colour, Predictor
 from .coders import BlockCoder
 from .errors import BlockError, NotExactError, UnsupportedError
+from .geometry import frame_bytes
 from .hashing import Fingerprints, fingerprint, join
 from .layout import ELSEWHERE_FORMAT, USUAL_FORMAT
 from .layout_writer import Order, StackWriter
@@ -25,7 +26,7 @@ from .recipe import Recipe
 from .sources import Source
 from .sources.packets import ANEW, Packets
 from .trials import Trial
-from .workers import Progress, in_order
+from .workers import Progress, Step, in_order
 
 _CODED_ANEW = (
     "profile", "codec", "preset", "crf", "max_error", "tile", "components", "target_psnr", "exact",
@@ -96,8 +97,9 @@ class Copying:
                 pile.extend(done + len(prints))
                 pile.write_block((done, *(0 for _ in self.store.frame)), data)
                 done += len(prints)
+                raw = done * frame_bytes(self.store.frame, self.store.dtype.itemsize)
                 if self.progress is not None:
-                    self.progress(done, self.packets.count)
+                    self.progress(Step(done, self.packets.count, "", raw, pile.stored_bytes))
         prints = join(found)
         numbers = np.arange(done)
         order = Order(numbers * 0, numbers, [numbers], [typical(prints.feature)])

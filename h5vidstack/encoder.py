@@ -40,10 +40,13 @@ class PileEncoder:
         Where the blocks go.
     coder, chunk
         How to encode.
-    written
-        Called with the number of frames of each row that was written.
     start
         Frames that the pile has already; a whole number of rows.
+    block
+        Called after a block was written, with how many more frames this makes; those of a row
+        are shared out among its tiles.
+    row
+        Called after a row was written.
 
     Attributes
     ----------
@@ -58,11 +61,13 @@ class PileEncoder:
         writer: PileWriter,
         coder: Coder,
         chunk: Shape,
-        written: Callable[[int], None],
+        *,
         start: int = 0,
+        block: Callable[[int], None] = lambda frames: None,
+        row: Callable[[], None] = lambda: None,
     ) -> None:
         self._pool, self._writer, self._coder = pool, writer, coder
-        self._chunk, self._report = chunk, written
+        self._chunk, self._after_block, self._after_row = chunk, block, row
         frame = writer.frame[:2]
         tiles = math.prod(
             math.ceil(edge / step) for edge, step in zip(frame, chunk[1:3], strict=True)
@@ -135,15 +140,17 @@ class PileEncoder:
         row = self._pending[0]
         self._writer.extend(self._written + len(row.frames))
         decoded = None if self._coder.lossless else np.empty_like(row.frames)
-        for offset, coded in row.blocks:
+        count, parts = len(row.frames), len(row.blocks)
+        for number, (offset, coded) in enumerate(row.blocks):
             data, tile = coded.result()
             self._writer.write_block(offset, data)
             if decoded is not None and tile is not None:
                 _, y, x = offset[:3]
                 decoded[:, y : y + tile.shape[1], x : x + tile.shape[2]] = tile
+            self._after_block(count * (number + 1) // parts - count * number // parts)
         if decoded is not None:
             self.losses.append(loss.measure(row.frames, decoded))
             self.crc32.append(block.frame_crcs(decoded))
         self._written += len(row.frames)
         self._pending.popleft()
-        self._report(len(row.frames))
+        self._after_row()

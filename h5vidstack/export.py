@@ -28,7 +28,7 @@ from .output import complete_or_absent
 from .reader import Stack
 from .sources.apart import refuse_source
 from .stack_file import StackFile
-from .workers import Progress
+from .workers import Progress, Step
 
 CONTAINERS = {".mkv": "matroska", ".mp4": "mp4"}
 MAX_FPS = 1000
@@ -96,7 +96,7 @@ def export(
     overwrite
         Replace an existing target.
     progress
-        Called with the number of frames written, then compared, and of all.
+        Called with a `Step` as it goes: frames written, then compared, and of all.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def export(
         raise OutputError(f"fps is {fps}; it must be {1 / MAX_FPS} to {MAX_FPS}")
     refuse_source(path, f"{source.path}{SEPARATOR}{source.stack}")
     rate = Fraction(fps).limit_denominator(1001)
-    job = _Job(source, container, rate, progress or (lambda done, total: None))
+    job = _Job(source, container, rate, progress or (lambda step: None))
     job.refuse_what_no_video_holds()
     with complete_or_absent(path, overwrite=overwrite) as temporary:
         copied = job.copy(temporary) and job.first_wrong(temporary) is None
@@ -209,7 +209,7 @@ class _Job:
                     packet.duration, packet.time_base = 1, 1 / self.rate
                     output.mux(packet)
                     number += 1
-                    self.progress(number, len(self.stack))
+                    self.progress(Step(number, len(self.stack)))
 
     def _like(self, stream: Stream) -> Any:
         """A video with the parameters of a block's stream, as PyAV needs one to begin another."""
@@ -243,7 +243,7 @@ class _Job:
                     view[...] = channel
                 frame.pts = number
                 output.mux(video.encode(frame))
-                self.progress(number + 1, len(self.stack))
+                self.progress(Step(number + 1, len(self.stack)))
             output.mux(video.encode(None))
 
     def _coding(self) -> tuple[str, str]:
@@ -287,7 +287,7 @@ class _Job:
                 for number, (frame, pixels) in enumerate(pairs):
                     if frame is None or pixels is None or not _same(frame, pixels):
                         return number
-                    self.progress(number + 1, len(self.stack))
+                    self.progress(Step(number + 1, len(self.stack)))
         except av.FFmpegError:
             return 0
         return None

@@ -12,6 +12,7 @@ from .geometry import frame_bytes
 from .groups import groups
 from .layout import DEFAULT_STACK, damage_as_error
 from .piles import Pile
+from .ranges import in_words
 from .stack_file import StackFile, split_readable
 from .trials import Trial
 
@@ -119,6 +120,11 @@ def table(facts: dict[str, Any]) -> str:
     if facts["created"]:
         rows["created"] = f"{facts['created']} by {facts['creator']}"
         rows["source"] = settings.get("source", "-")
+    if settings.get("conversion"):
+        rows["converted"] = str(settings["conversion"])
+    doubtful = settings.get("doubtful")
+    if isinstance(doubtful, list) and doubtful:
+        rows["doubtful"] = f"{len(doubtful)}: {in_words('frame', doubtful)} of the source"
     if isinstance(settings.get("libraries"), dict):
         rows["libraries"] = ", ".join(
             f"{name} {version}" for name, version in settings["libraries"].items()
@@ -163,6 +169,13 @@ def repeats(copies: int) -> str:
 def kilobytes(size: int) -> str:
     """Bytes as KB (1000 bytes), grouped for reading."""
     return f"{size / 1000:,.0f} KB"
+
+
+def growth(source: int, stored: int) -> str:
+    """How the size of a stack compares with that of the files that it was packed from."""
+    grown = stored / source
+    relation = f"{grown:.1f} times the source" if grown > 1 else f"{grown:.0%} of the source"
+    return f"on disk {kilobytes(source)} -> {kilobytes(stored)}, {relation}"
 
 
 def groups_table(facts: dict[str, Any]) -> str:

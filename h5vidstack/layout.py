@@ -54,6 +54,8 @@ STACK_ATTRIBUTES = (
     "psnr", "created", "creator", "settings", "frames_crc32",
 )  # fmt: skip
 """What a stack says of itself (spec/format.md, "Layout"); other attributes are its users'."""
+STACK_MEMBERS = ("frames", "groups", "hashes", "index", "original")
+"""What is in a stack's group; other objects are its users'."""
 TABLE_CRC = "crc32"
 MAPPINGS_CRC = "frames_crc32"
 _PIXEL = re.compile("[<>|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
@@ -62,6 +64,8 @@ _PIXEL = re.compile("[<>|]?[biuf][1248]")  # others are not for `numpy.dtype`: "
 def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
     """Split ``file.h5::/path`` into the file and the path inside it (None if not given).
 
+    What exists is never split: a file or a folder may have the two colons in its very name.
+
     Raises
     ------
     UnsupportedError
@@ -69,10 +73,21 @@ def split_target(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
     """
     refuse_url(target)
     name = os.fsdecode(target)
-    if SEPARATOR in name and os.path.isfile(name):  # its very name has the two colons
+    if SEPARATOR not in name or os.path.lexists(name):
         return Path(name), None
-    path, found, inner = name.partition(SEPARATOR)
-    return Path(path), "/" + inner.strip("/") if found else None
+    folder = existing_folder(Path(name))
+    rest = str(Path(name).relative_to(folder))
+    places = [found.start() for found in re.finditer(SEPARATOR, rest)]
+    if not places:  # the colons are in the folder's name
+        return Path(name), None
+    existing = (place for place in reversed(places) if os.path.lexists(folder / rest[:place]))
+    place = next(existing, places[0])
+    return folder / rest[:place], "/" + rest[place + len(SEPARATOR) :].strip("/")
+
+
+def existing_folder(path: Path) -> Path:
+    """Return the longest beginning of a path that is an existing folder, perhaps ``.``."""
+    return next((parent for parent in path.parents if parent.is_dir()), Path(path.anchor))
 
 
 @dataclass(frozen=True)

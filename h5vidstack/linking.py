@@ -22,7 +22,7 @@ from .layout_writer import Order, Record, StackWriter
 from .loss import Loss, stated, together
 from .output import open_hdf5_output
 from .piles import Pile
-from .sources.images import natural_key
+from .sources.names import match
 
 Target = str | os.PathLike[str]
 
@@ -102,7 +102,7 @@ def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = Fa
         first = held[0].file
         file = cleanup.enter_context(open_hdf5_output(target, inner, overwrite))
         writer = StackWriter(
-            file.create_group(stack), first.shape[1:], first.dtype, first.piles[0].chunks
+            file.require_group(stack), first.shape[1:], first.dtype, first.piles[0].chunks
         )
         for part in held:
             for number, pile in enumerate(part.file.layout.piles):
@@ -127,12 +127,9 @@ def _given(parts: Iterable[Target]) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
     for part in parts:
         file, inner = split_target(part)
-        matches = [str(file)]
-        if glob.has_magic(str(file)) and not file.exists():
-            matches = sorted(glob.glob(str(file)), key=natural_key)
-            if not matches:
-                raise SourceError(f"no file matches {file}")
-        found += [(Path(match), inner or DEFAULT_STACK) for match in matches]
+        pattern = glob.has_magic(str(file)) and not file.exists()
+        files = match(file) if pattern else [file]
+        found += [(each, inner or DEFAULT_STACK) for each in files]
     if not found:
         raise SourceError("there is nothing to link: name one part or more")
     return found

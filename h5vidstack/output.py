@@ -20,7 +20,8 @@ import h5py
 from .errors import OutputError
 from .geometry import LEAST_STRUCTURE
 from .layout import BESIDE, is_stack
-from .opening import is_recording
+from .opening import is_recording, open_hdf5
+from .replacing import check_name, keep_others, make_way, refuse_others
 
 try:
     import fcntl
@@ -39,6 +40,7 @@ def complete_or_absent(
     overwrite: bool,
     folder: bool = False,
     start_from: Path | None = None,
+    like: Path | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the body succeeds.
@@ -51,6 +53,8 @@ def complete_or_absent(
         Make a folder and give that; else the body makes a file.
     start_from
         A file to copy to the temporary path first.
+    like
+        A file whose mode and times it gets, as of ``cp -p``; else the mode of what it replaces.
     check
         Called right before the renaming, while no other of our programs renames there.
 
@@ -84,7 +88,9 @@ def complete_or_absent(
                 check()
                 if path.exists() and not overwrite:
                     raise OutputError(f"{shown} was made by another program meanwhile")
-                if path.exists():
+                if like is not None:
+                    _make_like(like, temporary)
+                elif path.exists():
                     shutil.copymode(path, temporary)
                 if folder:
                     _swap_folders(temporary, path)
@@ -102,6 +108,15 @@ def complete_or_absent(
         else:
             with contextlib.suppress(OSError):  # the next one for this output removes it
                 temporary.unlink(missing_ok=True)
+
+
+def _make_like(given: Path, made: Path) -> None:
+    """Give a file the mode and times of another, and its owner where that is allowed."""
+    status = given.stat()
+    if hasattr(os, "chown"):
+        with contextlib.suppress(OSError):
+            os.chown(made, status.st_uid, status.st_gid)
+    shutil.copystat(given, made)
 
 
 @contextlib.contextmanager
@@ -184,31 +199,62 @@ def flush_to_disk(path: Path) -> None:
 
 @contextlib.contextmanager
 def open_hdf5_output(
-    target: Path, inner: str | None, overwrite: bool, structure: int = LEAST_STRUCTURE
+    target: Path,
+    inner: str | None,
+    overwrite: bool,
+    structure: int = LEAST_STRUCTURE,
+    *,
+    kept: str | None = None,
+    plain: bool = False,
 ) -> Iterator[h5py.File]:
     """Open a new HDF5 file, or a copy of an existing one to add `inner` to.
 
-    The file gets its name when the body succeeds. `overwrite` replaces what stands at
-    `inner`, or the whole file where `inner` is None. `structure`: see
-    `geometry.structure_bytes`.
+    The file gets its name when the body succeeds. `overwrite` replaces the stack that stands at
+    `inner`, but for members and attributes of others; or the whole file where `inner` is None,
+    if all in it is ours. `structure`: see `geometry.structure_bytes`.
+
+    Parameters
+    ----------
+    kept
+        Where `inner` is None: the stack to be made. What others put into the one that is there
+        now goes into the new file.
+    plain
+        A dataset may be replaced, too.
 
     Raises
     ------
     OutputError
-        As `complete_or_absent`, or if `inner` exists already.
+        As `complete_or_absent`, or if `inner` exists already, or what is there is not ours.
     """
+    check_name(target)
     if inner == "/":
         raise OutputError(f"the root of {target} cannot be replaced; name a path in it")
     if inner is not None and target.exists():
         with edit_hdf5(target, structure) as file:
-            _make_room(file, inner, overwrite, str(target))
+            _make_room(file, inner, overwrite, str(target), plain)
             yield file
         return
     with (
-        complete_or_absent(target, overwrite=overwrite) as temporary,
+        new_or_ours(target, overwrite, kept) as temporary,
         closed_tidily(new_hdf5_file(temporary, structure)) as file,
     ):
         yield file
+        if kept is not None:
+            with open_hdf5(str(target)) as old:
+                keep_others(old[kept], file[kept])
+
+
+@contextlib.contextmanager
+def new_or_ours(target: Path, overwrite: bool, kept: str | None = None) -> Iterator[Path]:
+    """As `complete_or_absent`; what is replaced must be all ours, but for that of stack `kept`."""
+
+    def check() -> None:
+        if overwrite:
+            refuse_others(target, kept)
+
+    check()
+    with complete_or_absent(target, overwrite=overwrite, check=check) as temporary:
+        yield temporary
 
 
 def new_hdf5_file(path: Path, structure: int = LEAST_STRUCTURE) -> h5py.File:
@@ -290,7 +336,7 @@ def closed_tidily(file: h5py.File) -> Iterator[h5py.File]:
         raise OSError(str(error)) from error
 
 
-def _make_room(file: h5py.File, inner: str, overwrite: bool, name: str) -> None:
+def _make_room(file: h5py.File, inner: str, overwrite: bool, name: str, plain: bool) -> None:
     """Check that something can be made at `inner`; remove what is there if asked to."""
     parts = inner.strip("/").split("/")
     for depth in range(1, len(parts)):
@@ -299,14 +345,17 @@ def _make_room(file: h5py.File, inner: str, overwrite: bool, name: str) -> None:
             raise OutputError(f"/{parent} is a dataset; nothing can be made in it")
         if parent in file and is_stack(file[parent]):
             raise OutputError(f"/{parent} is a stack; what is in it is its own")
-    if inner in file:
-        if not overwrite:
-            raise OutputError(
-                f"{inner} exists in {name}; use --overwrite (overwrite=True) to replace it"
-            )
-        del file[inner]
-        if f"{BESIDE}/{inner.strip('/')}" in file:  # the stack of what was there
-            del file[f"{BESIDE}/{inner.strip('/')}"]
+    if inner not in file:
+        return
+    if not overwrite:
+        raise OutputError(
+            f"{inner} exists in {name}; use --overwrite (overwrite=True) to replace it"
+        )
+    if make_way(file, inner, plain):
+        return
+    del file[inner]
+    if f"{BESIDE}/{inner.strip('/')}" in file:  # the stack of what was there
+        del file[f"{BESIDE}/{inner.strip('/')}"]
 
 
 @contextlib.contextmanager

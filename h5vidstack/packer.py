@@ -27,6 +27,7 @@ from .output import edit_hdf5, open_hdf5_output
 from .packing import Packing, stays_in_order
 from .pca_packing import PcaPacking, Wanted, check_pca
 from .quality import Wish, needs_two_passes
+from .replacing import check_name
 from .sources import Access, Source, SourceOptions, open_source
 from .sources.apart import refuse_source
 from .sources.packets import look
@@ -111,6 +112,11 @@ class PackReport:
     def ratio(self) -> float:
         """Raw bytes over stored bytes."""
         return self.raw_bytes / self.stored_bytes if self.stored_bytes else math.inf
+
+    @property
+    def growth(self) -> float | None:
+        """Stored bytes over those of the source's file or files; None where there are none."""
+        return self.stored_bytes / self.source_bytes if self.source_bytes else None
 
 
 def pack(
@@ -238,8 +244,8 @@ def pack(
         interruption, the same call with `resume` takes the blocks that it finds there
         (each is decoded and compared with its frames) and encodes only what is missing.
     progress
-        Called with the number of frames done and of all, or None, as it goes. Methods
-        that may reorder go through the frames twice: looking, then writing.
+        Called with a `Step` as it goes: how many frames are encoded and written, their bytes as
+        an array and as blocks. Methods that may reorder go through the frames before, looking.
 
     Returns
     -------
@@ -265,12 +271,13 @@ def pack(
             explain=explain, resume=resume, no_verify=not verify, executor=executor,
         )  # fmt: skip
         method = "video"
-    if mode == "w":
-        refuse_source(path, source, repack=True)
+    in_place = mode == "w" and refuse_source(path, source, repack=True)
     options = SourceOptions(gray, stream, accept_damaged)
     started = time.perf_counter()
     target, inner = split_target(path)
+    check_name(target)
     stack = inner or DEFAULT_STACK
+    kept = stack if in_place and overwrite else None
     with contextlib.ExitStack() as cleanup:
         before = find_earlier(target, stack) if mode == "a" else None
         if before is not None:
@@ -289,7 +296,7 @@ def pack(
         block.check_dtype(opened.dtype)
         crew = Crew(workers, executor)
         journal = cleanup.enter_context(resumable(target.resolve(), stack)) if resume else None
-        packets = look(source, opened, chunk_frames) if copy else None
+        packets = look(opened, chunk_frames) if copy else None
         if packets is not None:
             chunk_frames, tile = packets.run, (0, 0)
         shape = opened.frame, opened.dtype.itemsize, chunk_frames, tile
@@ -308,8 +315,9 @@ def pack(
             writer = StackWriter(file[stack], opened.frame, opened.dtype, chunk, held)
         else:
             inner = stack if mode == "a" and target.exists() else inner
-            file = cleanup.enter_context(open_hdf5_output(target, inner, overwrite, structure))
-            writer = StackWriter(file.create_group(stack), opened.frame, opened.dtype, chunk)
+            output = open_hdf5_output(target, inner, overwrite, structure, kept=kept)
+            file = cleanup.enter_context(output)
+            writer = StackWriter(file.require_group(stack), opened.frame, opened.dtype, chunk)
         store: Source = opened
         if needs_two_passes(wish, opened) or (
             way.kept == Kept.PCA and opened.access < Access.RANDOM

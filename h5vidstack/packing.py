@@ -26,7 +26,7 @@ from .sources import Access, Source
 from .sources.spool import Spool
 from .survey import Survey
 from .trials import Trial
-from .workers import Progress
+from .workers import Progress, Step
 
 BATCH_BYTES = 16 << 20
 """Small blocks are surveyed together up to so many bytes."""
@@ -110,8 +110,9 @@ class Packing:
                 piles, sentence = list[Numbers](), "each frame equals an earlier one"
             else:
                 piles, sentence = self._reorder(prints)
-            if self.progress is not None and len(prints) != self._written:
-                self.progress(len(prints), len(prints))
+            if len(prints) != self._written:
+                self._count = len(prints)
+                self._tell(len(prints))
             if not hashes:
                 prints = replace(prints, phash=None, ahash=None, dhash=None)
             return self._order(piles), prints, sentence
@@ -138,8 +139,8 @@ class Packing:
                 self._encoder.add(self.store.take(run))
         if self._encoder is not None:
             self._encoder.add(new)
-        elif self.progress is not None:
-            self.progress(self._survey.count, self._count)
+        else:
+            self._tell(self._survey.count, "looking")
 
     def _earlier(self, number: int) -> Pixels:
         """The pixels of a new frame that has been passed, or of a stored one (see `Survey`)."""
@@ -156,6 +157,7 @@ class Packing:
         def take(numbers: Numbers) -> Pixels:
             return self.store.take(self._firsts[numbers])
 
+        self._tell(0, "choosing an order")
         if self.method.ordering == Ordering.HASHED and prints.dhash is not None:
             plan = planning.plan_by_hash(prints.dhash[self._firsts])
         else:
@@ -187,7 +189,11 @@ class Packing:
 
     def _begin(self, pile: Numbers, take: Take) -> PileEncoder:
         """Begin a pile."""
+        if not self._encoders:
+            self._tell(0, "choosing how to code")
         coder, tried, mean = self._coder(pile, take)
+        if not self._encoders:
+            self._tell(0)
         self.codings.append(str(coder))
         self.trials.append(tried)
         tail: Pixels | tuple[()] = ()
@@ -202,8 +208,8 @@ class Packing:
             writer,
             coder,
             self.chunk,
-            self._note_written,
-            self._shift - len(tail),
+            start=self._shift - len(tail),
+            block=self._note_written,
         )
         if len(tail):  # the block that is not full is coded again, with what goes on
             encoder.add(np.asarray(tail))
@@ -276,8 +282,14 @@ class Packing:
 
     def _note_written(self, frames: int) -> None:
         self._written += frames
-        if self.progress is not None:
-            self.progress(self._written, self._count)
+        self._tell(max(0, self._written))
+
+    def _tell(self, frames: int, doing: str = "") -> None:
+        """Say how far it has come."""
+        if self.progress is None:
+            return
+        raw = 0 if doing else frames * frame_bytes(self.store.frame, self.store.dtype.itemsize)
+        self.progress(Step(frames, self._count, doing, raw, self.writer.stored_bytes))
 
     def _order(self, piles: list[Numbers]) -> Order:
         """Where each frame is, copies where their first is."""

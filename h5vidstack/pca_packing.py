@@ -17,7 +17,7 @@ from .coders import BlockCoder
 from .crew import Crew
 from .encoder import PileEncoder
 from .errors import UnsupportedError
-from .geometry import Shape, window_frames
+from .geometry import Shape, frame_bytes, window_frames
 from .hashing import Fingerprints, fingerprint, join
 from .layout import USUAL_FORMAT, format_of
 from .layout_writer import Order, StackWriter
@@ -28,7 +28,7 @@ from .recipe import Recipe
 from .sampling import sample
 from .sources import Source
 from .trials import Trial, choose
-from .workers import Progress, in_order
+from .workers import Progress, Step, in_order
 
 COMPONENTS = 20
 """Where the user does not say how many."""
@@ -93,6 +93,7 @@ class PcaPacking:
     trials: list[list[Trial]] = field(default_factory=list)
     in_given_order: bool = True
     format: tuple[int, int] = USUAL_FORMAT
+    _told: int = 0
 
     def run(self, hashes: bool) -> tuple[Order, Fingerprints, str]:
         """Pack everything; say where frames are, what they are, and how many components."""
@@ -228,8 +229,6 @@ class PcaPacking:
         for frames in self.store.batches(self.chunk[0]):
             yield frames, basis.frames(coefficients[start : start + len(frames)])
             start += len(frames)
-            if self.progress is not None:
-                self.progress(start, self._count)
 
     def _measure(self, basis: Basis, coefficients: Whole) -> bool:
         """Find the error that readers will see; say whether it is allowed."""
@@ -237,12 +236,22 @@ class PcaPacking:
         for frames, got in self._batches(basis, coefficients):
             parts.append(loss.measure(frames, got))
             crcs.append(frame_crcs(got))
+            self._tell(len(frames), "measuring")
+        self._told = 0
         numbers = np.arange(self._count)
         self._lost = loss.total([loss.join(parts)], numbers * 0, numbers, self.store.dtype)
         self._crc = np.concatenate(crcs)
         wanted = self.wanted
         small = not wanted.bound or self._lost.max_error <= wanted.bound
         return small and (wanted.psnr is None or self._lost.psnr >= wanted.psnr)
+
+    def _tell(self, frames: int, doing: str = "") -> None:
+        """Say that so many more frames are done."""
+        self._told += frames
+        if self.progress is None:
+            return
+        raw = 0 if doing else self._told * frame_bytes(self.store.frame, self.store.dtype.itemsize)
+        self.progress(Step(self._told, self._count, doing, raw, self.writer.stored_bytes))
 
     def _write_residual(self, writer: Any, basis: Basis, coefficients: Whole) -> None:
         """Code what the basis leaves."""
@@ -260,7 +269,7 @@ class PcaPacking:
         self.codings[0] += f" by {recipe}"
         encoder = PileEncoder(
             self.crew.encoders, self.crew.size, writer, self.crew.coder(BlockCoder(recipe, True)),
-            self.chunk, lambda _: None,
+            self.chunk, block=self._tell,
         )  # fmt: skip
         for frames, got in self._batches(basis, coefficients):
             encoder.add(residual(frames, got))

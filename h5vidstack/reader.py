@@ -214,6 +214,11 @@ class Stack(Description):
         return chunk_frames(self, self._live().file.places is None)
 
     @property
+    def stored_bytes(self) -> int:
+        """Bytes that its blocks take in the file."""
+        return self._live().file.stored_bytes
+
+    @property
     def groups(self) -> list[Group]:
         """The piles of similar frames, in packed order."""
         return groups(self._live().file)
@@ -316,7 +321,7 @@ class Stack(Description):
         against
             An opened input to compare every frame with; `h5vidstack.verify` opens one.
         progress
-            Called with the number of frames checked and of all.
+            Called with a `Step` as it goes: frames checked, and of all.
 
         Returns
         -------

@@ -31,12 +31,13 @@ from .live import LiveStack
 from .loss import NO_LOSS
 from .output import (
     closed_tidily,
-    complete_or_absent,
     errors_of_writing,
     flush_to_disk,
     new_hdf5_file,
+    new_or_ours,
 )
 from .quality import Wish
+from .replacing import check_name
 from .sampling import sample
 from .workers import default_workers
 
@@ -79,6 +80,7 @@ class Recorder:
             raise OutputError(f"workers is {workers}; it must be at least 1")
         self._workers, self._verify, self._hashed = workers or default_workers(), verify, hashes
         self._target, inner = split_target(path)
+        check_name(self._target)
         self._stack = inner or DEFAULT_STACK
         if inner == "/":
             raise OutputError(f"the root of {self._target} cannot be a stack; name a path in it")
@@ -92,7 +94,7 @@ class Recorder:
         self._process = os.getpid()
         with contextlib.ExitStack() as naming:
             self._file: h5py.File = new_hdf5_file(
-                naming.enter_context(complete_or_absent(self._target, overwrite=overwrite)),
+                naming.enter_context(new_or_ours(self._target, overwrite)),
                 structure_bytes(None, self._frame, self._dtype.itemsize, self._chunk, False),
             )
             self._naming = naming.pop_all()
@@ -251,7 +253,7 @@ class Recorder:
             live.pile,
             coder,
             self._chunk,
-            lambda _: live.pile.data.flush(),
+            row=live.pile.data.flush,
         )
         self._encoder.add(frames)
         self._waiting = []

@@ -21,7 +21,7 @@ from .layout import DEFAULT_STACK, Layout, damage_as_error
 from .reader import Stack
 from .sources import DEFAULT_OPTIONS, SourceOptions, open_source
 from .stack_file import StackFile, split_readable
-from .workers import Progress
+from .workers import Progress, Step
 
 Answer = TypeVar("Answer")
 
@@ -94,7 +94,7 @@ def check(
     gray, stream, accept_damaged
         How `against` was packed; see `pack`.
     progress
-        Called with the number of frames compared and of all.
+        Called with a `Step` as it goes: frames compared, and of all.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def _compare(
                 parts.append(loss.measure(frames, got))
             done += len(frames)
             if progress is not None:
-                progress(done, len(stack))
+                progress(Step(done, len(stack)))
         if done != len(stack):
             raise SourceError(f"{source.name} has {done} frames, the stack {len(stack)}")
     found = loss.join(parts)

@@ -14,7 +14,7 @@ from .layout_writer import write_hashes
 from .output import edit_hdf5
 from .reader import Stack
 from .sources import open_source
-from .workers import Progress, default_workers, in_order
+from .workers import Progress, Step, default_workers, in_order
 
 
 def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
@@ -27,7 +27,7 @@ def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
     path
         ``file.h5`` or ``file.h5::/path``.
     progress
-        Called with the number of frames done and of all.
+        Called with a `Step` as it goes: frames done, and of all.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
                 parts.append(part)
                 done += len(part[0])
                 if progress is not None:
-                    progress(done, len(stack))
+                    progress(Step(done, len(stack)))
         tables = map(np.concatenate, zip(*parts, strict=True))
         with damage_as_error(f"{target}{SEPARATOR}{inner}"):
             if "hashes" in group:

@@ -25,7 +25,7 @@ from .loss import stated
 from .owners import Owners
 from .recipe import Recipe
 from .stack_file import StackFile
-from .workers import Progress, default_workers, in_order
+from .workers import Progress, Step, default_workers, in_order
 
 
 def _options(filters: dict[int, tuple[int, ...]]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class Rescue:
                     self._note(number, row, frames, sound)
                     done += len(frames)
                     if self._progress is not None:
-                        self._progress(done, count)
+                        self._progress(Step(done, count))
         self.saved = np.array(sorted(self._found_crc), np.intp)
         return bool(len(self.saved))
 
@@ -209,7 +209,7 @@ class Rescue:
         target = writer.add_pile(f"{coder}, frames of damaged blocks", coder.options(), None, chunk)
         held = []
         with ThreadPoolExecutor(default_workers(), "h5vidstack-recover") as pool:
-            encoder = PileEncoder(pool, default_workers(), target, coder, chunk, lambda _: None)
+            encoder = PileEncoder(pool, default_workers(), target, coder, chunk)
             for number, row, intact in self._loose:
                 pile = self._file.piles[number]
                 try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from .layout_writer import StackWriter
 from .opening import open_hdf5
 from .output import errors_of_writing, open_hdf5_output, scratch
 from .packer import pack
+from .replacing import check_name
 from .rescue import Rescue
 from .sources import open_source
 from .sources.apart import refuse_source
@@ -78,7 +78,7 @@ def recover(
         The same, for what is saved: the intact frames in order. Their original numbers are in
         the table `original`, if some are lost.
     progress
-        Called with the number of frames looked at and of all.
+        Called with a `Step` as it goes: frames looked at, and of all.
 
     Returns
     -------
@@ -94,6 +94,7 @@ def recover(
     source, inner = split_target(bad)
     stack = inner or DEFAULT_STACK
     target, place = split_target(good)
+    check_name(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"{source} itself stays as it is; save to another file")
     refuse_source(good, bad)  # nor is a part of it overwritten
@@ -161,7 +162,7 @@ def _saved(
             return _carved(source, stack, why, output, progress)
         inner = output.stack if output.inside else None
         with open_hdf5_output(output.target, inner, output.overwrite) as made:
-            group = made.create_group(output.stack)
+            group = made.require_group(output.stack)
             chunk = file.piles[0].chunks
             rescue.write(StackWriter(group, file.shape[1:], file.dtype, chunk))
         lost = tuple(np.setdiff1d(np.arange(file.shape[0]), rescue.saved).tolist())
@@ -192,13 +193,3 @@ def _carved(
         )
     lost = tuple(found.lost) if found.lost is not None else None
     return Salvage(str(output.target), output.stack, len(found), lost, True, tuple(notes))
-
-
-def runs(numbers: Sequence[int]) -> str:
-    """Ascending numbers in words, as ``3, 7-9``."""
-    ends = [at for at in range(1, len(numbers)) if numbers[at] != numbers[at - 1] + 1]
-    parts = zip([0, *ends], [*ends, len(numbers)], strict=True)
-    return ", ".join(
-        f"{numbers[start]}-{numbers[stop - 1]}" if stop - start > 1 else str(numbers[start])
-        for start, stop in parts
-    )

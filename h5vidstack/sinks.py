@@ -21,7 +21,7 @@ from .layout import SEPARATOR, split_target
 from .output import complete_or_absent, open_hdf5_output
 from .reader import Stack
 from .sources.apart import refuse_source
-from .workers import Progress, default_workers, in_order
+from .workers import Progress, Step, default_workers, in_order
 
 IMAGE_FORMATS = ("png", "tiff")
 STREAM_FORMATS = ("npy", "png", "tiff", "raw")
@@ -61,7 +61,7 @@ def unpack(
     overwrite
         Replace an existing target; a folder only if it holds nothing but unpacked frames.
     progress
-        Called with the number of frames written and of all.
+        Called with a `Step` as it goes: frames written, and of all.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def unpack(
     leading: Shape = source.leading_shape if frames is None else (len(chosen),)
     shape: Shape = (*leading, *source.shape[1:])
     if inner is not None:
-        with open_hdf5_output(path, inner, overwrite) as file:
+        with open_hdf5_output(path, inner, overwrite, plain=True) as file:
             _write_hdf5(file, inner, moving, leading, shape, source.dtype)
     elif kind == ".npy":
         with (
@@ -233,7 +233,7 @@ def _reporting(frames: Frames, count: int, progress: Progress | None) -> Frames:
     for done, frame in enumerate(frames, 1):
         yield frame
         if progress is not None:
-            progress(done, count)
+            progress(Step(done, count))
 
 
 def _write_npy(file: BinaryIO, frames: Frames, shape: Shape, dtype: np.dtype[Any]) -> None:

@@ -118,6 +118,11 @@ class StackFile:
         return self._file.ask(lambda file: question(self._open_layout(file)))
 
     @property
+    def stored_bytes(self) -> int:
+        """Bytes of the blocks of all piles."""
+        return self.ask(lambda layout: sum(pile.stored_bytes for pile in layout.piles))
+
+    @property
     def remote(self) -> bool:
         """Whether each look into it costs a request."""
         return isinstance(self._file, RemoteFile)

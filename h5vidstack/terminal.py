@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,7 +18,12 @@ from ._version import __version__
 from .codecs import library_versions
 from .errors import Error
 from .startup import asked_to_stop, interruptible
-from .workers import Progress
+from .workers import Progress, Step
+
+BAR_WIDTH, LEAST_BAR = 24, 5
+"""Of the bar, in characters: at most, and at least."""
+DRAWN_EVERY = 0.1
+"""Seconds between two states of a line that are shown, so that drawing takes no time."""
 
 
 def printable(text: str) -> str:
@@ -59,32 +66,99 @@ def show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> N
         ctx.exit()
 
 
+class _Bar:
+    """One line on a terminal that says how far something has come, and for how long it has gone.
+
+    Parameters
+    ----------
+    label
+        What is being done, where a step does not say it.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label, self._doing = label, ""
+        self._started = self._drawn = time.perf_counter()
+        self._step: Step | None = None
+        self._drawing, self._ended = threading.Lock(), threading.Event()
+        self._clock = threading.Thread(target=self._tick, daemon=True, name="h5vidstack-clock")
+
+    def tell(self, step: Step) -> None:
+        """Draw it, if that is worth it."""
+        now = time.perf_counter()
+        doing = step.doing or self._label
+        before, self._step = self._step, step
+        anew = before is None or doing != self._doing or step.frames < before.frames
+        if anew:
+            self._started = self._started if before is None else now
+            self._doing = doing
+        if before is None:
+            self._clock.start()
+        if anew or now - self._drawn >= DRAWN_EVERY:
+            self._drawn = now
+            self._draw()
+
+    def end(self) -> None:
+        """Draw what it came to, and go to the next line."""
+        if self._step is not None:
+            self._ended.set()
+            self._clock.join()
+            self._draw()
+            click.echo(err=True)
+
+    def _tick(self) -> None:
+        """Draw it every second: a block may take long."""
+        while not self._ended.wait(1):
+            with contextlib.suppress(OSError, ValueError):  # the terminal has gone
+                self._draw()
+
+    def _draw(self) -> None:
+        with self._drawing:
+            seconds = time.perf_counter() - self._started
+            width = shutil.get_terminal_size().columns - 1
+            line = _progress_line(self._doing, self._step or Step(0, None), seconds, width)
+            click.echo(f"\r{line[:width]:{width}}", nl=False, err=True)
+
+
+def _progress_line(doing: str, step: Step, seconds: float, width: int) -> str:
+    """What a bar says after so many seconds; it is drawn where the rest leaves room."""
+    if step.doing and not step.frames:
+        return f"{doing}  {_minutes(seconds)}"
+    parts = [doing]
+    parts.append(f"{step.frames}/{step.total}" if step.total else f"{step.frames} frames")
+    parts.append(_minutes(seconds))
+    if step.frames and seconds:
+        rate = step.frames / seconds
+        if step.total and step.frames < step.total:
+            parts[-1] += f", {_minutes((step.total - step.frames) / rate)} left"
+        parts.append(f"{rate:.3g} frames/s" if rate < 100 else f"{rate:.0f} frames/s")
+        if step.raw_bytes:
+            parts.append(f"{step.raw_bytes / seconds / 1e6:.1f} MB/s")
+        if step.stored_bytes and step.raw_bytes:
+            parts.append(f"ratio {step.raw_bytes / step.stored_bytes:.2f}")
+    room = min(BAR_WIDTH, width - len("  ".join([*parts, "[]"])))
+    if step.total and room >= LEAST_BAR:
+        filled = min(room, room * step.frames // step.total)
+        parts.insert(1, f"[{'#' * filled}{'-' * (room - filled)}]")
+    return "  ".join(parts)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02d}"
+
+
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
-    """A bar with rate and ETA on stderr, if that is a terminal; a new one for each pass."""
-    started = time.perf_counter()
-    with contextlib.ExitStack() as cleanup:
-        bar: Any = None
+    """A bar with rates on stderr, if that is a terminal; where something is encoded it follows."""
+    bar = _Bar(label)
 
-        def show(done: int, total: int | None) -> None:
-            nonlocal bar, started
-            if not sys.stderr.isatty():
-                return
-            if bar is None or done < bar.pos:
-                cleanup.close()
-                started = started if bar is None else time.perf_counter()
-                bar = cleanup.enter_context(
-                    click.progressbar(
-                        length=total,
-                        label=label if bar is None else f"{label}, second pass",
-                        file=sys.stderr,
-                        show_pos=True,
-                        item_show_func=lambda rate: f"{rate:.0f} frames/s" if rate else "",
-                    )
-                )
-            bar.update(done - bar.pos, done / max(time.perf_counter() - started, 1e-9))
+    def show(step: Step) -> None:
+        if sys.stderr is not None and sys.stderr.isatty():
+            bar.tell(step)
 
+    try:
         yield show
+    finally:
+        bar.end()
 
 
 @contextlib.contextmanager

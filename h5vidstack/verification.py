@@ -8,6 +8,7 @@ from typing import Any
 
 from .reader import Stack
 from .sources import SourceOptions, open_source
+from .sources.second import second_source
 from .workers import Progress
 
 
@@ -19,6 +20,7 @@ def verify(
     stream: int | None = None,
     accept_damaged: bool = False,
     progress: Progress | None = None,
+    notes: list[str] | None = None,
 ) -> list[str]:
     """Decode a whole stack and check every block, CRC and index.
 
@@ -31,7 +33,10 @@ def verify(
     gray, stream, accept_damaged
         How `against` was packed; see `pack`.
     progress
-        Called with the number of frames checked and of all.
+        Called with a `Step` as it goes: frames checked, and of all.
+    notes
+        A list to which sentences are added that say by what `against` was read. Images are read
+        by decoders that `pack` does not use, where imagecodecs is installed.
 
     Returns
     -------
@@ -51,5 +56,9 @@ def verify(
             stack = cleanup.enter_context(Stack(stack, cache_bytes=0))
         if against is None:
             return stack.verify(progress=progress)
-        source = cleanup.enter_context(contextlib.closing(open_source(against, options)))
-        return stack.verify(against=source, progress=progress)
+        source, said = second_source(open_source(against, options), options)
+        cleanup.callback(source.close)
+        problems = stack.verify(against=source, progress=progress)
+        if notes is not None:
+            notes += said()
+        return problems

@@ -6,13 +6,38 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-Progress = Callable[[int, int | None], None]
-"""Called as ``progress(frames_done, frames_in_all)``; None where that is not known."""
+
+@dataclass(frozen=True)
+class Step:
+    """How far something long has come, as a `progress` function is told.
+
+    Attributes
+    ----------
+    frames
+        Frames that are done. It begins again where frames are gone through again.
+    total
+        Frames in all, or None where only reading tells.
+    doing
+        What is being done with them, if it is not yet, or no more, what was asked for.
+    raw_bytes, stored_bytes
+        Where frames are encoded: sizes of those that are written, as an array and as blocks.
+    """
+
+    frames: int
+    total: int | None
+    doing: str = ""
+    raw_bytes: int = 0
+    stored_bytes: int = 0
+
+
+Progress = Callable[[Step], None]
+"""Called with a `Step` as something goes on."""
 
 
 def default_workers() -> int:

@@ -291,7 +291,7 @@ def test_of_two_that_add_at_once_both_or_one_is_told():
 
 
 def test_what_appears_meanwhile_is_not_replaced():
-    def late(frames, count):
+    def late(step):
         Path("x.h5").write_text("precious")
 
     with pytest.raises(h5vidstack.OutputError, match="meanwhile"):

@@ -305,7 +305,13 @@ def test_command_line():
     added = runner.invoke(main, ["append", "x.h5", "v.mp4", "--gray", "--copy"])
     assert added.exit_code == 0, added.output
     assert runner.invoke(main, ["verify", "x.h5"]).exit_code == 0
-    h5vidstack.pack("v.mp4", "y.h5", gray=True, copy=True, progress=lambda *now: seen.append(now))
+    h5vidstack.pack(
+        "v.mp4",
+        "y.h5",
+        gray=True,
+        copy=True,
+        progress=lambda step: seen.append((step.frames, step.total)),
+    )
     assert seen == [(8, 21), (16, 21), (21, 21)]
 
 

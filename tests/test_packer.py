@@ -142,18 +142,38 @@ def test_memory_is_bounded_by_workers_not_by_length():
 def test_progress():
     calls = []
 
-    def note(*at):
-        calls.append(at)
+    def note(step):
+        calls.append((step.doing, step.frames, step.total))
+        sizes.append((step.raw_bytes, step.stored_bytes))
 
-    h5vidstack.pack(noise((37, 9, 9)), "x.h5", method="video", progress=note)
-    assert calls == [(16, 37), (32, 37), (37, 37)]
+    sizes = []
+    choosing, packing = ("choosing how to code", 0, 37), [("", n, 37) for n in (0, 16, 32, 37)]
+    report = h5vidstack.pack(noise((37, 9, 9)), "x.h5", method="video", progress=note)
+    assert calls == [choosing, *packing]
+    assert [raw for raw, _ in sizes] == [81 * n for _, n, _ in calls]
+    assert sizes[-1] == (report.raw_bytes, report.stored_bytes)
     calls.clear()
     frames = (frame for frame in noise((5, 9, 9)))
     h5vidstack.pack(frames, "y.h5", method="video", progress=note)
-    assert calls == [(5, None)]
+    assert calls == [("choosing how to code", 0, None), ("", 0, None), ("", 5, None)]
     calls.clear()
     h5vidstack.pack(noise((37, 9, 9)), "z.h5", method="groupvideo", progress=note)
-    assert calls == [(16, 37), (32, 37), (37, 37)] * 2
+    looking = [("looking", n, 37) for n in (16, 32, 37)]
+    assert calls == [*looking, ("choosing an order", 0, 37), choosing, *packing]
+
+
+def test_progress_goes_by_blocks():
+    done = []
+    frames = noise((10, 32, 48))
+    h5vidstack.pack(
+        frames, "x.h5", method="video", preset="raw", tile=(16, 16), chunk_frames=10,
+        progress=lambda step: done.append((step.frames, step.raw_bytes, step.stored_bytes)),
+    )  # fmt: skip
+    assert [frames for frames, *_ in done] == [0, 0, 1, 3, 5, 6, 8, 10]
+    assert [raw for _, raw, _ in done] == [32 * 48 * frames for frames, *_ in done]
+    stored = [stored for *_, stored in done]
+    assert stored[:2] == [0, 0]
+    assert stored[1:] == sorted(set(stored))
 
 
 @pytest.mark.parametrize(
@@ -240,11 +260,12 @@ def good_then(error):
 @pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt(), MemoryError()])
 def test_an_error_on_the_way_leaves_the_old_file_and_no_new_one(error, before):
     if before:
-        Path("x.h5").write_bytes(b"old")
+        h5vidstack.pack(moving((5, 9, 9)), "x.h5")
+    old = Path("x.h5").read_bytes() if before else b""
     with pytest.raises(type(error)):
         h5vidstack.pack(good_then(error), "x.h5", overwrite=True)
     assert os.listdir() == (["x.h5"] if before else [])
-    assert not before or Path("x.h5").read_bytes() == b"old"
+    assert not before or Path("x.h5").read_bytes() == old
 
 
 def test_an_encoder_that_fails_leaves_nothing(monkeypatch):

@@ -263,9 +263,9 @@ class Stopped(Exception):
 def test_an_interrupted_pack_goes_on(method, monkeypatch):
     done = []
 
-    def stop(frames, count):
-        if frames > 40 and len(done) < 1:
-            done.append(frames)
+    def stop(step):
+        if step.frames > 40 and len(done) < 1:
+            done.append(step.frames)
             raise Stopped
 
     how = {"method": method, "resume": True, "codec": "ffv1", "workers": 1}
@@ -275,8 +275,8 @@ def test_an_interrupted_pack_goes_on(method, monkeypatch):
         done.clear()
         calls = []
 
-        def stop_late(frames, count):
-            calls.append(frames)
+        def stop_late(step):
+            calls.append(step.frames)
             if calls.count(32) == 2:
                 raise Stopped
 
@@ -304,7 +304,7 @@ def test_an_interrupted_pack_goes_on(method, monkeypatch):
 
 
 def test_a_journal_of_other_frames_or_of_a_liar_does_no_harm():
-    def stop(frames, count):
+    def stop(step):
         raise Stopped
 
     for _ in range(2):

@@ -1,5 +1,6 @@
 """`repack`: whole HDF5 files, with stacks of images as coded video."""
 
+import contextlib
 import datetime
 import pickle
 import subprocess
@@ -637,7 +638,8 @@ def test_what_is_done_with_a_stack_is_done_with_one_beside_a_dataset():
         assert np.array_equal(stack[:], frames)
     np.testing.assert_array_equal(np.load("volumes.npy"), volumes, strict=True)
     for path in ("pictures", "v.tif"):
-        read = np.concatenate(list(open_source(path).batches(16)))
+        with contextlib.closing(open_source(path)) as source:
+            read = np.concatenate(list(source.batches(16)))
         assert np.array_equal(read, flat)
 
 

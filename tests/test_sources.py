@@ -11,7 +11,7 @@ from frames import moving, noise
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.sources import SourceOptions, images, open_source
+from h5vidstack.sources import SourceOptions, open_source
 
 
 def all_frames(source, **options):
@@ -53,22 +53,6 @@ def test_folder_and_glob_in_natural_order(ending, shape):
     np.testing.assert_array_equal(all_frames(f"in/*{ending}"), frames)
     paths = [f"in/img{i}{ending}" for i in reversed(range(len(frames)))]
     np.testing.assert_array_equal(all_frames(paths), frames)
-
-
-def test_natural_order():
-    names = [
-        "img10.png",
-        "img2.png",
-        "img1.png",
-        "a3b12.png",
-        "a3b2.png",
-        "a²1.png",
-        "10.png",
-        "9.png",
-    ]
-    assert sorted(names, key=images.natural_key) == [
-        "9.png", "10.png", "a3b2.png", "a3b12.png", "a²1.png", "img1.png", "img2.png", "img10.png",
-    ]  # fmt: skip
 
 
 def test_jpeg_as_pillow_decodes_it():
@@ -183,14 +167,6 @@ def test_a_stack_through_links_and_without_the_slash():
         np.testing.assert_array_equal(all_frames(name), frames)
 
 
-def test_colour_of_16_bits_is_refused_and_not_cut():
-    tifffile = pytest.importorskip("tifffile")
-    colour = moving((1, 9, 9, 3))[0].astype(np.uint16) * 200
-    tifffile.imwrite("c.tif", colour, photometric="rgb")
-    with pytest.raises(h5vidstack.Error, match="16 bits|uint16"):
-        h5vidstack.pack("c.tif", "x.h5")
-
-
 def test_text_and_play_lists_are_no_videos():
     save_video(moving((3, 20, 32)), "v.mkv", "gray")
     Path("lie.mp4").write_text("ffconcat version 1.0\nfile v.mkv\n")
@@ -243,7 +219,6 @@ BAD = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow's, beside its error
 @pytest.mark.parametrize("name", BAD)
 def test_bad_sources(name):
     bad_sources()
@@ -261,24 +236,6 @@ def test_hdf5_with_an_unknown_filter_names_it():
         h5py.h5d.create(file.id, b"d", h5py.h5t.NATIVE_UINT8, space, plist)
     with pytest.raises(h5vidstack.SourceError, match="32767.*pip install hdf5plugin"):
         h5vidstack.pack("s.h5::/d", "x.h5")
-
-
-def test_tiff_that_needs_tifffile(monkeypatch):
-    tifffile = pytest.importorskip("tifffile")
-    frames = moving((3, 20, 20))
-    tifffile.imwrite("t.tif", frames, photometric="minisblack")
-
-    def refuse(path):
-        raise files_error
-
-    from PIL import UnidentifiedImageError
-
-    files_error = UnidentifiedImageError("cannot identify image file")
-    monkeypatch.setattr(Image, "open", refuse)
-    np.testing.assert_array_equal(all_frames("t.tif"), frames)
-    monkeypatch.setitem(__import__("sys").modules, "tifffile", None)
-    with pytest.raises(h5vidstack.SourceError, match=r"pip install \"h5vidstack\[tiff\]\""):
-        all_frames("t.tif")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])

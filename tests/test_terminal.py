@@ -1,5 +1,6 @@
 """Colour only where a person looks; what goes to standard output, and what is refused there."""
 
+import contextlib
 import io
 import json
 import os
@@ -12,14 +13,16 @@ import threading
 from pathlib import Path
 
 import av
+import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from frames import moving
 from PIL import Image
+from videos import write_video
 
 import h5vidstack
-from h5vidstack import colours
+from h5vidstack import Step, colours, terminal
 from h5vidstack.cli import main
 
 WISHES = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM")
@@ -253,3 +256,159 @@ def test_png_of_several_frames_is_refused(packed):
     assert result.stdout == ""
     result = CliRunner().invoke(main, ["unpack", "lossy.h5", "-", "--format", "png"])
     assert "float32" in result.stderr
+
+
+FRAMES = moving((12, 32, 48))
+
+
+def put_images():
+    Path("imgs").mkdir()
+    for number, frame in enumerate(FRAMES):
+        Image.fromarray(frame).save(f"imgs/{number}.png")
+
+
+def put_pages(name):
+    first, *others = map(Image.fromarray, FRAMES)
+    first.save(name, save_all=True, append_images=others)
+
+
+def put_hdf5():
+    with h5py.File("d.h5", "w") as file:
+        file.create_dataset("plain", data=FRAMES)
+        file.create_dataset("chunked", data=FRAMES, chunks=(4, 32, 48), compression="gzip")
+        layout = h5py.VirtualLayout(FRAMES.shape, "u1")
+        layout[:] = h5py.VirtualSource(file["plain"])
+        file.create_virtual_dataset("virtual", layout)
+
+
+SOURCES = {
+    "imgs": put_images,
+    "imgs/*.png": put_images,
+    "p.tif": lambda: put_pages("p.tif"),
+    "p.gif": lambda: put_pages("p.gif"),
+    "a.npy": lambda: np.save("a.npy", FRAMES),
+    "v.mkv": lambda: write_video("v.mkv", 12, (32, 48), "gray", codec="ffv1"),
+    "v.mp4": lambda: write_video("v.mp4", 12, (32, 48)),
+    "d.h5::/plain": put_hdf5,
+    "d.h5::/chunked": put_hdf5,
+    "d.h5::/virtual": put_hdf5,
+    "s.h5": lambda: h5vidstack.pack(FRAMES, "s.h5"),
+}
+
+
+def shown(monkeypatch, *arguments):
+    """What a command that succeeds writes to a terminal on its standard error."""
+    ours, theirs = pty.openpty()
+    said = []
+
+    def read():
+        try:
+            while data := os.read(ours, 1 << 16):
+                said.append(data)
+        except OSError:  # Linux's word for the end
+            pass
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with os.fdopen(theirs, "w") as stream, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
+        with contextlib.suppress(SystemExit):  # of what ends with an exit code
+            main.main([str(argument) for argument in arguments], standalone_mode=False)
+    reader.join()
+    os.close(ours)
+    return b"".join(said).decode()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_on_a_terminal(source, monkeypatch, capsys):
+    SOURCES[source]()
+    gray = () if source in ("imgs", "imgs/*.png", "p.tif", "a.npy") else ("--gray",)
+    more = [["--method", "pca", "--exact"]] if source in ("a.npy", "v.mkv") else []
+    for how in (["--method", "video"], ["--method", "groupvideo"], *more):
+        how += ["--preset", "x264-fast"] * ("pca" not in how)
+        said = shown(monkeypatch, "pack", source, "o.h5", "--overwrite", *how, *gray)
+        assert re.search(r"12(/12| frames)  0:\d\d  .* frames/s  .* MB/s  ratio \d", said), said
+        assert said.count("\n") == said.count("times the bytes of its source") + 1
+    assert "12/12" in shown(monkeypatch, "verify", "o.h5", "--against", source, *gray)
+    assert "12/12" in shown(monkeypatch, "check", "o.h5", "--against", source, *gray)
+    assert "adding" in shown(monkeypatch, "append", "o.h5", source, *gray)
+    with h5vidstack.open("o.h5") as stack:
+        assert len(stack) == 24
+
+
+def test_every_command_on_a_terminal(monkeypatch, capsys):
+    np.save("big.npy", moving((64, 128, 128)))
+    np.save("a.npy", FRAMES)
+    write_video("v.mp4", 12, (32, 48), gop=4, bf="0")
+    Image.fromarray(FRAMES[3]).save("query.png")
+    put_hdf5()
+    run = {
+        "pack": ["pack a.npy x.h5", "pack a.npy y.h5 --resume", "pack v.mp4 z.h5 --gray --copy"],
+        "append": ["append x.h5 a.npy"],
+        "link": ["link x.h5 y.h5 -o all.h5"],
+        "unpack": ["unpack x.h5 out", "unpack x.h5 out.npy", "unpack x.h5 out.tif",
+                   "unpack x.h5 plain.h5::/data"],
+        "export": ["export x.h5 x.mkv"],
+        "repack": ["repack d.h5 r.h5 --select /chunked", "repack r.h5 t.h5 --restore"],
+        "recover": ["recover x.h5 good.h5"],
+        "rehash": ["rehash x.h5"],
+        "info": ["info x.h5", "info all.h5 --groups"],
+        "find": ["find x.h5 query.png"],
+        "contact-sheet": ["contact-sheet x.h5 sheet.png"],
+        "verify": ["verify all.h5"],
+        "check": ["check x.h5"],
+        "references": ["references x.h5 -o refs.json"],
+        "bench": ["bench big.npy --methods hdf5 --rounds 1"],
+        "demo": ["demo --grid 2x2x2 --size 9x9"],
+    }  # fmt: skip
+    assert set(run) | {"plugin-path"} == set(main.commands)  # which is not built everywhere
+    bars = {"unpack": "unpacking", "export": "exporting", "repack": "repacking", "rehash": "hashing",
+            "recover": "looking", "verify": "verifying", "bench": "benching", "demo": "packing"}  # fmt: skip
+    for name, lines in run.items():
+        for line in lines:
+            said = shown(monkeypatch, *line.split())
+            assert bars.get(name, "") in said, line
+
+
+def test_a_recording_that_lost_its_structure_on_a_terminal(monkeypatch, capsys):
+    h5vidstack.pack(FRAMES, "bad.h5", method="video")
+    with h5py.File("bad.h5", "r+") as file:
+        del file["stack"].attrs["dtype"]
+    assert "12 frames" in shown(monkeypatch, "recover", "bad.h5", "good.h5")
+
+
+def test_what_a_bar_says():
+    def line(doing, step, seconds, width=79):
+        return terminal._progress_line(doing, step, seconds, width)
+
+    assert line("packing", Step(0, None), 0) == "packing  0 frames  0:00"
+    assert line("choosing", Step(0, 60, "choosing"), 71.4) == "choosing  1:11"
+    assert line("packing", Step(0, 60), 1) == f"packing  [{'-' * 24}]  0/60  0:01"
+    assert line("packing", Step(7, None), 2) == "packing  7 frames  0:02  3.5 frames/s"
+    assert line("packing", Step(60, 60), 0.1) == f"packing  [{'#' * 24}]  60/60  0:00  600 frames/s"
+    some = Step(15, 60, "", 3_000_000, 1_500_000)
+    rest = "  15/60  0:02, 0:06 left  7.5 frames/s  1.5 MB/s  ratio 2.00"
+    assert line("packing", some, 2, 200) == f"packing  [{'#' * 6}{'-' * 18}]{rest}"
+    assert line("packing", some, 2, 80) == f"packing  [{'#' * 2}{'-' * 7}]{rest}"
+    assert len(line("packing", some, 2, 80)) == 80
+    assert line("packing", some, 2, 70) == f"packing{rest}"
+
+
+def test_sizes_of_the_source_are_said():
+    SOURCES["v.mp4"]()
+    SOURCES["d.h5::/chunked"]()
+    np.save("a.npy", FRAMES)
+    result = CliRunner().invoke(main, ["pack", "a.npy", "x.h5"])
+    assert "% of the source" in result.stdout
+    assert result.stderr == ""
+    np.save("n.npy", np.random.default_rng(0).integers(0, 256, FRAMES.shape, "u1"))
+    h5vidstack.pack("n.npy", "n.h5", preset="raw")
+    result = CliRunner().invoke(main, ["pack", "d.h5::/chunked", "y.h5", "--preset", "raw"])
+    assert "times the source" in result.stdout
+    assert "times the bytes of its source: --profile small" in result.stderr
+    result = CliRunner().invoke(
+        main, ["pack", "d.h5::/chunked", "z.h5", "--preset", "raw", "--json"]
+    )
+    facts = json.loads(result.stdout)
+    assert facts["growth"] == facts["stored_bytes"] / facts["source_bytes"] > 1
+    assert "times the bytes" in result.stderr

@@ -183,7 +183,7 @@ def test_against(against, words):
 def test_progress():
     calls = []
     with h5vidstack.open("x.h5") as stack:
-        stack.verify(progress=lambda *at: calls.append(at))
+        stack.verify(progress=lambda step: calls.append((step.frames, step.total)))
     assert calls == [(16, 40), (32, 40), (40, 40)]
 
 

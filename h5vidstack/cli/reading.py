@@ -158,8 +158,11 @@ def verify(file: str, against: tuple[str, ...], as_json: bool, **how: Any) -> No
     """Decode all of the stack FILE; check each CRC and the index. Exit code 1 if wrong."""
     with Stack(file, cache_bytes=0) as stack, progress_bar("verifying") as progress:
         source = against[0] if len(against) == 1 else list(against) or None
-        problems = verification.verify(stack, against=source, progress=progress, **how)
+        notes = list[str]()
+        problems = verification.verify(stack, against=source, progress=progress, notes=notes, **how)
         frames, exact = len(stack), stack.attrs.get("lossless", True)
+    for note in notes:
+        click.echo(printable(note), err=True)
     if as_json:
         say(json_text({"frames": frames, "sound": not problems, "problems": problems}))
     elif problems:

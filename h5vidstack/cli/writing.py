@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import sys
 from typing import Any
 
 import click
 
-from .. import colours, linking, packer, salvage, sinks
+from .. import colours, linking, packer, ranges, salvage, sinks
 from .. import info as information
 from .. import rehash as rehashing
 from ..copying import check_copy
@@ -18,6 +19,7 @@ from ..export import MAX_FPS
 from ..export import export as export_video
 from ..option_types import Frames
 from ..reader import Stack
+from ..replacing import kind_of_name
 from ..startup import end_tidily
 from ..strict_json import json_text
 from ..terminal import printable, progress_bar, say
@@ -69,7 +71,7 @@ def pack(
             progress=progress,
             **options,
         )
-    _say_packed(report, as_json)
+    _say_packed(report, as_json, src)
 
 
 @click.command(
@@ -106,7 +108,7 @@ def append(
             progress=progress,
             **options,
         )
-    _say_packed(report, as_json)
+    _say_packed(report, as_json, src)
 
 
 def _check_copy(options: dict[str, Any]) -> None:
@@ -153,9 +155,27 @@ def _source(src: tuple[str, ...]) -> str | list[str]:
     return src[0] if len(src) == 1 else list(src)
 
 
-def _say_packed(report: packer.PackReport, as_json: bool) -> None:
+_SMALLER = {
+    "a video": "--copy keeps the packets of an H.264 file as they are; --codec x264 --crf 20 loses "
+    "some of the pixels and is small",
+    "an image": "of a lossy format it keeps all that comes of decoding it; --codec x264 --crf 20 "
+    "loses some of that and is small",
+}
+"""What keeps a stack small, by the kind of its source."""
+
+
+def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) -> None:
+    for note in report.notes:
+        click.echo(printable(note), err=True)
+    if report.growth is not None and report.growth > 1:
+        kind = "an image" if os.path.isdir(src[0]) else kind_of_name(src[0])
+        cure = _SMALLER.get(kind or "", "--profile small may take less")
+        click.echo(
+            f"the stack takes {report.growth:.1f} times the bytes of its source: {cure}", err=True
+        )
     if as_json:
-        say(json_text(dataclasses.asdict(report) | {"ratio": report.ratio}))
+        more = {"ratio": report.ratio, "growth": report.growth}
+        say(json_text(dataclasses.asdict(report) | more))
         return
     shape = " x ".join(map(str, (report.frames, *report.shape[1:])))
     checked = "each block decoded and compared" if report.verified else "not verified"
@@ -171,8 +191,8 @@ def _say_packed(report: packer.PackReport, as_json: bool) -> None:
     say(f"{report.order}{copies}")
     if report.conversion is not None:
         say(report.conversion)
-    for note in report.notes:
-        click.echo(printable(note), err=True)
+    if report.source_bytes:
+        say(information.growth(report.source_bytes, report.stored_bytes))
     exact = "lossless" if report.lossless else information.loss(report.max_error, report.psnr)
     if report.codings:
         say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {colours.verdict(exact)}")
@@ -304,5 +324,5 @@ def recover(bad: str, good: str, overwrite: bool, as_json: bool) -> None:
         elif found.lost:
             count = len(found.lost)
             lost = f"lost {count} frame{'s' * (count != 1)}"
-            say(f"{colours.bad(lost)}: {salvage.runs(found.lost)}")
+            say(f"{colours.bad(lost)}: {ranges.runs(found.lost)}")
     sys.exit(0 if found.lost == () else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from ..layout import SEPARATOR, damage_as_error
 from ..opening import is_recording, open_hdf5, refuse_url
 from ..output import closed_tidily, complete_or_absent, like_hdf5_file
 from ..quality import Wish
+from ..replacing import check_name, refuse_others
 from ..workers import Progress, default_workers
 from .candidates import Left
 from .copying import FileCopy, files_elsewhere
@@ -105,9 +107,10 @@ def repack(
     hashes
         Store the tables that `Stack.find` searches.
     overwrite
-        Replace an existing file.
+        Replace an existing file: `source` itself, or one that holds nothing but stacks. The new
+        file has the mode and times of `source`.
     progress
-        Called with the number of frames done and of all; each is done twice: made, compared.
+        Called with a `Step` as it goes: frames done, and of all; each is made, then compared.
 
     Returns
     -------
@@ -140,6 +143,8 @@ def repack(
             raise OutputError(
                 f"{os.fsdecode(name)}: repack copies whole files; use --select for some datasets"
             )
+    if target is not None:
+        check_name(Path(os.fsdecode(target)))
     wish = Wish.read(profile, codec, preset, None, None)
     if wish.fixed is not None and not wish.fixed.lossless:
         raise UnsupportedError(f"{wish.fixed} is lossy; repack keeps every pixel as it is")
@@ -169,7 +174,10 @@ def repack(
                 time.perf_counter() - started,
             )  # fmt: skip
         path = Path(os.fsdecode(target))
-        with complete_or_absent(path, overwrite=overwrite) as temporary:
+        in_place = path.exists() and path.samefile(given)
+        check = functools.partial(refuse_others, path) if overwrite and not in_place else _allow
+        check()
+        with complete_or_absent(path, overwrite=overwrite, like=given, check=check) as temporary:
             with closed_tidily(like_hdf5_file(temporary, file)) as new:
                 copy = FileCopy(file, new, job.make, job.omitted)
                 copy.run()
@@ -184,6 +192,10 @@ def repack(
             str(path), tuple(job.replaced), tuple(job.left), before, after, proof.datasets,
             copy.lost_references, elsewhere, time.perf_counter() - started,
         )  # fmt: skip
+
+
+def _allow() -> None:
+    """A file in whose place all of it is put again may be replaced."""
 
 
 def _elsewhere(others: list[bytes], source: Path, target: Path) -> tuple[str, ...]:

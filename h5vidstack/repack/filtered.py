@@ -123,7 +123,7 @@ def fill(dataset: h5py.Dataset, file: h5py.File, how: How, plan: Plan, done: Don
     made = _create(dataset, file, plan, coder)
     source = _source(dataset)
     writer = _Writer(made)
-    encoder = PileEncoder(how.pool, how.workers, writer, coder, plan.chunk, done)
+    encoder = PileEncoder(how.pool, how.workers, writer, coder, plan.chunk, block=done)
     prints = []
 
     def look(frames: Pixels) -> Fingerprints:

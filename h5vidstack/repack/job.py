@@ -14,7 +14,7 @@ from h5py import h5o
 from ..filter import stored_coding
 from ..layout import BESIDE
 from ..reader import Stack
-from ..workers import Progress
+from ..workers import Progress, Step
 from .candidates import Left
 from .proof import Equal
 from .slabs import frame_slabs
@@ -89,7 +89,7 @@ class Job(ABC):
     def _more(self, frames: int) -> None:
         self._done += frames
         if self._progress is not None:
-            self._progress(self._done, self._count)
+            self._progress(Step(self._done, self._count))
 
     def _same_pixels(self, plain: h5py.Dataset, stack: Stack) -> bool:
         """Whether a dataset that HDF5 reads holds the frames of a stack, bit for bit."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import SourceError
-from ..layout import split_target
+from ..layout import SEPARATOR
 from ..opening import is_url
+from .arrays import object_source
 from .base import (
     DEFAULT_OPTIONS,
     Access,
@@ -22,17 +22,23 @@ from .base import (
     FrameSource,
     Source,
     SourceOptions,
-    iterate_frames,
 )
-from .hdf5 import hdf5_source, remote_source
-from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images
+from .hdf5 import dataset_source, hdf5_source, remote_source
+from .headers import compare_headers
+from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images, open_image
+from .links import candidates
+from .names import find_named, refuse_dangling
 from .npy import npy_source
+from .tiff import TiffSource, is_tiff
 from .video import video_source
 
 __all__ = [
     "DEFAULT_OPTIONS", "Access", "ArraySource", "FrameSource", "Source", "SourceOptions",
     "open_source", "read_image",
 ]  # fmt: skip
+
+_IMAGE_MAGIC = (b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
+"""How files begin that are images whatever their names end in."""
 
 
 def open_source(source: Any, options: SourceOptions = DEFAULT_OPTIONS) -> Source:
@@ -54,48 +60,71 @@ def open_source(source: Any, options: SourceOptions = DEFAULT_OPTIONS) -> Source
         return source
     if isinstance(source, (str, bytes, os.PathLike)):
         return _open_path(os.fsdecode(source), options)
-    if all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):
-        return ArraySource(source, type(source).__name__, gray=options.gray)
-    if not isinstance(source, Iterable):
+    if isinstance(source, h5py.Group):
         raise SourceError(
-            f"a {type(source).__name__} is no stack: give a path, an array-like of shape "
-            "(N, H, W), or an iterable of frames"
+            f"{source.file.filename}::{source.name} is a group of HDF5: give one of its datasets; "
+            f"in the file would do: {candidates(source.file)}"
         )
-    if isinstance(source, (list, tuple)):
-        if source and all(isinstance(item, (str, os.PathLike)) for item in source):
-            return ImageSource(
-                [Path(item) for item in source], f"{len(source)} files", options.gray
-            )
-        return FrameSource(iterate_frames(source), type(source).__name__, len(source), options.gray)
-    return FrameSource(iterate_frames(source), type(source).__name__, None, options.gray)
+    if isinstance(source, h5py.Dataset):
+        return dataset_source(source, f"{source.file.filename}::{source.name}", options)
+    named = isinstance(source, (list, tuple)) and bool(source)
+    if named and all(isinstance(item, (str, bytes, os.PathLike)) for item in source):
+        paths = [Path(os.fsdecode(item)) for item in source]
+        refuse_dangling(paths)
+        return ImageSource(paths, f"{len(paths)} files", options.gray)
+    return object_source(source, options)
 
 
 def _open_path(name: str, options: SourceOptions) -> Source:
     if is_url(name):
         return remote_source(name, options)
-    path, inside = split_target(name)
-    file = str(path)
-    if path.is_dir() and not inside:
-        return ImageSource(list_images(path), name, options.gray)
-    if not path.exists():
-        matches = glob.glob(file)
-        if matches and not inside:
-            return ImageSource([Path(match) for match in matches], name, options.gray)
-        kind = "no file matches" if glob.has_magic(file) else "no such file or folder:"
-        raise SourceError(f"{kind} {file}")
+    named = find_named(name)
+    path, inner = named.path, named.inner
+    if len(named.matches) > 1:
+        return ImageSource(list(named.matches), name, options.gray)
+    if named.matches:
+        path = named.matches[0]
     if path.is_dir():
-        raise SourceError(f"{file} is a folder, so {name} names nothing in it")
+        if inner:
+            raise SourceError(f"{path} is a folder, so {name} names nothing in it")
+        paths, note = list_images(path)
+        images = ImageSource(paths, name, options.gray)
+        images.notes += [note] if note else []
+        return images
+    source = _open_file(path, inner, options)
+    if inner is None and not isinstance(source, ImageSource):  # which compares each of its files
+        with contextlib.ExitStack() as cleanup:
+            cleanup.callback(source.close)
+            compare_headers(
+                path, source.frame, source.dtype, source.count,
+                gray=options.gray, stream=getattr(source, "stream", None),
+            )  # fmt: skip
+            cleanup.pop_all()
+    if source.file_bytes is None and inner is None:
+        source.file_bytes = path.stat().st_size
+    return source
+
+
+def _open_file(path: Path, inner: str | None, options: SourceOptions) -> Source:
+    """Open a file by how it begins, and by its name where that does not tell."""
+    name = f"{path}{SEPARATOR}{inner}" if inner else str(path)
     try:
         with path.open("rb") as opened:
             head = opened.read(8)
     except OSError as error:
-        raise SourceError(f"cannot read {file}: {error.strerror}") from error
-    if inside or head.startswith(b"\x89HDF"):
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    if is_tiff(head):
+        return TiffSource(path, inner, name, options)
+    if inner or head.startswith(b"\x89HDF"):
         return hdf5_source(name, options)
     if head.startswith(b"\x93NUMPY"):
         return npy_source(path, options)
-    if is_image(path):
+    if head.startswith(b"PK\x03\x04") and path.suffix.lower() == ".npz":
+        raise SourceError(f"{path} holds several arrays: pass one, as numpy.load({name!r})['name']")
+    if head.startswith(_IMAGE_MAGIC) or is_image(path):
         return ImageSource([path], name, options.gray)
+    if h5py.is_hdf5(path):  # behind bytes of another program, as those of MATLAB
+        return hdf5_source(name, options)
     return video_source(path, options)
 
 
@@ -120,9 +149,7 @@ def read_image(name: str) -> npt.NDArray[Any]:
     if not is_image(path):
         endings = ", ".join(sorted({*IMAGE_SUFFIXES, ".npy"}))
         raise SourceError(f"{name} is no image file: its name must end in one of {endings}")
-    with contextlib.closing(ImageSource([path], name, gray=False)) as source:
-        frames = list(source.batches(1))
-    if len(frames) > 1:
-        raise SourceError(f"{name} holds {len(frames)} images; give one of them")
-    only: npt.NDArray[Any] = frames[0][0]
-    return only
+    with contextlib.closing(open_image(path)) as frames:
+        if frames.count > 1:
+            raise SourceError(f"{name} holds {frames.count} images; give one of them")
+        return frames.read(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +10,16 @@ from typing import Any
 
 import h5py
 
-from ..errors import FormatError, OutputError
+from ..errors import FormatError, OutputError, SourceError
 from ..layout import DEFAULT_STACK, is_stack, split_target
 from ..opening import is_url
 from ..parts import Part
 from ..stack_file import StackFile
 from .images import list_images
+from .names import find_named
 
 
-def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool = False) -> None:
+def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool = False) -> bool:
     """See that writing `output` does not destroy what is read.
 
     Parameters
@@ -31,6 +31,11 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
     repack
         A stack may be packed into its own place: what it holds is in the new one.
 
+    Returns
+    -------
+    bool
+        Whether a stack is packed into its own place.
+
     Raises
     ------
     OutputError
@@ -40,7 +45,8 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
     try:
         there = path.stat()
     except OSError:  # nothing is there, so nothing is lost; or writing will say why not
-        return
+        return False
+    in_place = False
     for file, inner in _files(source):
         for part in _parts(file, inner or DEFAULT_STACK):
             with contextlib.suppress(OSError):
@@ -55,8 +61,10 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
             if replaced and not f"{inner or DEFAULT_STACK}/".startswith(f"{replaced}/"):
                 continue
             if repack and _is_stack(file, inner or DEFAULT_STACK, replaced):
+                in_place = True
                 continue
             raise OutputError(f"the output is the source: {output}; give it another name")
+    return in_place
 
 
 def _files(source: Any) -> Iterator[tuple[Path, str | None]]:
@@ -67,13 +75,14 @@ def _files(source: Any) -> Iterator[tuple[Path, str | None]]:
     elif isinstance(source, (str, bytes, os.PathLike)):
         if is_url(os.fsdecode(source)):
             return
-        path, inner = split_target(os.fsdecode(source))
-        if path.is_dir():
-            yield from ((image, None) for image in list_images(path))
-        elif path.exists():
-            yield path, inner
-        else:
-            yield from ((Path(match), inner) for match in glob.glob(str(path)))
+        try:
+            named = find_named(os.fsdecode(source))
+            images = list_images(named.path)[0] if named.path.is_dir() else []
+        except SourceError:  # reading it will say why
+            return
+        yield from ((image, None) for image in images)
+        if not images:
+            yield from ((file, named.inner) for file in named.matches or (named.path,))
 
 
 def _parts(file: Path, inner: str) -> list[Part]:

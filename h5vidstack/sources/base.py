@@ -43,6 +43,8 @@ class SourceOptions:
 
 
 DEFAULT_OPTIONS = SourceOptions()
+LAST_AXIS = "The last axis of the frames is 1 long, and was left out: they are gray, (H, W)."
+"""The note of a source with one channel that has an axis of its own."""
 
 
 class Access(IntEnum):
@@ -135,8 +137,7 @@ class ArraySource(Source):
     def __init__(
         self, array: Any, name: str, *, gray: bool = False, owner: Any | None = None
     ) -> None:
-        if isinstance(array, np.ma.MaskedArray):
-            raise SourceError(f"{name} is a masked array, and a stack holds no mask: fill it first")
+        refuse_mask(array, name)
         self._array, self.name, self._gray, self._owner = array, name, gray, owner
         self.count, height, width, channels = stack_shape(array.shape)
         if 0 in array.shape:
@@ -144,8 +145,12 @@ class ArraySource(Source):
         leading = array.shape[: -2 if channels == 1 else -3]
         self.leading_shape = tuple(map(int, leading)) if len(leading) > 1 else None
         self._leading = leading
-        # Asking for an empty piece gives numpy's dtype whatever library the array is of.
-        self.dtype = np.asarray(array[0:0]).dtype.newbyteorder("=")
+        # Asking for an empty piece gives numpy's dtype whatever library the array is of; but
+        # HDF5 cannot read one of a virtual dataset whose sources have numbered names.
+        dtype = (
+            array.dtype if isinstance(array, h5py.Dataset) else plain_array(array[0:0], name).dtype
+        )
+        self.dtype = dtype.newbyteorder("=")
         self.frame = (height, width) if gray or channels == 1 else (height, width, channels)
         plain = isinstance(array, np.ndarray) or (
             isinstance(array, h5py.Dataset) and array.chunks is None and not array.is_virtual
@@ -177,14 +182,14 @@ class ArraySource(Source):
 
     def _piece(self, index: tuple[Any, ...]) -> Array:
         try:
-            piece = np.asarray(self._array[index])
+            piece = plain_array(self._array[index], self.name)
         except (OSError, RuntimeError) as error:
             raise SourceError(f"cannot read {self.name}: {error}") from error
         if self._gray and piece.ndim == 4:
             piece = to_gray(piece)
         # Encoding goes on while the next piece is read: only numpy's own arrays stay as they are.
         keep = None if isinstance(self._array, np.ndarray) else True
-        return _tidy_bools(np.array(piece, self.dtype, order="C", copy=keep))
+        return tidy_bools(np.array(piece, self.dtype, order="C", copy=keep))
 
     def close(self) -> None:  # noqa: D102
         if self._owner is not None:
@@ -237,7 +242,11 @@ class FrameSource(Source):
         return image
 
     def _convert(self, image: Array) -> Array:
-        image = _tidy_bools(image.astype(image.dtype.newbyteorder("="), copy=False))
+        image = tidy_bools(image.astype(image.dtype.newbyteorder("="), copy=False))
+        if image.ndim == 3 and image.shape[2] == 1:
+            if LAST_AXIS not in self.notes:
+                self.notes.append(LAST_AXIS)
+            image = image[:, :, 0]
         return to_gray(image) if self._gray and image.ndim == 3 else image
 
     def close(self) -> None:
@@ -245,7 +254,28 @@ class FrameSource(Source):
         self._origin.close()
 
 
-def _tidy_bools(pixels: Array) -> Array:
+def plain_array(pixels: Any, name: str) -> Array:
+    """Return pixels of any package as numpy's own array.
+
+    Raises
+    ------
+    SourceError
+        If they have a mask, which `np.asarray` would drop without a word.
+    """
+    if hasattr(pixels, "__dask_graph__"):  # its own conversion to numpy drops masks
+        pixels = pixels.compute()
+    array = np.asanyarray(pixels)
+    refuse_mask(array, name)
+    return np.asarray(array)
+
+
+def refuse_mask(array: Any, name: str) -> None:
+    """Raise SourceError for an array with a mask."""
+    if isinstance(array, np.ndarray) and getattr(array, "mask", None) is not None:
+        raise SourceError(f"{name} is a masked array, and a stack holds no mask: fill it first")
+
+
+def tidy_bools(pixels: Array) -> Array:
     """True as 1: Pillow's arrays of 1-bit images have it as 255."""
     return pixels.view(np.uint8) != 0 if pixels.dtype == np.bool_ else pixels
 
@@ -254,8 +284,8 @@ def iterate_frames(frames: Iterable[Any]) -> LabelledFrames:
     """Label the frames of an iterable by their number."""
     for number, frame in enumerate(frames):
         try:
-            pixels = np.asarray(frame)
-        except ValueError as error:
+            pixels = plain_array(frame, f"frame {number}")
+        except (TypeError, ValueError) as error:
             raise SourceError(f"frame {number} is no array of pixels: {error}") from error
         yield f"frame {number}", pixels
 

@@ -1,9 +1,9 @@
-"""Frames from image files, by Pillow; TIFFs that it does not understand by tifffile."""
+"""Frames from image files and TIFFs, in natural order of their names."""
 
 from __future__ import annotations
 
 import contextlib
-import re
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,135 +11,193 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import SourceError
+from ..errors import Error, SourceError
+from . import tiff
 from .base import Access, Array, FrameSource, LabelledFrames
+from .headers import compare_headers
+from .image_files import open_frames, read_header
+from .names import is_junk, natural_order, refuse_dangling, some
 
-IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
-
-# Pillow modes that are arrays as they stand; the others are converted, without loss
-# where the mode allows: a palette becomes the colours it names.
-_CONVERTED_MODES = {"P": "RGB", "PA": "RGBA", "LA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB"}
-
-_Pages = tuple[int, Callable[[int], Array]]
-"""How many pages a file has, and what gives one."""
-
-
-def natural_key(name: str) -> list[tuple[bool, int, str]]:
-    """Sort key that puts img2 before img10."""
-    # re.split puts the runs of digits at the odd places.
-    parts = enumerate(re.split(r"(\d+)", name))
-    return [(place % 2 == 1, int(part) if place % 2 else 0, part) for place, part in parts]
+IMAGE_SUFFIXES = tiff.SUFFIXES | {
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp",
+}  # fmt: skip
+_POINTERS = (b"annex/objects/", b"version https://git-lfs")
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Images directly in a folder, by the endings of their names."""
-    found = [path for path in folder.iterdir() if is_image(path) and path.is_file()]
+def list_images(folder: Path) -> tuple[list[Path], str | None]:
+    """List the images directly in a folder, by the endings of their names.
+
+    Returns
+    -------
+    images, note
+        `note` is a sentence for the user that names what else is there.
+
+    Raises
+    ------
+    SourceError
+        If there are none, the folder cannot be read, or links lead to what is missing.
+    """
+    try:
+        there = sorted(path for path in folder.iterdir() if not is_junk(path))
+    except OSError as error:
+        raise SourceError(f"cannot read the folder {folder}: {error.strerror}") from error
+    named = [path for path in there if path.suffix.lower() in IMAGE_SUFFIXES]
+    refuse_dangling(named)
+    found = [path for path in named if path.is_file()]
     if not found:
+        if any((folder / name).exists() for name in (".zarray", ".zgroup", "zarr.json")):
+            raise SourceError(
+                f"{folder} is a Zarr store: open an array of it by zarr, and pass that"
+            )
         endings = ", ".join(sorted(IMAGE_SUFFIXES))
         raise SourceError(f"the folder {folder} holds no image (no file ends in {endings})")
-    return found
+    known = set(found)
+    left = [path.name for path in there if path not in known]
+    note = f"{folder} also holds what is no image, and was passed over: {some(left)}."
+    return found, note if left else None
 
 
 def is_image(path: Path) -> bool:
     """Whether a file's name ends as an image's."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in IMAGE_SUFFIXES and not is_junk(path)
+
+
+class ImageFrames:
+    """The frames of an image file that is no TIFF, by number; attributes as of `TiffFrames`."""
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        self.path, self.notes = path, list[str]()
+        self.files = [os.path.realpath(path)]
+        with _as_source_error(path):
+            header = read_header(data)
+            self._read = open_frames(header)
+        self.count, self.conversion = header.count, header.conversion
+        if header.orientation != 1:
+            self.notes.append(
+                f"{path} is to be turned or mirrored when it is shown (EXIF orientation "
+                f"{header.orientation}); its pixels are kept as stored."
+            )
+
+    def read(self, number: int) -> Array:
+        """Return a frame by its number."""
+        with _as_source_error(self.path):
+            return self._read(number)
+
+    def close(self) -> None:
+        """Do nothing: the file was read whole."""
+
+
+def open_image(path: Path) -> ImageFrames | tiff.TiffFrames:
+    """Open an image file of any kind.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, is of no known kind, or not whole.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            data = b"" if tiff.is_tiff(head) else head + file.read()
+    except OSError as error:
+        raise SourceError(f"cannot read the image {path}: {error.strerror}") from error
+    if any(mark in data[:100] for mark in _POINTERS):
+        raise SourceError(f"{path} is a pointer of git-annex or Git LFS, not an image: fetch it")
+    return tiff.TiffFrames(path) if tiff.is_tiff(head) else ImageFrames(path, data)
 
 
 class ImageSource(FrameSource):
-    """Images in natural order of their paths; each page of a multi-page file is a frame."""
+    """Images in natural order of their paths; each picture of a file is a frame.
+
+    An OME-TIFF that is of several files gives the frames of all at the first of them.
+    """
 
     access = Access.AGAIN
 
-    def __init__(self, paths: list[Path], name: str, gray: bool) -> None:
-        ordered = sorted(paths, key=lambda path: natural_key(str(path)))
+    def __init__(
+        self,
+        paths: list[Path],
+        name: str,
+        gray: bool,
+        opener: Callable[[Path], ImageFrames | tiff.TiffFrames] | None = None,
+    ) -> None:
+        self._open = opener or open_image
+        ordered, note = natural_order(paths)
+        self.notes += [note] if note else []
         self._places: list[tuple[Path, int, str]] = []  # of the frames read so far
-        self._held = contextlib.ExitStack()  # the file that `take` opened last
-        self._held_path: Path | None = None
-        count = None if len(ordered) == 1 else len(ordered)
-        super().__init__(self._read(ordered), name, count, gray)
+        self._held: ImageFrames | tiff.TiffFrames | None = None  # what `take` opened last
+        self._told: dict[str, tuple[int, int]] = {}  # note without its file -> place, how often
+        self.paths = ordered
+        try:
+            self.file_bytes = sum(path.stat().st_size for path in ordered)
+        except OSError as error:
+            raise SourceError(f"cannot read {error.filename}: {error.strerror}") from error
+        super().__init__(self._read(), name, len(ordered), gray)
 
-    def _read(self, paths: list[Path]) -> LabelledFrames:
-        for path in paths:
-            with _open_pages(path) as (count, page):
-                for number in range(count):
-                    label = str(path) if count == 1 else f"page {number} of {path}"
+    def _read(self) -> LabelledFrames:
+        done = set[str]()
+        for path in self.paths:
+            if os.path.realpath(path) in done:
+                self._count_on(-1)
+                continue
+            with contextlib.closing(self._open(path)) as frames:
+                if len(frames.files) > 1:
+                    done.update(frames.files)
+                self._count_on(frames.count - 1)
+                self.conversion = self.conversion or frames.conversion
+                for number in range(frames.count):
+                    label = str(path) if frames.count == 1 else f"frame {number} of {path}"
                     self._places.append((path, number, label))
-                    yield label, page(number)
+                    pixels = frames.read(number)
+                    if number == 0:
+                        compare_headers(path, pixels.shape, pixels.dtype, frames.count)
+                    yield label, pixels
+                self._tell(path, frames.notes)
+
+    def _count_on(self, more: int) -> None:
+        """Correct the number of frames: until a file is opened, it is taken to have one."""
+        self.count = (self.count or 0) + more
+
+    def _tell(self, path: Path, notes: list[str]) -> None:
+        """Take over what is to be said of a file; what was said of others is only counted."""
+        for note in notes:
+            general = note.replace(str(path), "\0")
+            place, often = self._told.get(general, (len(self.notes), 0))
+            if not often:
+                self.notes.append(note)
+            else:
+                first = self.notes[place].partition(" The same holds for ")[0]
+                self.notes[place] = f"{first} The same holds for {often} more."
+            self._told[general] = place, often + 1
 
     def take(self, numbers: npt.NDArray[np.intp]) -> Array:  # noqa: D102
         frames = np.empty((len(numbers), *self.frame), self.dtype)
         for frame, number in zip(frames, numbers, strict=True):
             path, page, label = self._places[number]
-            if path != self._held_path:
-                self._held.close()
-                self._held_path = None
-                self._pages = self._held.enter_context(_open_pages(path))
-                self._held_path = path
-            frame[...] = self._check(label, self._pages[1](page))
+            if self._held is None or path != self._held.path:
+                self._release()
+                self._held = self._open(path)
+            frame[...] = self._check(label, self._held.read(page))
         return frames
 
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
     def close(self) -> None:  # noqa: D102
-        self._held.close()
+        self._release()
         super().close()
 
 
 @contextlib.contextmanager
-def _open_pages(path: Path) -> Iterator[_Pages]:
-    """Open an image file; whatever goes wrong with it is a SourceError."""
-    from PIL import Image, UnidentifiedImageError
-
-    with contextlib.ExitStack() as cleanup:
-        with _as_source_error(path):
-            try:
-                image = cleanup.enter_context(Image.open(path))
-                count = getattr(image, "n_frames", 1)
-            except UnidentifiedImageError as error:
-                count, read = cleanup.enter_context(_open_tiff(path, error))
-            else:
-
-                def read(number: int) -> Array:
-                    image.seek(number)
-                    return _pixels(image)
-
-        def page(number: int) -> Array:
-            with _as_source_error(path):
-                return read(number)
-
-        yield count, page
-
-
-@contextlib.contextmanager
-def _as_source_error(path: Path) -> Iterator[None]:
+def _as_source_error(path: Path) -> Iterator[Any]:
+    """Turn whatever goes wrong with an image file into an error of one sentence that names it."""
     try:
         yield
-    except Exception as error:  # readers let every kind out on damaged files
+    except Error as error:
         raise SourceError(f"cannot read the image {path}: {error}") from error
-
-
-def _pixels(image: Any) -> Array:
-    if ";16" in str(image.tile) and image.mode in ("L", "LA", "RGB", "RGBA"):
-        raise SourceError(
-            "it has 16 bits a channel, which Pillow would cut to 8; "
-            "read it with another library and pass the array"
-        )
-    mode = _CONVERTED_MODES.get(image.mode, image.mode)
-    keyed = image.mode == "P" or (image.format == "PNG" and image.mode in ("L", "RGB"))
-    if keyed and "transparency" in image.info:
-        mode = "RGBA"
-    return np.asarray(image if mode == image.mode else image.convert(mode))
-
-
-@contextlib.contextmanager
-def _open_tiff(path: Path, cause: Exception) -> Iterator[_Pages]:
-    """Pages of a TIFF that Pillow does not understand."""
-    if path.suffix.lower() not in (".tif", ".tiff"):
-        raise SourceError("not an image, or damaged") from cause
-    try:
-        import tifffile
-    except ImportError as error:
-        raise SourceError(
-            "damaged, or a TIFF that Pillow does not understand and tifffile may: "
-            'pip install "h5vidstack[tiff]"'
-        ) from error
-    with tifffile.TiffFile(path) as tiff:
-        yield len(tiff.pages), lambda number: tiff.pages[number].asarray()
+    except MemoryError as error:
+        raise SourceError(f"cannot read the image {path}: memory does not suffice") from error
+    except Exception as error:  # decoders let every kind out on damaged files
+        raise SourceError(f"cannot read the image {path}: it is damaged ({error})") from error

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +13,8 @@ from ..codecs.video import X264
 from ..errors import SourceError, UnsupportedError
 from ..geometry import MAX_BLOCK_BYTES, Shape, frame_bytes
 from .base import Source
-from .video import open_video
+from .streams import open_video
+from .video import VideoSource
 
 ANEW = "Without --copy (copy=True) it is coded anew, losslessly"
 _UNSEEN = (h264.SEI, h264.DELIMITER, h264.FILLER)
@@ -30,6 +29,8 @@ class Packets:
     ----------
     path
         The file.
+    stream
+        Number of the stream among all of the file.
     count
         Packets, of which each is a frame.
     run
@@ -41,6 +42,7 @@ class Packets:
     """
 
     path: Path
+    stream: int
     count: int
     run: int
     depth: int
@@ -50,7 +52,7 @@ class Packets:
         """Yield the packets of each run in decoding order; parameter sets are in the first."""
         sets: dict[bytes, None] = {}  # in the order in which they came last
         packets: list[bytes] = []
-        for packet, _ in _packets(self.path):
+        for packet, _ in _packets(self.path, self.stream):
             found = h264.units(packet)
             for unit in found:
                 if h264.kind(unit) in (h264.SPS, h264.PPS):
@@ -68,15 +70,15 @@ class Packets:
             yield packets
 
 
-def look(source: Any, opened: Source, run: int | None) -> Packets:
+def look(opened: Source, run: int | None) -> Packets:
     """See whether the packets of a video file can be kept, by reading all of them once.
+
+    Whether they are sound is seen when they are copied, because each is decoded, too.
 
     Parameters
     ----------
-    source
-        What the user named.
     opened
-        The same, opened.
+        The source.
     run
         Frames of a block; None: as few as the GOPs allow.
 
@@ -87,13 +89,12 @@ def look(source: Any, opened: Source, run: int | None) -> Packets:
     UnsupportedError
         If its packets cannot be kept; the message says why.
     """
-    named = isinstance(source, (str, bytes, os.PathLike))
-    path = Path(os.fsdecode(source)) if named else Path()
-    if not named or not path.is_file() or not _is_video(path):
+    if not isinstance(opened, VideoSource):
         raise SourceError(f"{opened.name} is no video file, so there are no packets to copy")
-    depth = _check_pictures(path, opened.frame)
+    path, stream = opened.path, opened.stream
+    depth = _check_pictures(path, stream, opened.frame)
     starts, keys, plain, number = [], 0, True, -1
-    for number, (packet, key) in enumerate(_packets(path)):
+    for number, (packet, key) in enumerate(_packets(path, stream)):
         found = h264.units(packet)
         if any(h264.kind(unit) == h264.IDR for unit in found):
             starts.append(number)
@@ -110,27 +111,17 @@ def look(source: Any, opened: Source, run: int | None) -> Packets:
             f"{MAX_BLOCK_BYTES // size} frames. {ANEW}"
         )
     plain = plain and all(start % length == 0 for start in starts)
-    return Packets(path, number + 1, length, depth, plain)
+    return Packets(path, stream, number + 1, length, depth, plain)
 
 
-def _is_video(path: Path) -> bool:
-    import av
-
-    try:
-        with open_video(path) as container:
-            return bool(container.streams.video)
-    except av.FFmpegError:
-        return False
-
-
-def _check_pictures(path: Path, frame: Shape) -> int:
+def _check_pictures(path: Path, number: int, frame: Shape) -> int:
     """Refuse a coding that no block holds; the bits of a pixel."""
     with open_video(path) as container:
-        stream = container.streams.video[0]
+        stream = container.streams[number]
         codec = stream.codec_context.name
         if codec != "h264":
             raise UnsupportedError(f"{path} is {codec}; only H.264 can be copied. {ANEW}")
-        picture = next(container.decode(video=0))
+        picture = next(container.decode(stream))
     name = picture.format.name
     if len(frame) > 2:
         raise UnsupportedError(
@@ -193,14 +184,14 @@ def _lengths(starts: Sequence[int], count: int) -> str:
     return str(many) if few == many else f"{few} to {many}"
 
 
-def _packets(path: Path) -> Iterator[tuple[bytes, bool]]:
+def _packets(path: Path, number: int) -> Iterator[tuple[bytes, bool]]:
     """Packets in Annex B form, without what no picture needs; and whether each is a key frame."""
     import av
     from av.bitstream import BitStreamFilterContext
 
     try:
         with open_video(path) as container:
-            stream = container.streams.video[0]
+            stream = container.streams[number]
             to_annex_b = BitStreamFilterContext("h264_mp4toannexb", stream)
             for packet in container.demux(stream):
                 if packet.is_discard:

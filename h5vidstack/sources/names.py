@@ -1,0 +1,162 @@
+"""What the name of a source names: a file, a folder, a pattern, a place inside a file.
+
+What exists is never a pattern, and its name is never split: ``scan[1]`` is that folder if there
+is one, also in ``scan[1]/*.png``, and so is ``run::1``.
+
+Files come in natural order, where a number counts as one. It is a run of digits, or two runs with
+one point between them (``t0.25`` comes before ``t0.5``); with more points, as in ``1.2.10``, each
+run is a number of its own. A minus before a number is a sign only if another name has the number
+without one at that place (``t-1`` before ``t0``); else it is a hyphen, as in ``img-1``, ``img-2``.
+The ending of a name is compared last.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from ..errors import SourceError
+from ..layout import existing_folder, split_target
+
+SHOWN = 3
+"""So many names are given in a message; the rest is counted."""
+
+_NUMBER = re.compile(r"(?<![0-9.])[0-9]+\.[0-9]+(?![0-9]*\.[0-9])(?![0-9])|[0-9]+")
+_JUNK = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the name of a source names.
+
+    Attributes
+    ----------
+    path
+        The file or folder; of a pattern, the pattern.
+    inner
+        The place inside the file, or None.
+    matches
+        The files that match a pattern, in no order; empty where the name is no pattern.
+    """
+
+    path: Path
+    inner: str | None = None
+    matches: tuple[Path, ...] = ()
+
+
+def find_named(name: str) -> Named:
+    """Find what a name that is no URL names.
+
+    Raises
+    ------
+    SourceError
+        If there is nothing of this name.
+    """
+    path, inner = split_target(name)
+    if os.path.lexists(path):
+        refuse_dangling([path])
+        return Named(path, inner)
+    if not glob.has_magic(str(path)):
+        raise SourceError(f"no such file or folder: {path}")
+    matches = match(path)
+    if inner is None:
+        return Named(path, None, tuple(matches))
+    if len(matches) == 1:
+        return Named(matches[0], inner)
+    raise SourceError(f"{path} matches {len(matches)} files, so {inner} could be in any: name one")
+
+
+def match(pattern: Path) -> list[Path]:
+    """Find the files that match a pattern, in natural order; an existing folder is no pattern.
+
+    Raises
+    ------
+    SourceError
+        If there are none, or links lead to what is missing.
+    """
+    folder = existing_folder(pattern)
+    escaped = os.path.join(glob.escape(str(folder)), str(pattern.relative_to(folder)))
+    found = [path for path in map(Path, glob.glob(escaped)) if not is_junk(path)]
+    if not found:
+        raise SourceError(f"no file matches {pattern}")
+    refuse_dangling(found)
+    return natural_order(found)[0]
+
+
+def is_junk(path: Path) -> bool:
+    """Whether a file is what a desktop leaves in folders: ``.DS_Store``, ``._x``, ``Thumbs.db``."""
+    return path.name.startswith(".") or path.name.lower() in _JUNK
+
+
+def refuse_dangling(paths: Iterable[Path]) -> None:
+    """Raise SourceError if any path is a link to what is missing."""
+    dangling = [path for path in paths if path.is_symlink() and not path.exists()]
+    if dangling:
+        dangling = natural_order(dangling)[0]
+        raise SourceError(
+            f"{some(dangling)}: {'a link' if len(dangling) == 1 else 'links'} to what is missing "
+            f"({dangling[0]} leads to {os.readlink(dangling[0])}); fetch the files, or remove "
+            "the links"
+        )
+
+
+def some(names: Sequence[object]) -> str:
+    """Join names for a message, the first few only."""
+    shown = ", ".join(map(str, names[:SHOWN]))
+    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+
+
+def natural_order(paths: Iterable[Path]) -> tuple[list[Path], str | None]:
+    """Sort paths as a person would; see the module's docstring.
+
+    Returns
+    -------
+    paths, note
+        `note` is a sentence for the user where names hold decimal numbers, and would be in
+        another order if the digits behind the point were a number of their own.
+    """
+    paths = list(paths)
+    unsigned = {before for path in paths for before in _places(path)}
+
+    def key(path: Path, decimals: bool = True) -> tuple[list[tuple[bool, Decimal, str]], str, str]:
+        stem, suffix = os.path.splitext(path)
+        return _key(stem, unsigned, decimals), suffix, str(path)
+
+    ordered = sorted(paths, key=key)
+    otherwise = sorted(paths, key=lambda path: key(path, decimals=False))
+    wrong = [pair for pair in zip(ordered, otherwise, strict=True) if pair[0] != pair[1]]
+    if not wrong:
+        return ordered, None
+    return ordered, (
+        f"The names hold decimal numbers, and the frames are in their order: {wrong[0][0]} comes "
+        f"before {wrong[0][1]}."
+    )
+
+
+def _key(stem: str, unsigned: set[str], decimals: bool) -> list[tuple[bool, Decimal, str]]:
+    """Text and numbers in turn; texts compare with texts, numbers with numbers."""
+    key, end = [], 0
+    for found in (_NUMBER if decimals else re.compile("[0-9]+")).finditer(stem):
+        text, number = stem[end : found.start()], Decimal(found[0])
+        if text.endswith("-") and _template(stem[: found.start() - 1]) in unsigned:
+            text, number = text[:-1], -number
+        key += [(False, Decimal(0), text), (True, number, found[0])]
+        end = found.end()
+    return [*key, (False, Decimal(0), stem[end:])]
+
+
+def _places(path: Path) -> Iterable[str]:
+    """What stands before each number of a name that has no minus, with numbers as ``#``."""
+    stem = os.path.splitext(path)[0]
+    for found in _NUMBER.finditer(stem):
+        if not stem[: found.start()].endswith("-"):
+            yield _template(stem[: found.start()])
+
+
+def _template(text: str) -> str:
+    return re.sub(r"-?#", "#", _NUMBER.sub("#", text))

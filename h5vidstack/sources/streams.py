@@ -1,0 +1,188 @@
+"""The video streams of a file, and which of them is its film."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ..errors import SourceError
+from .ffmpeg_log import logged_errors
+
+VIDEO_FORMATS = (
+    "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,av1,obu,flv,asf,ogg,"
+    "mxf,nut,dv,rm,wtv,yuv4mpegpipe,swf,vc1,mjpeg,nsv,roq,smk,bink,cine"
+)
+"""FFmpeg's names of the containers that are opened."""
+
+_DEFAULT, _ATTACHED_PICTURE, _TIMED_THUMBNAILS, _DEPENDENT = 1, 1 << 10, 1 << 11, 1 << 19
+_PASSED_OVER = _ATTACHED_PICTURE | _TIMED_THUMBNAILS | _DEPENDENT
+"""FFmpeg's dispositions of what is beside the film. Source: libavformat/avformat.h."""
+
+_STATED_DURATION = ("matroska", "mov", "flv", "asf", "ivf", "mxf")
+"""Containers whose head states how long they last. Of others FFmpeg estimates it."""
+
+_STILL_BRANDS = frozenset(("avif", "heic", "heim", "heis", "heix", "mif1", "mif2"))
+"""Major brands of ISO media files that hold pictures, often cut into tiles, and no film."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The stream of a file that is read.
+
+    Attributes
+    ----------
+    index
+        Its number among all streams.
+    container, codec
+        FFmpeg's (first) names.
+    stated
+        How many frames the file says that it has; 0 if it does not.
+    duration
+        When the last frame ends, in seconds, if the file says that.
+    complete
+        FFmpeg knows how long the whole file lasts.
+    rate
+        Usual frames a second, 0 if unknown.
+    time_base
+        Unit of its time stamps, in seconds.
+    notes
+        Whole sentences on other video streams.
+    """
+
+    index: int
+    container: str
+    codec: str
+    stated: int
+    duration: Fraction | None
+    complete: bool
+    rate: Fraction
+    time_base: Fraction
+    notes: tuple[str, ...]
+
+
+def open_video(path: Path, **options: str) -> Any:
+    """Open a file as a video, and as nothing else that FFmpeg reads (text, play lists)."""
+    import av
+
+    options |= {"format_whitelist": VIDEO_FORMATS}
+    # "file:" so that a colon in the name is no protocol. Options of the container only, because
+    # PyAV 14 crashes where it would pass them on to streams that come late, as in FLV.
+    return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
+
+
+def choose_stream(path: Path, wanted: int | None) -> Choice:
+    """Choose the video stream that a player would show.
+
+    Attached pictures and streams of one frame are passed over if there are others, and a stream
+    that is marked as default goes before others.
+
+    Parameters
+    ----------
+    path
+        The file.
+    wanted
+        Number of a stream that is to be read instead; None: choose.
+
+    Raises
+    ------
+    SourceError
+        If the file is no video, or has no such stream.
+    """
+    import av
+
+    errors: list[str] = []
+    try:
+        with logged_errors() as errors, open_video(path) as container:
+            if container.metadata.get("major_brand", "").strip() in _STILL_BRANDS:
+                raise SourceError(
+                    f"{path} is a HEIF or AVIF image, not a video; save it as PNG or TIFF first"
+                )
+            return _chosen(path, container, wanted)
+    except av.FFmpegError as error:
+        said = f" ({errors[-1]})" if errors else ""
+        raise SourceError(
+            f"{path} is no input that h5vidstack knows (images, .npy, HDF5, video): "
+            f"{error.strerror}{said}"
+        ) from error
+
+
+def _chosen(path: Path, container: Any, wanted: int | None) -> Choice:
+    videos, streams = container.streams.video, container.streams
+    readable = [stream for stream in videos if stream.codec_context is not None]
+    if wanted is not None:
+        readable = [stream for stream in readable if stream.index == wanted]
+        if not readable:
+            raise SourceError(
+                f"stream {wanted} of {path} is no video that can be read; the file has: "
+                f"{'; '.join(map(_describe, streams))}"
+            )
+    elif not readable:
+        known = f"; the file has: {'; '.join(map(_describe, streams))}" if videos else ""
+        raise SourceError(f"{path} holds no video stream that can be read{known}")
+    main = [one for one in readable if not _disposition(one) & _PASSED_OVER] or readable
+    if len(main) > 1:
+        lasting = _lasting(path, [stream.index for stream in main])
+        main = [stream for stream in main if stream.index in lasting] or main
+    found = min(main, key=lambda stream: (not _disposition(stream) & _DEFAULT, stream.index))
+    notes = []
+    others = [_describe(stream) for stream in videos if stream is not found]
+    if others:
+        notes.append(
+            f"{path} has several video streams. Read: {_describe(found)}; left out: "
+            f"{'; '.join(others)}. --stream (stream=) chooses another."
+        )
+    return Choice(
+        found.index,
+        container.format.name.split(",")[0],
+        found.codec_context.name,
+        max(found.frames, 0),
+        _duration(container, found),
+        bool(container.duration),
+        Fraction(found.average_rate or found.guessed_rate or 0),
+        Fraction(found.time_base or 0),
+        tuple(notes),
+    )
+
+
+def _duration(container: Any, stream: Any) -> Fraction | None:
+    """What the head of a file says of the end of a stream."""
+    for key, value in stream.metadata.items():
+        if key.partition("-")[0] == "DURATION":  # Matroska
+            parts = value.split(":")
+            if len(parts) == 3 and all(part.replace(".", "", 1).isdigit() for part in parts):
+                hours, minutes, seconds = map(Fraction, parts)
+                return (hours * 60 + minutes) * 60 + seconds
+    name = container.format.name.split(",")[0]
+    if len(container.streams) == 1 and name in _STATED_DURATION and container.duration:
+        return Fraction(container.duration, 1_000_000)
+    return None
+
+
+def _disposition(stream: Any) -> int:
+    return int(getattr(stream, "disposition", _DEFAULT))  # PyAV 14.0 does not have it
+
+
+def _lasting(path: Path, indices: list[int]) -> set[int]:
+    """Which streams have more than one packet; reads no more of the file than this needs."""
+    seen = dict.fromkeys(indices, 0)
+    with open_video(path) as container:
+        for packet in container.demux([container.streams[index] for index in indices]):
+            seen[packet.stream.index] += packet.size > 0
+            if min(seen.values()) > 1:
+                break
+    return {index for index, packets in seen.items() if packets > 1}
+
+
+def _describe(stream: Any) -> str:
+    """A stream in words, as ``stream 1 (h264, 640x480, 24 frames)``."""
+    context = stream.codec_context
+    what = [stream.type if context is None else context.name]
+    if stream.type == "video" and context is not None:
+        what.append(f"{context.width}x{context.height}")
+        if stream.frames:
+            what.append(f"{stream.frames} frame{'s' * (stream.frames > 1)}")
+    elif context is not None:
+        what.insert(0, stream.type)
+    return f"stream {stream.index} ({', '.join(what)})"

@@ -1,0 +1,188 @@
+"""Arrays, readers and iterables: what their axes are taken for is said, masks are refused."""
+
+from pathlib import Path
+
+import dask.array
+import h5py
+import numpy as np
+import pytest
+import xarray
+import zarr
+
+import h5vidstack
+from h5vidstack.sources import SourceOptions, open_source
+
+FRAMES = np.random.default_rng(3).integers(0, 4000, (6, 12, 15)).astype(np.uint16)
+
+
+def read(source, **options):
+    opened = open_source(source, SourceOptions(**options))
+    try:
+        frames = np.concatenate(list(opened.batches(4)))
+        return frames, opened
+    finally:
+        opened.close()
+
+
+def same(source, want=FRAMES):
+    found, opened = read(source)
+    np.testing.assert_array_equal(found, want, strict=True)
+    return opened
+
+
+def masked():
+    return np.ma.masked_greater(FRAMES, 2000)
+
+
+class Masked(np.ndarray):
+    """A masked array of another package."""
+
+    mask = True
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        masked,
+        lambda: list(masked()),
+        lambda: iter(masked()),
+        lambda: [*FRAMES[:3], np.ma.masked_equal(FRAMES[3], 0)],
+        lambda: dask.array.from_array(masked(), chunks=(2, 12, 15)),
+        lambda: Reader(masked()),
+        lambda: FRAMES.view(Masked),
+    ],
+)
+def test_masks_are_refused_wherever(make):
+    with pytest.raises(h5vidstack.SourceError, match="masked array.*fill it"):
+        h5vidstack.pack(make(), "x.h5")
+    assert not Path("x.h5").exists()
+
+
+class Frame(np.ndarray):
+    """An array with metadata, as readers of microscopes give it."""
+
+    frame_no: int
+
+
+class Reader:
+    """As pims' readers: slices are lazy sequences, not arrays."""
+
+    def __init__(self, frames):
+        self._frames = frames
+        self.frame_shape, self.pixel_type = frames.shape[1:], frames.dtype
+        self.shape, self.dtype = frames.shape, frames.dtype
+
+    def __len__(self):
+        return len(self._frames)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return Reader(self._frames[index])
+        if isinstance(index, tuple):
+            raise TypeError("only one axis can be indexed")
+        if isinstance(self._frames, np.ma.MaskedArray):
+            return self._frames[index]
+        frame = self._frames[index].view(Frame)
+        frame.frame_no = index
+        return frame
+
+
+def test_readers_of_whole_frames():
+    source = same(Reader(FRAMES))
+    np.testing.assert_array_equal(source.take(np.array([5, 0, 3])), FRAMES[[5, 0, 3]])
+    h5vidstack.pack(Reader(FRAMES), "x.h5")
+    assert h5vidstack.verify("x.h5", against=Reader(FRAMES)) == []
+    same([frame.view(Frame) for frame in FRAMES])
+
+
+def test_dask_xarray_and_zarr():
+    lazy = dask.array.from_array(FRAMES, chunks=(2, 5, 15))
+    same(lazy)
+    same(lazy + np.uint16(1), FRAMES + np.uint16(1))
+    same(xarray.DataArray(FRAMES, dims=("t", "y", "x")))
+    same(zarr.array(FRAMES, chunks=(2, 12, 15)))
+    unknown = lazy[lazy.max(axis=(1, 2)) > 0]
+    with pytest.raises(h5vidstack.SourceError, match="compute_chunk_sizes"):
+        open_source(unknown)
+
+
+def groups():
+    dataset = xarray.Dataset({"images": (("t", "y", "x"), FRAMES), "n": 3})
+    group = zarr.create_group(zarr.storage.MemoryStore())
+    group.create_array("images", data=FRAMES)
+    with h5py.File("g.h5", "w") as file:
+        file["images"] = FRAMES
+        yield from (dataset, group, file, {"images": FRAMES})
+
+
+def test_what_holds_several_arrays_names_them():
+    for group in groups():
+        with pytest.raises(
+            h5vidstack.SourceError, match="source.'images'. has shape .6, 12, 15. uint16"
+        ):
+            open_source(group)
+    np.savez("a.npz", images=FRAMES)
+    with pytest.raises(h5vidstack.SourceError, match=r"numpy\.load\('a\.npz'\)"):
+        open_source("a.npz")
+    zarr.open_group("z.zarr", mode="w")
+    with pytest.raises(h5vidstack.SourceError, match="Zarr store"):
+        open_source("z.zarr")
+
+
+def test_an_axis_of_one_is_no_width():
+    last = FRAMES[..., None]
+    np.save("a.npy", last)
+    with h5py.File("a.h5", "w") as file:
+        file["d"] = last
+        for source in (
+            last,
+            "a.npy",
+            dask.array.from_array(last),
+            list(last),
+            iter(last),
+            file["d"],
+        ):
+            (note,) = same(source).notes
+            assert "1 long, and was left out" in note
+    for deep in (
+        FRAMES.reshape(2, 3, 12, 15, 1),
+        dask.array.from_array(FRAMES.reshape(2, 3, 12, 15, 1)),
+    ):
+        assert same(deep).leading_shape == (2, 3)
+    source = same(FRAMES[:, None])
+    assert source.leading_shape == (6, 1)
+    assert "axis of 1" in source.notes[0]
+    np.testing.assert_array_equal(source.take(np.array([4, 1])), FRAMES[[4, 1]])
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [((3, 12, 15, 2), "moveaxis"), ((3, 12, 15, 5), "moveaxis"), ((12, 15, 3), "single image")],
+)
+def test_narrow_frames_are_said(shape, words):
+    (note,) = read(np.zeros(shape, np.uint8))[1].notes
+    assert words in note
+    assert read(np.zeros((3, 12, 15, 3), np.uint8))[1].notes == []
+
+
+def test_npy_is_its_one_array_to_the_last_byte():
+    for order in ("C", "F"):
+        np.save("a.npy", np.array(FRAMES, order=order))
+        assert same("a.npy").file_bytes == Path("a.npy").stat().st_size
+    np.save("b.npy", FRAMES.astype(">u2"))
+    same("b.npy")
+    with open("two.npy", "wb") as file:
+        np.save(file, FRAMES[:3])
+        np.save(file, FRAMES[3:])
+    with pytest.raises(h5vidstack.SourceError, match=r"two\.npy has 1208 bytes behind"):
+        open_source("two.npy")
+    Path("cut.npy").write_bytes(Path("a.npy").read_bytes()[:-1])
+    with pytest.raises(h5vidstack.SourceError, match=r"cut\.npy"):
+        open_source("cut.npy")
+
+
+def test_frames_that_are_no_arrays():
+    with pytest.raises(h5vidstack.SourceError, match="frame 0"):
+        read(iter(["a", "b"]))
+    with pytest.raises(h5vidstack.SourceError, match="no stack"):
+        open_source(7)
