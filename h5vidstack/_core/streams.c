@@ -17,13 +17,13 @@ typedef struct {
 } Codec;
 
 static const Codec CODEC[CODECS] = {
-    [RAW] = {UP_TO(64), .here = true},
-    [LPC] = {UP_TO(16), .here = true, .configured = true},
-    [X264] = {DEPTH(8) | DEPTH(10)},
-    [FFV1] = {DEPTH(8) | DEPTH(10) | DEPTH(12) | DEPTH(16)},
-    [MPEG4] = {DEPTH(8)},
-    [DEFLATE] = {BYTES},
-    [LZMA] = {BYTES, .configured = true, .whole = true},
+    [RAW] = {.depths = UP_TO(64), .here = true},
+    [LPC] = {.depths = UP_TO(16), .here = true, .configured = true},
+    [X264] = {.depths = DEPTH(8) | DEPTH(10)},
+    [FFV1] = {.depths = DEPTH(8) | DEPTH(10) | DEPTH(12) | DEPTH(16)},
+    [MPEG4] = {.depths = DEPTH(8)},
+    [DEFLATE] = {.depths = BYTES},
+    [LZMA] = {.depths = BYTES, .configured = true, .whole = true},
 };
 
 bool takes_configuration(CodecId codec)
