@@ -52,6 +52,20 @@ def array_source(
     array: Any, name: str, options: SourceOptions, owner: Any | None = None
 ) -> ArraySource:
     """Open an array; a last axis of 1 is left out, and what its axes are taken for is said."""
+    array, notes = plain_axes(array, name)
+    source = ArraySource(array, name, gray=options.gray, owner=owner)
+    source.notes += notes
+    return source
+
+
+def plain_axes(array: Any, name: str) -> tuple[Any, list[str]]:
+    """Leave out a last axis of 1; return the array, and what must be said of its axes.
+
+    Raises
+    ------
+    SourceError
+        If the shape is not known.
+    """
     shape, note = tuple(array.shape), None
     if any(not isinstance(edge, (int, np.integer)) for edge in shape):
         raise SourceError(
@@ -72,10 +86,7 @@ def array_source(
         )
     elif len(shape) >= 4 and shape[-3] == 1:
         note = f"The axis of 1 in the shape {shape} is kept as one before those of the frames."
-    source = ArraySource(array, name, gray=options.gray, owner=owner)
-    if note is not None:
-        source.notes.append(note)
-    return source
+    return array, [] if note is None else [note]
 
 
 class _WithoutLastAxis:

@@ -12,6 +12,7 @@ from ..errors import FormatError, SourceError
 from ..layout import DEFAULT_STACK, damage_as_error, is_stack, split_target
 from ..opening import open_hdf5
 from ..reader import Stack
+from .arrays import plain_axes
 from .base import Array, ArraySource, Source, SourceOptions
 from .links import candidates, get, why_absent
 from .storage import Storage, examine
@@ -60,13 +61,13 @@ class DatasetSource(ArraySource):
 
     def __init__(
         self,
-        dataset: h5py.Dataset,
+        pixels: Any,
         name: str,
         options: SourceOptions,
         owner: contextlib.ExitStack,
         storage: Storage,
     ) -> None:
-        super().__init__(dataset, name, gray=options.gray, owner=owner)
+        super().__init__(pixels, name, gray=options.gray, owner=owner)
         self._storage = storage
 
     def _piece(self, index: tuple[Any, ...]) -> Array:
@@ -92,12 +93,13 @@ def dataset_source(
     try:
         _check_type(dataset, name)
         storage = examine(dataset, name, owner)
-        source = DatasetSource(dataset, name, options, owner, storage)
+        pixels, notes = plain_axes(dataset, name)
+        source = DatasetSource(pixels, name, options, owner, storage)
     except BaseException:
         owner.close()
         raise
     source.file_bytes = storage.stored_bytes
-    source.notes += storage.notes()
+    source.notes += [*notes, *storage.notes()]
     if b"MATLAB_class" in _attributes(dataset):
         source.notes.append(
             f"{name} was written by MATLAB, which stores axes in reverse order: rows of a frame "

@@ -117,9 +117,7 @@ def groups():
 
 def test_what_holds_several_arrays_names_them():
     for group in groups():
-        with pytest.raises(
-            h5vidstack.SourceError, match="source.'images'. has shape .6, 12, 15. uint16"
-        ):
+        with pytest.raises(h5vidstack.SourceError, match=r"images.*\(6, 12, 15\) uint16"):
             open_source(group)
     np.savez("a.npz", images=FRAMES)
     with pytest.raises(h5vidstack.SourceError, match=r"numpy\.load\('a\.npz'\)"):
