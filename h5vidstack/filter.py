@@ -325,8 +325,8 @@ def _address(function: Any) -> int:
 def _fastest(otherwise: Any) -> Any:
     """Return the core's filter, which codes lpc and raw blocks without Python.
 
-    Whatever else comes, and whatever is wrong with a block, it hands on to `otherwise`. Where there is
-    no core, `otherwise` is the filter.
+    It hands on to `otherwise` what else comes, and blocks with which something is wrong. Where
+    there is no core, `otherwise` is the filter.
     """
     if lpc.CORE is None:
         return otherwise

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 1 /* of this interface; codecs/lpc.py refuses another */
+#define VERSION 2 /* of this interface; codecs/lpc.py refuses another */
 
 /* The samples of a buffer (n, H, W): 1 or 2 bytes each, 0 if it is none such. */
 static unsigned sample_size(const Py_buffer *view)

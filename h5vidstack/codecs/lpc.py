@@ -15,7 +15,7 @@ from .video import Encoded, Plane
 
 REFERENCES = {"intra": 0, "chain": 1, "tree": 2, "star": 3}
 """How the frames of a block refer to each other, and the numbers of that in a stream."""
-_INTERFACE = 1
+_INTERFACE = 2
 """Version of the C core's interface."""
 
 
