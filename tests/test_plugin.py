@@ -256,7 +256,7 @@ def test_it_maps_values(native):
     frames = moving((6, 40, 50))
     plain = len(written(native, frames))
     for other in (
-        frames.astype("u2") + 40_000, frames.astype("i4") * 1000 - 70_000, frames.astype("f4"),
+        frames.astype("u2") * 13 + 7, frames.astype("u2") + 40_000, frames.astype("i4") * 1000 - 70_000, frames.astype("f4"),
         frames.astype(">f8") + 1e6, frames.astype("u8") << 50,
     ):  # fmt: skip
         assert len(written(native, other)) <= plain + 8

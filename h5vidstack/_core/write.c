@@ -139,15 +139,15 @@ static void map_words(Writer *writer)
     Range range = reading->range(source->words, source->pixels * source->channels, is_signed);
     uint64_t span = range.high - range.low;
     bool negative = is_signed && range.low < top; /* where signed numbers begin at 0 */
-    uint64_t low = is_signed ? range.low ^ top : range.low;
     uint64_t high = is_signed ? range.high ^ top : range.high;
-    /* A base that saves no bit only costs time. */
-    if (negative || !span || bit_length(span) < bit_length(high)) {
-        source->base = low;
-        high = span;
-    }
+    source->base = is_signed ? range.low ^ top : range.low;
     source->step = span ? reading->common_step(source) : 1;
-    source->bits = bit_length(span ? high / source->step : 0);
+    /* A base that saves no bit only costs time. */
+    if (negative || !span || source->step > 1 || bit_length(span) < bit_length(high))
+        high = span;
+    else
+        source->base = 0;
+    source->bits = bit_length(high / source->step);
     writer->block.mapping = PLAIN;
     writer->block.base = source->base;
     writer->block.step = source->step;
