@@ -6,8 +6,10 @@ it fetches the raw chunks and decodes them itself.
     python spec/reader.py FILE [STACK]     verifies every frame against index/crc32
 """
 
+import functools
 import itertools
 import lzma
+import math
 import struct
 import sys
 import zlib
@@ -19,8 +21,8 @@ import numpy as np
 FILTER_ID = 47113
 # Section 3, "Codecs": FFmpeg's decoder, and whether it must be told size and pixel format.
 CODECS = {2: ("h264", False), 3: ("ffv1", True), 4: ("mpeg4", False)}
-RAW, MPEG4, DEFLATE, LZMA = 0, 4, 5, 6
-DEPTHS = {0: range(1, 65), 2: (8, 10), 3: (8, 10, 12, 16), 4: (8,)}
+RAW, LPC, MPEG4, DEFLATE, LZMA = 0, 1, 4, 5, 6
+DEPTHS = {RAW: range(1, 65), LPC: range(1, 17), 2: (8, 10), 3: (8, 10, 12, 16), MPEG4: (8,)}
 DEPTHS |= dict.fromkeys((DEFLATE, LZMA), range(8, 65, 8))
 GRAY = {
     8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le"), 12: ("gray12le",),
@@ -95,6 +97,201 @@ def gather(planes, width, shape):
     return np.bitwise_or.reduce(planes.astype(np.uint64) << places, axis=1).reshape(shape)
 
 
+# Section "lpc". Places are (rows, columns) away: W, N, NW, NE, WW, NN, NNE, NNW, NWW, NNEE.
+NEAR = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1), (-2, -1), (-1, -2), (-2, 2)]
+AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+CROSS = [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)]
+LEVELS = np.array([0, 1, 2, 3, 4, 5, 6, *(round(2 ** (i / 3)) for i in range(9, 33))])
+
+
+@functools.cache
+def lpc_frequencies():
+    """Slots of each symbol: (4 * 48 distributions, 4 phases, 256 symbols)."""
+    logistic = np.array([round(65536 / (1 + math.exp(-i / 16))) for i in range(193)])
+    normal = np.array([round(32768 + 32768 * math.erf(i / 27.2 / 2**0.5)) for i in range(193)])
+    width = np.array([(10 * 12**k + 10**k // 2) // 10**k for k in range(48)])
+    bound = 32 * np.arange(-128, 128) + 17 - 8 * np.arange(4)[:, None]
+    u = np.minimum((abs(bound) << 15) // width[:, None, None], 1 << 20)
+
+    def p(table, u):
+        at = np.minimum(u >> 8, 191)
+        between = table[at] + ((table[at + 1] - table[at]) * (u & 255) >> 8)
+        return np.where(u < 192 << 8, between, 65536)
+
+    below = np.concatenate([
+        p(logistic, u),
+        (p(logistic, u * 3 // 2) + p(logistic, u * 3 // 5) + 1) // 2,
+        (7 * p(logistic, u * 8 // 5) + 3 * p(logistic, u * 3 // 10) + 5) // 10,
+        p(normal, u),
+    ])  # fmt: skip
+    below = np.where(bound < 0, 65536 - below, below) * 4095 + 32768 >> 16
+    escape = 4096 - below[..., -1:] + below[..., :1]
+    return np.concatenate([escape, np.diff(below)], axis=-1)
+
+
+class Bits:
+    """Numbers from bits, the lowest first."""
+
+    def __init__(self, data):
+        self.bits, self.at = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little"), 0
+
+    def number(self, count):
+        self.at += count
+        require(self.at <= len(self.bits), "bits that are not there")
+        found = self.bits[self.at - count : self.at].tolist()
+        return sum(bit << i for i, bit in enumerate(found))
+
+    def signed(self, k):
+        length = k
+        while not self.number(1):
+            length += 1
+        require(length < 32, "a number that is too large")
+        folded = (1 << length) + self.number(length) - (1 << k)
+        return folded >> 1 if folded % 2 == 0 else -(folded >> 1) - 1
+
+
+def lpc_configuration(data, bits):
+    """References, states, error shift, thresholds, coefficients by group, contexts by kind."""
+    read = Bits(data)
+    require(read.number(4) == 0, "a newer lpc")
+    references, states, shift = read.number(4), 1 << read.number(3), read.number(4)
+    classes, groups = read.number(2) + 1, read.number(3) + 1
+    require(references < 4 and 2 <= states <= 64, "references or states")
+    require((1 if references == 0 else 2) <= groups <= 6, "groups")
+    thresholds = [read.number(16) for _ in range(classes - 1)]
+    sets = []
+    for group in range(groups):
+        sets.append([])
+        for _ in range(classes if group else 1):
+            taps = [read.signed(7) for _ in range(16 if group else 10)]
+            offset = read.signed(10)
+            require(sum(map(abs, taps)) <= 32767 and abs(offset) <= 1 << 29, "coefficients")
+            sets[-1].append((np.array(taps), offset))
+    contexts = np.zeros((2, len(LEVELS)), int)
+    for kind in range(2):
+        width = 0
+        for level in range(read.number(5)):
+            if read.number(1):
+                shape = read.number(2)
+                width += read.signed(1)
+                require(0 <= width < 48, "a distribution that does not exist")
+                contexts[kind, level] = 48 * shape + width
+    require((read.at + 7) // 8 == len(data), "bytes that nothing claims")
+    return references, states, shift, thresholds, sets, contexts
+
+
+class LpcPacket:
+    """What is read of one packet, step by step."""
+
+    def __init__(self, data, states):
+        words = at = 0
+        more = True
+        while more:
+            require(at < min(5, len(data)), "no number of words")
+            words, more = words | (data[at] & 127) << 7 * at, data[at] > 127
+            at += 1
+        head, end = at + 4 * states, at + 4 * states + 2 * words
+        require(end <= len(data), "words outside the packet")
+        self.state = np.frombuffer(data[at:head], "<u4").astype(int)
+        self.words = np.append(np.frombuffer(data[head:end], "<u2").astype(int), [0] * states)
+        self.at, self.end, self.raw = 0, words, Bits(data[end:])
+
+    def symbols(self, rows):
+        """One symbol for each row of frequencies."""
+        found = np.empty(len(rows), int)
+        for first in range(0, len(rows), len(self.state)):
+            row = rows[first : first + len(self.state)]
+            state = self.state[: len(row)]
+            bounds, slot = np.cumsum(row, axis=1), state & 4095
+            symbol = (bounds <= slot[:, None]).sum(axis=1)
+            lane = np.arange(len(row))
+            frequency = row[lane, symbol]
+            state[:] = frequency * (state >> 12) + slot - (bounds[lane, symbol] - frequency)
+            low = np.flatnonzero(state < 1 << 15)
+            state[low] = state[low] << 16 | self.words[self.at : self.at + len(low)]
+            self.at = min(self.end, self.at + len(low))
+            found[first : first + len(row)] = symbol
+        return found
+
+
+def lpc_margin(plane, before):
+    """Fill two rows above, one below, and two columns on each side, as far as is known."""
+    plane[2, :2] = plane[:2, :6] = before
+    plane[3:-1, :2] = plane[2:-2, 2:3]
+    plane[2:-1, -2:] = plane[2:-1, -3:-2]
+    plane[1, 4:] = plane[2, 2:-2]
+    plane[0, 6:] = plane[2, 2 : plane.shape[1] - 4]
+    plane[-1, 1:-1] = plane[-2, 1:-1]
+
+
+def lpc_frame(packet, bits, model, group, reference, second):
+    """Samples, errors and differences of one frame, with their margin, as (3, H + 3, W + 4)."""
+    _, _, shift, thresholds, sets, contexts = model
+    frame = np.zeros_like(reference)
+    height, pitch = frame.shape[1] - 3, frame.shape[2]
+    width, kind, half = pitch - 4, int(group > 0), 1 << (bits - 1)
+    before = [reference[0, 2, 2] if group else 0, 16 >> shift, 0]
+    frame[1] = before[1]
+    for step in range(width + 2 * (height - 1)):
+        for plane, value in zip(frame, before):
+            lpc_margin(plane, value)
+        y = np.arange(max(0, (step - width) // 2 + 1), min(height - 1, step // 2) + 1)
+        x = step - 2 * y
+
+        def at(planes, places, y=y, x=x):
+            return np.array([planes[y + 2 + dy, x + 2 + dx] for dy, dx in places])
+
+        e, taps = at(frame[1], NEAR[:6]), at(frame[0], NEAR)
+        energy = (2 * (e[0] + e[1]) + e[2:].sum(axis=0)) >> 3
+        kinds = np.zeros(len(y), int)
+        if group:
+            r = at(reference[1], CROSS)
+            energy = [7, 7, 3, 4, 2, 2] @ e + [3, 1, 1, 1, 1] @ r >> 5
+            activity = at(frame[2], NEAR[:4]).sum(axis=0)
+            kinds = sum((activity >= t for t in thresholds), kinds)
+            taps = [*taps[:6], *at(reference[0], AROUND), *at(second[0], [(0, 0)])]
+        sums = np.array([c @ np.array(taps) + offset + 128 >> 8 for c, offset in sets[group]])
+        mean = np.clip(sums[kinds, np.arange(len(y))], -8 << bits, (half - 1) * 16) + 2
+        base, fraction = mean >> 4, mean & 15
+        level = np.searchsorted(LEVELS, energy, side="right") - 1
+        low = [((int(LEVELS[n]) << shift) >> 4).bit_length() - 4 for n in level]
+        low = np.maximum(low, 0) * (bits > 8)
+        phase = np.where(low > 0, 0, fraction >> 2)
+        symbols = packet.symbols(lpc_frequencies()[contexts[kind, level], phase])
+        sample = base + symbols - 128
+        for i in np.flatnonzero((symbols == 0) | (low > 0)):
+            if symbols[i]:
+                raw = packet.raw.number(low[i]) - (1 << low[i] >> 1)
+                sample[i] = base[i] + (int(symbols[i] - 128) << low[i]) + raw
+            else:
+                sample[i] = packet.raw.number(bits) - half
+        sample = sample.astype(np.int16).astype(int)
+        error = abs(16 * (sample - base) - (fraction - 2)) >> shift
+        apart = abs(sample - reference[0][y + 2, x + 2])
+        frame[:, y + 2, x + 2] = sample, np.minimum(error, 2047), np.minimum(apart, 8191)
+    for plane, value in zip(frame, before):
+        lpc_margin(plane, value)
+    rest = len(packet.raw.bits) - packet.raw.at
+    require(packet.at == packet.end and rest < 8, "bytes that nothing claims")
+    require((packet.state == 1 << 15).all(), "states that no encoder began with")
+    return frame
+
+
+def decode_lpc(packets, configuration, bits, shape):
+    """Samples of an lpc stream, (n, H, W)."""
+    model, frames = lpc_configuration(configuration, bits), []
+    references, states, sets = model[0], model[1], model[4]
+    for t in range(shape[0]):
+        before = {0: None, 1: t - 1, 2: t & (t - 1), 3: 0}[references] if t else None
+        group = 0 if before is None else min((t - before).bit_length(), len(sets) - 1)
+        ones = [np.zeros((3, shape[1] + 3, shape[2] + 4), int)] * 2
+        if before is not None:
+            second = {1: before - 1, 2: before & (before - 1), 3: 0}[references] if before else 0
+            ones = [frames[before], frames[second]]
+        frames.append(lpc_frame(LpcPacket(packets[t], states), bits, model, group, *ones))
+    return np.stack(frames)[:, 0, 2:-1, 2:-2] + (1 << (bits - 1))
+
+
 def decode_stream(codec, depth, extradata, packets, shape):
     """Values of one stream, (n, height, width)."""
     n, height, width = shape
@@ -104,6 +301,8 @@ def decode_stream(codec, depth, extradata, packets, shape):
     if codec == RAW:
         planes = np.frombuffer(b"".join(packets), np.uint8).reshape(n, depth, -1)
         return gather(np.unpackbits(planes, axis=2, count=pixels), 1, shape)
+    if codec == LPC:
+        return decode_lpc(packets, extradata, depth, shape)
     if codec == DEFLATE:
         packets = map(zlib.decompress, packets)
     if codec == LZMA:
@@ -144,7 +343,7 @@ def decode_component(streams, shape, bits, predictor):
     for codec, depth, low, count, extradata, packets in streams:
         plane = decode_stream(codec, depth, extradata, packets, shape).astype(np.uint64)
         values |= np.minimum(plane, np.uint64((1 << count) - 1)) << np.uint64(low)
-    if predictor:
+    if predictor and bits <= 16:
         values = (values >> np.uint64(1)) ^ (0 - (values & np.uint64(1)))
     for axis in {0: (), 1: (0,), 2: (2,), 3: (2, 2)}[predictor]:
         values = np.cumsum(values, axis=axis, dtype=np.uint64)

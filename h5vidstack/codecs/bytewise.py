@@ -52,10 +52,10 @@ def decode_raw(
             frame[...] = np.frombuffer(packet, f"<u{depth // 8}").reshape(frame.shape)
             continue
         planes = np.frombuffer(packet, np.uint8).reshape(depth, -1)
-        bits = np.unpackbits(planes, axis=1, count=size).reshape(depth, *frame.shape)
         frame[...] = 0
-        for place, plane in enumerate(bits):
-            frame |= plane.astype(out.dtype) << out.dtype.type(place)
+        for place, plane in enumerate(planes):
+            bits = np.unpackbits(plane, count=size).reshape(frame.shape)
+            frame |= bits.astype(out.dtype) << out.dtype.type(place)
 
 
 def encode_deflate(frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:

@@ -1,0 +1,292 @@
+"""lpc: the C core and numpy agree on every byte and pixel, and refuse damage alike."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from h5vidstack.codecs import lpc_numpy
+from h5vidstack.codecs.lpc_numpy import tables
+from h5vidstack.errors import BlockError
+
+ROOT = Path(__file__).parent.parent.parent
+GOLDEN = ROOT / "tests" / "golden"
+MAKE = runpy.run_path(str(GOLDEN / "make_lpc.py"))
+READER = runpy.run_path(str(ROOT / "spec" / "reader.py"))
+SHAPES = [(1, 1), (1, 7), (7, 1), (2, 2), (1, 2), (2, 1), (17, 3), (3, 17), (5, 40), (12, 13)]
+KINDS = ["constant", "saturated", "noise", "ramp", "low noise", "sparse"]
+
+
+@pytest.fixture(scope="module")
+def core():
+    found = pytest.importorskip("h5vidstack._core", reason="the C core was not built")
+    if not hasattr(found, "lpc_encode"):  # a folder of C files is a package, too
+        pytest.skip("the C core was not built")
+    yield Core(found)
+    found.force_portable(False)
+
+
+class Core:
+    """The C core, with the errors of the numpy decoder."""
+
+    def __init__(self, module):
+        self.encode, self.force_portable = module.lpc_encode, module.force_portable
+        self.module = module
+
+    def decode(self, configuration, packets, bits, out, first=0):
+        try:
+            self.module.lpc_decode(configuration, packets, bits, out, first)
+        except ValueError as error:
+            raise BlockError(f"an lpc stream {error}") from error
+
+
+def samples_of(kind, shape, bits, seed=0):
+    rng, top = np.random.default_rng(seed), (1 << bits) - 1
+    ramp = np.indices(shape).transpose(1, 2, 3, 0) @ np.array([3, 2, 5])
+    found = {
+        "constant": lambda: np.full(shape, rng.integers(0, top + 1)),
+        "saturated": lambda: np.full(shape, top),
+        "noise": lambda: rng.integers(0, top + 1, shape),
+        "ramp": lambda: ramp & top,
+        "low noise": lambda: np.clip(top / 2 + ramp % 90 + rng.normal(0, 1, shape), 0, top),
+        "sparse": lambda: np.where(rng.random(shape) < 0.02, top, 0),
+    }[kind]()
+    return found.astype(np.uint8 if bits <= 8 else np.uint16)
+
+
+streams = st.tuples(
+    st.sampled_from(KINDS),
+    st.tuples(st.sampled_from([1, 2, 3, 6, 9]), st.sampled_from(SHAPES)).map(
+        lambda s: (s[0], *s[1])
+    ),
+    st.integers(1, 16),
+    st.integers(0, 1 << 20),
+)
+options = st.tuples(st.integers(0, 3), st.integers(1, 4), st.integers(1, 6))
+
+
+def decode_numpy(configuration, packets, bits, out, first=0):
+    lpc_numpy.decode(packets, configuration, bits, out, first)
+
+
+def check_both(core, samples, bits, options):
+    """Encode by all paths, compare, decode by all; return configuration and packets."""
+    packets, configuration = lpc_numpy.encode(samples, bits, *options)
+    for portable in (False, True):
+        core.force_portable(portable)
+        coded = core.encode(samples, bits, *options)
+        out = np.zeros_like(samples)
+        core.decode(configuration, packets, bits, out)
+        core.force_portable(False)
+        assert coded == (configuration, packets)
+        np.testing.assert_array_equal(out, samples)
+    out = np.zeros_like(samples)
+    decode_numpy(configuration, packets, bits, out)
+    np.testing.assert_array_equal(out, samples)
+    return configuration, packets
+
+
+@given(streams, options)
+@example(("noise", (2, 3, 5), 16, 1), (1, 4, 1))
+@example(("constant", (3, 1, 1), 1, 0), (2, 1, 1))
+def test_c_and_numpy_agree(core, stream, options):
+    kind, shape, bits, seed = stream
+    check_both(core, samples_of(kind, shape, bits, seed), bits, options)
+
+
+@pytest.mark.parametrize("bits", [8, 14])
+@pytest.mark.parametrize("references", range(4))
+def test_c_and_numpy_agree_on_larger_frames(core, references, bits):
+    samples = samples_of("low noise", (3, 301, 201), bits)
+    check_both(core, samples, bits, (references, 4, 4))
+
+
+def test_small_samples_may_be_wide(core):
+    samples = samples_of("noise", (2, 9, 9), 7)
+    configuration, packets = check_both(core, samples, 7, (1, 2, 1))
+    assert core.encode(samples.astype(np.uint16), 7, 1, 2, 1) == (configuration, packets)
+    for decode in (core.decode, decode_numpy):
+        out = np.zeros(samples.shape, np.uint16)
+        decode(configuration, packets, 7, out)
+        np.testing.assert_array_equal(out, samples)
+
+
+@given(streams, options, st.data())
+@settings(max_examples=40)
+def test_some_frames_are_decoded(core, stream, options, data):
+    kind, shape, bits, seed = stream
+    samples = samples_of(kind, shape, bits, seed)
+    packets, configuration = lpc_numpy.encode(samples, bits, *options)
+    last = data.draw(st.integers(1, len(samples)))
+    first = data.draw(st.integers(0, last - 1))
+    for decode in (core.decode, decode_numpy):
+        out = np.zeros_like(samples[first:last])
+        decode(configuration, packets, bits, out, first)
+        np.testing.assert_array_equal(out, samples[first:last])
+
+
+def test_frames_that_no_other_needs_are_not_read(core):
+    """The tree of frame 12 is 12, 8, 0: damage elsewhere does not matter."""
+    samples = samples_of("low noise", (16, 9, 9), 8)
+    packets, configuration = lpc_numpy.encode(samples, 8, 2, 2, 1)
+    packets = [packet if t in (0, 8, 12) else b"" for t, packet in enumerate(packets)]
+    for decode in (core.decode, decode_numpy):
+        out = np.zeros_like(samples[:1])
+        decode(configuration, packets, 8, out, 12)
+        np.testing.assert_array_equal(out[0], samples[12])
+        with pytest.raises(BlockError):
+            decode(configuration, packets, 8, out, 11)
+
+
+@pytest.mark.parametrize("bits", range(1, 17))
+def test_noise_grows_little(bits):
+    """A caller stores noise raw; that lpc makes it little larger keeps its trial cheap."""
+    samples = samples_of("noise", (2, 64, 64), bits)
+    packets, configuration = lpc_numpy.encode(samples, bits, 1, 4, 1)
+    raw = samples.size * bits / 8
+    assert sum(map(len, packets)) + len(configuration) < 1.15 * raw + 1500
+
+
+damage = st.lists(
+    st.tuples(st.integers(0, 3), st.floats(0, 1, exclude_max=True), st.integers(1, 255)),
+    min_size=1,
+    max_size=4,
+)
+
+
+def damaged(parts, how):
+    """Parts with bytes changed, cut off, or added."""
+    parts = [bytearray(part) for part in parts]
+    for kind, place, change in how:
+        part = parts[0 if kind % 2 else int(place * len(parts))]
+        at = int(place * 997 % 1 * len(part))
+        if kind == 3 and change > 200:
+            part += bytes([change])
+        elif kind == 2:
+            del part[at:]
+        elif part:
+            part[at] ^= change
+    return [bytes(part) for part in parts]
+
+
+@given(streams, options, damage)
+@settings(max_examples=200)
+def test_damage_is_refused_alike(core, stream, options, how):
+    kind, shape, bits, seed = stream
+    samples = samples_of(kind, shape, bits, seed)
+    packets, configuration = lpc_numpy.encode(samples, bits, *options)
+    configuration, *packets = damaged([configuration, *packets], how)
+    outcomes = []
+    for portable in (False, True, None):
+        decode = decode_numpy if portable is None else core.decode
+        core.force_portable(portable is True)
+        out = np.zeros_like(samples)
+        try:
+            decode(configuration, packets, bits, out)
+            outcomes.append(out.tobytes())
+        except BlockError:
+            outcomes.append(None)
+        finally:
+            core.force_portable(False)
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+
+
+@given(st.binary(max_size=400), st.binary(max_size=100), st.integers(1, 8))
+def test_any_bytes_are_decoded_or_refused(core, configuration, packet, bits):
+    outcomes = []
+    for decode in (core.decode, decode_numpy):
+        out = np.zeros((3, 2, 4), np.uint8)
+        try:
+            decode(configuration, [packet] * 3, bits, out)
+            outcomes.append(out.tobytes())
+        except BlockError:
+            outcomes.append(None)
+    assert outcomes[0] == outcomes[1]
+
+
+def test_too_few_packets_are_refused():
+    samples = samples_of("noise", (3, 4, 4), 8)
+    packets, configuration = lpc_numpy.encode(samples, 8, 1, 1, 1)
+    with pytest.raises(BlockError, match="2 packets for 3 frames"):
+        lpc_numpy.decode(packets[:2], configuration, 8, np.zeros_like(samples))
+
+
+HOSTILE = {
+    "zeros": (bytes(1 << 20), "end|states"),
+    "newer": (b"\x01" + bytes(40), "upgrade h5vidstack"),
+    "unknown references": (b"\x40" + bytes(40), "upgrade h5vidstack"),
+    "one state": (b"\x00\x00\x00" + bytes(40), "states"),
+    "128 states": (b"\x00\x07\x00" + bytes(40), "states"),
+    "seven groups": (b"\x10\x02\x0c" + bytes(40), "groups"),
+    "no group for references": (b"\x10\x02\x00" + bytes(40), "reference"),
+    "a number without end": (b"\x00\x02\x00" + bytes(1 << 20), "end|coefficients"),
+    "a large coefficient": (b"\x00\x02\x00" + b"\x00\x00\xff\xff\xff" * 40, "range|coefficients"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_configurations_are_checked(core, name):
+    configuration, message = HOSTILE[name]
+    for decode in (core.decode, decode_numpy):
+        with pytest.raises(BlockError, match=message):
+            decode(configuration, [bytes(30)], 8, np.zeros((1, 3, 3), np.uint8))
+
+
+def golden_streams():
+    with np.load(GOLDEN / "lpc.npz") as file:
+        return {
+            name: (
+                *(int(number) for number in file[f"{name}/settings"]),
+                file[f"{name}/samples"],
+                file[f"{name}/configuration"].tobytes(),
+                [file[f"{name}/packet{t}"].tobytes() for t in range(len(file[f"{name}/samples"]))],
+            )
+            for name in MAKE["CASES"]
+        }
+
+
+GOLDEN_STREAMS = golden_streams()
+
+
+def test_no_golden_stream_is_missing():
+    with np.load(GOLDEN / "lpc.npz") as file:
+        assert {key.split("/")[0] for key in file} == set(MAKE["CASES"])
+
+
+@pytest.mark.parametrize("name", MAKE["CASES"])
+def test_golden_streams(core, name):
+    bits, references, classes, row_step, samples, configuration, packets = GOLDEN_STREAMS[name]
+    np.testing.assert_array_equal(
+        MAKE["samples_of"](samples.shape, bits, MAKE["CASES"][name][-1]), samples
+    )
+    found = check_both(core, samples, bits, (references, classes, row_step))
+    assert found == (configuration, packets)
+
+
+@pytest.mark.parametrize("name", MAKE["CASES"])
+def test_spec_reader_reads_golden_streams(name):
+    bits, *_, samples, configuration, packets = GOLDEN_STREAMS[name]
+    found = READER["decode_lpc"](packets, configuration, bits, samples.shape)
+    np.testing.assert_array_equal(found, samples)
+
+
+@given(streams, options)
+@settings(max_examples=25)
+def test_spec_reader_reads_what_is_written(stream, options):
+    kind, shape, bits, seed = stream
+    assume(shape[0] < 6)
+    samples = samples_of(kind, shape, bits, seed)
+    packets, configuration = lpc_numpy.encode(samples, bits, *options)
+    found = READER["decode_lpc"](packets, configuration, bits, samples.shape)
+    np.testing.assert_array_equal(found, samples)
+
+
+def test_the_tables_of_the_format_are_those_of_the_code():
+    text = (ROOT / "spec" / "format.md").read_text()
+    for name, table in {"L": tables._LOGISTIC, "N": tables._NORMAL}.items():
+        numbers = text.split(f"\n{name}:\n\n```\n")[1].split("```")[0].split()
+        listed = [int(number) for number in numbers]
+        assert listed + [65536] * (193 - len(listed)) == table.tolist()
