@@ -14,7 +14,7 @@ from .errors import FormatError, SourceError, UnsupportedError
 from .filter import pipeline
 from .geometry import Numbers, Shape
 from .hashing import HASHES, Fingerprints
-from .layout import damage_as_error, read_table, version_of
+from .layout import damage_as_error, read_table
 from .layout_writer import Order, Record
 from .loss import stated, together
 from .methods import METHODS, Kept, Method
@@ -171,7 +171,6 @@ class Earlier:
             settings,
             self._leading_shape(record.leading_shape or (count,)),
             together(stated(own), len(self), record.loss, count),
-            max(record.format, version_of(own)),
         )
         return self._order(order), self._prints(prints), record
 

@@ -27,13 +27,11 @@ from .codecs.transforms import (
     to_components,
     unpredict,
 )
-from .errors import BlockError, NotExactError, UnsupportedError
+from .errors import NotExactError, UnsupportedError
 from .recipe import Part, Recipe
 
 Frames = npt.NDArray[Any]
 
-SURE = Coding("ffv1-context")
-"""Codes what another codec slipped on."""
 KINDS = {"b": (1,), "u": (1, 2, 4, 8), "i": (1, 2, 4, 8), "f": (2, 4, 8)}
 """Item sizes of the dtypes that blocks hold, by NumPy's letter of their kind."""
 
@@ -215,9 +213,8 @@ def assemble(frames: Frames, recipe: Recipe) -> tuple[Block, Frames]:
             if stream is not None:
                 streams.append(stream)
     n, height, width, channels = whole_shape(frames)
-    colour, predictor = recipe.colour_of(channels), recipe.predictor_of(found.bits)
-    block = Block(n, height, width, channels, found, colour, predictor, recipe.fold, streams)
-    return block, frames
+    colour = recipe.colour_of(channels)
+    return Block(n, height, width, channels, found, colour, recipe.predictor, streams), frames
 
 
 def to_values(frames: Frames, recipe: Recipe) -> tuple[mapping.Mapping, Values]:
@@ -240,9 +237,8 @@ def components(found: mapping.Mapping, values: Values, recipe: Recipe) -> list[V
     if not found.bits:
         return []
     colour = recipe.colour_of(values.shape[3] if values.ndim == 4 else 1)
-    predictor = recipe.predictor_of(found.bits)
     return [
-        predict(component, found.bits, predictor, recipe.fold)
+        predict(component, found.bits, recipe.predictor)
         for component in to_components(values, found.bits, colour)
     ]
 
@@ -253,13 +249,11 @@ def encode_part(component: Values, number: int, part: Part) -> Stream | None:
     plane = take_bits(component, low, bits)
     if not plane.any():
         return None
-    codec, depth = coding.engine, coding.engine.depth_for(bits)
-    if depth is not None and min(plane.shape[1:]) >= codec.least_edge:
+    depth = coding.engine.depth_for(bits)
+    if depth is not None:
         wide = plane.astype(container(depth), copy=False)
         packets, extradata = coding.encode(wide, depth)
-        stream = Stream(codec, number, low, bits, depth, extradata, packets)
-        if codec.slips and coding.lossless and not _gives_back(stream, wide):
-            return encode_part(component, number, (low, bits, SURE))
+        stream = Stream(coding.engine, number, low, bits, depth, extradata, packets)
         if stream.nbytes < plane.size * bits / 8:
             return stream
     packets, extradata = Coding("raw").encode(plane, bits)
@@ -305,7 +299,7 @@ def _component(block: Block, number: int, values: Values) -> Values:
         _decode_into(streams[0], values)
     else:
         _join(streams, values)
-    return unpredict(values, block.mapping.bits, block.predictor, block.fold)
+    return unpredict(values, block.mapping.bits, block.predictor)
 
 
 def _join(streams: Sequence[Stream], values: Values) -> None:
@@ -326,14 +320,6 @@ def _join(streams: Sequence[Stream], values: Values) -> None:
                 np.bitwise_or(whole, part[some], out=whole, dtype=whole.dtype, casting="unsafe")
             if shift:
                 whole <<= shift
-
-
-def _gives_back(stream: Stream, plane: Values) -> bool:
-    try:
-        decoded = decode_stream(stream, plane.shape)
-    except BlockError:
-        return False
-    return np.array_equal(decoded, plane)
 
 
 def decode_stream(stream: Stream, shape: tuple[int, ...]) -> Values:

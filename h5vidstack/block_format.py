@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from . import codecs, mapping
-from .codecs.transforms import MEAN_MOST, Colour, Predictor
+from .codecs.transforms import Colour, Predictor
 from .errors import BlockError
 
 MAGIC = b"H5VB"
-VERSION = 2
+VERSION = 1
 
 _HEADER = struct.Struct("<4sIBBcBIIIIHH")
-_STEPS = struct.Struct("<BBBB")
-_STREAM = struct.Struct("<BBBBBBHqII")
+_STEPS = struct.Struct("<BBH")
+_STREAM = struct.Struct("<BBBBBBHII")
 _COLOURS, _PREDICTORS = frozenset(Colour), frozenset(Predictor)
 _CRC_FROM = 8  # the CRC covers everything behind itself
 
@@ -70,14 +70,13 @@ class Block:
     mapping: mapping.Mapping
     colour: Colour
     predictor: Predictor
-    fold: bool
     streams: list[Stream]
 
     @property
     def seeks(self) -> bool:
         """Whether frames can be decoded without all those before them."""
         alone = all(stream.codec.intra or stream.codec.seeks for stream in self.streams)
-        return alone and not self.predictor.of_frames
+        return alone and self.predictor != Predictor.PREVIOUS
 
     def between(self, first: int, last: int) -> Block:
         """Frames `first` to ``last - 1`` of a block that can seek."""
@@ -96,7 +95,7 @@ def seal(block: Block, dtype: np.dtype[Any]) -> bytes:
     """The bytes of a block of pixels of `dtype`."""
     parts = [
         b"",  # the header's place
-        _STEPS.pack(block.colour, block.predictor, block.fold, 0),
+        _STEPS.pack(block.colour, block.predictor, 0),
         block.mapping.pack(),
     ]
     for stream in block.streams:
@@ -104,7 +103,6 @@ def seal(block: Block, dtype: np.dtype[Any]) -> bytes:
             _STREAM.pack(
                 stream.codec.id,
                 stream.depth,
-                0,
                 stream.component,
                 stream.low,
                 stream.bits,
@@ -180,10 +178,10 @@ def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -
         raise BlockError(f"a block of {length} bytes has {len(data)}: cut short or overwritten")
     if zlib.crc32(memoryview(data)[_CRC_FROM:]) != crc:
         raise BlockError("CRC-32 of a block is wrong: its bytes were damaged")
-    if version not in (1, VERSION) or flags:
+    if version != VERSION or flags:
         raise BlockError(
-            f"a block of version {version}, flags {flags}; this h5vidstack reads versions up to "
-            f"{VERSION}: upgrade h5vidstack"
+            f"a block of version {version}, flags {flags}; this h5vidstack reads version "
+            f"{VERSION}, flags 0"
         )
     if (kind, itemsize) != (dtype.kind.encode(), dtype.itemsize):
         raise BlockError(f"a block of dtype {kind!r}{itemsize} stands where {dtype} was promised")
@@ -192,18 +190,12 @@ def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -
         raise BlockError(f"a block of shape {shape} does not fit its chunk {chunk}")
     if channels != chunk[3]:
         raise BlockError(f"a block of {channels} channels, not {chunk[3]}")
-    position = _HEADER.size
-    if version == 1:
-        colour, predictor, fold, how = Colour.NONE, Predictor.NONE, False, mapping.identity(dtype)
-    else:
-        colour, predictor, fold, position = _parse_steps(data, position, channels)
-        pixels = n * height * width * channels
-        how, position = mapping.unpack(data, position, dtype, pixels)
-        if predictor == Predictor.MEAN and how.bits > MEAN_MOST:
-            raise BlockError(f"a block predicts means of {how.bits} bits; {MEAN_MOST} are allowed")
+    colour, predictor, position = _parse_steps(data, _HEADER.size, channels)
+    pixels = n * height * width * channels
+    how, position = mapping.unpack(data, position, dtype, pixels)
     found, used = [], [0] * channels
     for _ in range(streams):
-        stream, position = _parse_stream(data, position, n, version)
+        stream, position = _parse_stream(data, position, n)
         mask = ((1 << stream.bits) - 1) << stream.low
         if stream.component >= channels or mask >> how.bits or used[stream.component] & mask:
             raise BlockError("a stream holds bits that are not there, or another's")
@@ -211,35 +203,30 @@ def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -
         found.append(stream)
     if position != length:
         raise BlockError(f"a block has {length - position} bytes that no stream claims")
-    if version == 1 and used != [255] * channels:
-        raise BlockError("the streams of a block do not cover each channel once")
-    return Block(n, height, width, channels, how, colour, predictor, fold, found)
+    return Block(n, height, width, channels, how, colour, predictor, found)
 
 
-def _parse_steps(data: bytes, at: int, channels: int) -> tuple[Colour, Predictor, bool, int]:
+def _parse_steps(data: bytes, at: int, channels: int) -> tuple[Colour, Predictor, int]:
     if at + _STEPS.size > len(data):
         raise BlockError("a block ends within its header")
-    colour, predictor, fold, reserved = _STEPS.unpack_from(data, at)
-    known = colour in _COLOURS and predictor in _PREDICTORS and fold in (0, 1)
+    colour, predictor, reserved = _STEPS.unpack_from(data, at)
+    known = colour in _COLOURS and predictor in _PREDICTORS
     if not known or reserved or (colour and channels < 3):
         raise BlockError("a block uses a transform that is unknown here; upgrade h5vidstack")
-    return Colour(colour), Predictor(predictor), bool(fold), at + _STEPS.size
+    return Colour(colour), Predictor(predictor), at + _STEPS.size
 
 
-def _parse_stream(data: bytes, position: int, frames: int, version: int) -> tuple[Stream, int]:
+def _parse_stream(data: bytes, position: int, frames: int) -> tuple[Stream, int]:
     if position + _STREAM.size > len(data):
         raise BlockError("a stream header runs past the end of its block")
-    codec_id, depth, transform, component, low, bits, reserved, offset, count, extra = (
-        _STREAM.unpack_from(data, position)
+    codec_id, depth, component, low, bits, zero, zeros, count, extra = _STREAM.unpack_from(
+        data, position
     )
     position += _STREAM.size
     codec = codecs.BY_ID.get(codec_id)
-    if codec is None or (version == 1 and codec.name not in ("raw", "x264")):
+    if codec is None:
         raise BlockError(f"a stream of codec {codec_id}: unknown here; upgrade h5vidstack")
-    if version == 1:
-        # There the depth was the number of a pixel format, of which there was one.
-        depth = 8 if (depth, low, bits) == (0, 0, 8) else 0
-    if (transform, reserved, offset) != (0, 0, 0) or depth not in codec.depths or bits > depth:
+    if (zero, zeros) != (0, 0) or depth not in codec.depths or bits > depth:
         raise BlockError("a stream uses a transform that is unknown here; upgrade h5vidstack")
     if not bits or count != (1 if codec.whole else frames):
         raise BlockError(f"a stream of {count} packets in a block of {frames} frames")

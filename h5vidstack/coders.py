@@ -56,7 +56,7 @@ class BlockCoder:
 
     def options(self) -> dict[str, Any]:
         """See `Coder`."""
-        parameters = (VERSION, self.recipe.of_pixels.row.id, int(self.verify))
+        parameters = (VERSION, self.recipe.top.row.id, int(self.verify))
         return {"compression": FILTER_ID, "compression_opts": parameters}
 
     def encode(self, tile: Pixels, corner: tuple[int, int]) -> tuple[bytes, Pixels | None]:

@@ -18,7 +18,6 @@ from .coders import BlockCoder
 from .errors import BlockError, NotExactError, UnsupportedError
 from .geometry import frame_bytes
 from .hashing import Fingerprints, fingerprint, join
-from .layout import ELSEWHERE_FORMAT, USUAL_FORMAT
 from .layout_writer import Order, StackWriter
 from .loss import NO_LOSS, Loss
 from .planning import typical
@@ -76,11 +75,6 @@ class Copying:
     codings: list[str] = field(default_factory=lambda: [h264.AS_THEY_CAME])
     trials: list[list[Trial]] = field(default_factory=lambda: [[]])
 
-    @property
-    def format(self) -> tuple[int, int]:
-        """The least version of the format that knows such packets."""
-        return USUAL_FORMAT if self.packets.plain else ELSEWHERE_FORMAT
-
     def run(self, hashes: bool) -> tuple[Order, Fingerprints, str]:
         """Copy everything; say where frames are, what they are, and why in that order."""
 
@@ -116,9 +110,7 @@ class Copying:
         stream = Stream(CODECS["x264"], 0, 0, depth, depth, b"", packets)
         values = replace(mapping.identity(frames.dtype), bits=depth)
         n, height, width, _ = whole = block.whole_shape(frames)
-        made = Block(
-            n, height, width, 1, values, Colour.NONE, Predictor.NONE, False, [stream]
-        )  # fmt: skip
+        made = Block(n, height, width, 1, values, Colour.NONE, Predictor.NONE, [stream])
         data = seal(made, frames.dtype)
         try:
             same = np.array_equal(block.decode(data, whole, frames.dtype), frames)

@@ -1,7 +1,8 @@
-"""The HDF5 filter: blocks as a compression of plain HDF5 datasets, through ctypes.
+"""The HDF5 filter: blocks as a compression of plain HDF5 datasets.
 
 Importing this module registers the filter with the HDF5 library inside h5py, so
-that h5py reads and writes blocks in ordinary datasets. Normative: spec/format.md,
+that h5py reads and writes blocks in ordinary datasets. Chunks of lpc and raw ones are coded by
+the C core, without Python; the others by a callback through ctypes. Normative: spec/format.md,
 section "HDF5 filter".
 """
 
@@ -20,7 +21,7 @@ from h5py._objects import phil
 
 from . import block
 from .block_format import VERSION
-from .codecs import MAX_EDGE, PRESETS_BY_ID, Coding
+from .codecs import MAX_EDGE, PRESETS_BY_ID, Coding, lpc
 from .errors import BlockError, Error, FormatError, UnsupportedError
 from .geometry import stack_shape
 from .recipe import Recipe
@@ -33,7 +34,6 @@ NAME = b"h5vidstack: frames as losslessly coded video"
 _FLAG_REVERSE = 0x0100  # H5Z_FLAG_REVERSE: HDF5 is reading
 _FLAG_MANDATORY = 0  # H5Z_FLAG_MANDATORY
 _CHOSEN, _STORED = 3, 8  # parameters that the user chooses, and with those of the dataset
-_STORED_1 = 7  # in files of format 1.0 and 1.1, where all pixels are uint8
 
 _hid_t, _hsize_t = ctypes.c_int64, ctypes.c_uint64
 _uints, _voids = ctypes.POINTER(ctypes.c_uint), ctypes.POINTER(ctypes.c_void_p)
@@ -105,11 +105,10 @@ def _encode_chunk(
 
 
 def _run_filter(reading: bool, values: list[int], data: bytes) -> bytes:
-    if len(values) not in (_STORED_1, _STORED):
+    if len(values) != _STORED:
         raise BlockError(f"the filter has {len(values)} parameters in this file, not {_STORED}")
-    _version, preset_id, verify, *dims = values
-    chunk = (dims[0], dims[1], dims[2], dims[3])
-    dtype = _unpack_dtype(values[_STORED_1]) if len(values) == _STORED else np.dtype(np.uint8)
+    _version, preset_id, verify, n, height, width, channels, pixel = values
+    chunk, dtype = (n, height, width, channels), _unpack_dtype(pixel)
     if reading:
         return _decode_chunk(data, chunk, dtype)
     preset = PRESETS_BY_ID.get(preset_id)
@@ -147,9 +146,9 @@ def check_chunks(dataset: h5py.Dataset) -> None:
     for code, _, values, _ in pipeline(dataset):
         if code != FILTER_ID:
             continue
-        given = math.prod(values[_CHOSEN:_STORED_1])
-        given *= values[_STORED_1] & 255 if len(values) == _STORED else 1
-        if given != math.prod(dataset.chunks) * dataset.dtype.itemsize:
+        *chunk, pixel = values[_CHOSEN:] or (0,)
+        given = math.prod(chunk) * (pixel & 255)
+        if len(values) != _STORED or given != math.prod(dataset.chunks) * dataset.dtype.itemsize:
             raise FormatError(
                 f"{dataset.name} has chunks of {dataset.chunks} {dataset.dtype}, but its filter "
                 f"was told {values[_CHOSEN:]}: it is damaged"
@@ -181,7 +180,7 @@ def parameters(values: list[int], shape: tuple[int, ...], dtype: np.dtype[Any]) 
     block.check_dtype(dtype)
     chosen = [*values[:_CHOSEN], *Video().filter_options[len(values) :]]
     preset = PRESETS_BY_ID.get(chosen[1])
-    if not 1 <= chosen[0] <= VERSION or preset is None:
+    if chosen[0] != VERSION or preset is None:
         raise UnsupportedError(f"filter parameters {tuple(values)}: make them with Video(...)")
     n, height, width, channels = stack_shape(shape)
     if max(height, width) > MAX_EDGE:
@@ -319,8 +318,25 @@ class _H5ZClass2(ctypes.Structure):
     )
 
 
-# A module global, since HDF5 calls the callbacks for as long as the process lives.
-_class = _H5ZClass2(1, FILTER_ID, 1, 1, NAME, None, _SetLocal(_set_local), _Filter(_filter))
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def _fastest(otherwise: Any) -> Any:
+    """Return the core's filter, which codes lpc and raw blocks without Python.
+
+    It hands on to `otherwise` what else comes, and blocks with which something is wrong. Where
+    there is no core, `otherwise` is the filter.
+    """
+    if lpc.CORE is None:
+        return otherwise
+    places = (_hdf5.allocate, _hdf5.free, otherwise)
+    return _Filter(lpc.CORE.filter_install(*map(_address, places)))
+
+
+# Module globals, since HDF5 calls the callbacks for as long as the process lives.
+_in_python = _Filter(_filter)
+_class = _H5ZClass2(1, FILTER_ID, 1, 1, NAME, None, _SetLocal(_set_local), _fastest(_in_python))
 h5py.h5z.register_filter(ctypes.addressof(_class))
 
 

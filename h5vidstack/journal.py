@@ -105,17 +105,15 @@ class Journal:
             return replace(
                 template,
                 top=Coding(found["top"]),
-                low=tuple((bits, Coding(preset)) for bits, preset in found["low"]),
+                low=Coding(found["low"]),
                 predictor=Predictor(found["predictor"]),
-                fold=found["fold"],
                 colour=Colour(found["colour"]),
             )
         recipe = choose()
         kept = {
             "top": recipe.top.preset,
-            "low": [(bits, coding.preset) for bits, coding in recipe.low],
+            "low": recipe.low.preset,
             "predictor": recipe.predictor.value,
-            "fold": recipe.fold,
             "colour": recipe.colour.value,
         }
         self.add(what.digest(), json.dumps(kept).encode())

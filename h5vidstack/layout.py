@@ -23,23 +23,15 @@ import numpy.typing as npt
 
 from . import plain
 from ._version import __version__
-from .codecs.transforms import Predictor
 from .errors import FormatError
 from .filter import stored_coding
 from .geometry import Numbers, Shape, split_axes
 from .opening import refuse_url
 from .parts import Parts
 from .piles import Pile, open_pile, written
-from .recipe import Recipe
 
-FORMAT = (1, 6)
-"""The newest that is read."""
-USUAL_FORMAT = (1, 4)
-"""What most stacks are written in, so that older programs read them."""
-ELSEWHERE_FORMAT = (1, 5)
-"""Of stacks with piles in other files, beside a dataset, or with B pictures."""
-MEANS_FORMAT = (1, 6)
-"""Of stacks with blocks in which means predict."""
+FORMAT = "1.0"
+"""The version of the format."""
 DEFAULT_STACK = "/stack"
 BESIDE = "/h5vidstack"
 """The stack of a dataset that was replaced at its path is in this group, at the same path."""
@@ -205,7 +197,7 @@ class Layout:
         """How a pile is coded, in words, if the file says so."""
         if self.group is None:
             return None
-        return text(self.group[f"groups/{number:06d}"].attrs.get("coding", "")) or None
+        return text(self.group[f"groups/{number:06d}"].attrs.get("coding", b"")) or None
 
     def _pile_name(self, number: int) -> str:
         data = self.piles[number].data
@@ -282,7 +274,7 @@ def open_layout(file: h5py.File, stack: str, *, linked: bool = True) -> Layout:
     Raises
     ------
     FormatError
-        If there is none at `stack`, or it is damaged or of a newer format.
+        If there is none at `stack`, or it is damaged or of another version of the format.
     """
     name = f"{file.filename}{SEPARATOR}{stack}"
     with damage_as_error(name), contextlib.ExitStack() as cleanup:
@@ -365,32 +357,18 @@ def is_stack(node: Any) -> bool:
     return isinstance(node, h5py.Group) and FORMAT_ATTRIBUTE in node.attrs
 
 
-def version_of(attrs: Mapping[str, Any]) -> tuple[int, int]:
-    """The format of a stack that was opened, by its attributes; at least the base."""
-    major, minor = map(int, attrs[FORMAT_ATTRIBUTE].split("."))
-    return max(USUAL_FORMAT, (major, minor))
-
-
-def format_of(recipe: Recipe) -> tuple[int, int]:
-    """The least format that knows how a pile is coded."""
-    return MEANS_FORMAT if recipe.predictor == Predictor.MEAN else USUAL_FORMAT
-
-
 def _check_version(version: str, name: str) -> None:
-    try:
-        major, minor = map(int, version.split("."))
-    except ValueError as error:
-        raise FormatError(f"{name}: bad format {version!r}") from error
-    if (major, minor) > FORMAT:
+    if version != FORMAT:
         raise FormatError(
-            f"{name} is of format {version}; this h5vidstack {__version__} reads up to "
-            f"{FORMAT[0]}.{FORMAT[1]}: upgrade h5vidstack"
+            f"{name} is of format {version!r}; this h5vidstack {__version__} reads format {FORMAT}"
         )
 
 
 def text(value: Any) -> str:
-    """A string attribute: of fixed length, or of variable length as up to format 1.3."""
-    return value.decode() if isinstance(value, bytes) else str(value)
+    """A string attribute; it is of fixed length, since HDF5 keeps no checksum of others."""
+    if not isinstance(value, bytes):
+        raise TypeError(f"the attribute {value!r} is no string of fixed length")
+    return value.decode()
 
 
 def _read_attributes(group: h5py.Group) -> dict[str, Any]:
@@ -406,7 +384,7 @@ def _read_attributes(group: h5py.Group) -> dict[str, Any]:
     if not _PIXEL.fullmatch(attrs["dtype"]):
         raise ValueError(f"no pixels are of dtype {attrs['dtype']!r}")
     try:  # for people: what is in it is never needed
-        attrs["settings"] = dict(json.loads(text(attrs.get("settings", "{}"))))
+        attrs["settings"] = dict(json.loads(text(attrs.get("settings", b"{}"))))
     except (TypeError, ValueError, RecursionError):
         attrs["settings"] = {}
     return attrs

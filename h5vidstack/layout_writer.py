@@ -19,7 +19,7 @@ from ._version import __version__
 from .filter import Video
 from .geometry import Numbers, Shape, split_axes
 from .hashing import Fingerprints, Hashes
-from .layout import ELSEWHERE_FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, USUAL_FORMAT, text
+from .layout import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, text
 from .loss import Loss
 from .mappings import mappings_crc32
 from .pca import Fit
@@ -102,15 +102,12 @@ class Record:
         Axes before the frame's, where there is not just one.
     loss
         The difference to what was packed.
-    format
-        The least version of the format that knows all that is in the stack.
     """
 
     method: str
     settings: Mapping[str, Any]
     leading_shape: Shape | None
     loss: Loss
-    format: tuple[int, int] = USUAL_FORMAT
 
 
 class StackWriter:
@@ -154,7 +151,7 @@ class StackWriter:
     def go_on(self, coding: str) -> PileWriter:
         """Add to the last pile; `coding` is said in words."""
         pile = self._piles[-1]
-        before = text(pile.data.parent.attrs.get("coding", coding))
+        before = text(pile.data.parent.attrs.get("coding", coding.encode()))
         if coding not in before.split(", then "):
             write_text(pile.data.parent, "coding", f"{before}, then {coding}")
         return pile
@@ -309,8 +306,7 @@ class StackWriter:
         write_text(group, "created", datetime.now(UTC).isoformat(timespec="seconds"))
         write_text(group, "creator", f"h5vidstack {__version__}")
         write_text(group, "settings", json.dumps(record.settings))
-        major, minor = max(record.format, ELSEWHERE_FORMAT if self._linked else USUAL_FORMAT)
-        write_text(group, FORMAT_ATTRIBUTE, f"{major}.{minor}")
+        write_text(group, FORMAT_ATTRIBUTE, FORMAT)
 
 
 def write_text(group: h5py.Group, name: str, value: str) -> None:

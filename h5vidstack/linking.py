@@ -17,7 +17,7 @@ from .appending import Earlier, joined_axes, joined_method
 from .errors import OutputError, SourceError
 from .geometry import Shape
 from .hashing import HASHES, Fingerprints
-from .layout import DEFAULT_STACK, split_target, version_of
+from .layout import DEFAULT_STACK, split_target
 from .layout_writer import Order, Record, StackWriter
 from .loss import Loss, stated, together
 from .output import open_hdf5_output
@@ -219,7 +219,6 @@ def _joined(held: Sequence[Earlier]) -> tuple[Order, Fingerprints, Record]:
             settings,
             axes if len(axes) > 1 else None,
             _loss(held),
-            max(map(version_of, attrs)),
         ),
     )
 

@@ -183,11 +183,11 @@ def pack(
         coding samples of it. The smallest one; but fast has only fast ones and takes a
         faster one that is no more than 10 % larger, balanced one no more than 2 %.
     codec
-        Only codings of this one: x264, x265, ffv1, magicyuv, ffvhuff, deflate, lzma, raw.
+        Only codings of this one: x264, ffv1, deflate, lzma, raw.
     preset
         Exactly this coding (`codecs.PRESETS`). ``"mp4"``, MPEG-4, is lossy.
     crf
-        Lossy: constant rate factor of codec x264 (the default) or x265, 0 to 51.
+        Lossy: constant rate factor of x264, 0 to 51.
         What a lossy codec does not hold is scaled to 8, 10 or 12 bits first.
     max_error
         No pixel moves by more than this: a number, or a share of the range of all finite
@@ -368,7 +368,7 @@ def pack(
             prints = replace(prints, crc32=crc32)
             lost = replace(lost, exact=lost.max_error == 0 and np.array_equal(crc32, given))
         n, added = len(prints), order
-        record = Record(done, settings, opened.leading_shape, lost, packing.format)
+        record = Record(done, settings, opened.leading_shape, lost)
         if before is not None:
             order, prints, record = before.join(order, prints, record)
         writer.finish(order, prints, record)

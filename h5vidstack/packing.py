@@ -16,7 +16,6 @@ from .encoder import PileEncoder
 from .geometry import CHUNK_FRAMES, Numbers, Shape, frame_bytes, window_frames
 from .hashing import Fingerprints
 from .journal import Journal, ResumingCoder
-from .layout import USUAL_FORMAT, format_of
 from .layout_writer import Order, StackWriter
 from .methods import Kept, Method, Ordering
 from .quality import Wish
@@ -54,8 +53,6 @@ class Packing:
         Blocks of an interrupted run.
     in_given_order
         Afterwards: whether frames were not reordered.
-    format
-        Afterwards: the least that knows all codings.
     """
 
     store: Source
@@ -71,7 +68,6 @@ class Packing:
     before: Earlier | None = None
     journal: Journal | None = None
     in_given_order: bool = True
-    format: tuple[int, int] = USUAL_FORMAT
     codings: list[str] = field(default_factory=list)
     trials: list[list[Trial]] = field(default_factory=list)
     _encoders: list[PileEncoder] = field(default_factory=list)
@@ -246,7 +242,6 @@ class Packing:
             else:
                 wanted = f"{profile.name} {self.wish.codec} {self.chunk}"
                 recipe = self.journal.choice(samples, recipe, wanted, choose)
-        self.format = max(self.format, format_of(recipe))
         coder = BlockCoder(recipe, self.verify)
         maker = self.crew.coder(coder)
         if self.journal is not None:

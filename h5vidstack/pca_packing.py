@@ -19,7 +19,6 @@ from .encoder import PileEncoder
 from .errors import UnsupportedError
 from .geometry import Shape, frame_bytes, window_frames
 from .hashing import Fingerprints, fingerprint, join
-from .layout import USUAL_FORMAT, format_of
 from .layout_writer import Order, StackWriter
 from .planning import typical
 from .profiles import Profile
@@ -92,7 +91,6 @@ class PcaPacking:
     codings: list[str] = field(default_factory=list)
     trials: list[list[Trial]] = field(default_factory=list)
     in_given_order: bool = True
-    format: tuple[int, int] = USUAL_FORMAT
     _told: int = 0
 
     def run(self, hashes: bool) -> tuple[Order, Fingerprints, str]:
@@ -265,7 +263,6 @@ class PcaPacking:
             samples, self.profile, None, Recipe(), self.chunk[0], self.crew.coding, False
         )
         self.trials.append(tried)
-        self.format = format_of(recipe)
         self.codings[0] += f" by {recipe}"
         encoder = PileEncoder(
             self.crew.encoders, self.crew.size, writer, self.crew.coder(BlockCoder(recipe, True)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .codecs import MAX_EDGE, Coding
+from .codecs import MAX_EDGE
 from .codecs.transforms import Predictor
 from .geometry import CHUNK_FRAMES, TILE_ABOVE_PIXELS, Shape, choose_chunk, frame_bytes
 
@@ -23,47 +23,31 @@ class Profile:
         A candidate is taken before smaller ones that are slower, if it is larger by no
         more than this share.
     presets
-        Codings of streams, the fastest first.
+        Codings that are tried, the fastest first.
     predictors
-        With which they are tried.
-    low_bits
-        How many of more than 8 bits may be split off; 8, and all but 8, are always tried.
+        With which those are tried that see bytes.
     sample_share, sample_least, sample_most
         Of a pile's bytes: how much is sampled.
     sample_frames
         Frames of a run of the sample at most.
     looks
         Of how many runs a part is coded in every way.
-    handicap
-        What deflate makes counts as so many times larger, for it takes three times as long.
     """
 
     name: str
     tolerance: float
     presets: tuple[str, ...]
     predictors: tuple[Predictor, ...]
-    low_bits: tuple[int, ...]
     sample_share: float
     sample_least: int
     sample_most: int
     sample_frames: int
     looks: int
-    handicap: float = 1.0
 
     @property
     def in_order(self) -> bool:
         """Whether method auto does without a second pass for similarity order."""
         return self.name == "fast"
-
-    @property
-    def predictors_of_one(self) -> tuple[Predictor, ...]:
-        """Those that do without frames before."""
-        return tuple(one for one in self.predictors if not one.of_frames)
-
-    @property
-    def intra(self) -> bool:
-        """Whether its codecs look at each frame alone."""
-        return all(Coding(preset).engine.intra for preset in self.presets)
 
     def chunk(
         self,
@@ -84,25 +68,24 @@ class Profile:
         return choose_chunk(frame, itemsize, chunk_frames, tile, usual)
 
 
-_FAST = (
-    "raw", "magicyuv-left", "magicyuv", "ffvhuff", "deflate-runs", "ffvhuff-median", "deflate-fast",
-)  # fmt: skip
-_BALANCED = ("raw", "deflate", "x264-fast", "ffv1", "ffv1-context", "x264-interm")
-_SMALL = (*_BALANCED, "deflate-runs", "deflate-huffman", "x264-slow", "lzma-slow")
-
 PROFILES = {
     profile.name: profile
     for profile in (
         Profile(
-            "fast", 0.1, _FAST, (Predictor.NONE, Predictor.LEFT, Predictor.GRADIENT), (),
-            1 / 64, 1 << 18, 1 << 22, 16, 8, 1.5,
+            "fast", 0.1, ("raw", "lpc-tree", "deflate-runs", "deflate"),
+            (Predictor.NONE, Predictor.LEFT),
+            1 / 64, 1 << 18, 1 << 22, 16, 8,
         ),
         Profile(
-            "balanced", 0.02, _BALANCED, (Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
-            (2, 4, 6), 1 / 32, 1 << 19, 1 << 22, 16, 3,
+            "balanced", 0.02,
+            ("raw", "lpc-tree", "deflate", "ffv1", "ffv1-context", "x264-interm"),
+            (Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
+            1 / 32, 1 << 19, 1 << 22, 16, 3,
         ),
         Profile(
-            "small", 0.0, _SMALL, tuple(Predictor), tuple(range(1, 9)),
+            "small", 0.0,
+            ("raw", "lpc-slow", "deflate", "ffv1", "ffv1-context", "x264-slow", "lzma-slow"),
+            tuple(Predictor),
             1 / 4, 1 << 23, 1 << 26, 64, 5,
         ),
     )

@@ -6,16 +6,19 @@ import math
 from dataclasses import dataclass
 
 from .codecs import CODECS, Coding
-from .codecs.transforms import MEAN_MOST, Colour, Predictor
+from .codecs.transforms import Colour, Predictor
 from .errors import UnsupportedError
 
 Part = tuple[int, int, Coding]
 """Some bits of each value, coded as one stream: the lowest, how many, and how."""
 
+TOP_BITS = 16
+"""So many of the highest bits a codec of pictures gets, where values have more."""
+
 _USUAL = Coding()
-_DEEP = Coding("ffv1-context")
+_DEEP = Coding("lpc-chain")
 _DEEPER = Coding("lzma")
-_ALONE = Coding("x264-slow")
+_LOW = Coding("deflate")
 
 
 @dataclass(frozen=True)
@@ -28,22 +31,20 @@ class Recipe:
         Largest absolute difference to the input that is allowed; 0: none.
     colour
         What becomes of channels.
-    predictor, fold
-        See `Predictor` and `predict`.
-    low
-        How many of the lowest bits are split off as a stream, and how it is coded; the
-        lowest stream first.
+    predictor
+        See `Predictor`.
     top
-        How the bits above them are coded.
+        How values are coded, or their highest bits.
+    low
+        How the bits below the highest 16 are coded, where `top` holds no more than those.
     strict
-        If `top` does not hold so many bits, refuse; else they are coded by FFV1, and
-        more than 16 bits byte by byte by LZMA.
+        If `top` does not hold so many bits, refuse; else they are coded by lpc, and
+        more than 16 bits by LZMA.
     """
 
     top: Coding = _USUAL
-    low: tuple[tuple[int, Coding], ...] = ()
+    low: Coding = _LOW
     predictor: Predictor = Predictor.NONE
-    fold: bool = False
     colour: Colour = Colour.LIFT
     bound: float = 0.0
     strict: bool = False
@@ -54,16 +55,6 @@ class Recipe:
         Nothing where the codec is lossy: differences modulo the range would go round.
         """
         return self.colour if channels > 1 and self.top.lossless else Colour.NONE
-
-    def predictor_of(self, bits: int) -> Predictor:
-        """What is subtracted from values of so many bits: nothing where sums would not fit."""
-        too_wide = self.predictor == Predictor.MEAN and bits > MEAN_MOST
-        return Predictor.NONE if too_wide else self.predictor
-
-    @property
-    def of_pixels(self) -> Coding:
-        """What suits pixels of which nothing was subtracted: the filter codes no others."""
-        return _ALONE if self.predictor == Predictor.MEAN else self.top
 
     @property
     def lossless(self) -> bool:
@@ -78,47 +69,33 @@ class Recipe:
         UnsupportedError
             If `top` cannot hold them, and `strict`.
         """
-        parts, low = [], 0
-        for width, coding in self.low:
-            if low < bits:
-                parts.append((low, min(width, bits - low), coding))
-                low = min(low + width, bits)
-        rest = bits - low
-        if not rest:
-            return parts
-        if self.top.engine.depth_for(rest) is not None:
-            return [*parts, (low, rest, self.top)]
-        if self.top.engine.bytewise:
-            return [*parts, *_bytes(low, bits, self.top)]
+        if self.top.engine.depth_for(bits) is not None:
+            return [(0, bits, self.top)]
+        rest = bits - TOP_BITS
+        if rest > 0 and self.top.engine.depth_for(TOP_BITS) is not None:
+            return [(0, rest, self.low), (rest, TOP_BITS, self.top)]
         if self.strict:
-            raise UnsupportedError(too_deep(self.top, rest))
-        if rest <= 16:
-            return [*parts, (low, rest, _DEEP)]
-        return [*parts, *_bytes(low, bits, _DEEPER)]
+            raise UnsupportedError(too_deep(self.top, bits))
+        return [(0, bits, _DEEP if rest <= 0 else _DEEPER)]
 
     def __str__(self) -> str:
-        words = [] if not self.predictor else [self.predictor.name.lower() + " difference"]
-        words += [f"{width} low bits {coding}" for width, coding in self.low]
-        words.append(("rest " if self.low else "") + str(self.top))
+        words = [f"{self.predictor.name.lower()} difference"] if self.predictor else []
+        words.append(str(self.top))
+        if self.low != _LOW:
+            words.append(f"bits below the highest {TOP_BITS} {self.low}")
         return ", ".join(words)
 
 
-def _bytes(low: int, bits: int, coding: Coding) -> list[Part]:
-    return [(at, min(8, bits - at), coding) for at in range(low, bits, 8)]
-
-
 def too_deep(coding: Coding, bits: int) -> str:
-    """An error message: who holds values of so many bits?"""
-    depths = coding.engine.depths[-1]
+    """Return an error message that says which codecs hold values of so many bits."""
     others = [
-        codec.name + ("" if codec.bytewise else f" (up to {codec.depths[-1]})")
+        codec.name
         for codec in CODECS.values()
-        if codec.lossless and (codec.bytewise or codec.depths[-1] >= bits)
+        if codec.lossless and codec.depths[-1] >= min(bits, TOP_BITS)
     ]
     return (
-        f"{coding.codec} holds values of up to {depths} bits, and these frames take {bits}; "
-        f"{', '.join(others)} can; without a codec "
-        "named, a profile splits them into streams that fit"
+        f"{coding.codec} holds values of up to {coding.engine.depths[-1]} bits, and these frames "
+        f"take {bits}; name {', '.join(others)}, or no codec"
     )
 
 

@@ -25,7 +25,7 @@ from .encoder import PileEncoder
 from .errors import ClosedError, Error, OutputError, SourceError
 from .geometry import CHUNK_FRAMES, Shape, structure_bytes
 from .hashing import HASHES, Hashes, hash_images
-from .layout import DEFAULT_STACK, format_of, split_target
+from .layout import DEFAULT_STACK, split_target
 from .layout_writer import Record
 from .live import LiveStack
 from .loss import NO_LOSS
@@ -242,7 +242,7 @@ class Recorder:
             self._dtype,
             self._chunk,
             coder,
-            Record("video", settings, None, NO_LOSS, format_of(recipe)),
+            Record("video", settings, None, NO_LOSS),
             self._hashed,
         )
         self._naming.close()

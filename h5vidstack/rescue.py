@@ -19,7 +19,7 @@ from .errors import BlockError, FormatError
 from .filter import FILTER_ID, pipeline
 from .geometry import CHUNK_FRAMES, Numbers, choose_chunk
 from .hashing import HASHES, Fingerprints, Hashes, hash_images
-from .layout import damage_as_error, read_table, version_of
+from .layout import damage_as_error, read_table
 from .layout_writer import Order, Record, StackWriter, write_table
 from .loss import stated
 from .owners import Owners
@@ -236,4 +236,4 @@ class Rescue:
         if self._loose:
             method = "mixed"
         leading = attrs.get("leading_shape") if len(self.saved) == self._file.shape[0] else None
-        return Record(method, settings, leading, stated(attrs), version_of(attrs))
+        return Record(method, settings, leading, stated(attrs))

@@ -42,8 +42,6 @@ def sample(pile: Numbers, chunk_frames: int, profile: Profile, take: Take) -> li
     wanted = min(max(profile.sample_share * whole, least), profile.sample_most)
     longest = min(chunk_frames, profile.sample_frames, len(pile))
     length = min(longest, max(RUN_FRAMES, int(wanted / (RUNS * frame))))
-    if profile.intra:  # then many frames say more than those beside each other
-        length = min(length, max(1, LEAST_LOOK // frame))
     enough = max(RUNS, int(wanted / (length * frame)))  # more where frames are tiny
     count = max(1, min(enough, len(pile) // (2 * length)))
     room = len(pile) - length

@@ -1,4 +1,4 @@
-"""An independent reader of the h5vidstack format 1.6, written from format.md alone.
+"""An independent reader of the h5vidstack format 1.0, written from format.md alone.
 
 It imports h5py, numpy and av, never h5vidstack, and does not need the HDF5 filter:
 it fetches the raw chunks and decodes them itself.
@@ -19,22 +19,11 @@ import h5py
 import numpy as np
 
 FILTER_ID = 47113
-ONE = (1).to_bytes(8, "little")
 # Section 3, "Codecs": FFmpeg's decoder, and whether it must be told size and pixel format.
-CODECS = {
-    1: ("h264", False), 2: ("hevc", False), 3: ("ffv1", True), 4: ("magicyuv", True),
-    5: ("ffvhuff", True), 8: ("mpeg4", False),
-}  # fmt: skip
-LPC = 9
-DEPTHS = {
-    0: range(1, 17),
-    LPC: range(1, 17),
-    1: (8, 10),
-    2: (8, 10, 12),
-    3: (8, 10, 12, 16),
-    5: (8, 16),
-}
-DEPTHS |= dict.fromkeys((4, 6, 7, 8), (8,))
+CODECS = {2: ("h264", False), 3: ("ffv1", True), 4: ("mpeg4", False)}
+RAW, LPC, MPEG4, DEFLATE, LZMA = 0, 1, 4, 5, 6
+DEPTHS = {RAW: range(1, 65), LPC: range(1, 17), 2: (8, 10), 3: (8, 10, 12, 16), MPEG4: (8,)}
+DEPTHS |= dict.fromkeys((DEFLATE, LZMA), range(8, 65, 8))
 GRAY = {
     8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le"), 12: ("gray12le",),
     16: ("gray16le",),
@@ -65,36 +54,32 @@ def parse_block(data, chunk, dtype):
     )
     require(length == len(data), "bad length")
     require(zlib.crc32(data[8:]) == crc, "bad CRC")
-    require(version in (1, 2) and flags == 0, "unknown version")
+    require(version == 1 and flags == 0, "unknown version")
     require((kind, itemsize) == (dtype.kind.encode(), dtype.itemsize), "not the dataset's dtype")
     shape = (n, height, width, channels)
     require(all(1 <= a <= b for a, b in zip(shape, chunk)), "block does not fit its chunk")
     require(channels == chunk[3], "wrong number of channels")
-    steps, mapping, at = (0, 0, 0), (0, 8, b"", b"", 0, 0, b""), 32
-    if version == 2:
-        colour, predictor, fold, zero, kind, bits, zeros, low, step, colours, patches, size = (
-            struct.unpack_from("<BBBBBBH8s8sIII", data, 32)
-        )
-        steps, at = (colour, predictor, fold), 68
-        require(colour <= 2 * (channels > 2) and predictor <= 5 and fold <= 1, "unknown step")
-        require((zero, zeros) == (0, 0), "unknown step")
-        require(predictor < 5 or bits <= 32, "mean of too many bits")
-        require(kind <= 2 and bits <= 8 * itemsize and at + size <= length, "bad mapping")
-        table = zlib.decompress(data[at : at + size]) if size else b""
-        require(len(table) == (colours + patches) * itemsize + 4 * patches, "bad table")
-        mapping, at = (kind, bits, low, step, colours, patches, table), at + size
+    colour, predictor, zero, kind, bits, zeros, low, step, colours, patches, size = (
+        struct.unpack_from("<BBHBBH8s8sIII", data, 32)
+    )
+    require(colour <= (channels > 2) and predictor <= 3, "unknown step")
+    require((zero, zeros) == (0, 0), "unknown step")
+    at = 68 + size
+    require(kind <= 2 and bits <= 8 * itemsize and at <= length, "bad mapping")
+    table = zlib.decompress(data[68:at]) if size else b""
+    require(len(table) == (colours + patches) * itemsize + 4 * patches, "bad table")
+    mapping = (kind, bits, low, step, colours, patches, table)
     streams = [[] for _ in range(channels)]
     for _ in range(count):
-        require(at + 24 <= length, "stream header outside the block")
-        codec, depth, transform, component, low, bits, reserved, offset, packets, extra = (
-            struct.unpack_from("<BBBBBBHqII", data, at)
+        require(at + 16 <= length, "stream header outside the block")
+        codec, depth, component, low, bits, zero, zeros, packets, extra = struct.unpack_from(
+            "<BBBBBBHII", data, at
         )
-        depth = 8 if version == 1 else depth
-        require((transform, reserved, offset) == (0, 0, 0) and codec in DEPTHS, "unknown codec")
+        require((zero, zeros) == (0, 0) and codec in DEPTHS, "unknown codec")
         require(1 <= bits <= depth and depth in DEPTHS[codec], "bits that the codec has not")
         require(component < channels and low + bits <= mapping[1], "bits outside the values")
-        require(packets == (1 if codec == 7 else n), "not one packet a frame")
-        at += 24 + 4 * packets + extra
+        require(packets == (1 if codec == LZMA else n), "not one packet a frame")
+        at += 16 + 4 * packets + extra
         require(at <= length, "packet table outside the block")
         sizes = struct.unpack_from(f"<{packets}I", data, at - extra - 4 * packets)
         ends = list(itertools.accumulate(sizes, initial=at))
@@ -103,7 +88,13 @@ def parse_block(data, chunk, dtype):
         streams[component].append((codec, depth, low, bits, data[at - extra : at], found))
         at = ends[-1]
     require(at == length, "bytes that no stream claims")
-    return shape, steps, mapping, streams
+    return shape, (colour, predictor), mapping, streams
+
+
+def gather(planes, width, shape):
+    """Values of their planes of so many bits, (n, planes, pixels), the lowest first."""
+    places = (np.arange(planes.shape[1]) * width).astype(np.uint64)[:, None]
+    return np.bitwise_or.reduce(planes.astype(np.uint64) << places, axis=1).reshape(shape)
 
 
 # Section "lpc". Places are (rows, columns) away: W, N, NW, NE, WW, NN, NNE, NNW, NWW, NNEE.
@@ -304,24 +295,26 @@ def decode_lpc(packets, configuration, bits, shape):
 def decode_stream(codec, depth, extradata, packets, shape):
     """Values of one stream, (n, height, width)."""
     n, height, width = shape
-    pixels, size = height * width, 1 if depth <= 8 else 2
-    if codec == 0 and depth not in (8, 16):
+    pixels = height * width
+    if codec == RAW and depth in (8, 16, 32, 64):
+        return np.frombuffer(b"".join(packets), f"<u{depth // 8}").reshape(shape)
+    if codec == RAW:
         planes = np.frombuffer(b"".join(packets), np.uint8).reshape(n, depth, -1)
-        bits = np.unpackbits(planes, axis=2, count=pixels).astype(np.uint16)
-        return sum(bits[:, i] << i for i in range(depth)).reshape(shape)
+        return gather(np.unpackbits(planes, axis=2, count=pixels), 1, shape)
     if codec == LPC:
-        return decode_lpc(packets, extradata, depth, shape).astype(f"<u{size}")
-    if codec in (0, 6, 7):
-        if codec == 6:
-            packets = map(zlib.decompress, packets)
-        elif codec == 7:
-            filters = [{"id": lzma.FILTER_LZMA2, "dict_size": int.from_bytes(extradata, "little")}]
-            packets = [lzma.decompress(packets[0], lzma.FORMAT_RAW, filters=filters)]
-        return np.frombuffer(b"".join(packets), f"<u{size}").reshape(shape)
+        return decode_lpc(packets, extradata, depth, shape)
+    if codec == DEFLATE:
+        packets = map(zlib.decompress, packets)
+    if codec == LZMA:
+        filters = [{"id": lzma.FILTER_LZMA2, "dict_size": int.from_bytes(extradata, "little")}]
+        packets = [lzma.decompress(packets[0], lzma.FORMAT_RAW, filters=filters)]
+    if codec in (DEFLATE, LZMA):
+        planes = np.frombuffer(b"".join(packets), np.uint8).reshape(n, depth // 8, pixels)
+        return gather(planes, 8, shape)
     name, told = CODECS[codec]
     context = av.CodecContext.create(name, "r")
     context.thread_count = 1
-    margin = 256 if codec == 8 else 0
+    margin = 256 if codec == MPEG4 else 0
     rows, columns = ((edge + 63) // 64 * 64 + margin for edge in (height, width))
     context.options = {"max_pixels": str(rows * columns)}
     if told:
@@ -335,7 +328,7 @@ def decode_stream(codec, depth, extradata, packets, shape):
         pictures += context.decode(packet)
     pictures += context.decode(None)
     require(len(pictures) == n, "not one picture a packet")
-    values = np.empty(shape, f"<u{size}")
+    values = np.empty(shape, np.uint8 if depth == 8 else "<u2")
     for frame, picture in zip(values, pictures):
         require((picture.height, picture.width) == (height, width), "picture of a wrong size")
         require(picture.format.name in GRAY[depth], "wrong pixel format")
@@ -344,30 +337,17 @@ def decode_stream(codec, depth, extradata, packets, shape):
     return values
 
 
-def decode_component(streams, shape, bits, predictor, fold):
+def decode_component(streams, shape, bits, predictor):
     """Values of one component as uint64, (n, height, width): section 3, "From planes"."""
     values, top = np.zeros(shape, np.uint64), np.uint64((1 << bits) - 1)
     for codec, depth, low, count, extradata, packets in streams:
         plane = decode_stream(codec, depth, extradata, packets, shape).astype(np.uint64)
         values |= np.minimum(plane, np.uint64((1 << count) - 1)) << np.uint64(low)
-    if predictor and fold:
+    if predictor and bits <= 16:
         values = (values >> np.uint64(1)) ^ (0 - (values & np.uint64(1)))
-    if predictor == 5:
-        return add_means(values, top)
-    for axis in {0: (), 1: (0,), 2: (2,), 3: (2, 2), 4: (2, 1)}[predictor]:
+    for axis in {0: (), 1: (0,), 2: (2,), 3: (2, 2)}[predictor]:
         values = np.cumsum(values, axis=axis, dtype=np.uint64)
     return values & top
-
-
-def add_means(values, top):
-    """Predictor 5: the mean of the frames before, kept as the sum of 8; first, the left pixel."""
-    first = np.cumsum(values[0], axis=1, dtype=np.uint64) & top
-    frames, total = [first], first.copy()
-    for t in range(1, len(values)):
-        n = min(t, 8)
-        frames.append((values[t] + (total + np.uint64(n // 2)) // np.uint64(n)) & top)
-        total += frames[t] - (total >> np.uint64(3) if t >= 8 else np.uint64(0))
-    return np.stack(frames)
 
 
 def to_dtype(numbers, dtype):
@@ -382,20 +362,20 @@ def to_dtype(numbers, dtype):
 
 def decode_block(data, chunk, dtype):
     """The pixels of a block, (n, height, width, channels)."""
-    shape, (colour, predictor, fold), mapping, streams = parse_block(data, chunk, dtype)
+    shape, (colour, predictor), mapping, streams = parse_block(data, chunk, dtype)
     kind, bits, low, step, colours, patches, table = mapping
     word = np.dtype(f"<u{dtype.itemsize}")
-    parts = [decode_component(s, shape[:3], bits, predictor, fold) for s in streams]
+    parts = [decode_component(s, shape[:3], bits, predictor) for s in streams]
     if colour and bits:
-        half, top, lift = map(np.uint64, (1 << (bits - 1), (1 << bits) - 1, colour == 2))
+        half, top = map(np.uint64, (1 << (bits - 1), (1 << bits) - 1))
         green, red, blue, *alpha = parts
-        green = green - lift * ((blue >> 2) - (half >> 2))
+        green = green - (blue >> 2) + (half >> 2)
         blue = (blue + green - half) & top
-        green = green - lift * ((red >> 1) - (half >> 1))
+        green = green - (red >> 1) + (half >> 1)
         parts = [(red + green - half) & top, green & top, blue, *alpha]
     values = np.stack(parts, axis=-1)
     if kind == 0:
-        (base,), (step,) = struct.unpack("<Q", low or bytes(8)), struct.unpack("<Q", step or ONE)
+        (base,), (step,) = struct.unpack("<Q", low), struct.unpack("<Q", step)
         words = (values * np.uint64(step) + np.uint64(base)).astype(word)
     elif kind == 1:
         require(values.max() < colours, "a value outside the palette")
@@ -486,11 +466,6 @@ def read_table(group, name, length):
     return values
 
 
-def text(value):
-    """A string attribute: of fixed length, or of variable length as up to version 1.3."""
-    return value.decode() if isinstance(value, bytes) else value
-
-
 def is_recording(group):
     """Whether a stack is being recorded, or was and is not complete."""
     return group.file.swmr_mode or group.attrs["shape"][0] == 0
@@ -506,11 +481,11 @@ def read_stack(path, stack="/stack"):
     """All frames of a stack in their original order, checked against index/crc32."""
     with open_file(path) as file:
         group = file[stack]
-        version = tuple(map(int, text(group.attrs["h5vidstack_format"]).split(".")))
-        require(version <= (1, 6), f"format {version} is newer than 1.6")
+        version = group.attrs["h5vidstack_format"]
+        require(version == b"1.0", f"format {version} is not 1.0")
         piles = [
             read_pile(
-                group["groups"][name], np.dtype(text(group.attrs["dtype"])), is_recording(group)
+                group["groups"][name], np.dtype(group.attrs["dtype"].decode()), is_recording(group)
             )
             for name in sorted(group["groups"])
         ]

@@ -14,7 +14,6 @@ from hypothesis.extra import numpy as npst
 from h5vidstack import BlockError, UnsupportedError, block, mapping
 from h5vidstack.codecs import CODECS, PRESETS, Coding, video
 from h5vidstack.codecs.transforms import (
-    MEAN_MOST,
     Colour,
     Predictor,
     container,
@@ -23,7 +22,6 @@ from h5vidstack.codecs.transforms import (
     to_components,
     unpredict,
 )
-from h5vidstack.estimates import bits_a_value
 from h5vidstack.recipe import Recipe
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
@@ -45,35 +43,18 @@ def test_every_preset_at_every_depth(name, shape):
     coding = Coding(name)
     for depth in coding.engine.depths:
         for frames in (deep(shape, depth), deep(shape, depth) // 2, noise(shape) >> 1):
-            frames = (frames.astype(np.uint32) & ((1 << depth) - 1)).astype(container(depth))
-            if min(shape[1:]) < coding.engine.least_edge:
-                continue
+            frames = frames.astype(np.uint64) & np.uint64((1 << depth) - 1)
+            frames = frames.astype(container(depth))
             packets, extradata = coding.encode(frames, depth)
             out = np.empty_like(frames)
             coding.engine.decode(packets, extradata, depth, out)
-            if coding.engine.slips and not np.array_equal(out, frames):
-                continue  # then a block does not use it: see below
             np.testing.assert_array_equal(out, frames)
             first = np.empty_like(frames[:1])
             coding.engine.decode(packets, extradata, depth, first)
             np.testing.assert_array_equal(first, frames[:1])
 
 
-def test_what_a_codec_slips_on_is_coded_by_another(monkeypatch):
-    real = Coding.encode
-
-    def slipping(self, frames, depth):
-        wrong = frames ^ 1 if self.codec == "x265" else frames
-        return real(self, wrong, depth)
-
-    monkeypatch.setattr(Coding, "encode", slipping)
-    frames = moving((4, 40, 50))
-    data = block.encode(frames, Recipe(Coding("x265-fast")))
-    (stream,) = block.parse(data, block.whole_shape(frames), frames.dtype).streams
-    assert stream.codec.name == "ffv1"
-
-
-@pytest.mark.parametrize("preset", ["mp4", "x264-fast", "x265-fast"])
+@pytest.mark.parametrize("preset", ["mp4", "x264-fast"])
 @pytest.mark.parametrize("shape", [(3, 17, 21), (20, 40, 50), (1, 301, 201)])
 def test_lossy_codecs_are_close_and_always_decode_alike(preset, shape):
     frames = (moving(shape) // 8).astype(np.uint8)
@@ -86,18 +67,17 @@ def test_lossy_codecs_are_close_and_always_decode_alike(preset, shape):
         del again
 
 
-@pytest.mark.parametrize("fold", [False, True])
 @pytest.mark.parametrize("predictor", list(Predictor))
 @given(st.data())
-def test_predictors(predictor, fold, data):
-    bits = data.draw(st.integers(1, MEAN_MOST if predictor == Predictor.MEAN else 64))
+def test_predictors(predictor, data):
+    bits = data.draw(st.integers(1, 64))
     shape = data.draw(npst.array_shapes(min_dims=3, max_dims=3, max_side=12))
     values = data.draw(npst.arrays(container(bits), shape, elements={"max_value": (1 << bits) - 1}))
     before = values.copy()
-    rest = predict(values, bits, predictor, fold)
+    rest = predict(values, bits, predictor)
     assert int(rest.max()) < 1 << bits
     np.testing.assert_array_equal(values, before)
-    np.testing.assert_array_equal(unpredict(rest.copy(), bits, predictor, fold), values)
+    np.testing.assert_array_equal(unpredict(rest.copy(), bits, predictor), values)
 
 
 @pytest.mark.parametrize("predictor", list(Predictor)[1:])
@@ -107,40 +87,35 @@ def test_predictors(predictor, fold, data):
     [(1, 1, 4000), (1, 500, 500), (1, 180, 1280), (3, 201, 301), (20, 130, 120), (600, 1, 3)],
 )
 def test_predictors_of_frames_of_any_size(shape, bits, predictor):
-    bits = min(bits, MEAN_MOST) if predictor == Predictor.MEAN else bits
     values = np.random.default_rng(0).integers(0, (1 << bits) - 1, shape, np.uint64, True)
     values = values.astype(container(bits))
-    for fold in (False, True):
-        rest = predict(values, bits, predictor, fold)
-        np.testing.assert_array_equal(unpredict(rest, bits, predictor, fold), values)
+    rest = predict(values, bits, predictor)
+    np.testing.assert_array_equal(unpredict(rest, bits, predictor), values)
 
 
-@pytest.mark.parametrize("bits", [1, 8, 13, 28, 29, 32])
-def test_mean_is_what_the_specification_says(bits):
-    values = np.random.default_rng(bits).integers(0, 1 << bits, (40, 3, 5))
-    values[20:30] = (1 << bits) - 1  # the sum goes as far as it can
-    rest, total = values.copy(), np.zeros((3, 5), int)
-    rest[0, :, 1:] -= values[0, :, :-1]
-    for t, frame in enumerate(values):
-        if t:
-            rest[t] = frame - (total + min(t, 8) // 2) // min(t, 8)
-        total += frame - (total // 8 if t >= 8 else 0)
-    got = predict(values.astype(container(bits)), bits, Predictor.MEAN, False)
-    np.testing.assert_array_equal(got, rest % (1 << bits))
+@pytest.mark.parametrize("bits", [5, 8, 16, 19])
+def test_predictors_are_what_the_specification_says(bits):
+    values = np.random.default_rng(bits).integers(0, 1 << bits, (5, 4, 6))
+    before, left = np.zeros_like(values), np.zeros_like(values)
+    before[1:], left[..., 1:] = values[:-1], values[..., :-1]
+    left2 = np.zeros_like(values)
+    left2[..., 2:] = values[..., :-2]
+    said = {
+        Predictor.PREVIOUS: before,
+        Predictor.LEFT: left,
+        Predictor.LINEAR: 2 * left - left2,
+    }
+    for predictor, prediction in said.items():
+        half = 1 << (bits - 1)
+        difference = (values - prediction + half) % (1 << bits) - half
+        folded = np.where(difference < 0, -2 * difference - 1, 2 * difference)
+        if bits > 16:
+            folded = difference % (1 << bits)
+        got = predict(values.astype(container(bits)), bits, predictor)
+        np.testing.assert_array_equal(got, folded)
 
 
-def test_gradient_is_what_the_specification_says():
-    values = noise((2, 9, 11))
-    above, left = np.zeros_like(values), np.zeros_like(values)
-    above[:, 1:], left[:, :, 1:] = values[:, :-1], values[:, :, :-1]
-    both = np.zeros_like(values)
-    both[:, 1:, 1:] = values[:, :-1, :-1]
-    np.testing.assert_array_equal(
-        predict(values, 8, Predictor.GRADIENT, False), values - (left + above - both)
-    )
-
-
-@pytest.mark.parametrize("name", ["magicyuv-left", "ffvhuff-median", "ffv1", "ffv1-context"])
+@pytest.mark.parametrize("name", ["ffv1", "ffv1-context"])
 def test_a_decoder_that_failed_is_not_used_again(name):
     coding, shapes = Coding(name), [(4, 40, 50), (2, 41, 50), (3, 40, 50), (3, 40, 52)]
     for turn in range(20):
@@ -167,7 +142,7 @@ def test_a_stream_begins_with_a_key_frame():
 
 
 def test_decoders_are_kept_by_each_thread_and_not_many():
-    coding = Coding("ffvhuff")
+    coding = Coding("ffv1")
     streams = {}
     for width in range(20, 40):
         frames = moving((2, 30, width))
@@ -190,24 +165,20 @@ def test_decoders_are_kept_by_each_thread_and_not_many():
     assert set(video._spare._contexts) <= before
 
 
-@pytest.mark.parametrize("preset", ["deflate", "deflate-fast", "deflate-runs", "deflate-huffman"])
+@pytest.mark.parametrize("preset", ["deflate", "deflate-runs"])
 def test_deflate_is_zlib(preset):
-    frames = predict(moving((3, 40, 50)), 8, Predictor.GRADIENT, False)
+    frames = moving((3, 40, 50))
     packets, _ = Coding(preset).encode(frames, 8)
     assert [zlib.decompress(packet) for packet in packets] == [frame.tobytes() for frame in frames]
 
 
-def test_guessed_bits():
-    rows = np.arange(100, dtype=np.uint8)[:, None] + np.zeros((3, 1, 90), np.uint8)
-    assert bits_a_value(np.full((2, 50, 60), 7, np.uint8), 8) < 0.1
-    assert bits_a_value(rows, 8) < 0.2
-    assert 7.9 < bits_a_value(noise((4, 100, 100)), 8) <= 8
-    assert 3.9 < bits_a_value(noise((4, 100, 100)) >> 4, 4) <= 4
-    assert 1.8 < bits_a_value(noise((4, 100, 100)) >> 6, 2) <= 2
-    wide = noise((4, 100, 100)).astype(np.uint16) * 256 + noise((4, 100, 100), 1)
-    assert 15 < bits_a_value(wide, 16) <= 16
-    for shape in [(1, 1, 1), (1, 1, 9), (5, 1, 1), (1, 9, 1), (2, 3, 5)]:
-        assert 0 <= bits_a_value(noise(shape), 8) <= 8
+@pytest.mark.parametrize("depth", [16, 24, 40, 64])
+def test_wide_values_are_byte_planes(depth):
+    frames = deep((3, 7, 9), depth)
+    packets, _ = Coding("deflate").encode(frames, depth)
+    for frame, packet in zip(frames, packets, strict=True):
+        planes = [(frame >> frame.dtype.type(at)).astype(np.uint8) for at in range(0, depth, 8)]
+        assert zlib.decompress(packet) == np.stack(planes).tobytes()
 
 
 @pytest.mark.parametrize("colour", list(Colour))
@@ -225,11 +196,8 @@ def test_colour(colour, bits, channels, data):
 
 RECIPES = {
     "default": Recipe(),
-    "planes": Recipe(Coding("lzma"), ((8, Coding("deflate")),) * 7, Predictor.LINEAR, fold=True),
-    "split": Recipe(Coding("x264-fast"), ((3, Coding("raw")),), Predictor.PREVIOUS),
-    "mean": Recipe(
-        Coding("deflate-huffman"), ((8, Coding("deflate-runs")),), Predictor.MEAN, fold=True
-    ),
+    "planes": Recipe(Coding("lzma"), predictor=Predictor.LINEAR),
+    "split": Recipe(Coding("ffv1"), Coding("deflate"), Predictor.PREVIOUS),
     "raw": Recipe(Coding("raw"), strict=True),
 }
 
@@ -327,21 +295,22 @@ def test_float_planes_beat_gzip_and_shuffle():
     shuffled = sum(
         len(zlib.compress(frame.view(np.uint8).reshape(-1, 4).T.tobytes(), 9)) for frame in smooth
     )
-    planes = Recipe(Coding("deflate"), ((8, Coding("raw")), *((8, Coding("deflate")),) * 2))
-    assert len(block.encode(smooth, planes)) < shuffled
+    assert len(block.encode(smooth, Recipe(Coding("deflate")))) < shuffled
 
 
 def test_too_many_bits_for_a_codec():
     frames = np.random.default_rng(0).integers(0, 1 << 14, (3, 60, 70)).astype(np.uint16)
-    with pytest.raises(UnsupportedError, match=r"x264 holds values of up to 10 .* ffv1 \(up to 16"):
+    with pytest.raises(
+        UnsupportedError, match="x264 holds values of up to 10 .* name raw, lpc, ffv1"
+    ):
         block.encode(frames, Recipe(Coding("x264-fast"), strict=True))
     block.encode(frames, Recipe(Coding("x264-fast")))
     block.encode(frames, Recipe(Coding("lzma"), strict=True))
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_crf_goes_with_two_codecs_only(codec):
-    if codec in ("x264", "x265"):
+def test_crf_goes_with_one_codec_only(codec):
+    if codec == "x264":
         assert not Coding.of(codec, crf=20).lossless
         for crf in (-1, 52, float("nan")):
             with pytest.raises(UnsupportedError, match="0 .finest. to 51"):

@@ -69,7 +69,6 @@ def test_every_kind_of_part():
     assert made.parts == tuple(zip(["a.h5::/stack", *names[1:]], [20, 30, 4, 1]))
     assert check("all.h5::/entry/all", want)
     with h5vidstack.open("all.h5::/entry/all") as stack:
-        assert stack.attrs["h5vidstack_format"] == "1.5"
         assert stack.attrs["method"] == "mixed"
         for i in (0, 19, 20, 49, 50, 54):
             assert stack.find(stack[i], 1)[0].rmse == 0
@@ -151,26 +150,7 @@ def test_parts_without_hashes():
     run("rehash", "all.h5")
     assert check("all.h5", FRAMES)
     with h5vidstack.open("all.h5") as stack:
-        assert stack.attrs["h5vidstack_format"] == "1.5"
         assert [match.frame for match in stack.find(FRAMES[40], 1)] == [40]
-
-
-def test_old_parts():
-    golden = Path(__file__).parent / "golden"
-    want = []
-    for name in ("1.0/gray", "1.1/piles", "1.4/recovered"):
-        with np.load(golden / f"{name}.npz") as stored:
-            want.append(stored["frames"])
-        shape = want[-1].shape[1:]
-    same = [
-        (golden / f"{name}.h5", frames)
-        for name, frames in zip(("1.0/gray", "1.1/piles", "1.4/recovered"), want)
-        if frames.shape[1:] == shape
-    ]
-    assert same
-    for path, frames in same:
-        h5vidstack.link(path, "all.h5", overwrite=True)
-        check("all.h5", frames)
 
 
 # --- where parts are
@@ -446,7 +426,6 @@ def test_info_names_the_parts():
     assert [Path(part).name for part in facts["parts"]] == ["p1.h5::", "p2.h5::"] or [
         part.split("/")[-2] for part in facts["parts"]
     ] == ["p1.h5::", "p2.h5::"]
-    assert facts["format"] == "1.5"
     assert "2: " in run("info", "all.h5", "--groups").output
     assert json.loads(run("verify", "all.h5", "--json").output)["sound"]
 

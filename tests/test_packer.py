@@ -59,7 +59,7 @@ def test_exact_in_every_reader(make, shape, method):
         unique = len({frame.tobytes() for frame in frames})
         assert sum(len(pile["members"]) for pile in group["groups"].values()) == unique
         assert report.copies == len(frames) - unique
-        assert group.attrs["h5vidstack_format"] == b"1.4"
+        assert group.attrs["h5vidstack_format"] == b"1.0"
         assert tuple(group.attrs["shape"]) == frames.shape
         assert group.attrs["lossless"]
     assert report.shape == frames.shape

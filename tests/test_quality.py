@@ -70,7 +70,7 @@ def test_the_choice_does_not_depend_on_the_clock(monkeypatch):
 
 
 def test_each_codec_alone():
-    for codec in ("x264", "x265", "ffv1", "magicyuv", "ffvhuff", "deflate", "lzma", "raw"):
+    for codec in ("x264", "ffv1", "deflate", "lzma", "raw"):
         report, got, _ = packed(moving((5, 40, 50)), codec=codec)
         np.testing.assert_array_equal(got, moving((5, 40, 50)))
         with h5vidstack.open("x.h5") as stack:
@@ -79,7 +79,7 @@ def test_each_codec_alone():
 
 @pytest.mark.parametrize("dtype", ["u2", "f4"])
 def test_what_repeats_is_not_taken_for_noise(dtype):
-    rows = np.random.default_rng(0).random((24, 1, 90))
+    rows = np.random.default_rng(0).random((24, 1, 500))  # too many values for a palette
     frames = (np.repeat(rows, 64, axis=1) * 60000).astype(dtype)  # each row 64 times
     for profile in ("fast", "balanced"):
         assert packed(frames, profile=profile, method="video")[0].ratio > 15
@@ -94,60 +94,14 @@ def smooth(values):
 
 
 @pytest.mark.parametrize("texture", [np.asarray, smooth])
-@pytest.mark.parametrize(("bits", "dtype"), [(10, "u2"), (12, "i2"), (16, "u2"), (20, "u4")])
-def test_what_moves_is_not_taken_for_noise(texture, bits, dtype):
+@pytest.mark.parametrize("bits", [8, 10])
+def test_what_moves_is_not_taken_for_noise(texture, bits):
     values = texture(np.random.default_rng(0).random((256, 256)))
-    values = np.round(values * ((1 << bits) - 1)).astype(dtype)
+    values = np.round(values * ((1 << bits) - 1)).astype("u2")
     frames = np.stack([np.roll(values, (k, 2 * k), (0, 1))[:128, :128] for k in range(32)])
     report, got, _ = packed(frames, method="video")
     np.testing.assert_array_equal(got, frames)
     assert frames.size * bits / 8 > 5 * report.stored_bytes, report.codings
-
-
-def still(count, dtype="u1", drift=0):
-    """A scene in noise, which stands still or drifts."""
-    rng = np.random.default_rng(0)
-    scene = 60 + 100 * smooth(rng.random((128, 128)))
-    frames = np.stack([np.roll(scene, drift * k, 1) for k in range(count)])
-    return np.round(frames + rng.normal(0, 3, frames.shape)).astype(dtype)
-
-
-@pytest.mark.parametrize("dtype", ["u1", "i2", ">u4", "f4"])
-def test_noise_before_what_stays_is_predicted_by_means(dtype):
-    frames = still(60, dtype)
-    report, got, _ = packed(frames, profile="small", method="video")
-    assert "mean difference" in report.codings[0]
-    np.testing.assert_array_equal(got, frames)
-    for codec in ("x264", "ffv1"):
-        other, _, _ = packed(frames, profile="small", method="video", codec=codec)
-        assert report.stored_bytes < 0.93 * other.stored_bytes
-
-
-def test_what_drifts_is_not_predicted_by_means():
-    report, _, _ = packed(still(60, drift=1), profile="small", method="video")
-    assert "mean" not in report.codings[0]
-
-
-@pytest.mark.parametrize("shape", [(60, 64, 64), (1, 64, 64)])
-def test_pure_noise_is_not_predicted(shape):
-    frames = np.random.default_rng(1).integers(0, 256, shape, "u1")
-    packed(frames, profile="small", method="video")
-    with h5vidstack.open("x.h5") as stack:
-        assert stack.attrs["h5vidstack_format"] == "1.4"
-
-
-def test_what_plain_h5py_adds_behind_means_is_small():
-    frames = still(120)
-    h5vidstack.pack(frames[:60], "x.h5", profile="small", method="video", chunk_frames=60)
-    with h5vidstack.open("x.h5") as stack:
-        assert (stack.groups[0].codec, stack.groups[0].preset) == ("deflate", "deflate-huffman")
-    with h5py.File("x.h5", "r+") as file:
-        video = file["stack/groups/000000/video"]
-        video.resize(120, 0)
-        video[60:] = frames[60:]
-        np.testing.assert_array_equal(video[50:70], frames[50:70])
-        first, added = (video.id.get_chunk_info(number).size for number in range(2))
-    assert added < 1.15 * first
 
 
 def test_the_codec_of_a_pile_is_the_one_it_began_with():
@@ -159,36 +113,13 @@ def test_the_codec_of_a_pile_is_the_one_it_began_with():
         assert (stack.groups[0].codec, stack.groups[0].preset) == ("x264", "x264-fast")
 
 
-def test_programs_that_know_no_means_are_told():
-    def version(name="x.h5"):
-        with h5vidstack.open(name) as stack:
-            return stack.attrs["h5vidstack_format"]
-
-    frames = still(60)
-    h5vidstack.pack(frames[:20], "x.h5")
-    assert version() == "1.4"
-    h5vidstack.pack(frames[20:], "x.h5", mode="a", profile="small", method="video")
-    assert version() == "1.6"
-    with h5vidstack.create("z.h5", frames.shape[1:], "u1", profile="small") as recorder:
-        for frame in frames:
-            recorder.write(frame)
-    assert version("z.h5") == "1.6"
-    h5vidstack.pack(frames[:10], "w.h5")
-    h5vidstack.link(["w.h5", "z.h5"], "y.h5")
-    assert version("y.h5") == "1.6"
-    h5vidstack.pack("y.h5", "v.h5", profile="balanced")
-    assert version("v.h5") == "1.4"
-    with h5vidstack.open("y.h5") as stack:
-        np.testing.assert_array_equal(stack[[-1, 3, 3]], frames[[-1, 3, 3]])
-
-
 def test_fast_looks_at_all_of_an_array():
     flat = np.zeros((40, 120, 160), np.uint8)
     flat[:, 50:60] = np.arange(40, dtype=np.uint8)[:, None, None]
     frames = np.concatenate([noise((4, 120, 160)), flat])
     np.save("a.npy", frames)
     for source in (frames, "a.npy"):
-        assert packed(source, profile="fast")[0].codings[0] not in ("raw", "magicyuv")
+        assert packed(source, profile="fast")[0].codings[0] != "raw"
     _, got, _ = packed(iter(frames), profile="fast")
     np.testing.assert_array_equal(got, frames)
 
@@ -272,7 +203,7 @@ def test_bounded_integers():
 
 
 @pytest.mark.parametrize("options", [
-    {"preset": "mp4"}, {"crf": 18}, {"codec": "x265", "crf": 12}, {"crf": 30, "tile": (17, 20)},
+    {"preset": "mp4"}, {"crf": 18}, {"codec": "x264", "crf": 12}, {"crf": 30, "tile": (17, 20)},
     {"preset": "x264-slow", "crf": 5, "method": "groupvideo"},
 ])  # fmt: skip
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
@@ -323,7 +254,7 @@ BAD = {
     "crf of a preset": ({"preset": "lzma", "crf": 20}, "lzma is lossless"),
     "crf": ({"crf": 60}, "0 .finest. to 51"),
     "both": ({"crf": 20, "max_error": 1}, "promises no maximum error"),
-    "deep": ({"codec": "magicyuv"}, r"holds values of up to 8 bits.*ffv1"),
+    "deep": ({"codec": "x264"}, r"holds values of up to 10 bits.*ffv1"),
     "deep preset": ({"preset": "x264-fast"}, r"up to 10 bits.*ffv1"),
 }
 
@@ -353,7 +284,7 @@ def test_a_bound_on_a_constant_stack(bound):
 def test_lossy_never_makes_infinity():
     frames = noise((4, 17, 23)).astype(np.float64)
     frames.flat[100] = np.finfo(np.float64).max
-    _, got, _ = packed(frames, crf=0, codec="x265")
+    _, got, _ = packed(frames, crf=0)
     assert np.isfinite(got).all()
     frames.flat[101] = -frames.flat[100]  # no range that a float holds
     assert packed(frames, crf=18)[0].lossless
@@ -415,7 +346,7 @@ def test_images_are_exact_or_refused(kind, dtype, colour):
             h5vidstack.unpack("x.h5", target, image_format=form)
 
 
-@pytest.mark.parametrize("how", [{"crf": 18}, {"codec": "x265", "crf": 18}, {"preset": "mp4"}])
+@pytest.mark.parametrize("how", [{"crf": 18}, {"preset": "mp4"}])
 def test_lossy_colour_does_not_go_round(how):
     """Near black and white, and where colours are strong."""
     y, x = np.mgrid[:96, :128]

@@ -134,11 +134,10 @@ def test_dataset_with_raw_chunks_and_holes():
     assert (read[12:] == 7).all()
 
 
-def test_old_files():
-    """Those of all format versions."""
+def test_golden_files():
     from test_golden import GOLDEN
 
-    for path in sorted(GOLDEN.glob("1.*/*.h5")):
+    for path in sorted(GOLDEN.glob("*.h5")):
         try:
             found = describe(path)
         except (h5vidstack.UnsupportedError, h5vidstack.FormatError):

@@ -43,7 +43,7 @@ _CODING = (
     ),
     click.option(
         "--crf", type=float, metavar="Q",
-        help="LOSSY x264 (or --codec x265) of this constant rate factor, 0 to 51.",
+        help="LOSSY x264 of this constant rate factor, 0 to 51.",
     ),
     click.option(
         "--max-error", metavar="E",

@@ -1,6 +1,6 @@
 """The tables of codecs and codings: permanent ids, names, and how to run each.
 
-A *codec* turns the ``(n, H, W)`` values of one *stream*, of 1 to 16 bits, into packets
+A *codec* turns the ``(n, H, W)`` values of one *stream*, of 1 to 64 bits, into packets
 and back. A *coding* is a codec with its settings. Everything above this package names
 both only by these tables.
 """
@@ -43,22 +43,18 @@ class Codec:
         ``len(out)`` frames, or raises `BlockError`.
     whole
         One packet holds all frames; else each has its own.
-    least_edge
-        Frames with a shorter edge cannot be coded.
-    slips
-        Its lossless mode sometimes is not: what it made of a stream must be tried.
     configured
-        Its streams have a decoder configuration. Where others had one, FFmpeg would take it:
-        for FFV1 of a version whose slices may overlap, or for units that no start code tells.
+        Its streams have a decoder configuration. In a stream of another codec FFmpeg would take
+        one: for FFV1 of a version whose slices may overlap, or for units that no start code tells.
     intra
         Every packet can be decoded without those before it.
     seeks
         `decode` takes the number of the first frame that is wanted, too, and decodes of those
         before it only what others refer to; ``out`` begins with that frame.
-    efforts
-        Its presets differ in nothing but how long it searches.
     bytewise
-        It sees no pictures, only bytes; more bits than it holds are split into bytes.
+        It sees no pictures, and holds values of up to 64 bits.
+    predicted
+        It does better with differences of values; see `transforms.Predictor`.
     lossless
         Whether every coding of it is.
     """
@@ -69,13 +65,11 @@ class Codec:
     encode: Callable[[Plane, int, Mapping[str, str]], Encoded]
     decode: Callable[..., None]
     whole: bool = False
-    least_edge: int = 1
-    slips: bool = False
     configured: bool = False
     intra: bool = False
     seeks: bool = False
-    efforts: bool = False
     bytewise: bool = False
+    predicted: bool = False
     lossless: bool = True
 
     def depth_for(self, bits: int) -> int | None:
@@ -85,7 +79,7 @@ class Codec:
 
 def _video(number: int, name: str, engine: video.Engine, **rest: Any) -> Codec:
     depths = tuple(sorted(engine.formats))
-    return Codec(number, name, depths, engine.encode, engine.decode, intra=engine.intra, **rest)
+    return Codec(number, name, depths, engine.encode, engine.decode, **rest)
 
 
 def _bytes(number: int, name: str, depths: tuple[int, ...], **rest: Any) -> Codec:
@@ -93,27 +87,16 @@ def _bytes(number: int, name: str, depths: tuple[int, ...], **rest: Any) -> Code
     return Codec(number, name, depths, encode, decode, bytewise=True, **rest)
 
 
-RAW = _bytes(0, "raw", tuple(range(1, 17)), intra=True)
+_BYTES = tuple(range(8, 65, 8))
+RAW = _bytes(0, "raw", tuple(range(1, 65)), intra=True)
 _CODECS = (
     RAW,
-    _video(1, "x264", video.X264, efforts=True),
-    # Seen: one stream in 200 of 16 or 32 columns is wrong at its right edge.
-    _video(2, "x265", video.X265, least_edge=16, slips=True, efforts=True),
+    Codec(1, "lpc", tuple(range(1, 17)), lpc.encode, lpc.decode, configured=True, seeks=True),
+    _video(2, "x264", video.X264),
     _video(3, "ffv1", video.FFV1),
-    _video(4, "magicyuv", video.MAGICYUV, configured=True),
-    _video(5, "ffvhuff", video.FFVHUFF, configured=True),
-    _bytes(6, "deflate", (8,), intra=True),
-    _bytes(7, "lzma", (8,), whole=True, configured=True),
-    _video(8, "mpeg4", video.MPEG4, lossless=False),
-    Codec(
-        9,
-        "lpc",
-        tuple(range(1, 17)),
-        lpc.encode,
-        lpc.decode,
-        configured=True,
-        seeks=True,
-    ),
+    _video(4, "mpeg4", video.MPEG4, lossless=False),
+    _bytes(5, "deflate", _BYTES, intra=True, predicted=True),
+    _bytes(6, "lzma", _BYTES, whole=True, configured=True, predicted=True),
 )
 BY_ID = {codec.id: codec for codec in _CODECS}
 CODECS = {codec.name: codec for codec in _CODECS}
@@ -135,52 +118,34 @@ def _x264(preset: str) -> dict[str, str]:
     return {"preset": preset, "qp": "0"}
 
 
-def _x265(preset: str) -> dict[str, str]:
-    return video.x265_options(preset=preset, lossless="1")
-
-
 _PRESETS = (
-    Preset(1, "x264-fast", CODECS["x264"], _x264("veryfast")),
-    Preset(2, "x264-interm", CODECS["x264"], _x264("medium")),
-    Preset(3, "x264-slow", CODECS["x264"], _x264("veryslow")),
-    Preset(4, "x265-fast", CODECS["x265"], _x265("veryfast")),
-    Preset(5, "x265-interm", CODECS["x265"], _x265("medium")),
-    Preset(6, "x265-slow", CODECS["x265"], _x265("slower")),
-    Preset(7, "ffv1", CODECS["ffv1"], {"context": "0"}),
-    Preset(8, "ffv1-context", CODECS["ffv1"], {"context": "1"}),
-    Preset(9, "magicyuv", CODECS["magicyuv"], {"pred": "gradient"}),
-    Preset(10, "magicyuv-left", CODECS["magicyuv"], {"pred": "left"}),
-    Preset(11, "magicyuv-median", CODECS["magicyuv"], {"pred": "median"}),
-    Preset(12, "ffvhuff", CODECS["ffvhuff"], {"pred": "left"}),
-    Preset(13, "ffvhuff-median", CODECS["ffvhuff"], {"pred": "median"}),
-    Preset(14, "deflate", CODECS["deflate"], {"level": "6"}),
-    Preset(15, "deflate-fast", CODECS["deflate"], {"level": "4"}),
-    Preset(16, "lzma", CODECS["lzma"], {"level": "6"}),
-    Preset(17, "lzma-slow", CODECS["lzma"], {"level": str(9 | 1 << 31)}),  # PRESET_EXTREME
-    Preset(18, "raw", RAW, {}),
+    Preset(1, "raw", RAW, {}),
+    Preset(2, "lpc-tree", CODECS["lpc"], {"references": "tree", "classes": "4", "rows": "5"}),
+    Preset(3, "lpc-star", CODECS["lpc"], {"references": "star", "classes": "4", "rows": "5"}),
+    Preset(4, "lpc-chain", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "5"}),
+    Preset(5, "lpc-slow", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "1"}),
+    Preset(6, "x264-fast", CODECS["x264"], _x264("veryfast")),
+    Preset(7, "x264-interm", CODECS["x264"], _x264("medium")),
+    Preset(8, "x264-slow", CODECS["x264"], _x264("veryslow")),
+    Preset(9, "ffv1", CODECS["ffv1"], {"context": "0"}),
+    Preset(10, "ffv1-context", CODECS["ffv1"], {"context": "1"}),
     # The constant quantiser 2, FFmpeg's finest but one, in units of FF_QP2LAMBDA.
-    Preset(19, "mp4", CODECS["mpeg4"], {"flags": "+qscale", "global_quality": "236"}, False),
+    Preset(11, "mp4", CODECS["mpeg4"], {"flags": "+qscale", "global_quality": "236"}, False),
     # It looks for nothing but runs: twice as fast, and no worse where differences are coded.
-    Preset(20, "deflate-runs", CODECS["deflate"], {"level": "1", "strategy": str(zlib.Z_RLE)}),
-    # Nor for runs: for noise. With the most memory zlib writes new Huffman codes half as often.
-    Preset(
-        21,
-        "deflate-huffman",
-        CODECS["deflate"],
-        {"level": "1", "strategy": str(zlib.Z_HUFFMAN_ONLY), "memory": "9"},
-    ),
-    Preset(22, "lpc-tree", CODECS["lpc"], {"references": "tree", "classes": "4", "rows": "5"}),
-    Preset(23, "lpc-star", CODECS["lpc"], {"references": "star", "classes": "4", "rows": "5"}),
-    Preset(24, "lpc-chain", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "5"}),
-    Preset(25, "lpc-slow", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "1"}),
+    Preset(12, "deflate-runs", CODECS["deflate"], {"level": "1", "strategy": str(zlib.Z_RLE)}),
+    Preset(13, "deflate", CODECS["deflate"], {"level": "6"}),
+    Preset(14, "lzma", CODECS["lzma"], {"level": "6"}),
+    Preset(15, "lzma-slow", CODECS["lzma"], {"level": str(9 | 1 << 31)}),  # PRESET_EXTREME
 )
 PRESETS = {preset.name: preset for preset in _PRESETS}
 PRESETS_BY_ID = {preset.id: preset for preset in _PRESETS}
 
 _DEFAULT_PRESET = {
-    "x264": "x264-interm", "x265": "x265-interm", "ffv1": "ffv1-context", "mpeg4": "mp4",
     "lpc": "lpc-chain",
-}  # fmt: skip
+    "x264": "x264-interm",
+    "ffv1": "ffv1-context",
+    "mpeg4": "mp4",
+}
 MAX_CRF = 51
 
 
@@ -193,7 +158,7 @@ class Coding:
     preset
         A name of the table.
     crf
-        Lossy: x264's or x265's constant rate factor, 0 (finest) to 51.
+        Lossy: x264's constant rate factor, 0 (finest) to 51.
 
     Raises
     ------
@@ -209,10 +174,10 @@ class Coding:
             raise UnsupportedError(f"no preset {self.preset!r}; there is {', '.join(PRESETS)}")
         if self.crf is None:
             return
-        if self.codec not in ("x264", "x265"):
+        if self.codec != "x264":
             kind = "lossless" if self.row.lossless else "lossy in its own way"
             raise UnsupportedError(
-                f"crf is the quality of lossy x264 and x265; {self.codec} is {kind} and has none"
+                f"crf is the quality of lossy x264; {self.codec} is {kind} and has none"
             )
         number = isinstance(self.crf, (int, float)) and not isinstance(self.crf, bool)
         if not number or not 0 <= self.crf <= MAX_CRF:
@@ -262,12 +227,9 @@ class Coding:
     def encode(self, frames: Plane, depth: int) -> Encoded:
         """Encode the frames of one stream; see `Codec`."""
         options = dict(self.row.options)
-        if self.crf is not None and self.codec == "x264":
+        if self.crf is not None:
             del options["qp"]
             options["crf"] = str(self.crf)
-        elif self.crf is not None:
-            effort = options["preset"]
-            options = video.x265_options(preset=effort, crf=str(self.crf))
         return self.engine.encode(frames, depth, options)
 
     def __str__(self) -> str:

@@ -1,4 +1,8 @@
-"""Codecs without pictures in mind: raw bits, deflate, LZMA."""
+"""Codecs without pictures in mind: raw bits, deflate, LZMA.
+
+Deflate and LZMA take values of more than a byte as byte planes: of each frame first the lowest
+byte of every value, then the next ones.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +18,24 @@ from .video import Encoded, Plane
 
 MAX_DICTIONARY = 16 << 20
 """LZMA looks back no further, in bytes: it takes twelve times as much memory to encode."""
+_WHOLE = (8, 16, 32, 64)
+"""Depths that fill integers."""
 
 
 def encode_raw(frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
-    """One packet a frame: its bytes, or its bits where they fill no bytes.
+    """One packet a frame: its bytes, or its bits where they fill no integers.
 
-    Values of 8 or 16 bits are stored as they are, little-endian. Others are stored as
-    bit planes, the lowest first: each has a bit a pixel, eight to a byte, the first
+    Values of 8, 16, 32 or 64 bits are stored as they are, little-endian. Others are stored
+    as bit planes, the lowest first: each has a bit a pixel, eight to a byte, the first
     one highest, and ends with a whole byte.
     """
-    if depth in (8, 16):
+    if depth in _WHOLE:
         return [frame.astype(f"<u{depth // 8}", copy=False).tobytes() for frame in frames], b""
-    planes = [np.packbits((frames >> bit & 1).reshape(len(frames), -1), 1) for bit in range(depth)]
+    bits = frames.dtype.type
+    planes = [
+        np.packbits((frames >> bits(bit) & bits(1)).astype(bool).reshape(len(frames), -1), 1)
+        for bit in range(depth)
+    ]
     return [b"".join(plane[i].tobytes() for plane in planes) for i in range(len(frames))], b""
 
 
@@ -34,28 +44,29 @@ def decode_raw(
 ) -> None:
     """Undo `encode_raw` for the first ``len(out)`` frames."""
     size = math.prod(out.shape[1:])
-    length = size * depth // 8 if depth in (8, 16) else depth * -(-size // 8)
+    length = size * depth // 8 if depth in _WHOLE else depth * -(-size // 8)
     for frame, packet in zip(out, packets, strict=False):
         if len(packet) != length:
             raise BlockError(f"a raw packet has {len(packet)} bytes; its frame has {length}")
-        if depth in (8, 16):
+        if depth in _WHOLE:
             frame[...] = np.frombuffer(packet, f"<u{depth // 8}").reshape(frame.shape)
             continue
         planes = np.frombuffer(packet, np.uint8).reshape(depth, -1)
-        bits = np.unpackbits(planes, axis=1, count=size).reshape(depth, *frame.shape)
         frame[...] = 0
-        for place, plane in enumerate(bits):
-            frame |= plane.astype(out.dtype) << place
+        for place, plane in enumerate(planes):
+            bits = np.unpackbits(plane, count=size).reshape(frame.shape)
+            frame |= bits.astype(out.dtype) << out.dtype.type(place)
 
 
 def encode_deflate(frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
     """One packet a frame: a zlib stream (RFC 1950) of its bytes."""
     level, strategy = int(options["level"]), int(options.get("strategy", zlib.Z_DEFAULT_STRATEGY))
-    memory = int(options.get("memory", zlib.DEF_MEM_LEVEL))
     packets = []
-    for frame in frames:
-        encoder = zlib.compressobj(level, memLevel=memory, strategy=strategy)
-        packets.append(encoder.compress(frame.tobytes()) + encoder.flush())
+    for planes in _byte_planes(frames, depth):
+        encoder, parts = zlib.compressobj(level, strategy=strategy), []
+        for plane in planes:  # each has Huffman codes of its own
+            parts += [encoder.compress(plane), encoder.flush(zlib.Z_BLOCK)]
+        packets.append(b"".join([*parts, encoder.flush()]))
     return packets, b""
 
 
@@ -63,12 +74,13 @@ def decode_deflate(
     packets: Sequence[bytes | memoryview], extradata: bytes, depth: int, out: Plane
 ) -> None:
     """Undo `encode_deflate` for the first ``len(out)`` frames."""
-    for frame, packet in zip(out, packets, strict=False):
+    size = math.prod(out.shape[1:]) * depth // 8
+    for number, packet in zip(range(len(out)), packets, strict=False):
         try:
-            data = zlib.decompressobj().decompress(packet, frame.nbytes)
+            data = zlib.decompressobj().decompress(packet, size)
         except zlib.error as error:
             raise BlockError(f"zlib cannot decode a packet: {error}") from error
-        _fill(frame, data)
+        _fill(out[number : number + 1], depth, data)
 
 
 def encode_lzma(frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
@@ -76,9 +88,10 @@ def encode_lzma(frames: Plane, depth: int, options: Mapping[str, str]) -> Encode
 
     The decoder configuration is the size of its dictionary, 32 bits little-endian.
     """
-    size = min(max(frames.nbytes, 4096), MAX_DICTIONARY)
+    raw = _byte_planes(frames, depth)
+    size = min(max(raw.nbytes, 4096), MAX_DICTIONARY)
     filters = {"id": lzma.FILTER_LZMA2, "preset": int(options["level"]), "dict_size": size, "pb": 0}
-    data = lzma.compress(frames.tobytes(), lzma.FORMAT_RAW, filters=[filters])
+    data = lzma.compress(raw.tobytes(), lzma.FORMAT_RAW, filters=[filters])
     return [data], size.to_bytes(4, "little")
 
 
@@ -92,12 +105,25 @@ def decode_lzma(
     try:
         filters = [{"id": lzma.FILTER_LZMA2, "dict_size": max(size, 4096)}]
         decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
-        _fill(out, decoder.decompress(packets[0], out.nbytes))
+        data = decoder.decompress(packets[0], math.prod(out.shape) * depth // 8)
     except lzma.LZMAError as error:
         raise BlockError(f"LZMA cannot decode a packet: {error}") from error
+    _fill(out, depth, data)
 
 
-def _fill(out: Plane, data: bytes) -> None:
-    if len(data) != out.nbytes:
-        raise BlockError(f"a packet holds {len(data)} bytes, not {out.nbytes}")
-    out[...] = np.frombuffer(data, out.dtype).reshape(out.shape)
+def _byte_planes(frames: Plane, depth: int) -> Plane:
+    """``(n, planes, H, W)`` bytes of values, the lowest first."""
+    little = np.ascontiguousarray(frames, frames.dtype.newbyteorder("<"))
+    values = little.view(np.uint8).reshape(*frames.shape, -1)[..., : depth // 8]
+    return np.ascontiguousarray(np.moveaxis(values, -1, 1))
+
+
+def _fill(out: Plane, depth: int, data: bytes) -> None:
+    """Make values of their byte planes."""
+    size = math.prod(out.shape) * depth // 8
+    if len(data) != size:
+        raise BlockError(f"a packet holds {len(data)} bytes, not {size}")
+    planes = np.frombuffer(data, np.uint8).reshape(len(out), -1, *out.shape[1:])
+    out[...] = planes[:, 0]
+    for number in range(1, depth // 8):
+        out |= planes[:, number].astype(out.dtype) << out.dtype.type(8 * number)

@@ -19,7 +19,7 @@ from .video import Encoded, Plane
 
 REFERENCES = {"intra": 0, "chain": 1, "tree": 2, "star": 3}
 """How the frames of a block refer to each other, and the numbers of that in a stream."""
-_INTERFACE = 1
+_INTERFACE = 2
 """Version of the C core's interface."""
 
 
@@ -46,7 +46,8 @@ def _load_core() -> Any:
     return core
 
 
-_core = _load_core()
+CORE: Any = _load_core()
+"""The C core, or None where numpy stands in for it."""
 
 
 @functools.cache
@@ -63,10 +64,10 @@ def encode(frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
     """Encode ``(n, H, W)`` samples below ``2**depth``; see `codecs.Codec`."""
     references = REFERENCES[options["references"]]
     classes, rows = int(options["classes"]), int(options["rows"])
-    if _core is None:
+    if CORE is None:
         _say_slow()
         return lpc_numpy.encode(frames, depth, references, classes, rows)
-    configuration, packets = _core.lpc_encode(frames, depth, references, classes, rows)
+    configuration, packets = CORE.lpc_encode(frames, depth, references, classes, rows)
     return packets, configuration
 
 
@@ -80,11 +81,11 @@ def decode(
     BlockError
         If the bytes are damaged.
     """
-    if _core is None:
+    if CORE is None:
         _say_slow()
         lpc_numpy.decode(packets, extradata, depth, out, first)
         return
     try:
-        _core.lpc_decode(extradata, list(packets), depth, out, first)
+        CORE.lpc_decode(extradata, list(packets), depth, out, first)
     except ValueError as error:
         raise BlockError(f"a stream of lpc {error}") from error

@@ -25,8 +25,15 @@ TOGETHER = 1 << 18
 """Values on which all steps are done before the next: they stay in the processor's cache."""
 
 
+FOLDED_BITS = 16
+"""Differences of wider values are not folded: LZMA makes those of floats 2 to 4 % smaller so."""
+
+
 class Predictor(IntEnum):
-    """What is subtracted from a value before it is coded; what is outside counts as 0."""
+    """What is subtracted from a value before it is coded; what is outside counts as 0.
+
+    Codecs that see bytes, not pictures, profit from it.
+    """
 
     NONE = 0
     PREVIOUS = 1
@@ -35,28 +42,13 @@ class Predictor(IntEnum):
     """The pixel to the left."""
     LINEAR = 3
     """Twice the pixel to the left, less the one left of that: a straight line."""
-    GRADIENT = 4
-    """Left plus above less above left: a plane."""
-    MEAN = 5
-    """The mean of up to 8 earlier frames, those long ago counting less; in the first, LEFT."""
-
-    @property
-    def of_frames(self) -> bool:
-        """Whether frames before are needed to undo it."""
-        return self in (Predictor.PREVIOUS, Predictor.MEAN)
-
-
-MEAN_MOST = 32
-"""Bits of which `Predictor.MEAN` predicts at most: their sums have to fit."""
 
 
 class Colour(IntEnum):
     """How the channels of colour become components."""
 
     NONE = 0
-    DIFFERENCE = 1
-    """Green; red less green and blue less green, each plus half of the range; alpha."""
-    LIFT = 2
+    LIFT = 1
     """The mean of all; red less green; blue less the mean of both; alpha."""
 
 
@@ -77,11 +69,9 @@ def to_components(values: Values, bits: int, colour: Colour) -> list[Values]:
     red, green, blue, *alpha = channels
     half = values.dtype.type(1 << (bits - 1))
     first = _mask(red - green + half, bits)
-    middle = green if colour == Colour.DIFFERENCE else green + _share(first, 1, bits)
+    middle = green + _share(first, 1, bits)
     second = _mask(blue - middle + half, bits)
-    if colour == Colour.LIFT:
-        middle = _mask(middle + _share(second, 2, bits), bits)
-    return [middle, first, second, *alpha]
+    return [_mask(middle + _share(second, 2, bits), bits), first, second, *alpha]
 
 
 def from_components(components: Sequence[Values], bits: int, colour: Colour, out: Values) -> None:
@@ -89,12 +79,9 @@ def from_components(components: Sequence[Values], bits: int, colour: Colour, out
     if colour != Colour.NONE:
         middle, first, second, *alpha = components
         half = out.dtype.type(1 << (bits - 1))
-        if colour == Colour.LIFT:
-            middle = middle - _share(second, 2, bits)
+        middle = middle - _share(second, 2, bits)
         blue = _mask(second + middle - half, bits)
-        green = middle
-        if colour == Colour.LIFT:
-            green = _mask(middle - _share(first, 1, bits), bits)
+        green = _mask(middle - _share(first, 1, bits), bits)
         components = [_mask(first + green - half, bits), green, blue, *alpha]
     for number, component in enumerate(components):
         out[..., number] = component
@@ -107,110 +94,46 @@ def _share(difference: Values, shift: int, bits: int) -> Values:
     return part
 
 
-def predict(values: Values, bits: int, predictor: Predictor, fold: bool) -> Values:
+def predict(values: Values, bits: int, predictor: Predictor) -> Values:
     """Subtract predictions from ``(n, H, W)`` values.
 
-    With `fold`, a difference d of ``-2**(bits-1) <= d < 2**(bits-1)`` becomes 2d, or
-    -2d-1 where it is negative ("zigzag"), so that small ones have no high bits.
+    Of values of up to 16 bits a difference d of ``-2**(bits-1) <= d < 2**(bits-1)`` becomes 2d,
+    or -2d-1 where it is negative ("zigzag"), so that small ones have no high bits.
     """
     if predictor == Predictor.NONE:
         return values
-    if predictor == Predictor.MEAN:
-        rest = _differences_to_means(values, bits)
-    else:
-        rest = values
-        for axis, times in _AXES[predictor]:
-            for _ in range(times):
-                rest = _differences(rest, axis)
+    axis, times = _AXES[predictor]
+    rest = values
+    for _ in range(times):
+        rest = _differences(rest, axis)
     rest = _mask(rest, bits)
-    if fold:
-        sign = rest >> rest.dtype.type(bits - 1)
-        rest = _mask((rest << rest.dtype.type(1)) ^ (0 - sign), bits)
-    return rest
+    if bits > FOLDED_BITS:
+        return rest
+    sign = rest >> rest.dtype.type(bits - 1)
+    return _mask((rest << rest.dtype.type(1)) ^ (0 - sign), bits)
 
 
-def unpredict(rest: Values, bits: int, predictor: Predictor, fold: bool) -> Values:
+def unpredict(rest: Values, bits: int, predictor: Predictor) -> Values:
     """Undo `predict`, in place where that can be."""
     if predictor == Predictor.NONE:
         return rest
     rest = np.ascontiguousarray(rest)
-    if predictor == Predictor.MEAN:
-        _add_means(rest, bits, fold)
-        return rest
-    pieces = [slice(None)] if predictor == Predictor.PREVIOUS else in_pieces(rest)
+    axis, times = _AXES[predictor]
+    pieces = [slice(None)] if axis == 0 else in_pieces(rest)
     for some in (rest[piece] for piece in pieces):
-        if fold:
+        if bits <= FOLDED_BITS:
             _unfold(some)
-        for axis, times in _AXES[predictor]:
-            for _ in range(times):
-                _ADD_UP[axis](some)
+        for _ in range(times):
+            _ADD_UP[axis](some)
     return _mask(rest, bits)
 
 
 def _unfold(rest: Values) -> None:
-    """Undo what `predict` does with `fold`, in place."""
+    """Give differences their signs again, in place."""
     one = rest.dtype.type(1)
     sign = np.bitwise_and(rest, one, out=_scratch.take(rest.shape, rest.dtype))
     rest >>= one
     rest ^= np.negative(sign, out=sign)
-
-
-class _Mean:
-    """The mean of earlier frames, by which the next is predicted.
-
-    Of up to 8 it is the mean; then, as a new one comes, an eighth of their sum goes.
-    """
-
-    def __init__(self, shape: tuple[int, ...], bits: int) -> None:
-        self._sum = np.zeros(shape, container(bits + 3))  # at most 8 times the largest
-        self._share = np.empty_like(self._sum)
-        self._count = 0
-
-    def prediction(self) -> Values:
-        """The mean, rounded to the nearest, until the next call."""
-        number = self._sum.dtype.type
-        np.add(self._sum, number(self._count // 2), out=self._share)
-        if self._count == 8:
-            self._share >>= number(3)
-        else:
-            self._share //= number(self._count)
-        return self._share
-
-    def add(self, frame: Values) -> None:
-        """Take a frame in."""
-        if self._count == 8:
-            self._sum -= np.right_shift(self._sum, self._sum.dtype.type(3), out=self._share)
-        self._sum += frame
-        self._count = min(self._count + 1, 8)
-
-
-def _differences_to_means(values: Values, bits: int) -> Values:
-    """What `_add_means` undoes, but for folding."""
-    rest = np.empty(values.shape, values.dtype)
-    rest[:1] = _differences(values[:1], 2)
-    mean = _Mean(values.shape[1:], bits)
-    for earlier, later, found in zip(values, values[1:], rest[1:], strict=False):
-        mean.add(earlier)
-        np.subtract(later, mean.prediction(), out=found, dtype=values.dtype, casting="unsafe")
-    return rest
-
-
-def _add_means(rest: Values, bits: int, fold: bool) -> None:
-    """Add to each frame its prediction by those before it, in place."""
-    step = max(1, TOGETHER // 2 // max(1, rest.shape[2]))
-    for top in range(0, rest.shape[1], step):  # all frames of some rows: they stay in the cache
-        rows = rest[:, top : top + step]
-        mean = _Mean(rows.shape[1:], bits)
-        for number, frame in enumerate(rows):
-            if fold:
-                _unfold(frame)
-            if number:
-                np.add(frame, mean.prediction(), out=frame, dtype=rest.dtype, casting="unsafe")
-            else:
-                _add_rows(frame[None])
-            if bits < 8 * rest.itemsize:
-                frame &= rest.dtype.type((1 << bits) - 1)
-            mean.add(frame)
 
 
 def _differences(values: Values, axis: int) -> Values:
@@ -226,23 +149,6 @@ def _add_frames(values: Values) -> None:
     """Cumulative sums of the frames of ``(n, H, W)``, in place."""
     for earlier, later in pairwise(values):
         later += earlier
-
-
-def _add_columns(values: Values) -> None:
-    """Cumulative sums down the columns of ``(n, H, W)``, in place.
-
-    Of 2 rows, then 4, 8, ... at once (Hillis and Steele, 1986): NumPy adds arrays ten times as fast
-    as it accumulates, and other threads run meanwhile.
-    """
-    height, step = values.shape[1], 1
-    sums, spare = values, _scratch.take(values.shape, values.dtype)
-    while step < height:
-        spare[:, :step] = sums[:, :step]
-        np.add(sums[:, step:], sums[:, :-step], out=spare[:, step:])
-        sums, spare = spare, sums
-        step *= 2
-    if sums is not values:
-        values[...] = sums
 
 
 def _add_rows(values: Values) -> None:
@@ -277,13 +183,9 @@ class _Scratch(threading.local):
 
 
 _scratch = _Scratch()
-_ADD_UP = (_add_frames, _add_columns, _add_rows)
-_AXES = {
-    Predictor.PREVIOUS: ((0, 1),),
-    Predictor.LEFT: ((2, 1),),
-    Predictor.LINEAR: ((2, 2),),
-    Predictor.GRADIENT: ((2, 1), (1, 1)),
-}
+_ADD_UP = {0: _add_frames, 2: _add_rows}
+_AXES = {Predictor.PREVIOUS: (0, 1), Predictor.LEFT: (2, 1), Predictor.LINEAR: (2, 2)}
+"""Along which axis of ``(n, H, W)`` differences are taken, and how often."""
 
 
 def in_pieces(values: Values) -> list[slice]:
@@ -293,7 +195,7 @@ def in_pieces(values: Values) -> list[slice]:
 
 
 def take_bits(values: Values, low: int, count: int) -> Values:
-    """Bits `low` to ``low + count - 1`` of values, at most 16, C-contiguous."""
+    """Bits `low` to ``low + count - 1`` of values, C-contiguous."""
     dtype = container(count)
     if low == 0 and dtype == values.dtype:
         return np.ascontiguousarray(_mask(values, count))

@@ -2,7 +2,7 @@
 
 One thread a codec context: blocks are the unit of parallelism, and FFmpeg's own
 threads add latency. Contexts cost 0.05 ms to open: each call opens its own, but a thread
-uses those again that begin anew with each key frame, for their pictures take little longer.
+uses decoders again that begin anew with each key frame.
 """
 
 from __future__ import annotations
@@ -48,8 +48,6 @@ class Engine:
         What to do to the first packet.
     units
         Packets are NAL units, in Annex B form.
-    intra
-        Each packet is a picture by itself.
     anew
         Its decoder keeps nothing beyond a key frame, and holds no picture back: it can go on
         with another stream.
@@ -64,7 +62,6 @@ class Engine:
     margin: int = 0
     tidy: Callable[[bytes], bytes] | None = None
     units: bool = False
-    intra: bool = False
     anew: bool = False
 
     def encode(self, frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
@@ -76,14 +73,12 @@ class Engine:
             If FFmpeg refuses the frames' size or the options.
         """
         n, height, width = frames.shape
-        wanted = (self.encoder, depth, height, width, *options.items())
-        context = _spare.take(wanted) or self._encoder(frames.shape, depth, options)
+        context = self._encoder(frames.shape, depth, options)
         packets: list[bytes] = []
         try:
             for pts, pixels in enumerate(frames):
                 packets += map(bytes, context.encode(self._picture(pixels, depth, pts)))
-            if not self.intra:
-                packets += map(bytes, context.encode(None))
+            packets += map(bytes, context.encode(None))
         except av.FFmpegError as error:
             raise UnsupportedError(
                 f"FFmpeg's {self.encoder} does not take frames of {height}x{width} "
@@ -93,8 +88,6 @@ class Engine:
             raise UnsupportedError(
                 f"FFmpeg's {self.encoder} made {len(packets)} packets of {n} frames"
             )
-        if self.intra:
-            _spare.keep(wanted, context)
         if self.tidy is not None:
             packets[0] = self.tidy(packets[0])
         return packets, context.extradata or b""
@@ -170,7 +163,7 @@ class Engine:
         height, width = pixels.shape
         frame = VideoFrame(width, height, self.formats[depth])
         _plane(frame, pixels.dtype)[...] = pixels
-        for chroma in frame.planes[1:]:  # only where there is no gray pixel format
+        for chroma in frame.planes[1:]:  # MPEG-4 has no gray pixel format
             np.frombuffer(chroma, np.uint8)[...] = 128  # type: ignore[call-overload]
         frame.pts = pts
         return frame
@@ -242,10 +235,6 @@ def _padded(edge: int) -> int:
 _H264_GRAY = {8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le")}
 
 _X264_OPTIONS = {"bf": "0", "sc_threshold": "0"}  # packet i is frame i, one key frame
-# Without cutree: with no lookahead it writes outside of its memory.
-_X265_OPTIONS = (
-    "bframes=0:scenecut=0:cutree=0:info=0:pools=none:frame-threads=1:wpp=0:log-level=none"
-)
 
 X264 = Engine(
     "libx264",
@@ -254,14 +243,6 @@ X264 = Engine(
     _H264_GRAY,
     _X264_OPTIONS,
     tidy=without_sei,
-    units=True,
-)
-X265 = Engine(
-    "libx265",
-    "hevc",
-    {8: "gray", 10: "gray10le", 12: "gray12le"},
-    {8: ("gray",), 10: ("gray10le",), 12: ("gray12le",)},
-    {},
     units=True,
 )
 _FFV1_FORMATS = {8: "gray", 10: "gray10le", 12: "gray12le", 16: "gray16le"}
@@ -275,26 +256,6 @@ FFV1 = Engine(
     told=True,
     anew=True,
 )
-MAGICYUV = Engine(
-    "magicyuv", "magicyuv", {8: "gray"}, {8: ("gray",)}, {}, told=True, intra=True, anew=True
-)
-FFVHUFF = Engine(
-    "ffvhuff",
-    "ffvhuff",
-    {8: "gray", 16: "gray16le"},
-    {8: ("gray",), 16: ("gray16le",)},
-    {},
-    told=True,
-    intra=True,
-    anew=True,
-)
 MPEG4 = Engine(
     "mpeg4", "mpeg4", {8: "yuv420p"}, {8: ("yuv420p",)}, {"bf": "0"}, margin=256
 )  # fmt: skip
-
-
-def x265_options(**parameters: str) -> dict[str, str]:
-    """Encoder options of x265, which takes most as one string."""
-    preset = parameters.pop("preset")
-    given = "".join(f":{name}={value}" for name, value in parameters.items())
-    return {"preset": preset, "x265-params": _X265_OPTIONS + given}

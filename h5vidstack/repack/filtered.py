@@ -26,7 +26,7 @@ from ..geometry import (
     split_axes,
 )
 from ..hashing import Fingerprints, fingerprint, join
-from ..layout import BESIDE, ELSEWHERE_FORMAT, SEPARATOR, format_of
+from ..layout import BESIDE, SEPARATOR
 from ..layout_writer import Order, PileWriter, Record, StackWriter, write_text
 from ..loss import NO_LOSS
 from ..output import copy_object_creation
@@ -228,9 +228,7 @@ def put_beside(file: h5py.File, plan: Plan, filtered: Filtered, record: Mapping[
         **record,
     }
     leading_shape = leading if len(leading) > 1 else None
-    saying = Record(
-        "video", settings, leading_shape, NO_LOSS, max(ELSEWHERE_FORMAT, format_of(plan.recipe))
-    )
+    saying = Record("video", settings, leading_shape, NO_LOSS)
     writer.finish(order, filtered.prints, saying)
     del group["frames"]
     group.id.links.create_soft(b"frames", plan.path)

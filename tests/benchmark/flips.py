@@ -42,7 +42,7 @@ def film(shape, dtype="u1", seed=0):
 def cases():
     """What to pack, and how, by name."""
     gray = film((6, 20, 16))
-    for codec in ("x264", "x265", "ffv1", "magicyuv", "ffvhuff", "deflate", "lzma", "raw"):
+    for codec in ("lpc", "x264", "ffv1", "deflate", "lzma", "raw"):
         yield codec, gray, {"method": "video", "codec": codec}
     yield "mp4", gray, {"method": "video", "preset": "mp4"}
     yield "auto", gray, {}

@@ -31,8 +31,8 @@ from frames import DTYPES, moving, pixels
 from native import SOURCES, make, with_plugin
 
 CODINGS = (
-    {"preset": "x264-fast"}, {"preset": "x264-interm"}, {"preset": "x265-fast"},
-    {"preset": "ffv1-context"}, {"preset": "magicyuv"}, {"preset": "ffvhuff"},
+    {"preset": "x264-fast"}, {"preset": "x264-interm"}, {"preset": "lpc-tree"},
+    {"preset": "lpc-chain"}, {"preset": "ffv1-context"},
     *({"profile": profile} for profile in PROFILES),
 )  # fmt: skip
 WAYS = ("bare", "copied", "whole", "frames")

@@ -27,8 +27,7 @@ from h5vidstack.codecs import video
 from h5vidstack.codecs.transforms import Colour, container, from_components, unpredict
 from h5vidstack.geometry import stack_shape
 
-ENGINES = {"x264": video.X264, "x265": video.X265, "ffv1": video.FFV1,
-           "magicyuv": video.MAGICYUV, "ffvhuff": video.FFVHUFF}  # fmt: skip
+ENGINES = {"x264": video.X264, "ffv1": video.FFV1}
 
 
 def plane(stream, shape):
@@ -70,7 +69,7 @@ def bare(block, dtype, out):
                 if stream.low:
                     found <<= stream.low
                 values = found if values is None else np.bitwise_or(values, found, out=values)
-            components.append(unpredict(values, bits, block.predictor, block.fold))
+            components.append(unpredict(values, bits, block.predictor))
     values = components[0]
     if block.channels > 1:
         values = np.empty((*shape, block.channels), components[0].dtype)
