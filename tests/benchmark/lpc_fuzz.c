@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 8, MOST_FRAMES = 9, MOST_EDGE = 40, ENCODE = 15, WIDE = 4 };
+enum { HEAD = 8, MOST_FRAMES = 6, MOST_EDGE = 16, ENCODE = 15, WIDE = 4 };
 
 typedef struct {
     unsigned flags, size;

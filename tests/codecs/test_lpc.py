@@ -259,13 +259,20 @@ def test_no_golden_stream_is_missing():
 
 
 @pytest.mark.parametrize("name", MAKE["CASES"])
-def test_golden_streams(core, name):
-    bits, references, classes, row_step, samples, configuration, packets = GOLDEN_STREAMS[name]
-    np.testing.assert_array_equal(
-        MAKE["samples_of"](samples.shape, bits, MAKE["CASES"][name][-1]), samples
-    )
-    found = check_both(core, samples, bits, (references, classes, row_step))
-    assert found == (configuration, packets)
+def test_golden_streams_by_numpy(name):
+    bits, *options, samples, configuration, packets = GOLDEN_STREAMS[name]
+    made = MAKE["samples_of"](samples.shape, bits, MAKE["CASES"][name][-1])
+    np.testing.assert_array_equal(made, samples)
+    assert lpc_numpy.encode(samples, bits, *options) == (packets, configuration)
+    out = np.zeros_like(samples)
+    lpc_numpy.decode(packets, configuration, bits, out)
+    np.testing.assert_array_equal(out, samples)
+
+
+@pytest.mark.parametrize("name", MAKE["CASES"])
+def test_golden_streams_by_the_core(core, name):
+    bits, *options, samples, configuration, packets = GOLDEN_STREAMS[name]
+    assert check_both(core, samples, bits, options) == (configuration, packets)
 
 
 @pytest.mark.parametrize("name", MAKE["CASES"])
