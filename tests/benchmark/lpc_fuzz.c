@@ -73,8 +73,10 @@ static LpcStatus decode(const Task *task, LpcBytes configuration, const LpcBytes
                         uint8_t *out)
 {
     const char *reason = NULL;
+    size_t row = task->shape.width;
+    LpcOutput output = {out, task->size, row * task->shape.height, row, 1};
     LpcStatus status = lpc_decode(configuration, packets, &task->shape, task->first, task->last,
-                                  out, task->size, 1, &reason);
+                                  &output, &reason);
     if (status == LPC_BAD_ARGUMENT || (status == LPC_DAMAGED && !reason))
         abort();
     return status;
