@@ -193,13 +193,16 @@ def test_damaged_block_is_an_error_with_a_reason():
     assert "CRC-32" in str(h5vidstack.filter_error())
 
 
+U1 = ord("u") << 8 | 1
+
+
 def test_parameters_from_a_hostile_file():
     with pytest.raises(h5vidstack.BlockError, match="parameters"):
         h5filter._run_filter(True, [1, 2, 1], b"")
     with pytest.raises(h5vidstack.UnsupportedError, match="preset 77"):
-        h5filter._run_filter(False, [1, 77, 1, 1, 1, 1, 1], b"x")
+        h5filter._run_filter(False, [1, 77, 1, 1, 1, 1, 1, U1], b"x")
     with pytest.raises(h5vidstack.UnsupportedError, match="first filter"):
-        h5filter._run_filter(False, [1, 1, 1, 1, 2, 2, 1], b"x")
+        h5filter._run_filter(False, [1, 1, 1, 1, 2, 2, 1, U1], b"x")
 
 
 def test_threads():
