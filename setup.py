@@ -7,6 +7,7 @@ the core's work, more slowly.
 import os
 import subprocess
 import sys
+from glob import glob
 
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
@@ -16,8 +17,8 @@ WITH_PLUGIN = os.environ.get("H5VIDSTACK_PLUGIN") == "1"
 FLAGS = ["/O2"] if sys.platform == "win32" else ["-O3", "-std=gnu11", "-ffp-contract=off"]
 CORE = Extension(
     "h5vidstack._core",
-    [f"h5vidstack/_core/{name}.c" for name in ("module", "model", "kernels", "encode", "decode")],
-    depends=[f"h5vidstack/_core/{name}.h" for name in ("lpc", "model")],
+    sorted(glob("h5vidstack/_core/*.c")),
+    depends=sorted(glob("h5vidstack/_core/*.h")),
     extra_compile_args=FLAGS,
     py_limited_api=True,
     optional=True,

@@ -1,7 +1,8 @@
-"""The HDF5 filter: blocks as a compression of plain HDF5 datasets, through ctypes.
+"""The HDF5 filter: blocks as a compression of plain HDF5 datasets.
 
 Importing this module registers the filter with the HDF5 library inside h5py, so
-that h5py reads and writes blocks in ordinary datasets. Normative: spec/format.md,
+that h5py reads and writes blocks in ordinary datasets. Chunks of lpc and raw ones are coded by
+the C core, without Python; the others by a callback through ctypes. Normative: spec/format.md,
 section "HDF5 filter".
 """
 
@@ -20,7 +21,7 @@ from h5py._objects import phil
 
 from . import block
 from .block_format import VERSION
-from .codecs import MAX_EDGE, PRESETS_BY_ID, Coding
+from .codecs import MAX_EDGE, PRESETS_BY_ID, Coding, lpc
 from .errors import BlockError, Error, FormatError, UnsupportedError
 from .geometry import stack_shape
 from .recipe import Recipe
@@ -317,8 +318,25 @@ class _H5ZClass2(ctypes.Structure):
     )
 
 
-# A module global, since HDF5 calls the callbacks for as long as the process lives.
-_class = _H5ZClass2(1, FILTER_ID, 1, 1, NAME, None, _SetLocal(_set_local), _Filter(_filter))
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def _fastest(otherwise: Any) -> Any:
+    """Return the core's filter, which codes lpc and raw blocks without Python.
+
+    It hands on to `otherwise` what else comes, and blocks with which something is wrong. Where
+    there is no core, `otherwise` is the filter.
+    """
+    if lpc.CORE is None:
+        return otherwise
+    places = (_hdf5.allocate, _hdf5.free, otherwise)
+    return _Filter(lpc.CORE.filter_install(*map(_address, places)))
+
+
+# Module globals, since HDF5 calls the callbacks for as long as the process lives.
+_in_python = _Filter(_filter)
+_class = _H5ZClass2(1, FILTER_ID, 1, 1, NAME, None, _SetLocal(_set_local), _fastest(_in_python))
 h5py.h5z.register_filter(ctypes.addressof(_class))
 
 

@@ -9,7 +9,7 @@
  * Chunks are found by their whole blocks and parameters, so nothing must tell us of other files.
  */
 
-#include "h5vidstack.h"
+#include "library.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,8 +21,8 @@ enum {
 };
 
 typedef struct {
-    size_t count, packed, bytes;
-    unsigned values[8];
+    size_t packed, bytes;
+    unsigned values[PARAMETERS];
     uint32_t crc;  /* of the block, as it says itself */
     uint8_t *data; /* the chunk, then its block; NULL: it was dropped */
     size_t room;   /* bytes that `data` can hold */
@@ -40,14 +40,13 @@ static uint32_t crc_of(const uint8_t *block, size_t packed)
 }
 
 /* The place of a chunk, or `known`; it may have been dropped. */
-static unsigned look_up(size_t count, const unsigned *values, const uint8_t *block, size_t packed)
+static unsigned look_up(const unsigned *values, const uint8_t *block, size_t packed)
 {
     unsigned place = 0;
     for (; place < known; place++) {
         const Entry *entry = &entries[place];
         bool same = entry->packed == packed && entry->crc == crc_of(block, packed) &&
-                    entry->count == count &&
-                    !memcmp(entry->values, values, count * sizeof *values);
+                    !memcmp(entry->values, values, sizeof entry->values);
         if (same && (!entry->data || !memcmp(entry->data + entry->bytes, block, packed)))
             break;
     }
@@ -84,11 +83,10 @@ static uint8_t *make_room(size_t bytes, size_t *room)
     return spare;
 }
 
-bool recall(size_t count, const unsigned *values, const uint8_t *block, size_t packed,
-            uint8_t *out)
+bool recall(const unsigned *values, const uint8_t *block, size_t packed, uint8_t *out)
 {
     pthread_mutex_lock(&lock);
-    unsigned place = look_up(count, values, block, packed);
+    unsigned place = look_up(values, block, packed);
     bool found = place < known && entries[place].data;
     if (found && out) {
         once = 0;
@@ -99,13 +97,13 @@ bool recall(size_t count, const unsigned *values, const uint8_t *block, size_t p
     return found;
 }
 
-void keep(size_t count, const unsigned *values, const uint8_t *block, size_t packed,
-          const uint8_t *chunk, size_t bytes)
+void keep(const unsigned *values, const uint8_t *block, size_t packed, const uint8_t *chunk,
+          size_t bytes)
 {
     if (bytes > MOST_BYTES || packed > MOST_BYTES - bytes)
         return;
     pthread_mutex_lock(&lock);
-    unsigned place = look_up(count, values, block, packed);
+    unsigned place = look_up(values, block, packed);
     if (place < known && place >= kept)
         kept = place + 1; /* with so many it would not have been dropped */
     once = place < known ? 0 : once + 1;
@@ -125,9 +123,9 @@ void keep(size_t count, const unsigned *values, const uint8_t *block, size_t pac
         place = known < MOST_CHUNKS ? known++ : known - 1;
     free(entries[place].data); /* of the one that is forgotten */
     to_front(place);
-    entries[0] = (Entry){.count = count, .packed = packed, .bytes = bytes,
+    entries[0] = (Entry){.packed = packed, .bytes = bytes,
                          .crc = crc_of(block, packed), .data = data, .room = room};
-    memcpy(entries[0].values, values, count * sizeof *values);
+    memcpy(entries[0].values, values, sizeof entries[0].values);
     if (data) {
         memcpy(data, chunk, bytes);
         memcpy(data + bytes, block, packed);

@@ -1,16 +1,15 @@
 #!/bin/sh
-# Installs, from Debian's packages, what building the plugin needs and is not there.
+# Installs, from Debian's packages, a C compiler, if there is none: the plugin needs nothing else.
 set -eu
 cd "$(dirname "$0")"
-packages="gcc libc6-dev pkg-config libavcodec-dev libavutil-dev libhdf5-dev libdeflate-dev liblzma-dev"
+packages="gcc libc6-dev"
 
 if make -s check-needs 2>/dev/null; then
     exit 0
 fi
 make -s check-needs || true # says what is missing
 if ! command -v apt-get >/dev/null; then
-    echo "plugin: there is no apt-get. Install a C compiler, pkg-config, and the headers of" >&2
-    echo "FFmpeg (5 to 8), HDF5 (1.10 to 2.x), liblzma and libdeflate, then run \`make plugin\` again." >&2
+    echo "plugin: there is no apt-get. Install a C compiler, then run \`make plugin\` again." >&2
     exit 1
 fi
 if [ "$(id -u)" -ne 0 ]; then

@@ -1,13 +1,18 @@
 """The native plugin in tests: built, called as HDF5 calls it, and used by HDF5's own tools."""
 
 import ctypes
+import ctypes.util
 import os
 import subprocess
 from pathlib import Path
 
+import av
+
 from h5vidstack import filter as h5filter
 
-SOURCES = Path(__file__).parent.parent / "plugin"
+ROOT = Path(__file__).parent.parent
+SOURCES = ROOT / "plugin"
+CORE = ROOT / "h5vidstack" / "_core"
 LIBRARY = "libh5vidstack.so"
 
 
@@ -29,11 +34,36 @@ def make(folder, target="all"):
     return folder
 
 
-def with_plugin(folder, *command, **options):
+def libavcodec():
+    """The system's libavcodec by name, or PyAV's by path."""
+    found = ctypes.util.find_library("avcodec")
+    if found is not None and found.rsplit(".", 1)[1] in ("59", "60", "61", "62"):
+        return found
+    wheel = Path(av.__file__).parent.parent / "av.libs"
+    return str(next(wheel.glob("libavcodec*")))
+
+
+def environment(folder, **more):
+    """In which HDF5 finds the plugin, and the plugin FFmpeg."""
+    library = libavcodec()
+    beside = {"LD_LIBRARY_PATH": str(Path(library).parent)} if "/" in library else {}
+    return {
+        **os.environ,
+        "HDF5_PLUGIN_PATH": str(folder),
+        "H5VIDSTACK_LIBAVCODEC": library,
+        **beside,
+        **more,
+    }
+
+
+def with_plugin(folder, *command, variables=None, **options):
     """Run a program of HDF5 that finds the plugin."""
-    environment = {**os.environ, "HDF5_PLUGIN_PATH": str(folder)}
     return subprocess.run(
-        list(map(str, command)), env=environment, capture_output=True, text=True, **options
+        list(map(str, command)),
+        env=environment(folder, **(variables or {})),
+        capture_output=True,
+        text=True,
+        **options,
     )
 
 
@@ -41,6 +71,7 @@ class Native:
     """The plugin's filter, called without HDF5."""
 
     def __init__(self, folder):
+        os.environ.setdefault("H5VIDSTACK_LIBAVCODEC", libavcodec())
         self.library = ctypes.CDLL(str(folder / LIBRARY))
         self.library.H5PLget_plugin_info.restype = ctypes.POINTER(h5filter._H5ZClass2)
         self.info = self.library.H5PLget_plugin_info().contents
@@ -60,3 +91,7 @@ class Native:
         chunk = ctypes.string_at(buffer, made) if made else None
         self._c.free(buffer)
         return chunk
+
+    def write(self, values, pixels):
+        """The block of a chunk, or None if it is refused."""
+        return self.run(values, pixels, flags=0)

@@ -14,6 +14,7 @@ from frames import SHAPES, moving, noise
 import h5vidstack
 from h5vidstack import block
 from h5vidstack import filter as h5filter
+from h5vidstack.codecs import PRESETS, lpc
 
 
 def create(path, frames, chunks, **options):
@@ -123,6 +124,7 @@ def test_with_a_checksum_behind_it():
         np.testing.assert_array_equal(stack[2:6], frames[2:6])
 
 
+U1 = 1 | ord("u") << 8
 DTYPES = ["?", "i1", ">u2", "<i2", "u4", ">i4", "i8", ">u8", "f2", ">f4", "f8"]
 
 
@@ -222,6 +224,110 @@ def test_threads():
         for thread in threads:
             thread.join()
     assert not wrong
+
+
+LPC = [name for name, preset in PRESETS.items() if preset.codec.name == "lpc"]
+needs_core = pytest.mark.skipif(lpc.CORE is None, reason="the C core is not built")
+
+
+def counted(work):
+    """How many chunks the filter in C decoded and encoded, and how many it handed on."""
+    before = lpc.CORE.filter_counts()
+    work()
+    return tuple(np.subtract(lpc.CORE.filter_counts(), before).tolist())
+
+
+@pytest.fixture
+def no_python(monkeypatch):
+    """Python's part of the filter fails."""
+
+    def fail(*args):
+        raise h5vidstack.NotExactError("Python was called")
+
+    monkeypatch.setattr(h5filter, "_run_filter", fail)
+
+
+@needs_core
+@pytest.mark.parametrize("preset", LPC)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_lpc_takes_the_filter_in_c(no_python, preset, dtype):
+    frames = (moving((11, 20, 30)) * 1.37 - 20).astype(np.int64).astype(dtype)
+
+    def write():
+        create("x.h5", frames, (4, 13, 30), **h5vidstack.Video(preset=preset))
+
+    assert counted(write) == (0, 6, 0)
+    assert counted(lambda: np.testing.assert_array_equal(read("x.h5"), frames, strict=True)) == (
+        6, 0, 0,
+    )  # fmt: skip
+
+
+@needs_core
+def test_colour_takes_the_filter_in_c(no_python):
+    for channels in (3, 4):
+        frames = moving((5, 20, 30, channels))
+        create("x.h5", frames, (5, 20, 30, channels), **h5vidstack.Video("lpc", verify=False))
+        np.testing.assert_array_equal(read("x.h5"), frames)
+
+
+@needs_core
+def test_raw_blocks_are_read_in_c():
+    frames = noise((8, 20, 30))
+    create("x.h5", frames, (4, 20, 30), **h5vidstack.Video("raw"))
+    assert counted(lambda: np.testing.assert_array_equal(read("x.h5"), frames)) == (2, 0, 0)
+
+
+@needs_core
+@pytest.mark.parametrize("codec", ["x264", "ffv1", "lzma", "deflate"])
+def test_other_codecs_are_handed_on_to_python(codec):
+    frames = moving((8, 20, 30))
+    video = h5vidstack.Video(codec)
+    assert counted(lambda: create("x.h5", frames, (4, 20, 30), **video)) == (0, 0, 2)
+    assert counted(lambda: np.testing.assert_array_equal(read("x.h5"), frames)) == (0, 0, 2)
+
+
+@needs_core
+def test_mappings_with_tables_are_handed_on_to_python():
+    frames = np.array([3, 70, 5000], "u2")[noise((4, 20, 30)) % 3]
+    create("x.h5", frames, (4, 20, 30), **h5vidstack.Video("lpc"))
+    recipe = h5vidstack.recipe.Recipe(h5vidstack.codecs.Coding("lpc-chain"))
+    with h5py.File("x.h5", "r+") as file:
+        file["d"].id.write_direct_chunk((0, 0, 0), block.encode(frames, recipe))
+    assert counted(lambda: np.testing.assert_array_equal(read("x.h5"), frames)) == (0, 0, 1)
+
+
+@needs_core
+def test_damaged_lpc_is_an_error_with_a_reason():
+    create("x.h5", moving((4, 20, 30)), (4, 20, 30), **h5vidstack.Video("lpc"))
+    with h5py.File("x.h5", "r+") as file:
+        data = bytearray(file["d"].id.read_direct_chunk((0, 0, 0))[1])
+        data[200] ^= 1
+        file["d"].id.write_direct_chunk((0, 0, 0), bytes(data))
+    with h5py.File("x.h5") as file, pytest.raises(OSError, match="filter"):
+        file["d"][0]
+    assert "CRC-32" in str(h5vidstack.filter_error())
+
+
+@needs_core
+def test_python_reads_what_the_filter_in_c_wrote():
+    frames = moving((20, 40, 50)).astype(">u2") * 9
+    create("x.h5", frames, (8, 40, 50), **h5vidstack.Video("lpc"))
+    with h5vidstack.open("x.h5", "/d") as stack:
+        np.testing.assert_array_equal(stack[:], frames)
+        np.testing.assert_array_equal(stack[13], frames[13])
+
+
+WITHOUT_THE_CORE = """
+import h5vidstack, h5py, numpy as np
+from h5vidstack import filter as h5filter
+from h5vidstack.codecs import lpc
+lpc.CORE = None
+assert h5filter._fastest(h5filter._in_python) is h5filter._in_python
+"""
+
+
+def test_without_the_core_the_filter_is_in_python():
+    subprocess.run([sys.executable, "-c", WITHOUT_THE_CORE], check=True)
 
 
 NEVER_CLOSED = """

@@ -4,12 +4,13 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "filter.h"
 #include "lpc.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 1 /* of this interface; codecs/lpc.py refuses another */
+#define VERSION 2 /* of this interface; codecs/lpc.py refuses another */
 
 /* The samples of a buffer (n, H, W): 1 or 2 bytes each, 0 if it is none such. */
 static unsigned sample_size(const Py_buffer *view)
@@ -194,11 +195,50 @@ static PyObject *core_force_portable(PyObject *self, PyObject *force)
     return Py_NewRef(Py_None);
 }
 
+PyDoc_STRVAR(install_doc,
+"filter_install(allocate, free, otherwise)\n--\n\n"
+"Return the address of HDF5's filter in C, for H5Z_class2_t.filter.\n\n"
+"`allocate` and `free` are addresses of H5allocate_memory and H5free_memory, `otherwise` of a\n"
+"filter that does what the core does not.");
+
+static PyObject *core_filter_install(PyObject *self, PyObject *args)
+{
+    (void)self;
+    unsigned long long allocate, release, otherwise;
+    if (!PyArg_ParseTuple(args, "KKK", &allocate, &release, &otherwise))
+        return NULL;
+    if (!allocate || !release || !otherwise) {
+        PyErr_SetString(PyExc_ValueError, "an address is 0");
+        return NULL;
+    }
+    FilterHost host;
+    uintptr_t places[] = {(uintptr_t)allocate, (uintptr_t)release, (uintptr_t)otherwise};
+    memcpy(&host.allocate, &places[0], sizeof host.allocate);
+    memcpy(&host.release, &places[1], sizeof host.release);
+    memcpy(&host.otherwise, &places[2], sizeof host.otherwise);
+    filter_install(&host);
+    FilterFunction run = filter_run;
+    uintptr_t address;
+    memcpy(&address, &run, sizeof address);
+    return PyLong_FromUnsignedLongLong(address);
+}
+
+static PyObject *core_filter_counts(PyObject *self, PyObject *none)
+{
+    (void)self;
+    (void)none;
+    FilterCounts counts = filter_counts();
+    return Py_BuildValue("KKK", counts.decoded, counts.encoded, counts.handed_on);
+}
+
 static PyMethodDef METHODS[] = {
     {"lpc_encode", core_encode, METH_VARARGS, encode_doc},
     {"lpc_decode", core_decode, METH_VARARGS, decode_doc},
     {"path", core_path, METH_NOARGS, "Return which code this processor runs: avx2 or portable."},
     {"force_portable", core_force_portable, METH_O, "Run portable code only; for tests."},
+    {"filter_install", core_filter_install, METH_VARARGS, install_doc},
+    {"filter_counts", core_filter_counts, METH_NOARGS,
+     "Return how many chunks the filter decoded, encoded and handed on."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -7,53 +7,67 @@ rANS after Duda (2013).
 
 from __future__ import annotations
 
+import functools
+import importlib
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import BlockError
+from . import lpc_numpy
 from .video import Encoded, Plane
 
 REFERENCES = {"intra": 0, "chain": 1, "tree": 2, "star": 3}
 """How the frames of a block refer to each other, and the numbers of that in a stream."""
-_INTERFACE = 1
+_INTERFACE = 2
 """Version of the C core's interface."""
 
 
 def _load_core() -> Any:
-    """Return the C core.
+    """Return the C core, or None where no compiler built it.
 
     Raises
     ------
     ImportError
-        If it is not there, or is of another version of h5vidstack.
+        If it is of another version of h5vidstack.
     """
-    from .. import _core
-
-    built = getattr(_core, "VERSION", None)
-    if built is None:
-        raise ImportError(
-            "h5vidstack's C core was not built: install a C compiler, then h5vidstack"
-        )
+    try:
+        core = importlib.import_module("h5vidstack._core")
+    except ModuleNotFoundError:
+        return None
+    built = getattr(core, "VERSION", None)
+    if built is None:  # the folder of its C files is a package, too
+        return None
     if built != _INTERFACE:
         raise ImportError(
             f"h5vidstack._core is of interface {built}, and this h5vidstack needs {_INTERFACE}: "
             "install h5vidstack again, so that both are of one version"
         )
-    return _core
+    return core
 
 
-_core = _load_core()
+CORE = _load_core()
+"""The C core, or None where numpy stands in for it."""
+
+
+@functools.cache
+def _say_slow() -> None:
+    """Say once that numpy does the work."""
+    warnings.warn(
+        "h5vidstack's C core was not built, so numpy codes and decodes lpc, some 30 times more "
+        "slowly: install a C compiler, then h5vidstack again",
+        stacklevel=3,
+    )
 
 
 def encode(frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
     """Encode ``(n, H, W)`` samples below ``2**depth``; see `codecs.Codec`."""
-    configuration, packets = _core.lpc_encode(
-        frames,
-        depth,
-        REFERENCES[options["references"]],
-        int(options["classes"]),
-        int(options["rows"]),
-    )
+    references = REFERENCES[options["references"]]
+    classes, rows = int(options["classes"]), int(options["rows"])
+    if CORE is None:
+        _say_slow()
+        return lpc_numpy.encode(frames, depth, references, classes, rows)
+    configuration, packets = CORE.lpc_encode(frames, depth, references, classes, rows)
     return packets, configuration
 
 
@@ -67,7 +81,11 @@ def decode(
     BlockError
         If the bytes are damaged.
     """
+    if CORE is None:
+        _say_slow()
+        lpc_numpy.decode(packets, extradata, depth, out, first)
+        return
     try:
-        _core.lpc_decode(extradata, list(packets), depth, out, first)
+        CORE.lpc_decode(extradata, list(packets), depth, out, first)
     except ValueError as error:
         raise BlockError(f"a stream of lpc {error}") from error

@@ -10,7 +10,10 @@
  *         -fno-sanitize-coverage=trace-cmp \
  *         -o build/lpc_fuzz tests/benchmark/lpc_fuzz.c $CORE -lm
  *     mkdir -p build/lpc_corpus && build/lpc_seeds build/lpc_corpus
- *     build/lpc_fuzz -runs=2000000 -max_len=4096 -timeout=10 build/lpc_corpus
+ *     build/lpc_fuzz -runs=2000000 -max_len=2048 -timeout=10 build/lpc_corpus
+ *
+ * With -DONLY_DECODE nothing is encoded, which takes most of the time, and nearly all runs are of
+ * hostile streams.
  *
  * An input begins with eight bytes: what is done (lower half; 15: encode, which is slow and rare;
  * bit 2: samples of 2 bytes) and the sample's bits in the upper half; frames; height; width;
@@ -24,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 8, MOST_FRAMES = 9, MOST_EDGE = 40, ENCODE = 15, WIDE = 4 };
+enum { HEAD = 8, MOST_FRAMES = 6, MOST_EDGE = 16, ENCODE = 15, WIDE = 4 };
 
 typedef struct {
     unsigned flags, size;
@@ -160,10 +163,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < HEAD)
         return 0;
     Task task = task_of(data);
-    if (task.flags == ENCODE)
+#ifndef ONLY_DECODE
+    if (task.flags == ENCODE) {
         encode_input(&task, data + HEAD, size - HEAD);
-    else
-        decode_input(&task, data + HEAD, data + size);
+        return 0;
+    }
+#endif
+    decode_input(&task, data + HEAD, data + size);
     return 0;
 }
 

@@ -10,7 +10,7 @@
  * into pixels. Each block is a stream of its own, for which all of these open a decoder.
  */
 
-#include "../../plugin/h5vidstack.h"
+#include "../../h5vidstack/_core/block.h"
 
 #include <hdf5.h>
 #include <libavcodec/avcodec.h>
@@ -20,8 +20,7 @@
 #include <time.h>
 
 static const char *const DECODERS[CODECS] = {
-    [X264] = "h264", [X265] = "hevc", [FFV1] = "ffv1", [MAGICYUV] = "magicyuv",
-    [FFVHUFF] = "ffvhuff", [MPEG4] = "mpeg4",
+    [X264] = "h264", [FFV1] = "ffv1", [MPEG4] = "mpeg4",
 };
 
 static void need(bool right, const char *what)

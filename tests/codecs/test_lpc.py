@@ -3,12 +3,14 @@
 import runpy
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from h5vidstack.codecs import lpc_numpy
+import h5vidstack
+from h5vidstack.codecs import lpc, lpc_numpy
 from h5vidstack.codecs.lpc_numpy import tables
 from h5vidstack.errors import BlockError
 
@@ -257,13 +259,20 @@ def test_no_golden_stream_is_missing():
 
 
 @pytest.mark.parametrize("name", MAKE["CASES"])
-def test_golden_streams(core, name):
-    bits, references, classes, row_step, samples, configuration, packets = GOLDEN_STREAMS[name]
-    np.testing.assert_array_equal(
-        MAKE["samples_of"](samples.shape, bits, MAKE["CASES"][name][-1]), samples
-    )
-    found = check_both(core, samples, bits, (references, classes, row_step))
-    assert found == (configuration, packets)
+def test_golden_streams_by_numpy(name):
+    bits, *options, samples, configuration, packets = GOLDEN_STREAMS[name]
+    made = MAKE["samples_of"](samples.shape, bits, MAKE["CASES"][name][-1])
+    np.testing.assert_array_equal(made, samples)
+    assert lpc_numpy.encode(samples, bits, *options) == (packets, configuration)
+    out = np.zeros_like(samples)
+    lpc_numpy.decode(packets, configuration, bits, out)
+    np.testing.assert_array_equal(out, samples)
+
+
+@pytest.mark.parametrize("name", MAKE["CASES"])
+def test_golden_streams_by_the_core(core, name):
+    bits, *options, samples, configuration, packets = GOLDEN_STREAMS[name]
+    assert check_both(core, samples, bits, options) == (configuration, packets)
 
 
 @pytest.mark.parametrize("name", MAKE["CASES"])
@@ -290,3 +299,21 @@ def test_the_tables_of_the_format_are_those_of_the_code():
         numbers = text.split(f"\n{name}:\n\n```\n")[1].split("```")[0].split()
         listed = [int(number) for number in numbers]
         assert listed + [65536] * (193 - len(listed)) == table.tolist()
+
+
+def test_without_the_core_numpy_writes_the_same_file(core, monkeypatch, tmp_path):
+    samples = samples_of("low noise", (20, 30, 25), 8)
+    h5vidstack.pack(samples, tmp_path / "c.h5", codec="lpc")
+    monkeypatch.setattr(lpc, "CORE", None)
+    lpc._say_slow.cache_clear()
+    with pytest.warns(UserWarning, match="install a C compiler") as warned:
+        h5vidstack.pack(samples, tmp_path / "numpy.h5", codec="lpc", workers=1)
+    assert len(warned) == 1
+    blocks = []
+    for name in ("c.h5", "numpy.h5"):
+        with h5vidstack.open(tmp_path / name) as stack:
+            np.testing.assert_array_equal(stack[()], samples)
+        with h5py.File(tmp_path / name) as file:
+            video = file["stack/groups/000000/video"]
+            blocks.append([video.id.read_direct_chunk((i, 0, 0)) for i in (0, 16)])
+    assert blocks[0] == blocks[1]

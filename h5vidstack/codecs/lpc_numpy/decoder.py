@@ -115,11 +115,11 @@ class _Packets:
         least = np.where(tables == IDENTITY * PROBS, 0, STATE_LEAST).astype(np.uint32)
         x, at, end = self.states[batch], self.word_at[batch], self.word_end[batch]
         for group, table in enumerate(tables):
-            slot = entry[table + (x & (PROBS - 1))]
+            slot = entry.take(table + (x & (PROBS - 1)))
             x = ((slot >> 8 & (PROBS - 1)) + 1) * (x >> PROB_BITS) + (slot >> 20)
             low = x < least[group]
-            place = np.cumsum(low, axis=1)
-            word = self.words[at[:, None] + place - low]
+            place = low.cumsum(axis=1)
+            word = self.words.take(at[:, None] + place - low)
             x = np.where(low, x << 16 | word, x)
             at = np.minimum(at + place[:, -1], end)
             found[group] = slot
@@ -266,8 +266,8 @@ class _Decoder:
         own = starts[owner] + number * (raster.pitch - 2)
         reference = own + self.to_reference[batch][owner]
         flat = self.flat.reshape(-1)
-        near, around = flat[own + self.near], flat[reference + self.around]
-        second = flat[own + self.to_second[batch][owner]]
+        near, around = flat.take(own + self.near), flat.take(reference + self.around)
+        second = flat.take(own + self.to_second[batch][owner])
         referring = self.referring[batch][owner].astype(np.int64)
 
         middle = INTRA_TAPS + len(NEAR_ERRORS)
@@ -277,9 +277,11 @@ class _Decoder:
         kind = self.class_of[near[middle:].sum(axis=0, dtype=np.int64)]
         coding = self.groups[batch][owner] * model.classes + kind
         taps = np.concatenate([near[:INTRA_TAPS], around[: len(AROUND)], second[None]])
-        total = (self.taps[:, coding] * taps).sum(axis=0, dtype=np.int32) + self.offset[coding]
+        total = (self.taps.take(coding, axis=1) * taps).sum(axis=0, dtype=np.int32) + self.offset[
+            coding
+        ]
         low, high = -(8 << model.bits), ((1 << (model.bits - 1)) - 1) * 16
-        mean = np.clip(total >> 8, low, high) + 2
+        mean = np.minimum(np.maximum(total >> 8, low), high) + 2
 
         context = referring * ENERGIES + energy
         table = (self.row[context] + (self.phases[context] & (mean & 15) >> 2)) * PROBS

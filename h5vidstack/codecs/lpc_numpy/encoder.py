@@ -45,6 +45,8 @@ MOST_SEEN = 1 << 14
 SHARES = {1: (), 2: (90,), 3: (60, 95), 4: (50, 90, 98)}
 """Per cent of samples that are below each threshold of the classes."""
 STATE_LEAST = 1 << 15
+MOST_ROWS = 1 << 17
+"""Samples that least squares look at at once."""
 MOST_LANES = 1 << 22
 """Samples of the frames whose packets are coded at once."""
 
@@ -194,19 +196,14 @@ class _Encoder:
             group = model.group_of(t)
             apart = row_step if group else 1
             chosen = np.flatnonzero(raster.step_of % apart == t * 7 % apart)
-            taps = self._taps(t)[:, chosen].astype(np.int32)
-            base = BASE_TAP[group > 0]
-            sample = raster.inside(self.samples[t]).ravel()[chosen]
-            rows = np.zeros((size, len(chosen)))  # products of whole numbers: sums are exact
-            rows[: len(taps) - 1] = np.delete(taps, base, 0) - taps[base]
-            rows[-1] = sample - taps[base]
-            np.clip(rows, -CLAMP, CLAMP, out=rows)
-            rows[-2] = CONSTANT
-            class_of = self._class_of(t)[chosen]
-            for number in range(model.classes):
-                mine = rows[:, class_of == number] if model.classes > 1 else rows
-                moments[group, number] += mine @ mine.T
-                counts[group, number] += mine.shape[1]
+            taps, class_of = self._taps(t), self._class_of(t)
+            sample = raster.inside(self.samples[t]).ravel()
+            for some in np.array_split(chosen, 1 + len(chosen) // MOST_ROWS):
+                rows = _features(taps[:, some], sample[some], BASE_TAP[group > 0])
+                for number in range(model.classes):
+                    mine = rows[:, class_of[some] == number] if model.classes > 1 else rows
+                    moments[group, number] += mine @ mine.T
+                    counts[group, number] += mine.shape[1]
         for group, number, tap_count in model.sets():
             model.coefficients[group, number] = _quantise(
                 moments[group, number],
@@ -307,6 +304,17 @@ class _Encoder:
         ends = np.cumsum(count)
         bit = np.arange(ends[-1]) - np.repeat(ends - count, count)
         return np.packbits(np.repeat(value, count) >> bit & 1, bitorder="little").tobytes()
+
+
+def _features(taps: Integers, sample: Integers, base: int) -> Integers:
+    """Return what least squares look at: whole numbers, so that sums of products are exact."""
+    middle = taps[base].astype(np.int32)
+    rows = np.zeros((FEATURES + 1, len(sample)))
+    rows[: len(taps) - 1] = np.delete(taps, base, 0) - middle
+    rows[-1] = sample - middle
+    np.clip(rows, -CLAMP, CLAMP, out=rows)
+    rows[-2] = CONSTANT
+    return rows
 
 
 def _solve(moments: Integers, count: int) -> list[float] | None:

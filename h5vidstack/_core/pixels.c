@@ -1,6 +1,6 @@
 /* Planes to pixels (section 3, "From planes to pixels"), in place wherever that can be. */
 
-#include "h5vidstack.h"
+#include "block.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,9 +22,8 @@ static size_t words_of_row(const Area *area)
 typedef struct {
     void (*put_row)(const Area *, uint32_t frame, uint32_t y, const uint8_t *from, const Stream *,
                     bool first);
+    void (*limit)(const Area *, const Stream *);
     void (*unpredict)(const Area *, uint32_t frame, uint32_t component, const Block *);
-    void (*add_means)(const Area *, uint32_t frame, uint32_t component, const Block *,
-                      uint64_t *sums);
     void (*recolour)(const Area *, uint32_t frame, const Block *);
     void (*linear)(const Area *, uint32_t frame, const Block *);
     bool (*palette)(const Area *, uint32_t frame, const Block *);
@@ -115,7 +114,7 @@ static void scale(const Block *block, const Chunk *chunk, const uint32_t *values
 #undef EACH
 }
 
-static void turn_round(uint8_t *words, size_t bytes, unsigned size)
+void turn_round(uint8_t *words, size_t bytes, unsigned size)
 {
     for (uint8_t *word = words; word < words + bytes; word += size)
         for (unsigned i = 0; i < size / 2; i++) {
@@ -132,7 +131,6 @@ typedef struct {
     const Chunk *chunk;
     Area pixels, values; /* the same, unless values are scaled: then they may be the wider ones */
     const Stream *stream; /* which is being decoded */
-    uint64_t *sums;       /* for predictor MEAN, of each value */
     bool first, last;     /* whether it is the first of its component, and the last of all */
 } Canvas;
 
@@ -162,10 +160,7 @@ static bool finish_frame(const Canvas *canvas, uint32_t frame, Error *error)
     const Steps *steps = steps_of(&canvas->values);
     bool predicted = block->predictor && block->bits;
     for (uint32_t i = 0; predicted && i < block->channels; i++)
-        if (canvas->sums)
-            steps->add_means(&canvas->values, frame, i, block, canvas->sums);
-        else
-            steps->unpredict(&canvas->values, frame, i, block);
+        steps->unpredict(&canvas->values, frame, i, block);
     if (block->predictor != PREVIOUS)
         return map_frame(canvas, frame, error);
     /* The next frame needs the values of this one, so mapping comes one frame later. */
@@ -185,16 +180,49 @@ static bool put_frame(const Sink *sink, uint32_t frame, const uint8_t *rows, ptr
     return !canvas->last || finish_frame(canvas, frame, error);
 }
 
+/* lpc decodes all frames of a stream at once: in place, if words are as wide as samples and have no
+ * gaps between them; else beside the pixels. */
+static bool decode_frames(Canvas *canvas, Error *error)
+{
+    const Stream *stream = canvas->stream;
+    const Sink *sink = &canvas->sink;
+    const Area *values = &canvas->values;
+    bool gaps = values->row != words_of_row(values) || values->frame != values->row * values->height;
+    if (canvas->first && !stream->low && values->size <= 2 && stream->depth <= 8 * values->size &&
+        !gaps) {
+        uint8_t *words = values->words + stream->component * values->size;
+        if (!decode_lpc(stream, sink, words, values->size, values->channels, error))
+            return false;
+        if (stream->bits < 8 * values->size)
+            steps_of(values)->limit(values, stream);
+        for (uint32_t i = 0; canvas->last && i < sink->frames; i++)
+            if (!finish_frame(canvas, i, error))
+                return false;
+        return true;
+    }
+    unsigned size = bytes_of(stream->depth);
+    size_t row = (size_t)sink->width * size, frame = row * sink->height;
+    uint8_t *plane = malloc(frame * sink->frames);
+    if (!plane)
+        return no_memory(error, frame * sink->frames);
+    bool decoded = decode_lpc(stream, sink, plane, size, 1, error);
+    for (uint32_t i = 0; decoded && i < sink->frames; i++)
+        decoded = put_frame(sink, i, plane + i * frame, (ptrdiff_t)row, error);
+    free(plane);
+    return decoded;
+}
+
 static bool decode_streams(Canvas *canvas, Error *error)
 {
     const Block *block = canvas->block;
     unsigned seen = 0; /* a bit for each component */
     for (unsigned i = 0; i < block->streams; i++) {
-        unsigned component = 1u << block->stream[i].component;
-        canvas->stream = &block->stream[i];
+        const Stream *stream = canvas->stream = &block->stream[i];
+        unsigned component = 1u << stream->component;
         canvas->first = !(seen & component);
         canvas->last = i + 1 == block->streams;
-        if (!decode_stream(canvas->stream, &canvas->sink, error))
+        if (!(stream->codec == LPC ? decode_frames(canvas, error)
+                                   : decode_stream(stream, &canvas->sink, error)))
             return false;
         seen |= component;
     }
@@ -226,15 +254,8 @@ bool decode_block(const Block *block, const Chunk *chunk, uint8_t *out, Error *e
                          block->channels, row, row * chunk->height};
     Canvas canvas = {.sink = {block->frames, block->height, block->width, put_frame},
                      .block = block, .chunk = chunk, .pixels = pixels, .values = pixels};
-    size_t values = row * block->height;
-    if (block->predictor == MEAN && block->bits) {
-        canvas.sums = calloc(values, sizeof *canvas.sums);
-        if (!canvas.sums)
-            return no_memory(error, values * sizeof *canvas.sums);
-    }
     bool decoded = block->mapping == SCALED ? decode_scaled(&canvas, error)
                                             : decode_streams(&canvas, error);
-    free(canvas.sums);
     if (!decoded)
         return false;
     if (block->patches && !steps_of(&pixels)->patch(&pixels, block))

@@ -22,16 +22,15 @@ static WORD NAME(load)(const uint8_t *table, size_t place)
     return word;
 }
 
-/* Sources may lie anywhere in a packet, so 16 bits are read byte-wise. */
+/* Sources may lie anywhere in a packet, so they are read byte-wise. */
 static inline __attribute__((always_inline)) void NAME(put)(
     WORD *to, size_t stride, const uint8_t *from, unsigned size, uint32_t width,
     const Stream *stream, bool first)
 {
-    uint32_t most = (1u << stream->bits) - 1;
+    uint64_t most = UINT64_MAX >> (64 - stream->bits);
     for (size_t x = 0; x < width; x++) {
-        uint16_t value = from[x * size];
-        if (size == 2)
-            memcpy(&value, from + 2 * x, 2);
+        uint64_t value = 0;
+        memcpy(&value, from + x * size, size);
         WORD word = (WORD)((WIDE)(value < most ? value : most) << stream->low);
         to[x * stride] = first ? word : to[x * stride] | word;
     }
@@ -43,18 +42,27 @@ static void NAME(put_row)(const Area *area, uint32_t frame, uint32_t y, const ui
 {
     WORD *to = NAME(row)(area, frame, y) + stream->component;
     bool gray = area->channels == 1, whole = stream->bits == 8 * sizeof(WORD);
-    unsigned size = stream->depth > 8 ? 2 : 1;
+    unsigned size = bytes_of(stream->depth);
     if (gray && first && whole && size == sizeof(WORD))
         memcpy(to, from, area->width * sizeof(WORD));
     else if (gray && size == 1)
         NAME(put)(to, 1, from, 1, area->width, stream, first);
-    else if (gray)
+    else if (gray && size == 2)
         NAME(put)(to, 1, from, 2, area->width, stream, first);
     else
         NAME(put)(to, area->channels, from, size, area->width, stream, first);
 }
 
-/* Undoes the predictor in one row; `near` is the same row of the frame before, or the row above. */
+/* A component of one stream, no value above the stream's bits. */
+static void NAME(limit)(const Area *area, const Stream *stream)
+{
+    WORD most = (WORD)((1u << stream->bits) - 1), *word = (WORD *)area->words + stream->component;
+    size_t count = (size_t)area->frames * area->frame, step = area->channels;
+    for (size_t x = 0; x < count; x += step)
+        word[x] = word[x] < most ? word[x] : most;
+}
+
+/* Undoes the predictor in one row; `near` is the same row of the frame before, if that predicts. */
 static inline __attribute__((always_inline)) void NAME(add_up)(
     WORD *row, const WORD *near, size_t stride, uint32_t width, Predictor predictor, bool fold,
     WORD mask)
@@ -62,7 +70,7 @@ static inline __attribute__((always_inline)) void NAME(add_up)(
     WORD sum = 0, slope = 0;
     for (size_t x = 0; x < width * stride; x += stride) {
         WORD value = row[x];
-        if (fold)
+        if (fold) /* its sign is its lowest bit */
             value = (WORD)((value >> 1) ^ -(WIDE)(value & 1));
         if (predictor == LINEAR)
             value = slope = (WORD)(slope + value);
@@ -77,40 +85,17 @@ static void NAME(unpredict)(const Area *area, uint32_t frame, uint32_t component
 {
     Predictor predictor = block->predictor;
     WORD mask = NAME(mask)(block->bits);
+    bool fold = block->bits <= FOLDED_BITS;
     for (uint32_t y = 0; y < area->height; y++) {
         WORD *row = NAME(row)(area, frame, y) + component, *near = NULL;
         if (predictor == PREVIOUS && frame)
             near = row - area->frame;
-        else if (predictor == GRADIENT && y)
-            near = row - area->row;
         if (area->channels > 1)
-            NAME(add_up)(row, near, area->channels, area->width, predictor, block->fold, mask);
+            NAME(add_up)(row, near, area->channels, area->width, predictor, fold, mask);
         else if (predictor == PREVIOUS)
-            NAME(add_up)(row, near, 1, area->width, PREVIOUS, block->fold, mask);
+            NAME(add_up)(row, near, 1, area->width, PREVIOUS, fold, mask);
         else
-            NAME(add_up)(row, near, 1, area->width, predictor, block->fold, mask);
-    }
-}
-
-/* Adds to each value the mean of those in frames before; in the first, the value to the left. */
-static void NAME(add_means)(const Area *area, uint32_t frame, uint32_t component,
-                            const Block *block, uint64_t *sums)
-{
-    WORD mask = NAME(mask)(block->bits);
-    uint32_t count = frame < 8 ? frame : 8;
-    for (uint32_t y = 0; y < area->height; y++) {
-        WORD *row = NAME(row)(area, frame, y) + component, left = 0;
-        uint64_t *sum = sums + y * words_of_row(area) + component;
-        for (size_t x = 0; x < words_of_row(area); x += area->channels) {
-            WORD value = row[x];
-            if (block->fold)
-                value = (WORD)((value >> 1) ^ -(WIDE)(value & 1));
-            uint64_t near = count == 8 ? (sum[x] + 4) >> 3
-                            : count    ? (sum[x] + count / 2) / count
-                                       : left;
-            left = row[x] = (WORD)(value + (WIDE)near) & mask;
-            sum[x] += left - (count == 8 ? sum[x] >> 3 : 0);
-        }
+            NAME(add_up)(row, near, 1, area->width, predictor, fold, mask);
     }
 }
 
@@ -119,15 +104,13 @@ static void NAME(recolour)(const Area *area, uint32_t frame, const Block *block)
 {
     WORD mask = NAME(mask)(block->bits);
     WIDE half = (WIDE)1 << (block->bits - 1);
-    bool lift = block->colour == LIFT;
     for (uint32_t y = 0; y < area->height; y++) {
         WORD *pixel = NAME(row)(area, frame, y), *end = pixel + words_of_row(area);
         for (; pixel < end; pixel += area->channels) {
-            WIDE middle = pixel[0], first = pixel[1], second = pixel[2];
-            if (lift)
-                middle -= (second >> 2) - (half >> 2);
+            WIDE first = pixel[1], second = pixel[2];
+            WIDE middle = pixel[0] - (second >> 2) + (half >> 2);
             WIDE blue = second + middle - half;
-            WIDE green = lift ? middle - (first >> 1) + (half >> 1) : middle;
+            WIDE green = middle - (first >> 1) + (half >> 1);
             pixel[0] = (WORD)(first + green - half) & mask;
             pixel[1] = (WORD)green & mask;
             pixel[2] = (WORD)blue & mask;
@@ -177,8 +160,8 @@ static bool NAME(patch)(const Area *area, const Block *block)
 }
 
 static const Steps NAME(steps) = {
-    NAME(put_row), NAME(unpredict), NAME(add_means), NAME(recolour),
-    NAME(linear),  NAME(palette),   NAME(patch),
+    NAME(put_row),  NAME(limit),  NAME(unpredict), NAME(recolour),
+    NAME(linear),   NAME(palette), NAME(patch),
 };
 
 #undef WORD
