@@ -195,6 +195,9 @@ def test_damaged_block_is_an_error_with_a_reason():
     assert "CRC-32" in str(h5vidstack.filter_error())
 
 
+U1 = ord("u") << 8 | 1
+
+
 def test_parameters_from_a_hostile_file():
     with pytest.raises(h5vidstack.BlockError, match="parameters"):
         h5filter._run_filter(True, [1, 2, 1], b"")

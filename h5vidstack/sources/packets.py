@@ -37,8 +37,6 @@ class Packets:
         At every multiple of so many frames a GOP begins.
     depth
         Bits of a pixel.
-    plain
-        Every run is one IDR picture and pictures that look back only, as x264 makes them for us.
     """
 
     path: Path
@@ -46,7 +44,6 @@ class Packets:
     count: int
     run: int
     depth: int
-    plain: bool
 
     def runs(self) -> Iterator[list[bytes]]:
         """Yield the packets of each run in decoding order; parameter sets are in the first."""
@@ -93,13 +90,12 @@ def look(opened: Source, run: int | None) -> Packets:
         raise SourceError(f"{opened.name} is no video file, so there are no packets to copy")
     path, stream = opened.path, opened.stream
     depth = _check_pictures(path, stream, opened.frame)
-    starts, keys, plain, number = [], 0, True, -1
+    starts, keys, number = [], 0, -1
     for number, (packet, key) in enumerate(_packets(path, stream)):
         found = h264.units(packet)
         if any(h264.kind(unit) == h264.IDR for unit in found):
             starts.append(number)
         keys += key
-        plain = plain and not h264.has_b_slices(found)
         _check_units(path, packet)
     length = _run(path, starts, keys, number + 1, run)
     size = frame_bytes(opened.frame, opened.dtype.itemsize)
@@ -110,8 +106,7 @@ def look(opened: Source, run: int | None) -> Packets:
             f"{length * size >> 20} MiB of pixels; they may have {MAX_BLOCK_BYTES >> 20} MiB, "
             f"{MAX_BLOCK_BYTES // size} frames. {ANEW}"
         )
-    plain = plain and all(start % length == 0 for start in starts)
-    return Packets(path, stream, number + 1, length, depth, plain)
+    return Packets(path, stream, number + 1, length, depth)
 
 
 def _check_pictures(path: Path, number: int, frame: Shape) -> int:
