@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from native import CORE, LIBRARY, ROOT, SOURCES, Native, libavcodec, make, missing, with_plugin
 from test_block import resealed
+from test_golden import DATASETS, GOLDEN, NO_FRAMES, OPEN, STACKS, expected, golden_blocks
 
 import h5vidstack
 from h5vidstack import BlockError, block
@@ -32,7 +33,7 @@ from h5vidstack.codecs import CODECS, MAX_EDGE, PRESETS, Coding
 from h5vidstack.codecs.bytewise import MAX_DICTIONARY
 from h5vidstack.codecs.h264 import MAX_UNITS
 from h5vidstack.codecs.lpc import REFERENCES
-from h5vidstack.codecs.transforms import Colour, Predictor
+from h5vidstack.codecs.transforms import FOLDED_BITS, Colour, Predictor
 from h5vidstack.mapping import MAX_PALETTE
 from h5vidstack.reader import CACHE_BYTES
 from h5vidstack.recipe import Recipe
@@ -123,6 +124,7 @@ def test_sources_name_the_constants_of_the_package():
     assert f"MAX_DICTIONARY = {MAX_DICTIONARY >> 20} << 20," in text
     assert f"MOST_BYTES = {CACHE_BYTES >> 20} << 20," in text
     assert f"MAX_EDGE = {MAX_EDGE}," in text
+    assert f"FOLDED_BITS = {FOLDED_BITS}," in text
     ids = re.search(r"typedef enum \{ (RAW.*), CODECS \}", text).group(1).lower().split(", ")
     assert ids == [codec.name for codec in sorted(CODECS.values(), key=lambda codec: codec.id)]
 
@@ -202,6 +204,52 @@ def test_blocks_smaller_than_their_chunk(native):
             data, chunk = block.encode(frames, Recipe(Coding(preset))), (5, 12, 10, 3)
             wanted = block.padded(frames, chunk).tobytes()
             assert native.run(values_of(chunk, dtype), data) == wanted
+
+
+def test_golden_blocks(native):
+    for name, chunk, dtype, crcs, data in golden_blocks():
+        pixels_ = native.run(values_of(chunk, dtype), data)
+        assert pixels_ is not None, name
+        frames = np.frombuffer(pixels_, dtype).reshape(chunk[0], -1)
+        assert block.frame_crcs(frames).tolist() == list(crcs), name
+
+
+@needs_tools
+@pytest.mark.parametrize("name", sorted({*STACKS} - {*NO_FRAMES, OPEN}))
+def test_h5dump_of_golden_stacks(folder, name):
+    """All but the recording that was not closed, which HDF5's tools do not open."""
+    frames = expected(name)
+    assert dump(folder, GOLDEN / f"{name}.h5", dtype=frames.dtype) == little(frames)
+
+
+@needs_tools
+@pytest.mark.parametrize("name", DATASETS)
+def test_h5dump_of_golden_datasets(folder, name):
+    with h5py.File(GOLDEN / f"{name}.h5") as file:
+        frames = file[DATASETS[name]][...]
+    assert dump(folder, GOLDEN / f"{name}.h5", DATASETS[name], frames.dtype) == little(frames)
+
+
+@needs_tools
+def test_h5repack_of_every_golden_block_through_virtual_datasets(folder):
+    """All in one file, each seen through a virtual dataset, last frame first."""
+    crcs, options = {}, h5vidstack.Video()
+    with h5py.File("all.h5", "w") as file:
+        for number, (_, chunk, dtype, wanted, data) in enumerate(golden_blocks()):
+            shape = chunk if chunk[3] > 1 else chunk[:3]
+            video = file.create_dataset(f"v/{number}", shape, dtype, chunks=shape, **options)
+            video.id.write_direct_chunk((0,) * len(shape), data)
+            layout = h5py.VirtualLayout(shape, dtype)
+            for i in range(chunk[0]):
+                layout[i] = h5py.VirtualSource(".", video.name, shape, dtype)[chunk[0] - 1 - i]
+            seen = file.create_virtual_dataset(f"frames/{number}", layout)
+            crcs[seen.name] = list(wanted)[::-1]
+    done = with_plugin(folder, "h5repack", "-f", "GZIP=1", "all.h5", "plain.h5")
+    assert done.returncode == 0, done.stderr
+    with h5py.File("plain.h5") as file:
+        for name, wanted in crcs.items():
+            assert file[name].compression == "gzip"
+            assert block.frame_crcs(file[name][...]).tolist() == wanted, name
 
 
 # Writing

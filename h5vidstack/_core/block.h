@@ -54,6 +54,7 @@ enum {
     BLOCK_VERSION = 1,
     PARAMETERS = 8, /* of the filter */
     CHANNELS = 4,   /* at most */
+    FOLDED_BITS = 16, /* differences of wider values are not folded */
     HEAD_BYTES = 68,   /* of a block, up to the table of its mapping */
     STREAM_BYTES = 16, /* of a stream's header, up to the sizes of its packets */
     MAX_STREAMS = CHANNELS * 64, /* one a bit, since they do not overlap */

@@ -64,11 +64,14 @@ static void NAME(limit)(const Area *area, const Stream *stream)
 
 /* Undoes the predictor in one row; `near` is the same row of the frame before, if that predicts. */
 static inline __attribute__((always_inline)) void NAME(add_up)(
-    WORD *row, const WORD *near, size_t stride, uint32_t width, Predictor predictor, WORD mask)
+    WORD *row, const WORD *near, size_t stride, uint32_t width, Predictor predictor, bool fold,
+    WORD mask)
 {
     WORD sum = 0, slope = 0;
     for (size_t x = 0; x < width * stride; x += stride) {
-        WORD value = (WORD)((row[x] >> 1) ^ -(WIDE)(row[x] & 1)); /* its sign is its lowest bit */
+        WORD value = row[x];
+        if (fold) /* its sign is its lowest bit */
+            value = (WORD)((value >> 1) ^ -(WIDE)(value & 1));
         if (predictor == LINEAR)
             value = slope = (WORD)(slope + value);
         if (predictor != PREVIOUS)
@@ -82,16 +85,17 @@ static void NAME(unpredict)(const Area *area, uint32_t frame, uint32_t component
 {
     Predictor predictor = block->predictor;
     WORD mask = NAME(mask)(block->bits);
+    bool fold = block->bits <= FOLDED_BITS;
     for (uint32_t y = 0; y < area->height; y++) {
         WORD *row = NAME(row)(area, frame, y) + component, *near = NULL;
         if (predictor == PREVIOUS && frame)
             near = row - area->frame;
         if (area->channels > 1)
-            NAME(add_up)(row, near, area->channels, area->width, predictor, mask);
+            NAME(add_up)(row, near, area->channels, area->width, predictor, fold, mask);
         else if (predictor == PREVIOUS)
-            NAME(add_up)(row, near, 1, area->width, PREVIOUS, mask);
+            NAME(add_up)(row, near, 1, area->width, PREVIOUS, fold, mask);
         else
-            NAME(add_up)(row, near, 1, area->width, predictor, mask);
+            NAME(add_up)(row, near, 1, area->width, predictor, fold, mask);
     }
 }
 

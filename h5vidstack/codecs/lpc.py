@@ -46,7 +46,7 @@ def _load_core() -> Any:
     return core
 
 
-CORE: Any = _load_core()
+CORE = _load_core()
 """The C core, or None where numpy stands in for it."""
 
 
