@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 
 from ..errors import MissingError, SourceError
 from ..geometry import Shape
@@ -111,6 +110,8 @@ class TiffFrames:
             raise
 
     def _open(self, inner: str | None) -> None:
+        import tifffile  # here, as it takes longer than all else to import
+
         plain = inner == PAGES
         flags: dict[str, Any] = {f"is_{kind}": False for kind in _METADATA} if plain else {}
         tiff = self._held.enter_context(tifffile.TiffFile(self.path, **flags))
@@ -309,6 +310,8 @@ class TiffFrames:
         return np.ascontiguousarray(frame, self.dtype)
 
     def _decode(self, number: int) -> Array:
+        import tifffile  # here, as it takes longer than all else to import
+
         page = self._series[number]
         if page is None:
             raise SourceError("no file holds it")
@@ -405,6 +408,8 @@ def _all_series(tiff: Any) -> list[Any]:
 
 def _join(series: list[Any]) -> Any:
     """Make one series of several, with the pages in their order in the file."""
+    import tifffile  # here, as it takes longer than all else to import
+
     if len(series) == 1:
         return series[0]
     pages = sorted((page for one in series for page in one), key=lambda page: page.treeindex)
