@@ -21,7 +21,7 @@ test-oldest: $(OLDEST)/installed
 # Thousands of input files of every kind, each read by us and by a decoder that is not ours
 # (minutes); `make test` has a sample of them.
 test-sources: $(VENV)/installed
-	cd tests/sources && PYTHONPATH=.. ../../$(BIN)/python -m matrix
+	cd tests/sources && PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(abspath $(BIN))/python -m matrix
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
