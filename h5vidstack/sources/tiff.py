@@ -3,7 +3,8 @@
 A TIFF holds *series*, each of many pages, or of one page that stands for many planes; frames are
 those of a series, and a pyramid is its full level. Samples are as they are stored: no inversion of
 MinIsWhite, no colour map, no turning by Orientation, no division by alpha. What is not as a viewer
-shows it is told in `TiffFrames.notes`. The only conversion is that of YCbCr in JPEG, to RGB.
+shows it is told in `TiffFrames.notes`. The only conversion is that of YCbCr in JPEG, to RGB; what
+decoders of JPEG would take for YCbCr, though it is not, is refused.
 
 Samples of a pixel that lie side by side are a frame's channels where they are 3 or 4; others are
 refused. Samples that lie in planes (PlanarConfiguration 2) are channels where they are colours, 3

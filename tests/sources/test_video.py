@@ -736,6 +736,7 @@ def test_uncompressed_gray_of_quicktime_is_its_palette_or_refused():
     want = np.stack([expected(one, gray=True) for one in pictures])
     write("x.mov", pictures)  # FFmpeg stores 255 - x, and a palette from white to black
     np.testing.assert_array_equal(read("x.mov")[0], np.stack([want] * 3, axis=-1))
+    np.testing.assert_array_equal(read("x.mov", gray=True)[0], want)
     data = Path("x.mov").read_bytes()
     assert data.count(b"raw \0\0\0\0\0\0\0\1") == 1
     Path("y.mov").write_bytes(data.replace(b"raw \0\0\0\0\0\0\0\1", b"Y800\0\0\0\0\0\0\0\1"))
@@ -753,3 +754,23 @@ def test_a_file_cut_before_its_first_frame():
     with pytest.raises(h5vidstack.SourceError) as caught:
         read("cut.mkv")
     assert "frame -1" not in str(caught.value)
+
+
+def test_which_parameter_sets_tell_of_luma_only():
+    high, mono, base = (
+        bytes.fromhex("67640014ac"),
+        bytes.fromhex("67640014e0"),
+        b"\x67\x42\0\x14\xe0",
+    )
+
+    def boxed(*found):
+        sets = b"".join(len(one).to_bytes(2, "big") + one for one in found)
+        return bytes([1, 100, 0, 20, 255, 224 + len(found)]) + sets
+
+    for form in (boxed, lambda *found: h264.joined(found)):
+        assert h264.is_monochrome(form(mono))
+        assert h264.is_monochrome(form(mono, mono))
+        for others in ((), (high,), (base,), (mono, high), (mono, mono[:1])):
+            assert not h264.is_monochrome(form(*others))
+    for end in range(8 + len(mono)):
+        assert not h264.is_monochrome(boxed(mono)[:end])

@@ -223,7 +223,7 @@ def _files(rows: Iterator[Mapping[str, Any]]) -> Iterator[Case]:
                 continue
             yield Case(
                 "video", f"{title(row)} gray={gray}", lambda folder, row=row: _make(folder, row),
-                SourceOptions(gray=gray), converted=not gray and (kind == "yuv" or "x26" in row["codec"]),
+                SourceOptions(gray=gray), converted=not gray and kind == "yuv",
                 refusal=(kind == "ya" and not gray) or _unread(row),
             )  # fmt: skip
 
