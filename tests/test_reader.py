@@ -404,7 +404,11 @@ def test_bad_files(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("h5vidstack_format", np.bytes_("1.1"), "is of format '1.1'; this h5vidstack .* reads format 1.0"),
+        (
+            "h5vidstack_format",
+            np.bytes_("1.1"),
+            "is of format '1.1'; this h5vidstack .* reads format 1.0",
+        ),
         ("h5vidstack_format", np.bytes_("0.9"), "reads format 1.0"),
         ("h5vidstack_format", np.bytes_("x"), "reads format 1.0"),
         ("h5vidstack_format", "1.0", "no string of fixed length"),
