@@ -9,8 +9,13 @@ from .codecs import MAX_EDGE
 from .codecs.transforms import Predictor
 from .geometry import CHUNK_FRAMES, TILE_ABOVE_PIXELS, Shape, choose_chunk, frame_bytes
 
-FAST_BYTES = 3 << 17
-"""Of a block of profile fast. Frames of over twice as many are cut: all cores decode one."""
+LEAST_BLOCK = 1 << 18
+"""A block has more than the usual number of frames until it has so many bytes of pixels."""
+STRIP = 3 << 16
+"""In profile fast larger frames are cut into strips, so that several cores decode one frame."""
+MOST_STRIPS = 4
+MOST_FRAMES = 256
+"""Of a block."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +62,14 @@ class Profile:
         tile: tuple[int, int] | None,
     ) -> Shape:
         """Choose the chunk; see `choose_chunk`."""
-        usual = 256 if self.name == "small" else CHUNK_FRAMES
-        if self.name == "fast":  # its codecs decode frames alone, but HDF5 alone reads blocks
-            size = frame_bytes(frame, itemsize)
-            usual = max(1, min(usual, FAST_BYTES // size))
-            whole = math.prod(frame[:2]) <= TILE_ABOVE_PIXELS and max(frame[:2]) <= MAX_EDGE
-            if tile is None and whole and size > 2 * FAST_BYTES:
-                parts = 1 << math.ceil(math.log2(size / (2 * FAST_BYTES)))
-                tile = math.ceil(frame[0] / parts), frame[1]
+        size = frame_bytes(frame, itemsize)
+        usual = CHUNK_FRAMES
+        while usual < MOST_FRAMES and (self.name == "small" or usual * size < LEAST_BLOCK):
+            usual *= 2
+        untiled = math.prod(frame[:2]) <= TILE_ABOVE_PIXELS and max(frame[:2]) <= MAX_EDGE
+        if self.name == "fast" and tile is None and untiled:
+            strips = max(1, min(MOST_STRIPS, size // STRIP))
+            tile = math.ceil(frame[0] / strips), frame[1]
         return choose_chunk(frame, itemsize, chunk_frames, tile, usual)
 
 
@@ -78,13 +83,13 @@ PROFILES = {
         ),
         Profile(
             "balanced", 0.02,
-            ("raw", "lpc-tree", "deflate", "ffv1", "ffv1-context", "x264-interm"),
+            ("raw", "lpc-tree", "lpc-chain", "deflate", "ffv1-context", "x264-interm"),
             (Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
             1 / 32, 1 << 19, 1 << 22, 16, 3,
         ),
         Profile(
             "small", 0.0,
-            ("raw", "lpc-slow", "deflate", "ffv1", "ffv1-context", "x264-slow", "lzma-slow"),
+            ("raw", "lpc-slow", "deflate", "ffv1-context", "x264-slow", "lzma-slow"),
             tuple(Predictor),
             1 / 4, 1 << 23, 1 << 26, 64, 5,
         ),

@@ -193,21 +193,21 @@ static bool decode_frame(const Decoder *d, LpcBytes bytes, uint32_t t, Frame *fr
     return good && packet.at == packet.end && packet.raw.at == packet.raw.size;
 }
 
-static void give(const Frame *frame, const Geometry *g, unsigned bits, void *out, unsigned size,
-                 size_t apart)
+static void give(const Frame *frame, const Geometry *g, unsigned bits, const LpcOutput *out,
+                 uint32_t number)
 {
     int32_t half = 1 << (bits - 1);
     for (Tile tile = {0}; next_tile(g, &tile);)
         for (uint32_t y = tile.top; y < tile.bottom; y++) {
             const int64_t *start = &g->start[2 * (int64_t)y + STEPS_BEFORE];
             const int16_t *sample = frame->sample + y;
-            size_t at = (size_t)y * g->width;
-            if (size == 1)
+            size_t at = number * out->frame + y * out->row, apart = out->sample;
+            if (out->size == 1)
                 for (uint32_t x = tile.left; x < tile.right; x++)
-                    ((uint8_t *)out)[apart * (at + x)] = (uint8_t)(sample[start[x]] + half);
+                    ((uint8_t *)out->data)[at + apart * x] = (uint8_t)(sample[start[x]] + half);
             else
                 for (uint32_t x = tile.left; x < tile.right; x++)
-                    ((uint16_t *)out)[apart * (at + x)] = (uint16_t)(sample[start[x]] + half);
+                    ((uint16_t *)out->data)[at + apart * x] = (uint16_t)(sample[start[x]] + half);
         }
 }
 
@@ -253,12 +253,10 @@ static void release(Frames *frames, uint32_t t)
 }
 
 static LpcStatus decode_frames(const Decoder *d, const LpcBytes *packets, uint32_t first,
-                               uint32_t last, void *out, unsigned size, size_t step,
-                               Frames *frames, Scratch *s)
+                               uint32_t last, const LpcOutput *out, Frames *frames, Scratch *s)
 {
     const Model *m = d->model;
     const Geometry *g = d->geometry;
-    size_t frame_bytes = (size_t)g->height * g->width * step * size;
     mark_needed(m, first, last, frames->until);
     for (uint32_t t = 0; t < last; t++) {
         if (!frames->until[t])
@@ -272,8 +270,7 @@ static LpcStatus decode_frames(const Decoder *d, const LpcBytes *packets, uint32
                           second < 0 ? NULL : &frames->frame[second], s))
             return LPC_DAMAGED;
         if (t >= first)
-            give(&frames->frame[t], g, d->bits, (uint8_t *)out + (t - first) * frame_bytes, size,
-                 step);
+            give(&frames->frame[t], g, d->bits, out, t - first);
         int64_t ends[] = {t, reference, second};
         for (int i = 0; i < 3; i++)
             if (ends[i] >= 0 && frames->until[ends[i]] == t + 1 && frames->frame[ends[i]].memory)
@@ -283,11 +280,10 @@ static LpcStatus decode_frames(const Decoder *d, const LpcBytes *packets, uint32
 }
 
 LpcStatus lpc_decode(LpcBytes configuration, const LpcBytes *packets, const LpcShape *shape,
-                     uint32_t first, uint32_t last, void *out, unsigned size, size_t step,
-                     const char **reason)
+                     uint32_t first, uint32_t last, const LpcOutput *out, const char **reason)
 {
-    if (!shape->bits || shape->bits > 16 || (size == 1 && shape->bits > 8) || !size ||
-        size > 2 || first > last || last > shape->frames || !shape->height || !shape->width)
+    if (!shape->bits || shape->bits > 16 || (out->size == 1 && shape->bits > 8) ||
+        !out->size || out->size > 2 || first > last || last > shape->frames || !shape->height || !shape->width)
         return LPC_BAD_ARGUMENT;
     Model *model = malloc(sizeof *model);
     Decoder *decoder = malloc(sizeof *decoder);
@@ -308,7 +304,7 @@ LpcStatus lpc_decode(LpcBytes configuration, const LpcBytes *packets, const LpcS
     *decoder = (Decoder){.kernels = kernels(), .tables = tables(), .model = model,
                          .geometry = &geometry, .bits = shape->bits};
     build_lookup(decoder);
-    status = decode_frames(decoder, packets, first, last, out, size, step, &frames, &scratch);
+    status = decode_frames(decoder, packets, first, last, out, &frames, &scratch);
 done:
     if (frames.frame)
         for (uint32_t t = 0; t < last; t++)

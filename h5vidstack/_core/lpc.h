@@ -58,15 +58,20 @@ LpcStatus lpc_encode(const void *samples, unsigned size, const LpcShape *shape,
                      const LpcSettings *settings, LpcStream *stream);
 void lpc_free(LpcStream *stream);
 
-/* Decode frames `first` to `last - 1`.
+/* Where decoded samples go: `data` is the first one; frames, rows and samples lie so many samples
+ * of `size` bytes (1 or 2) apart. */
+typedef struct {
+    void *data;
+    unsigned size;
+    size_t frame, row, sample;
+} LpcOutput;
+
+/* Decode frames `first` to `last - 1`. Frames that others need are decoded, too, but not written.
  *
- * `out` is the first sample of frame `first`; samples are of 1 or 2 bytes (`size`) and lie `step`
- * samples apart. Frames that others need are decoded, too, but not written.
  * `reason` is a sentence without its subject, where the result is LPC_DAMAGED.
  */
 LpcStatus lpc_decode(LpcBytes configuration, const LpcBytes *packets, const LpcShape *shape,
-                     uint32_t first, uint32_t last, void *out, unsigned size, size_t step,
-                     const char **reason);
+                     uint32_t first, uint32_t last, const LpcOutput *out, const char **reason);
 
 /* The path that this processor takes: "avx2" or "portable"; `force_portable` for tests. */
 const char *lpc_path(void);

@@ -99,7 +99,7 @@ static PyObject *core_encode(PyObject *self, PyObject *args)
 PyDoc_STRVAR(decode_doc,
 "lpc_decode(configuration, packets, bits, out, first)\n--\n\n"
 "Decode frames from `first` on into `out`, (k, H, W) uint8 or uint16.\n\n"
-"`out` may lie among other channels. Frames before `first` are decoded only where later ones\n"
+"`out` may be a part of a larger array. Frames before `first` are decoded only where later ones\n"
 "refer to them. ValueError where the bytes are damaged.");
 
 typedef struct {
@@ -131,14 +131,16 @@ static bool hold_packets(Decoding *d, PyObject *list, unsigned first)
     return true;
 }
 
-/* The distance of samples of a row, where rows and frames follow one another; else 0. */
-static size_t samples_apart(const Py_buffer *out)
+/* Distances in whole samples, none of them negative; false if they are not. */
+static bool output_of(const Py_buffer *out, LpcOutput *output)
 {
-    Py_ssize_t apart = out->strides[2];
-    if (apart < 1 || apart % out->itemsize || out->strides[1] != apart * out->shape[2] ||
-        out->strides[0] != out->strides[1] * out->shape[1])
-        return 0;
-    return (size_t)(apart / out->itemsize);
+    unsigned size = sample_size(out);
+    for (int i = 0; i < 3; i++)
+        if (!size || out->strides[i] < 0 || out->strides[i] % (Py_ssize_t)size)
+            return false;
+    *output = (LpcOutput){out->buf, size, (size_t)out->strides[0] / size,
+                          (size_t)out->strides[1] / size, (size_t)out->strides[2] / size};
+    return true;
 }
 
 static PyObject *core_decode(PyObject *self, PyObject *args)
@@ -153,9 +155,8 @@ static PyObject *core_decode(PyObject *self, PyObject *args)
         PyBuffer_Release(&d.configuration);
         return NULL;
     }
-    unsigned size = sample_size(&d.out);
-    size_t apart = size ? samples_apart(&d.out) : 0;
-    if (!apart) {
+    LpcOutput output;
+    if (!output_of(&d.out, &output)) {
         PyErr_SetString(PyExc_TypeError, "out must be uint8 or uint16, of shape (n, H, W)");
     } else if (hold_packets(&d, packets, first)) {
         LpcShape shape = shape_of(&d.out, bits);
@@ -164,8 +165,7 @@ static PyObject *core_decode(PyObject *self, PyObject *args)
         const char *reason = "";
         LpcStatus status;
         Py_BEGIN_ALLOW_THREADS
-        status = lpc_decode(configuration, d.packets, &shape, first, shape.frames, d.out.buf, size,
-                            apart, &reason);
+        status = lpc_decode(configuration, d.packets, &shape, first, shape.frames, &output, &reason);
         Py_END_ALLOW_THREADS
         result = status == LPC_OK ? Py_NewRef(Py_None) : raise_status(status, reason);
     }

@@ -116,8 +116,10 @@ bool decode_lpc(const Stream *stream, const Sink *sink, void *out, unsigned size
     LpcBytes configuration = {stream->extra, stream->extra_size};
     LpcShape shape = {sink->frames, sink->height, sink->width, stream->depth};
     const char *reason = "";
-    LpcStatus status = lpc_decode(configuration, packets, &shape, 0, sink->frames, out, size, step,
-                                  &reason);
+    size_t row = step * sink->width;
+    LpcOutput output = {out, size, row * sink->height, row, step};
+    LpcStatus status =
+        lpc_decode(configuration, packets, &shape, 0, sink->frames, &output, &reason);
     free(packets);
     if (status == LPC_NO_MEMORY)
         return fail(error, "no memory to decode a stream of lpc");

@@ -119,8 +119,8 @@ def _x264(preset: str) -> dict[str, str]:
 
 _PRESETS = (
     Preset(1, "raw", RAW, {}),
-    Preset(2, "lpc-tree", CODECS["lpc"], {"references": "tree", "classes": "4", "rows": "5"}),
-    Preset(3, "lpc-star", CODECS["lpc"], {"references": "star", "classes": "4", "rows": "5"}),
+    Preset(2, "lpc-tree", CODECS["lpc"], {"references": "tree", "classes": "4", "rows": "9"}),
+    Preset(3, "lpc-star", CODECS["lpc"], {"references": "star", "classes": "4", "rows": "9"}),
     Preset(4, "lpc-chain", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "5"}),
     Preset(5, "lpc-slow", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "1"}),
     Preset(6, "x264-fast", CODECS["x264"], _x264("veryfast")),

@@ -15,19 +15,20 @@
  * With -DONLY_DECODE nothing is encoded, which takes most of the time, and nearly all runs are of
  * hostile streams.
  *
- * An input begins with eight bytes: what is done (lower half; 15: encode, which is slow and rare;
- * bit 2: samples of 2 bytes) and the sample's bits in the upper half; frames; height; width;
- * first frame; last frame; references and classes; row step. Then come, to be decoded, the
- * configuration and the packets, each behind its length in 2 bytes; or the samples to be encoded.
+ * An input begins with eight bytes: what is done, with the sample's bits in the upper half; frames;
+ * height; width; first frame; last frame; references and classes; row step. What is done is in the
+ * lower half: 15 is to encode samples, which is slow and thus rare; with bit 2 samples have 2
+ * bytes; with bit 3 the configuration is made from bytes that say what is in it, so that no check
+ * refuses it. Else it stands behind its length in 2 bytes, as the packets do that come then.
  */
 
-#include "lpc.h"
+#include "model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 8, MOST_FRAMES = 6, MOST_EDGE = 16, ENCODE = 15, WIDE = 4 };
+enum { HEAD = 8, MOST_FRAMES = 6, MOST_EDGE = 16, ENCODE = 15, WIDE = 4, MODEL = 8 };
 
 typedef struct {
     unsigned flags, size;
@@ -73,8 +74,10 @@ static LpcStatus decode(const Task *task, LpcBytes configuration, const LpcBytes
                         uint8_t *out)
 {
     const char *reason = NULL;
+    size_t row = task->shape.width;
+    LpcOutput output = {out, task->size, row * task->shape.height, row, 1};
     LpcStatus status = lpc_decode(configuration, packets, &task->shape, task->first, task->last,
-                                  out, task->size, 1, &reason);
+                                  &output, &reason);
     if (status == LPC_BAD_ARGUMENT || (status == LPC_DAMAGED && !reason))
         abort();
     return status;
@@ -95,9 +98,60 @@ static LpcBytes take(const uint8_t **at, const uint8_t *end)
     return part;
 }
 
+static uint32_t next(const uint8_t **at, const uint8_t *end, unsigned count)
+{
+    uint32_t value = 0;
+    for (; count-- && *at < end; ++*at)
+        value = value << 8 | **at;
+    return value;
+}
+
+/* Coefficients as large as they may be; `left` is what their sizes may add up to. */
+static void draw_set(const uint8_t **at, const uint8_t *end, unsigned taps, Coefficients *set)
+{
+    int32_t left = 32767;
+    for (unsigned k = 0; k < taps; k++) {
+        int32_t tap = (int16_t)next(at, end, 2);
+        tap = tap < -left ? -left : tap > left ? left : tap;
+        left -= tap < 0 ? -tap : tap;
+        set->tap[k] = (int16_t)tap;
+    }
+    set->offset = (int32_t)next(at, end, 4) % ((1 << 29) + 1);
+}
+
+/* The configuration of a model that the input describes. */
+static LpcBytes draw_configuration(const Task *task, const uint8_t **at, const uint8_t *end)
+{
+    Model model = {.references = task->settings.references, .classes = task->settings.classes};
+    model.states = 2u << next(at, end, 1) % 6;
+    model.error_shift = next(at, end, 1) % 16;
+    model.groups = 1 + next(at, end, 1) % GROUPS;
+    if (model.groups < 2 && model.references != LPC_INTRA)
+        model.groups = 2;
+    for (unsigned k = 0; k + 1 < model.classes; k++)
+        model.threshold[k] = (uint16_t)next(at, end, 2);
+    for (unsigned group = 0; group < model.groups; group++)
+        for (unsigned k = 0; k < (group ? model.classes : 1); k++)
+            draw_set(at, end, group ? TAPS : INTRA_TAPS, &model.set[group][k]);
+    for (unsigned kind = 0; kind < 2; kind++)
+        for (unsigned level = 0; level < LEVELS; level++)
+            model.context[kind][level].family = (uint8_t)(next(at, end, 1) % (FAMILY + 1));
+    BitWriter writer = {0};
+    write_model(&writer, &model, task->shape.bits);
+    Model again;
+    LpcBytes found = {exactly(writer.data, writer.size), writer.size};
+    if (read_model(found, task->shape.bits, &again) ||
+        memcmp(again.set, model.set, sizeof model.set) != 0)
+        abort();
+    free(writer.data);
+    return found;
+}
+
 static void decode_input(const Task *task, const uint8_t *at, const uint8_t *end)
 {
-    LpcBytes configuration = take(&at, end), packets[MOST_FRAMES];
+    LpcBytes packets[MOST_FRAMES];
+    LpcBytes configuration =
+        task->flags & MODEL ? draw_configuration(task, &at, end) : take(&at, end);
     for (uint32_t t = 0; t < task->shape.frames; t++)
         packets[t] = take(&at, end);
     size_t size = (task->last - task->first) * frame_bytes(task);

@@ -317,3 +317,44 @@ def test_without_the_core_numpy_writes_the_same_file(core, monkeypatch, tmp_path
             video = file["stack/groups/000000/video"]
             blocks.append([video.id.read_direct_chunk((i, 0, 0)) for i in (0, 16)])
     assert blocks[0] == blocks[1]
+
+
+def extreme_model(encoder, rng):
+    """Give an encoder a model as no least squares find it, up to all limits."""
+    model = encoder.model
+    model.error_shift = int(rng.integers(0, 16))
+    model.states = 2 << int(rng.integers(0, 6))
+    model.thresholds = rng.integers(0, 1 << 16, model.classes - 1).tolist()
+    for group, number, taps in model.sets():
+        values = np.zeros(17, np.int64)
+        values[:taps] = rng.normal(0, 1, taps) * rng.choice([0, 1, 1e6], taps, p=[0.4, 0.5, 0.1])
+        values = values * rng.choice([300, 4000, 32767]) // max(1, np.abs(values).sum())
+        values[:taps] -= np.sign(values[:taps])  # rounded down: negative ones are too large
+        values[16] = rng.choice([0, -(1 << 29), 1 << 29, rng.integers(-(1 << 20), 1 << 20)])
+        model.coefficients[group, number] = values
+
+
+@given(streams, options, st.integers(0, 1 << 20))
+@settings(max_examples=150)
+def test_streams_of_extreme_models_are_decoded_alike(core, stream, options, seed):
+    kind, shape, bits, _ = stream
+    samples = samples_of(kind, shape, bits, seed)
+    encoder = lpc_numpy.encoder._Encoder(samples, bits, *options[:2])
+    extreme_model(encoder, np.random.default_rng(seed))
+    for t in range(len(samples)):
+        encoder.model_frame(t)
+    encoder.choose_families()
+    packets = list(encoder.packets())
+    configuration = lpc_numpy.model.write_configuration(encoder.model)
+    for portable in (False, True):
+        core.force_portable(portable)
+        out = np.zeros_like(samples)
+        core.decode(configuration, packets, bits, out)
+        core.force_portable(False)
+        np.testing.assert_array_equal(out, samples)
+    out = np.zeros_like(samples)
+    decode_numpy(configuration, packets, bits, out)
+    np.testing.assert_array_equal(out, samples)
+    if shape[0] < 3:
+        found = READER["decode_lpc"](packets, configuration, bits, samples.shape)
+        np.testing.assert_array_equal(found, samples)
