@@ -62,11 +62,14 @@ def make_packed():
     mixed = np.stack([film(12), 255 - film(12, bits=7)], axis=1).reshape(24, 13, 19)
     mixed = np.concatenate([mixed, mixed[5:7], mixed[[23] * 4]])
     exact = {
-        "gray": (film(20), {"preset": "lpc-tree", "hashes": True}),
+        "gray": (film(20), {"preset": "lpc-tree", "chunk_frames": 16, "hashes": True}),
         "colour": (film(7, 3), {"preset": "lpc-chain", "chunk_frames": 4}),
         "tiled": (film(3, 4, 11, "u2"), {"preset": "lpc-star", "tile": (8, 16)}),
         "copies": (mixed, {"method": "video", "preset": "x264-interm"}),
-        "piles": (mixed, {"method": "groupvideo", "preset": "lpc-slow", "hashes": True}),
+        "piles": (
+            mixed,
+            {"method": "groupvideo", "preset": "lpc-slow", "chunk_frames": 16, "hashes": True},
+        ),
         "wide": (film(3, bits=40, dtype="i8"), {"preset": "lpc-tree"}),
         "float": (special("f4"), {"preset": "lzma"}),
         "plain": (film(3, 4, 12, "u2"), {"method": "hdf5gzshuffle", "tile": (8, 16)}),
@@ -87,7 +90,9 @@ def make_packed():
 def make_changed():
     """Stacks that grew, were recorded, recovered or linked."""
     frames, more = film(40), film(30, bits=7)
-    h5vidstack.pack(frames[:21], "longer.h5", method="video", codec="ffv1", **SMALL)
+    h5vidstack.pack(
+        frames[:21], "longer.h5", method="video", codec="ffv1", chunk_frames=16, **SMALL
+    )
     h5vidstack.pack(frames[21:], "longer.h5", mode="a", preset="lpc-chain")
     keep("longer", frames)
     h5vidstack.pack(frames[:9], "mixed.h5", method="pca", components=3, exact=True, **SMALL)
@@ -106,7 +111,7 @@ def make_changed():
     Path("copy.h5").replace("open.h5")
     keep("recording", frames[:18])
     keep("open", frames[:16])
-    h5vidstack.pack(frames, "bad.h5", method="video", codec="ffv1", **SMALL)
+    h5vidstack.pack(frames, "bad.h5", method="video", codec="ffv1", chunk_frames=16, **SMALL)
     with h5py.File("bad.h5") as file:
         info = file["stack/frames"].id.get_chunk_info(1)
     data = bytearray(Path("bad.h5").read_bytes())
