@@ -23,7 +23,7 @@ FILTER_ID = 47113
 CODECS = {2: ("h264", False), 3: ("ffv1", True), 4: ("mpeg4", False)}
 RAW, LPC, MPEG4, DEFLATE, LZMA = 0, 1, 4, 5, 6
 DEPTHS = {RAW: range(1, 65), LPC: range(1, 17), 2: (8, 10), 3: (8, 10, 12, 16), MPEG4: (8,)}
-DEPTHS |= dict.fromkeys((DEFLATE, LZMA), range(8, 65, 8))
+DEPTHS |= {DEFLATE: range(8, 65, 8), LZMA: (8, 16, 32, 64)}
 GRAY = {
     8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le"), 12: ("gray12le",),
     16: ("gray16le",),
@@ -304,13 +304,12 @@ def decode_stream(codec, depth, extradata, packets, shape):
     if codec == LPC:
         return decode_lpc(packets, extradata, depth, shape)
     if codec == DEFLATE:
-        packets = map(zlib.decompress, packets)
+        planes = np.frombuffer(b"".join(map(zlib.decompress, packets)), np.uint8)
+        return gather(planes.reshape(n, depth // 8, pixels), 8, shape)
     if codec == LZMA:
         filters = [{"id": lzma.FILTER_LZMA2, "dict_size": int.from_bytes(extradata, "little")}]
-        packets = [lzma.decompress(packets[0], lzma.FORMAT_RAW, filters=filters)]
-    if codec in (DEFLATE, LZMA):
-        planes = np.frombuffer(b"".join(packets), np.uint8).reshape(n, depth // 8, pixels)
-        return gather(planes, 8, shape)
+        data = lzma.decompress(packets[0], lzma.FORMAT_RAW, filters=filters)
+        return np.frombuffer(data, f"<u{depth // 8}").reshape(shape)
     name, told = CODECS[codec]
     context = av.CodecContext.create(name, "r")
     context.thread_count = 1

@@ -128,8 +128,8 @@ bool decode_stream(const Stream *stream, const Sink *sink, Error *error);
 bool decode_lpc(const Stream *stream, const Sink *sink, void *out, unsigned size, size_t step,
                 Error *error);
 
-/* A frame of a codec of bytes: the byte planes of its values, the lowest first. `values` has room for
- * 8 bytes a value. */
+/* A frame of a codec of bytes: the byte planes of its values, the lowest first, or for LZMA its
+ * values. `values` has room for 8 bytes a value. */
 bool put_planes(const Stream *stream, const Sink *sink, uint32_t frame, const uint8_t *planes,
                 uint8_t *values, Error *error);
 

@@ -23,7 +23,7 @@ static const Codec CODEC[CODECS] = {
     [FFV1] = {.depths = DEPTH(8) | DEPTH(10) | DEPTH(12) | DEPTH(16)},
     [MPEG4] = {.depths = DEPTH(8)},
     [DEFLATE] = {.depths = BYTES},
-    [LZMA] = {.depths = BYTES, .configured = true, .whole = true},
+    [LZMA] = {.depths = DEPTH(8) | DEPTH(16) | DEPTH(32) | DEPTH(64), .configured = true, .whole = true},
 };
 
 bool takes_configuration(CodecId codec)
@@ -68,8 +68,8 @@ bool put_planes(const Stream *stream, const Sink *sink, uint32_t frame, const ui
 {
     unsigned size = bytes_of(stream->depth);
     size_t pixels = (size_t)sink->height * sink->width;
-    if (size == 1)
-        return sink->put(sink, frame, planes, sink->width, error);
+    if (size == 1 || stream->codec == LZMA) /* they are values as they are */
+        return sink->put(sink, frame, planes, (ptrdiff_t)((size_t)sink->width * size), error);
     uint64_t *wide = (uint64_t *)(void *)values;
     for (size_t x = 0; x < pixels; x++) {
         wide[x] = 0;

@@ -87,7 +87,6 @@ def _bytes(number: int, name: str, depths: tuple[int, ...], **rest: Any) -> Code
     return Codec(number, name, depths, encode, decode, bytewise=True, **rest)
 
 
-_BYTES = tuple(range(8, 65, 8))
 RAW = _bytes(0, "raw", tuple(range(1, 65)), intra=True)
 _CODECS = (
     RAW,
@@ -95,8 +94,8 @@ _CODECS = (
     _video(2, "x264", video.X264),
     _video(3, "ffv1", video.FFV1),
     _video(4, "mpeg4", video.MPEG4, lossless=False),
-    _bytes(5, "deflate", _BYTES, intra=True, predicted=True),
-    _bytes(6, "lzma", _BYTES, whole=True, configured=True, predicted=True),
+    _bytes(5, "deflate", tuple(range(8, 65, 8)), intra=True, predicted=True),
+    _bytes(6, "lzma", (8, 16, 32, 64), whole=True, configured=True, predicted=True),
 )
 BY_ID = {codec.id: codec for codec in _CODECS}
 CODECS = {codec.name: codec for codec in _CODECS}

@@ -1,7 +1,7 @@
 """Codecs without pictures in mind: raw bits, deflate, LZMA.
 
-Deflate and LZMA take values of more than a byte as byte planes: of each frame first the lowest
-byte of every value, then the next ones.
+Deflate takes values of more than a byte as byte planes: of each frame first the lowest
+byte of every value, then the next ones. LZMA takes them as they are, little-endian.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import BlockError
 from .video import Encoded, Plane
@@ -80,7 +81,9 @@ def decode_deflate(
             data = zlib.decompressobj().decompress(packet, size)
         except zlib.error as error:
             raise BlockError(f"zlib cannot decode a packet: {error}") from error
-        _fill(out[number : number + 1], depth, data)
+        if len(data) != size:
+            raise BlockError(f"a packet holds {len(data)} bytes, not {size}")
+        _fill(out[number], np.frombuffer(data, np.uint8))
 
 
 def encode_lzma(frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
@@ -88,11 +91,14 @@ def encode_lzma(frames: Plane, depth: int, options: Mapping[str, str]) -> Encode
 
     The decoder configuration is the size of its dictionary, 32 bits little-endian.
     """
-    raw = _byte_planes(frames, depth)
-    size = min(max(raw.nbytes, 4096), MAX_DICTIONARY)
-    filters = {"id": lzma.FILTER_LZMA2, "preset": int(options["level"]), "dict_size": size, "pb": 0}
-    data = lzma.compress(raw.tobytes(), lzma.FORMAT_RAW, filters=[filters])
-    return [data], size.to_bytes(4, "little")
+    raw = frames.astype(f"<u{depth // 8}", copy=False).tobytes()
+    size = min(max(len(raw), 4096), MAX_DICTIONARY)
+    place = (depth // 8).bit_length() - 1  # bits that tell which byte of a value is next
+    filters = {
+        "id": lzma.FILTER_LZMA2, "preset": int(options["level"]), "dict_size": size,
+        "pb": place, "lp": place, "lc": min(3, 4 - place),
+    }  # fmt: skip
+    return [lzma.compress(raw, lzma.FORMAT_RAW, filters=[filters])], size.to_bytes(4, "little")
 
 
 def decode_lzma(
@@ -105,10 +111,12 @@ def decode_lzma(
     try:
         filters = [{"id": lzma.FILTER_LZMA2, "dict_size": max(size, 4096)}]
         decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
-        data = decoder.decompress(packets[0], math.prod(out.shape) * depth // 8)
+        data = decoder.decompress(packets[0], out.nbytes)
     except lzma.LZMAError as error:
         raise BlockError(f"LZMA cannot decode a packet: {error}") from error
-    _fill(out, depth, data)
+    if len(data) != out.nbytes:
+        raise BlockError(f"a packet holds {len(data)} bytes, not {out.nbytes}")
+    out[...] = np.frombuffer(data, f"<u{depth // 8}").reshape(out.shape)
 
 
 def _byte_planes(frames: Plane, depth: int) -> Plane:
@@ -118,12 +126,9 @@ def _byte_planes(frames: Plane, depth: int) -> Plane:
     return np.ascontiguousarray(np.moveaxis(values, -1, 1))
 
 
-def _fill(out: Plane, depth: int, data: bytes) -> None:
+def _fill(frame: Plane, data: npt.NDArray[np.uint8]) -> None:
     """Make values of their byte planes."""
-    size = math.prod(out.shape) * depth // 8
-    if len(data) != size:
-        raise BlockError(f"a packet holds {len(data)} bytes, not {size}")
-    planes = np.frombuffer(data, np.uint8).reshape(len(out), -1, *out.shape[1:])
-    out[...] = planes[:, 0]
-    for number in range(1, depth // 8):
-        out |= planes[:, number].astype(out.dtype) << out.dtype.type(8 * number)
+    lowest, *planes = data.reshape(-1, *frame.shape)
+    frame[...] = lowest
+    for number, plane in enumerate(planes, 1):
+        frame |= plane.astype(frame.dtype) << frame.dtype.type(8 * number)
