@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -16,6 +16,9 @@ from .chunks import Chunks, Pixels
 from .coders import Coder
 from .geometry import Shape
 from .layout_writer import PileWriter
+
+DECODED_BYTES = 1 << 26
+"""Of decoded rows that are kept, for frames that may be copies of theirs; at least one row."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class PileEncoder:
         self.losses: list[loss.FrameLoss] = []
         self.crc32: list[np.ndarray[Any, np.dtype[np.uint32]]] = []
         self._pending: deque[_Row] = deque()
+        self._decoded: OrderedDict[int, Pixels] = OrderedDict()  # rows that `frame` read
         self._filling: list[Pixels] = []  # less than a row
         self._added = self._written = start
 
@@ -100,7 +104,13 @@ class PileEncoder:
                 return found
             start += len(frames)
         row, place = divmod(position, self._chunk[0])
-        found = Chunks(self._writer.data, self._writer.data.name).row_frames(row)[place]
+        if row not in self._decoded:
+            self._decoded[row] = Chunks(self._writer.data, self._writer.data.name).row_frames(row)
+            held = sum(frames.nbytes for frames in self._decoded.values())
+            while held > DECODED_BYTES and len(self._decoded) > 1:
+                held -= self._decoded.popitem(last=False)[1].nbytes
+        self._decoded.move_to_end(row)
+        found = self._decoded[row][place]
         return found
 
     def finish(self) -> None:

@@ -142,7 +142,7 @@ class Packing:
         """The pixels of a new frame that has been passed, or of a stored one (see `Survey`)."""
         if number < 0 and self.before is not None:
             return self.before.frame(-1 - number)
-        if self._encoder is not None:
+        if self._encoder is not None and self.store.access == Access.ONCE:
             return self._encoder.frame(self._shift + number)
         frame: Pixels = self.store.take(np.array([self._survey.first(number)]))[0]
         return frame
