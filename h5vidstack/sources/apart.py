@@ -102,6 +102,8 @@ def _with_parts_of_tiff(
 
 
 def _begins_as_tiff(path: Path) -> bool:
+    if not path.is_file():  # to open a pipe would wait for its other end
+        return False
     with contextlib.suppress(OSError), path.open("rb") as file:
         return is_tiff(file.read(8))
     return False
