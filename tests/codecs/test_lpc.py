@@ -303,11 +303,11 @@ def test_the_tables_of_the_format_are_those_of_the_code():
 
 def test_without_the_core_numpy_writes_the_same_file(core, monkeypatch, tmp_path):
     samples = samples_of("low noise", (20, 30, 25), 8)
-    h5vidstack.pack(samples, tmp_path / "c.h5", codec="lpc")
+    h5vidstack.pack(samples, tmp_path / "c.h5", codec="lpc", chunk_frames=16)
     monkeypatch.setattr(lpc, "CORE", None)
     lpc._say_slow.cache_clear()
     with pytest.warns(UserWarning, match="install a C compiler") as warned:
-        h5vidstack.pack(samples, tmp_path / "numpy.h5", codec="lpc", workers=1)
+        h5vidstack.pack(samples, tmp_path / "numpy.h5", codec="lpc", chunk_frames=16, workers=1)
     assert len(warned) == 1
     blocks = []
     for name in ("c.h5", "numpy.h5"):
