@@ -62,7 +62,7 @@ class Video(h5py.filters.FilterRefBase):  # type: ignore[misc]
     ----------
     codec, preset
         Names of the tables in `h5vidstack.codecs`: ``Video("ffv1")``,
-        ``Video(preset="x264-slow")``. By default x264-interm.
+        ``Video(preset="x264-slow")``. By default lpc-tree.
     verify
         Decode each chunk and compare it before it is written.
 
@@ -77,7 +77,7 @@ class Video(h5py.filters.FilterRefBase):  # type: ignore[misc]
     def __init__(
         self, codec: str | None = None, preset: str | None = None, *, verify: bool = True
     ) -> None:
-        coding = Coding.of(codec, preset)
+        coding = Coding.of("lpc" if codec is None and preset is None else codec, preset)
         if not coding.lossless:
             raise UnsupportedError(
                 f"{coding} is lossy, and a plain dataset has no place to say by how much: "

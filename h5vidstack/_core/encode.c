@@ -479,18 +479,23 @@ static void put_raw(Encoder *e, uint32_t t, BitWriter *raw)
     size_t at = (size_t)t * g->height * g->width;
     bool shifts = level_shift(LEVELS - 1, bits, m->error_shift) > 0;
     const Context *contexts = m->context[ref != NULL];
+    const uint16_t *frequency[LEVELS * PHASES];
+    for (unsigned k = 0; k < LEVELS * PHASES; k++) {
+        unsigned family = contexts[k / PHASES].family;
+        frequency[k] = e->tables->frequency[family < FAMILY ? family : 0][k % PHASES];
+    }
     for (int64_t step = 0; step < g->steps; step++) {
         uint32_t n;
         int64_t place = span(g, step, &n);
         uint8_t *symbol = e->symbol + at;
         const uint8_t *context = e->context + at;
         bool any = shifts;
+        uint8_t least = UINT8_MAX;
         for (uint32_t i = 0; i < n; i++) {
-            unsigned family = contexts[context[i] / 4].family;
-            if (!e->tables->frequency[family][context[i] % 4][symbol[i]])
-                symbol[i] = 0;
-            any |= !symbol[i];
+            symbol[i] = frequency[context[i]][symbol[i]] ? symbol[i] : 0;
+            least = symbol[i] < least ? symbol[i] : least;
         }
+        any |= !least;
         at += n;
         if (!any)
             continue;

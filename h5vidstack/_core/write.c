@@ -243,8 +243,8 @@ static bool put_packets(Writer *writer, Stream stream, const LpcStream *coded, s
 
 /* How presets of lpc are coded, by their numbers (section 4). */
 static const LpcSettings PRESET[] = {
-    [PRESET_TREE] = {LPC_TREE, 4, 5},
-    [PRESET_STAR] = {LPC_STAR, 4, 5},
+    [PRESET_TREE] = {LPC_TREE, 4, 9},
+    [PRESET_STAR] = {LPC_STAR, 4, 9},
     [PRESET_CHAIN] = {LPC_CHAIN, 4, 5},
     [PRESET_SLOW] = {LPC_CHAIN, 4, 1},
 };

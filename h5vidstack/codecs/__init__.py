@@ -140,7 +140,7 @@ PRESETS = {preset.name: preset for preset in _PRESETS}
 PRESETS_BY_ID = {preset.id: preset for preset in _PRESETS}
 
 _DEFAULT_PRESET = {
-    "lpc": "lpc-chain",
+    "lpc": "lpc-tree",
     "x264": "x264-interm",
     "ffv1": "ffv1-context",
     "mpeg4": "mp4",

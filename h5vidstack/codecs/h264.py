@@ -21,6 +21,10 @@ AS_THEY_CAME = "H.264 packets as they came"
 IDR, SEI, SPS, PPS, DELIMITER, FILLER = 5, 6, 7, 8, 9, 12
 _SLICES = (1, 2, 5)
 _B_SLICES = (1, 6)
+_WITH_CHROMA_FORMAT = {
+    bytes([profile]) for profile in (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
+}
+"""Profiles whose SPS tells how colour is sampled; the others have 4:2:0. Source: 7.3.2.1.1."""
 
 
 def units(packet: bytes) -> list[bytes]:
@@ -59,10 +63,35 @@ def has_b_slices(found: Iterable[bytes]) -> bool:
     return any(_slice_type(unit) in _B_SLICES for unit in found if kind(unit) in _SLICES)
 
 
+def is_monochrome(configuration: bytes) -> bool:
+    """Whether pictures have luma only, by each SPS of what goes before a stream.
+
+    Parameters
+    ----------
+    configuration
+        Units in Annex B form, or an ``avcC`` box of MP4 and Matroska (ISO/IEC 14496-15, 5.3.3.1).
+    """
+    if configuration[:1] == b"\1":
+        found, at = [], 6
+        for _ in range(configuration[5] & 31 if len(configuration) > 5 else 0):
+            length = int.from_bytes(configuration[at : at + 2], "big")
+            found.append(configuration[at + 2 : at + 2 + length])
+            at += 2 + length
+    else:
+        found = [unit for unit in units(configuration) if kind(unit) == SPS]
+    return bool(found) and all(
+        unit[1:2] in _WITH_CHROMA_FORMAT and _second_number(unit[4:8]) == 0 for unit in found
+    )
+
+
 def _slice_type(unit: bytes) -> int:
-    """The second number of a slice's header; numbers are Exp-Golomb codes."""
     # Both numbers fit into these bytes, in which no emulation prevention can stand.
-    bits = "".join(f"{byte:08b}" for byte in unit[1:9])
+    return _second_number(unit[1:9])
+
+
+def _second_number(data: bytes) -> int:
+    """The second number of a header; numbers are Exp-Golomb codes."""
+    bits = "".join(f"{byte:08b}" for byte in data)
     value = -1
     for _ in range(2):
         zeros = len(bits) - len(bits.lstrip("0"))

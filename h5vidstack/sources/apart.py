@@ -10,13 +10,14 @@ from typing import Any
 
 import h5py
 
-from ..errors import FormatError, OutputError, SourceError
+from ..errors import FormatError, MissingError, OutputError, SourceError
 from ..layout import DEFAULT_STACK, is_stack, split_target
 from ..opening import is_url
 from ..parts import Part
 from ..stack_file import StackFile
 from .images import list_images
 from .names import find_named
+from .tiff import TiffFrames, is_tiff
 
 
 def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool = False) -> bool:
@@ -47,7 +48,7 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
     except OSError:  # nothing is there, so nothing is lost; or writing will say why not
         return False
     in_place = False
-    for file, inner in _files(source):
+    for file, inner in _with_parts_of_tiff(path, _files(source)):
         for part in _parts(file, inner or DEFAULT_STACK):
             with contextlib.suppress(OSError):
                 inside = replaced is None or f"{part.stack}/".startswith(f"{replaced}/")
@@ -83,6 +84,27 @@ def _files(source: Any) -> Iterator[tuple[Path, str | None]]:
         yield from ((image, None) for image in images)
         if not images:
             yield from ((file, named.inner) for file in named.matches or (named.path,))
+
+
+def _with_parts_of_tiff(
+    output: Path, files: Iterator[tuple[Path, str | None]]
+) -> Iterator[tuple[Path, str | None]]:
+    """Files, and those that hold further pages of theirs, as far as the output may be such one."""
+    may_be = _begins_as_tiff(output)
+    for file, inner in files:
+        yield file, inner
+        if may_be and _begins_as_tiff(file):
+            with (
+                contextlib.suppress(SourceError, MissingError),  # reading it will say why
+                contextlib.closing(TiffFrames(file, inner)) as frames,
+            ):
+                yield from ((Path(part), inner) for part in frames.files)
+
+
+def _begins_as_tiff(path: Path) -> bool:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return is_tiff(file.read(8))
+    return False
 
 
 def _parts(file: Path, inner: str) -> list[Part]:

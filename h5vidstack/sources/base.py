@@ -216,7 +216,7 @@ class FrameSource(Source):
         if 0 in image.shape or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,), (4,)):
             raise SourceError(
                 f"{self._first} has shape {image.shape}; a frame is (H, W), (H, W, 3) or "
-                "(H, W, 4), and no axis is 0 long"
+                f"(H, W, 4), and no axis is 0 long{_volume_advice(image.shape)}"
             )
         self._origin = frames
         self._frames = itertools.chain([first], frames)
@@ -299,6 +299,17 @@ def to_gray(colour: Array) -> Array:
         raise SourceError(f"gray of colour is only made of uint8, not of {colour.dtype}")
     red, green, blue = (colour[..., channel].astype(np.uint32) for channel in range(3))
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+
+
+def _volume_advice(shape: Shape) -> str:
+    """What to do with a frame that may hold many frames, or many channels."""
+    if len(shape) < 3 or 0 in shape:
+        return ""
+    return (
+        ". If each is a volume of frames, as some readers give it, pack all as one array: "
+        "np.concatenate(list(source)). If its last axis holds channels, make these frames: "
+        "np.concatenate([np.moveaxis(frame, -1, 0) for frame in source])"
+    )
 
 
 def _describe(shape: Shape, dtype: np.dtype[Any]) -> str:

@@ -119,7 +119,10 @@ def compare_headers(
         )
 
 
-_ODD = (OSError, ValueError, IndexError, KeyError, StopIteration, struct.error, SyntaxError)
+_ODD = (
+    OSError, ValueError, IndexError, KeyError, StopIteration, struct.error, SyntaxError,
+    OverflowError,
+)  # fmt: skip
 """What a header raises that is cut off, or leads outside of its file."""
 _KINDS = {"u": "unsigned", "i": "signed", "f": "floating point"}
 

@@ -327,10 +327,14 @@ def _by_pillow(plugin: str, mode: str) -> Decoder:
         module = importlib.import_module(f"PIL.{plugin}ImagePlugin")
         wanted = "RGBA" if header.alpha else mode
         # Not by `Image.open`, which has a limit of pixels and tries other formats.
-        image = getattr(module, f"{plugin}ImageFile")(io.BytesIO(header.data))
+        opener = getattr(module, f"{plugin}ImageFile")
+        image = opener(io.BytesIO(header.data))
 
         def read(number: int) -> Array:
+            nonlocal image
             if header.count > 1:
+                if number < image.tell():  # of a PNG, Pillow goes back to no frame but the first
+                    image = opener(io.BytesIO(header.data))
                 image.seek(number)
             return np.asarray(image if image.mode == wanted else image.convert(wanted))
 

@@ -172,8 +172,9 @@ class ImageSource(FrameSource):
 
     def take(self, numbers: npt.NDArray[np.intp]) -> Array:  # noqa: D102
         frames = np.empty((len(numbers), *self.frame), self.dtype)
-        for frame, number in zip(frames, numbers, strict=True):
-            path, page, label = self._places[number]
+        for place in np.argsort(numbers, kind="stable"):  # animations are decoded from their start
+            frame = frames[place]
+            path, page, label = self._places[numbers[place]]
             if self._held is None or path != self._held.path:
                 self._release()
                 self._held = self._open(path)

@@ -269,6 +269,21 @@ def _command(name: str) -> str:
     return f"ffmpeg -i IN -c:v ffv1 -pix_fmt {'gbrp16le' if deep else 'bgr0'} OUT.mkv"
 
 
+def luma_only(found: PixelFormat) -> PixelFormat:
+    """A planar YUV format, into which FFmpeg decodes what has luma only, as gray."""
+    return replace(found, kind=Kind.GRAY, channels=found.channels[:1], alpha=False)
+
+
+def is_neutral(frame: Any) -> bool:
+    """Whether all chroma of a decoded planar YUV picture is that of gray."""
+    found = PIXEL_FORMATS[frame.format.name]
+    for plane in frame.planes[1:3]:
+        items = np.frombuffer(plane, found.item).reshape(plane.height, -1)[:, : plane.width]
+        if (items != 1 << (found.bits - 1)).any():
+            return False
+    return True
+
+
 def check_use(found: PixelFormat, gray: bool, where: str) -> None:
     """Refuse what a stack cannot hold.
 

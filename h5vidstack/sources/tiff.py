@@ -3,7 +3,8 @@
 A TIFF holds *series*, each of many pages, or of one page that stands for many planes; frames are
 those of a series, and a pyramid is its full level. Samples are as they are stored: no inversion of
 MinIsWhite, no colour map, no turning by Orientation, no division by alpha. What is not as a viewer
-shows it is told in `TiffFrames.notes`. The only conversion is that of YCbCr in JPEG, to RGB.
+shows it is told in `TiffFrames.notes`. The only conversion is that of YCbCr in JPEG, to RGB; what
+decoders of JPEG would take for YCbCr, though it is not, is refused.
 
 Samples of a pixel that lie side by side are a frame's channels where they are 3 or 4; others are
 refused. Samples that lie in planes (PlanarConfiguration 2) are channels where they are colours, 3
@@ -23,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 
 from ..errors import MissingError, SourceError
 from ..geometry import Shape
@@ -111,6 +111,8 @@ class TiffFrames:
             raise
 
     def _open(self, inner: str | None) -> None:
+        import tifffile  # here, as it takes longer than all else to import
+
         plain = inner == PAGES
         flags: dict[str, Any] = {f"is_{kind}": False for kind in _METADATA} if plain else {}
         tiff = self._held.enter_context(tifffile.TiffFile(self.path, **flags))
@@ -169,6 +171,12 @@ class TiffFrames:
             why = (
                 f"each pixel has {key.shaped[4]} samples, and a frame holds 1, 3 or 4: pack them "
                 f"as frames of their own, np.moveaxis(tifffile.imread({str(self.path)!r}), -1, -3)"
+            )
+        elif _would_be_transformed(key):
+            why = (
+                f"its JPEG has {key.samplesperpixel} samples a pixel that are no YCbCr by its "
+                f"PhotometricInterpretation {int(key.photometric)}, but decoders would make RGB or "
+                "CMYK of them as if they were: write it anew by tiffcp -c none IN OUT"
             )
         if why is not None:
             raise SourceError(f"cannot read {self.path}: {why}")
@@ -309,6 +317,8 @@ class TiffFrames:
         return np.ascontiguousarray(frame, self.dtype)
 
     def _decode(self, number: int) -> Array:
+        import tifffile  # here, as it takes longer than all else to import
+
         page = self._series[number]
         if page is None:
             raise SourceError("no file holds it")
@@ -405,6 +415,8 @@ def _all_series(tiff: Any) -> list[Any]:
 
 def _join(series: list[Any]) -> Any:
     """Make one series of several, with the pages in their order in the file."""
+    import tifffile  # here, as it takes longer than all else to import
+
     if len(series) == 1:
         return series[0]
     pages = sorted((page for one in series for page in one), key=lambda page: page.treeindex)
@@ -464,6 +476,38 @@ def _check_segments(page: Any, kind: str) -> bool:
         elif jpeg and not _ends_as_jpeg(page.parent.filehandle, start, count):
             raise SourceError(f"strip or tile {number} is a JPEG without its end")
     return empty
+
+
+def _would_be_transformed(key: Any) -> bool:
+    """Whether a decoder of JPEG would change samples that are stored as what they are to be."""
+    if int(key.compression) not in _JPEG or int(key.planarconfig) != 1 or key.samplesperpixel == 1:
+        return False
+    lossless, adobe = _jpeg_heads(key)
+    if lossless:
+        return False
+    if key.samplesperpixel == 3:
+        return bool(int(key.photometric) not in (2, 6) or key.extrasamples)
+    return adobe
+
+
+def _jpeg_heads(key: Any) -> tuple[bool, bool]:
+    """Whether a page's first JPEG is lossless, and whether it asks for a change of colours."""
+    file = key.parent.filehandle
+    heads, lossless, adobe = [key.jpegtables or b""], False, False
+    for start, count in zip(key.dataoffsets, key.databytecounts, strict=False):
+        if start and count:
+            file.seek(start)
+            heads.append(file.read(min(count, 1 << 16)))
+            break
+    for head in heads:
+        at = 2
+        while head[at : at + 1] == b"\xff" and head[at + 1 : at + 2] not in (b"\xda", b""):
+            mark, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
+            lossless = lossless or mark == 0xC3
+            if mark == 0xEE and head[at + 4 : at + 9] == b"Adobe":
+                adobe = head[at + 15 : at + 16] != b"\0"
+            at += 1 if mark == 0xFF else 2 + length
+    return lossless, adobe
 
 
 def _ends_as_jpeg(file: Any, start: int, count: int) -> bool:

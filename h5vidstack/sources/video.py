@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..codecs import h264
 from ..errors import SourceError
 from ..ranges import in_words
 from .base import Array, FrameSource, LabelledFrames, SourceOptions
@@ -18,6 +19,8 @@ from .pixel_formats import (
     conversion,
     find_format,
     format_notes,
+    is_neutral,
+    luma_only,
     pixels,
 )
 from .streams import Choice, choose_stream, open_video
@@ -78,7 +81,7 @@ class _Reading:
         self._record = PacketRecord(path, chosen)
         self._format: PixelFormat | None = None
         self._shape: tuple[str, int, int] | None = None
-        self._alpha = False
+        self._alpha = self._monochrome = False
         self._given = 0
         self._spoiled = False
         self._causes: list[str] = []
@@ -185,6 +188,11 @@ class _Reading:
                 f"frame {self._given} of {self._path} is {now}, but frame 0 is {first}: all frames "
                 "must be of one size and pixel format"
             )
+        if self._monochrome and not is_neutral(frame):
+            raise SourceError(
+                f"frame {self._given} of {self._path} has colour, though its head tells of luma "
+                "only; --gray (gray=True) keeps the luma"
+            )
         taken = pixels(frame, self._format, self._options.gray)
         if self._format.kind is Kind.PALETTE:
             taken = self._with_alpha(taken)
@@ -194,7 +202,12 @@ class _Reading:
         """See what the first frame is, and say what is to be said of all."""
         gray = self._options.gray
         found = find_format(frame.format.name, str(self._path))
+        context = stream.codec_context
+        head = (context.extradata or b"") if context.name == "h264" else b""
+        if found.kind is Kind.YUV and h264.is_monochrome(head):
+            self._monochrome, found = not gray, luma_only(found)
         check_use(found, gray, str(self._path))
+        self._refuse_negative(found, context)
         self.conversion = conversion(found, gray)
         self.notes += format_notes(found, gray)
         turned = getattr(frame, "rotation", 0)  # PyAV 14.0 does not have it
@@ -208,6 +221,17 @@ class _Reading:
                 f"The alpha of {self._path}, a stream within its stream, was left out."
             )
         return found
+
+    def _refuse_negative(self, found: PixelFormat, context: Any) -> None:
+        """Refuse gray that may be stored with 0 for white, without a word of that."""
+        raw = context.name == "rawvideo" and self._chosen.container == "mov"
+        if raw and found.kind in (Kind.GRAY, Kind.BIT) and found.bits <= 8:
+            raise SourceError(
+                f"{self._path} is uncompressed gray video of {found.bits} bits in a QuickTime "
+                "file. FFmpeg writes it with 0 for white, and reads it as if 0 were black. If a "
+                "player shows a negative, convert it first by ffmpeg -i IN -vf negate -c:v ffv1 "
+                f"-pix_fmt {found.name} OUT.mkv, else without -vf negate"
+            )
 
     def _with_alpha(self, taken: Array) -> Array:
         """Make all frames of a palette like the first: without alpha, or with it."""
@@ -226,10 +250,10 @@ class _Reading:
         missing = record.missing()
         if missing:
             if not self._options.accept_damaged:
+                end = f"after frame {self._given - 1}" if self._given else "before the first frame"
                 raise SourceError(
-                    f"{path} {missing}: it is cut off or was never finished, after frame "
-                    f"{self._given - 1}. --accept-damaged (accept_damaged=True) packs what "
-                    "there is"
+                    f"{path} {missing}: it is cut off or was never finished, {end}. "
+                    "--accept-damaged (accept_damaged=True) packs what there is"
                 )
             self.notes.append(f"{path} {missing}: it is cut off or was never finished.")
         if self.doubtful:

@@ -182,13 +182,13 @@ def pictures():
     yield "h.png"
 
 
-@pytest.mark.parametrize("careless", [False, True])
-def test_a_file_that_was_cut_is_refused_wherever(careless, monkeypatch):
+@pytest.mark.parametrize(("careless", "places"), [(False, 41), (True, 7)])
+def test_a_file_that_was_cut_is_refused_wherever(careless, places, monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", careless)
     for name in pictures():
         read(name)
         data = Path(name).read_bytes()
-        for end in range(0, len(data) - 1, len(data) // 41):
+        for end in range(0, len(data) - 1, len(data) // places):
             cut = f"cut{Path(name).suffix}"
             Path(cut).write_bytes(data[:end])
             with pytest.raises(h5vidstack.SourceError, match="cut"):
@@ -258,3 +258,16 @@ def test_every_way_of_the_table_is_a_decoder():
     assert all(callable(way) for way in image_files.TABLE.values())
     with pytest.raises(h5vidstack.SourceError, match="no PNG, JPEG"):
         image_files.read_header(io.BytesIO(b"P5 3 3 255 ").getvalue())
+
+
+@pytest.mark.parametrize(("name", "how"), [
+    ("x.png", {}), ("x.gif", {}), ("x.webp", {"lossless": True}), ("still.png", {"default_image": True}),
+])  # fmt: skip
+def test_frames_of_an_animation_in_any_order(name, how):
+    rng = np.random.default_rng(0)
+    pages = [Image.fromarray(rng.integers(0, 256, (13, 17, 3), np.uint8)) for _ in range(5)]
+    pages[0].save(name, save_all=True, append_images=pages[1:], **how)
+    whole, source = read(name)
+    assert len(whole) == 5
+    for numbers in ([4, 3, 2, 1, 0], [2, 2], [1, 4, 0, 3], [3]):
+        np.testing.assert_array_equal(source.take(np.array(numbers)), whole[numbers])

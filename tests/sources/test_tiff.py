@@ -14,6 +14,7 @@ from tiffs import LONG, SHORT, gray_tags, pack_bits, write_tiff
 
 import h5vidstack
 from h5vidstack.sources import Access, SourceOptions, open_source, read_image
+from h5vidstack.sources.apart import refuse_source
 
 imagecodecs = pytest.importorskip("imagecodecs")
 RANDOM = np.random.default_rng(7)
@@ -237,6 +238,12 @@ def test_ome_over_several_files():
     assert source.file_bytes == sum(Path(f"{k}.ome.tif").stat().st_size for k in range(2))
     found, source = read(["0.ome.tif", "1.ome.tif"])  # each file is of the same series: once
     np.testing.assert_array_equal(found, frames)
+    Path("folder").mkdir()
+    Path("folder/link.tif").symlink_to("../1.ome.tif")
+    for output in ("1.ome.tif", "folder/link.tif"):
+        with pytest.raises(h5vidstack.OutputError, match="the output is the source"):
+            refuse_source(output, "0.ome.tif")
+    assert not refuse_source("2.ome.tif", "0.ome.tif")
     Path("1.ome.tif").unlink()
     with pytest.raises(h5vidstack.SourceError, match=r"2 of the 4 images.*number 2.*'1\.ome\.tif'"):
         open_source("0.ome.tif")
@@ -370,6 +377,59 @@ def test_bits_that_differ_and_unknown_types():
         open_source("b.tif")
 
 
+MARKS = {
+    "none": b"", "jfif": bytes.fromhex("ffe0 0010 4a46494600 0101 00 0001 0001 0000"),
+    **{f"adobe{n}": bytes.fromhex("ffee 000e 41646f6265 0064 0000 0000") + bytes([n])
+       for n in range(3)},
+}  # fmt: skip
+
+
+def jpeg(samples, mark, ids):
+    """A JPEG of samples that nothing transformed, with the marks of programs; and its samples."""
+    count = samples.shape[2]
+    space = {3: "RGB", 4: "CMYK"}[count]
+    data = imagecodecs.jpeg8_encode(samples, 95, colorspace=space, outcolorspace=space)
+    data = bytearray(data[data.index(b"\xff\xdb") :])  # behind the encoder's marks
+    frame, scan = data.index(b"\xff\xc0") + 10, data.index(b"\xff\xda") + 5
+    for channel in range(count):
+        data[frame + 3 * channel] = data[scan + 2 * channel] = ids[channel]
+    data = b"\xff\xd8" + MARKS[mark] + data
+    return data, imagecodecs.jpeg8_decode(data, colorspace=space, outcolorspace=space)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("ids", [b"RGBA", b"\1\2\3\4"])
+@pytest.mark.parametrize("count", [3, 4])
+def test_no_decoder_of_jpeg_takes_samples_for_ycbcr(count, ids, mark):
+    y, x = np.mgrid[:16, :24]
+    samples = np.stack([9 * x, 13 * y, 5 * x + 7 * y, 200 - 3 * x], axis=-1).astype(np.uint8)
+    data, stored = jpeg(np.ascontiguousarray(samples[..., :count]), mark, ids)
+    read_exactly = 0
+    for photometric in (1, 2, 5, 6, 8, 9, 10, 34892):
+        for extra in ((), (0,), (2,)):
+            tags = gray_tags(16, 24, 8, count, photometric) | {259: (SHORT, [7])}
+            write_tiff("x.tif", [(tags | ({338: (SHORT, extra)} if extra else {}), [data])])
+            try:
+                got, source = read("x.tif")
+            except h5vidstack.SourceError as error:
+                assert "x.tif" in str(error)  # noqa: PT017
+                continue
+            if source.conversion is None:
+                np.testing.assert_array_equal(got[0], stored)
+                read_exactly += 1
+            else:
+                assert (count, photometric in (2, 6)) == (3, True)
+    assert read_exactly or (mark, count) in (("jfif", 3), ("adobe1", 4), ("adobe2", 4))
+
+
+def test_lab_in_jpeg_is_refused_with_a_way_out():
+    y, x = np.mgrid[:16, :24]
+    lab = np.stack([9 * x, 13 * y, 5 * x], axis=-1).astype(np.uint8)
+    Image.frombytes("LAB", (24, 16), lab.tobytes()).save("l.tif", compression="jpeg")
+    with pytest.raises(h5vidstack.SourceError, match="no YCbCr .* tiffcp -c none"):
+        read("l.tif")
+
+
 def test_jpeg_in_tiff_names_its_conversion():
     colours = np.repeat(np.arange(48, dtype=np.uint8)[:, None], 64, 1)[..., None] * [1, 2, 3]
     tifffile.imwrite("a.tif", colours.astype(np.uint8), photometric="rgb", compression="jpeg")
@@ -461,7 +521,9 @@ def test_gray_of_colour():
 def test_a_large_image_has_no_limit_but_memory():
     frame = np.zeros((14000, 14000), np.uint8)
     frame[5] = 3
-    tifffile.imwrite("large.tif", frame, compression="zlib", photometric="minisblack")
+    tifffile.imwrite(
+        "large.tif", frame, compression="zstd", rowsperstrip=14000, photometric="minisblack"
+    )
     with contextlib.closing(open_source("large.tif")) as source:
         assert source.frame == (14000, 14000)
         np.testing.assert_array_equal(source.take(np.array([0]))[0, :8, :8], frame[:8, :8])

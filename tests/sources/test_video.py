@@ -19,6 +19,7 @@ from videos import write_video
 
 import h5vidstack
 from h5vidstack.cli import main
+from h5vidstack.codecs import h264
 from h5vidstack.sources import SourceOptions, open_source
 from h5vidstack.sources.pixel_formats import PIXEL_FORMATS, Kind, find_format, format_notes, pixels
 
@@ -568,13 +569,14 @@ def test_copying_refuses_damage_likewise():
 
 
 @pytest.mark.parametrize(
-    ("codec", "options", "ending"),
-    [("libx264", {"x264-params": "keyint=10:bframes=2:repeat-headers=1"}, "ts"),
-     ("mpeg2video", {"g": "10", "bf": "2"}, "ts"),
-     ("libx265", {"x265-params": "log-level=none:keyint=10:repeat-headers=1"}, "ts")],
+    ("codec", "options"),
+    [("libx264", {"preset": "veryfast", "x264-params": "keyint=10:bframes=2:repeat-headers=1"}),
+     ("mpeg2video", {"g": "10", "bf": "2"}),
+     ("libx265", {"preset": "ultrafast",
+                  "x265-params": "log-level=none:keyint=10:repeat-headers=1"})],
 )  # fmt: skip
-def test_a_recording_that_begins_in_the_middle(codec, options, ending):
-    write("x.ts", noise(30, (240, 320), "yuv420p"), codec, options)
+def test_a_recording_that_begins_in_the_middle(codec, options):
+    write("x.ts", noise(30, (120, 160), "yuv420p"), codec, options)
     whole = read("x.ts", gray=True)[0]
     with av.open("x.ts") as video:
         at = [packet.pos for packet in video.demux(video=0) if packet.size][4]
@@ -701,3 +703,74 @@ def test_the_log_of_ffmpeg_is_left_as_it_was(caplog, capfd):
             av.logging.set_level(before[0])
     assert [record for record in caplog.records if "CRC" in record.getMessage()] == []
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts", "avi", "flv"])
+@pytest.mark.parametrize("name", ["gray", "gray10le"])
+def test_monochrome_h264_is_gray(name, ending):
+    pictures = noise(4, (48, 64), name)
+    try:
+        write(f"x.{ending}", pictures, "libx264", {"qp": "0", "preset": "ultrafast"})
+    except (av.FFmpegError, ValueError):
+        pytest.skip("this x264 does not code gray")
+    got, source = read(f"x.{ending}")
+    assert source.conversion is None
+    np.testing.assert_array_equal(got, np.stack([expected(one, gray=True) for one in pictures]))
+    np.testing.assert_array_equal(got, read(f"x.{ending}", gray=True)[0])
+    h5vidstack.pack(f"x.{ending}", "copy.h5", copy=True)
+    with h5vidstack.open("copy.h5") as stack:
+        np.testing.assert_array_equal(stack[:], got)
+
+
+def test_colour_is_not_lost_behind_a_head_of_monochrome(monkeypatch):
+    write("x.mp4", noise(2, (48, 64), "yuv420p"), "libx264", {"qp": "0"})
+    assert read("x.mp4")[0].shape == (2, 48, 64, 3)
+    monkeypatch.setattr(h264, "is_monochrome", lambda _head: True)
+    with pytest.raises(h5vidstack.SourceError, match=r"frame 0 of x\.mp4 has colour"):
+        read("x.mp4")
+    assert read("x.mp4", gray=True)[0].shape == (2, 48, 64)
+
+
+def test_uncompressed_gray_of_quicktime_is_its_palette_or_refused():
+    pictures = noise(3, (18, 22))
+    want = np.stack([expected(one, gray=True) for one in pictures])
+    write("x.mov", pictures)  # FFmpeg stores 255 - x, and a palette from white to black
+    np.testing.assert_array_equal(read("x.mov")[0], np.stack([want] * 3, axis=-1))
+    np.testing.assert_array_equal(read("x.mov", gray=True)[0], want)
+    data = Path("x.mov").read_bytes()
+    assert data.count(b"raw \0\0\0\0\0\0\0\1") == 1
+    Path("y.mov").write_bytes(data.replace(b"raw \0\0\0\0\0\0\0\1", b"Y800\0\0\0\0\0\0\0\1"))
+    with pytest.raises(h5vidstack.SourceError, match=r"0 for white, .* negate"):
+        read("y.mov")
+    for ending in ("avi", "mkv", "nut"):
+        write(f"x.{ending}", pictures)
+        np.testing.assert_array_equal(read(f"x.{ending}")[0], want)
+
+
+def test_a_file_cut_before_its_first_frame():
+    write("x.mkv", noise(6), "ffv1")
+    data = Path("x.mkv").read_bytes()
+    Path("cut.mkv").write_bytes(data[: data.index(packets("x.mkv")[0])])
+    with pytest.raises(h5vidstack.SourceError) as caught:
+        read("cut.mkv")
+    assert "frame -1" not in str(caught.value)
+
+
+def test_which_parameter_sets_tell_of_luma_only():
+    high, mono, base = (
+        bytes.fromhex("67640014ac"),
+        bytes.fromhex("67640014e0"),
+        b"\x67\x42\0\x14\xe0",
+    )
+
+    def boxed(*found):
+        sets = b"".join(len(one).to_bytes(2, "big") + one for one in found)
+        return bytes([1, 100, 0, 20, 255, 224 + len(found)]) + sets
+
+    for form in (boxed, lambda *found: h264.joined(found)):
+        assert h264.is_monochrome(form(mono))
+        assert h264.is_monochrome(form(mono, mono))
+        for others in ((), (high,), (base,), (mono, high), (mono, mono[:1])):
+            assert not h264.is_monochrome(form(*others))
+    for end in range(8 + len(mono)):
+        assert not h264.is_monochrome(boxed(mono)[:end])

@@ -223,7 +223,7 @@ def _files(rows: Iterator[Mapping[str, Any]]) -> Iterator[Case]:
                 continue
             yield Case(
                 "video", f"{title(row)} gray={gray}", lambda folder, row=row: _make(folder, row),
-                SourceOptions(gray=gray), converted=not gray and (kind == "yuv" or "x26" in row["codec"]),
+                SourceOptions(gray=gray), converted=not gray and kind == "yuv",
                 refusal=(kind == "ya" and not gray) or _unread(row),
             )  # fmt: skip
 
@@ -264,13 +264,16 @@ def _make(folder: Path, row: Mapping[str, Any]) -> tuple[Path, list[Any]]:
     line = re.search(r"Stream #0:0.*?Video: (.*)", said.partition("Output #0")[2])
     found = re.search(r", (\w+)(\(|,)", line[1]) if line else None
     known = layouts().get(found[1]) if found else None
-    if known is None or known.kind != layouts()[row["name"]].kind:
+    # FFmpeg decodes H.264 that has luma only as YUV, with chroma that it makes up.
+    luma_only = row["name"].startswith("gray") and row["codec"].startswith("x264")
+    kinds = (layouts()[row["name"]].kind, "yuv" if luma_only else None)
+    if known is None or known.kind not in kinds:
         raise Unwritable("the container has no name for the format, so all take it for another")
     truth = known.read(decoded, *size)
     lossy = row["codec"] in ("mjpeg", "prores", "mpeg4", "v210")
     # FFmpeg reads gray of its own uncompressed QuickTime files with black for white.
     inverted = row["codec"] == "rawvideo" and row["name"] == "gray" and row["container"] == "mov"
-    same_format = found[1] == row["name"] and not lossy and not inverted
+    same_format = (found[1] == row["name"] or luma_only) and not lossy and not inverted
     return path, [truth, layouts()[row["name"]].read(raw, *size) if same_format else None]
 
 
