@@ -200,7 +200,7 @@ def test_destroyed_attributes_leave_the_numbers():
     start, _ = chunks("groups/000000/video")[0]
     with h5py.File("bad.h5", "r+") as file:
         del file["stack"].attrs["dtype"]
-        file["stack"].attrs["dtype"] = "nonsense"
+        file["stack"].attrs["dtype"] = np.bytes_("nonsense")
     damage(start + 30)
     found = h5vidstack.recover("bad.h5", "good.h5")
     assert found.carved

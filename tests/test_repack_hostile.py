@@ -269,7 +269,7 @@ def test_a_damaged_record_of_chunks(record):
         file["d"] = drifting((20, 64, 64))
     repack("in.h5", "out.h5")
     with h5py.File("out.h5", "r+") as file:
-        file["h5vidstack/d"].attrs["settings"] = record
+        file["h5vidstack/d"].attrs["settings"] = np.bytes_(record)
     repack("out.h5", "plain.h5", restore=True)
     with h5py.File("plain.h5") as file:
         assert np.array_equal(file["d"], drifting((20, 64, 64)))

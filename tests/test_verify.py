@@ -211,13 +211,13 @@ def test_a_damaged_group_of_hashes():
 @pytest.mark.parametrize("dtype", ["m8[s/0]", "(,)i4", "O", "<u9", "u1,u1"])
 def test_a_hostile_dtype(dtype):
     """Of these numpy.dtype divides by zero, or raises SyntaxError."""
-    change(lambda stack: stack.attrs.__setitem__("dtype", dtype))
+    change(lambda stack: stack.attrs.__setitem__("dtype", np.bytes_(dtype)))
     with pytest.raises(h5vidstack.FormatError, match="damaged: no pixels are of dtype"):
         h5vidstack.open("x.h5")
 
 
 def test_settings_that_are_too_deep():
-    change(lambda stack: stack.attrs.__setitem__("settings", "[" * 50_000))
+    change(lambda stack: stack.attrs.__setitem__("settings", np.bytes_("[" * 50_000)))
     with h5vidstack.open("x.h5") as stack:
         assert stack.attrs["settings"] == {}
         np.testing.assert_array_equal(stack[:], FRAMES)
