@@ -172,7 +172,9 @@ def test_a_write_that_fails_stores_nothing_raw(monkeypatch):
         raise h5vidstack.NotExactError("on purpose")
 
     with h5py.File("x.h5", "w") as file:
-        data = file.create_dataset("d", (4, 5, 6), "u1", chunks=(2, 5, 6), **h5vidstack.Video("x264"))
+        data = file.create_dataset(
+            "d", (4, 5, 6), "u1", chunks=(2, 5, 6), **h5vidstack.Video("x264")
+        )
         assert data.id.get_create_plist().get_filter(0)[1] == 0, "the filter is not mandatory"
         data[...] = 1
         with monkeypatch.context() as patch:

@@ -192,7 +192,7 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
     if report.conversion is not None:
         say(report.conversion)
     if report.source_bytes:
-        say(information.growth(report.source_bytes, report.stored_bytes))
+        say(information.growth(report.source_bytes, report.written_bytes))
     exact = "lossless" if report.lossless else information.loss(report.max_error, report.psnr)
     if report.codings:
         say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {colours.verdict(exact)}")

@@ -27,7 +27,7 @@ SHOWN = 3
 """So many names are given in a message; the rest is counted."""
 
 _NUMBER = re.compile(r"(?<![0-9.])[0-9]+\.[0-9]+(?![0-9]*\.[0-9])(?![0-9])|[0-9]+")
-_JUNK = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
+_JUNK = {".ds_store", "thumbs.db", "desktop.ini", "ehthumbs.db"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def find_named(name: str) -> Named:
     SourceError
         If there is nothing of this name.
     """
+    if not name:
+        raise SourceError("the name of the source is empty: perhaps a variable that is not set")
     path, inner = split_target(name)
     if os.path.lexists(path):
         refuse_dangling([path])
@@ -90,7 +92,7 @@ def match(pattern: Path) -> list[Path]:
 
 def is_junk(path: Path) -> bool:
     """Whether a file is what a desktop leaves in folders: ``.DS_Store``, ``._x``, ``Thumbs.db``."""
-    return path.name.startswith(".") or path.name.lower() in _JUNK
+    return path.name.startswith("._") or path.name.lower() in _JUNK
 
 
 def refuse_dangling(paths: Iterable[Path]) -> None:
