@@ -27,7 +27,7 @@ from .hdf5 import dataset_source, hdf5_source, remote_source
 from .headers import compare_headers
 from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images, open_image
 from .links import candidates
-from .names import find_named, refuse_dangling
+from .names import check_paths, find_named
 from .npy import npy_source
 from .tiff import TiffSource, is_tiff
 from .video import video_source
@@ -74,7 +74,7 @@ def open_source(source: Any, options: SourceOptions = DEFAULT_OPTIONS) -> Source
         if not all(map(os.fsdecode, source)):
             raise SourceError("a name in the list of sources is empty")
         paths = [Path(os.fsdecode(item)) for item in source]
-        refuse_dangling(paths)
+        check_paths(paths)
         return ImageSource(paths, f"{len(paths)} files", options.gray)
     return object_source(source, options)
 

@@ -16,7 +16,7 @@ from . import tiff
 from .base import Access, Array, FrameSource, LabelledFrames
 from .headers import compare_headers
 from .image_files import open_frames, read_header
-from .names import is_junk, natural_order, refuse_dangling, some
+from .names import check_paths, is_junk, natural_order, some
 
 IMAGE_SUFFIXES = tiff.SUFFIXES | {
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp",
@@ -44,7 +44,7 @@ def list_images(folder: Path) -> tuple[list[Path], list[str]]:
     hidden = [path for path in there if path.name.startswith(".")]
     there = [path for path in there if path not in hidden]
     named = [path for path in there if path.suffix.lower() in IMAGE_SUFFIXES]
-    refuse_dangling(named)
+    check_paths(named)
     found = [path for path in named if path.is_file()]
     if not found:
         if any((folder / name).exists() for name in (".zarray", ".zgroup", "zarr.json")):

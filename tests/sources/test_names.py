@@ -109,6 +109,17 @@ def test_what_desktops_leave_is_passed_over_and_the_rest_is_said():
         read("in/*")
 
 
+def test_pipes_are_refused():
+    save("in")
+    for name in ("f.npy", "f.mkv", "in/9.png"):
+        os.mkfifo(name)
+        with pytest.raises(h5vidstack.SourceError, match=f"{name} is a pipe"):
+            open_source(name)
+    for source in ("in", "in/*", ["in/0.png", "in/9.png"]):
+        with pytest.raises(h5vidstack.SourceError, match="9.png is a pipe"):
+            open_source(source)
+
+
 def test_hidden_images():
     save("in")
     save("in", FRAMES[:2], ".h{}.png")
