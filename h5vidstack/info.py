@@ -167,15 +167,17 @@ def repeats(copies: int) -> str:
 
 
 def kilobytes(size: int) -> str:
-    """Bytes as KB (1000 bytes), grouped for reading."""
-    return f"{size / 1000:,.0f} KB"
+    """Bytes as KB (1000 bytes), grouped for reading; few of them as they are."""
+    if size < 1000:
+        return f"{size} byte{'s' * (size != 1)}"
+    return f"{size / 1000:,.{1 if size < 10_000 else 0}f} KB"
 
 
-def growth(source: int, stored: int) -> str:
-    """How the size of a stack compares with that of the files that it was packed from."""
-    grown = stored / source
+def growth(source: int, written: int) -> str:
+    """How what was written compares with the files that it was packed from."""
+    grown = written / source
     relation = f"{grown:.1f} times the source" if grown > 1 else f"{grown:.0%} of the source"
-    return f"on disk {kilobytes(source)} -> {kilobytes(stored)}, {relation}"
+    return f"on disk {kilobytes(source)} -> {kilobytes(written)}, {relation}"
 
 
 def groups_table(facts: dict[str, Any]) -> str:

@@ -82,6 +82,9 @@ class PackReport:
         Numbers, in the source, of frames that were decoded from damaged data.
     source_bytes
         Size of the source's file or files; None where there are none.
+    written_bytes
+        Size of the file, if it is new, else what was added to it: blocks, tables and what HDF5
+        itself needs.
     """
 
     path: str
@@ -107,6 +110,7 @@ class PackReport:
     conversion: str | None
     doubtful: tuple[int, ...]
     source_bytes: int | None
+    written_bytes: int = 0
 
     @property
     def ratio(self) -> float:
@@ -115,8 +119,8 @@ class PackReport:
 
     @property
     def growth(self) -> float | None:
-        """Stored bytes over those of the source's file or files; None where there are none."""
-        return self.stored_bytes / self.source_bytes if self.source_bytes else None
+        """Written bytes over those of the source's file or files; None where there are none."""
+        return self.written_bytes / self.source_bytes if self.source_bytes else None
 
 
 def pack(
@@ -310,11 +314,13 @@ def pack(
             before.check(opened.name, opened.frame, opened.dtype)
             if way.kept == Kept.PCA:
                 raise UnsupportedError("a PCA is of the frames it was made of; add by method auto")
+            held_bytes = target.stat().st_size
             file = cleanup.enter_context(edit_hdf5(target, structure))
             held = open_layout(file, stack).piles
             writer = StackWriter(file[stack], opened.frame, opened.dtype, chunk, held)
         else:
             inner = stack if mode == "a" and target.exists() else inner
+            held_bytes = 0 if inner is None or not target.exists() else target.stat().st_size
             output = open_hdf5_output(target, inner, overwrite, structure, kept=kept)
             file = cleanup.enter_context(output)
             writer = StackWriter(file.require_group(stack), opened.frame, opened.dtype, chunk)
@@ -374,7 +380,7 @@ def pack(
         writer.finish(order, prints, record)
         if opened.numbers is not None:
             write_table(file[stack], "original", np.array(opened.numbers, np.uint64))
-        return PackReport(
+        report = PackReport(
             str(target),
             stack,
             (len(prints), *opened.frame),
@@ -399,3 +405,6 @@ def pack(
             tuple(opened.doubtful),
             opened.file_bytes,
         )
+    # What a stack in its place was replaced with may take the room of what was there.
+    added_bytes = max(target.stat().st_size - held_bytes, report.stored_bytes)
+    return replace(report, written_bytes=added_bytes)

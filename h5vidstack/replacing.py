@@ -65,6 +65,8 @@ def refuse_others(path: Path, kept: str | None = None) -> None:
     try:
         with open_hdf5(str(path)) as file, damage_as_error(str(path)):
             found = list(_others(file, "", kept))
+            if file.userblock_size:
+                found.append(f"{file.userblock_size} bytes before its beginning (a user block)")
             stacks = find_stacks(file)
     except FormatError as error:
         raise OutputError(
@@ -91,7 +93,8 @@ def _others(group: h5py.Group, path: str, kept: str | None) -> Iterator[str]:
         # What is in a group of others within a stack is theirs, too.
         hard = isinstance(group.get(name, getlink=True), h5py.HardLink)
         node = group[name] if hard else None
-        if isinstance(node, h5py.Group) and not stack:
+        empty = isinstance(node, h5py.Group) and not len(node) and there != BESIDE
+        if isinstance(node, h5py.Group) and not stack and not empty:
             yield from _others(node, there, kept)
         else:
             yield there

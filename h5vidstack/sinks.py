@@ -33,6 +33,11 @@ _CLASSIC_TIFF_BYTES = 4_000_000_000  # beyond this only BigTIFF can point
 Frames = Iterator[Pixels]
 Numbers = np.ndarray[Any, np.dtype[np.intp]]
 
+_MAKER = "h5vidstack unpack"
+"""What images of an unpacked folder name as the software that made them."""
+_HEAD = 4096
+"""Bytes at the beginning of such an image that have it."""
+
 
 def unpack(
     source: Stack | str | os.PathLike[str],
@@ -208,13 +213,21 @@ def _check_pixels(stack: Stack, image_format: str) -> None:
 
 
 def _check_folder(path: Path) -> None:
-    """Refuse to replace a folder that holds anything but unpacked frames."""
+    """Refuse to replace a folder that holds anything but unpacked frames.
+
+    Others name their frames so, too: what tells is the program that an image names as its maker.
+    """
     if not path.is_dir():
         return
     for found in path.iterdir():
-        if not re.fullmatch(r"frame_\d+\.(png|tiff)", found.name):
+        head = b""
+        if re.fullmatch(r"frame_\d+\.(png|tiff)", found.name) and found.is_file():
+            with found.open("rb") as file:
+                head = file.read(_HEAD)
+        if _MAKER.encode() not in head:
             raise OutputError(
-                f"{path} holds {found.name}, which is no unpacked frame; unpack to another folder"
+                f"{path} holds {found.name}, which is no frame unpacked by h5vidstack; unpack to "
+                "another folder, or remove this one, if it may go"
             )
 
 
@@ -280,11 +293,18 @@ def _write_images(
     folder: Path, frames: Frames, numbers: Numbers, image_format: str, count: int
 ) -> None:
 
+    from PIL.PngImagePlugin import PngInfo
+
     digits = max(6, len(str(count - 1)))
+    png = PngInfo()
+    png.add_text("Software", _MAKER)
+    marks: dict[str, Any] = {"png": {"pnginfo": png}, "tiff": {"software": _MAKER}}
 
     def save(numbered: tuple[int, Pixels]) -> None:
         number, frame = numbered
-        _image(frame).save(folder / f"frame_{number:0{digits}d}.{image_format}")
+        _image(frame).save(
+            folder / f"frame_{number:0{digits}d}.{image_format}", **marks[image_format]
+        )
 
     with ThreadPoolExecutor(default_workers(), "h5vidstack-save") as pool:
         for _ in in_order(pool, save, zip(numbers.tolist(), frames, strict=True), ahead=64):

@@ -66,7 +66,7 @@ def test_several_sources_as_a_shell_expands_them(images):
 
 
 def test_json(images):
-    report = json.loads(run("pack", "imgs", "x.h5::/entry/s", "--json").output)
+    report = json.loads(run("pack", "imgs", "x.h5::/entry/s", "--json").stdout)
     assert report["shape"] == [20, 17, 23]
     facts = json.loads(run("info", "x.h5::/entry/s", "--json").output)
     assert facts["stack"] == "/entry/s"
@@ -161,7 +161,7 @@ def test_demo():
 
 
 def test_python_m_and_a_progress_bar_only_on_a_terminal():
-    np.save("a.npy", moving((40, 16, 16)))
+    np.save("a.npy", moving((40, 64, 64)))
     command = [sys.executable, "-m", "h5vidstack", "pack", "a.npy", "x.h5", "--overwrite"]
     quiet = subprocess.run(command, capture_output=True, text=True, check=True)
     assert quiet.stderr == ""

@@ -103,16 +103,22 @@ def test_what_is_not_replaced():
         (lambda file: file["stack"].attrs.__setitem__("title", "mine"), "/stack@title"),
         (lambda file: file["stack"].create_dataset("roi", data=1), "/stack/roi"),
         (lambda file: file["stack"].__setitem__("kind", np.dtype("f4")), "/stack/kind"),
-        (lambda file: file.create_group("g").attrs.__setitem__("a", 1), "/g@a"),
+        (lambda file: file.create_group("mine"), "/mine"),
+        (lambda file: file.create_group("entry/mine"), "/entry/mine"),
+        (lambda file: file.create_group("g").attrs.__setitem__("a", 1), "/g"),
     ):
         Path("x.h5").unlink(missing_ok=True)
         h5vidstack.pack(A, "x.h5")
         with h5py.File("x.h5", "r+") as file:
             make(file)
         refused(words, MAKERS["pack"], "x.h5")
-    with h5py.File("x.h5", "r+") as file:
-        del file["g"]
-        file.create_group("empty")
+    with h5py.File("x.h5", "w", userblock_size=512):
+        pass
+    with open("x.h5", "r+b") as raw:
+        raw.write(b"PRECIOUS" * 64)
+    refused("512 bytes before its beginning", MAKERS["pack"], "x.h5")
+    with h5py.File("x.h5", "w"):
+        pass
     h5vidstack.pack(B, "x.h5", overwrite=True)
 
 
@@ -145,11 +151,13 @@ def test_a_place_that_is_no_stack():
     with h5py.File("x.h5", "w") as file:
         file["entry/data"], file["entry/empty/e"] = A, h5py.SoftLink("/nowhere")
         file["link"] = h5py.SoftLink("/entry/data")
-        file.create_group("room/for")
+        file.create_group("room")
+        file.create_group("own/room")
     for how in ("pack", "link", "recover"):
         refused("is not a stack", MAKERS[how], "x.h5::/entry/data")
         refused("it holds /entry/data, /entry/empty/e", MAKERS[how], "x.h5::/entry")
         refused("is a link", MAKERS[how], "x.h5::/link")
+        refused("it holds /own/room", MAKERS[how], "x.h5::/own")
         MAKERS[how]("x.h5::/room", overwrite=True)
     h5vidstack.unpack("b.h5", "x.h5::/entry/data", overwrite=True)  # a dataset is what that makes
     with h5py.File("x.h5") as file:

@@ -113,7 +113,7 @@ def test_a_folder_with_anything_else_in_it_is_never_replaced():
     h5vidstack.unpack("x.h5", "out")
     Path("out/notes.txt").write_text("mine")
     for target in ("out", ".", "./"):
-        with pytest.raises(h5vidstack.OutputError, match="no unpacked frame"):
+        with pytest.raises(h5vidstack.OutputError, match="no frame unpacked"):
             h5vidstack.unpack("x.h5", target, overwrite=True)
     assert len(os.listdir("out")) == 4
     assert sorted(os.listdir()) == ["out", "x.h5"]
@@ -177,3 +177,18 @@ def test_a_damaged_block_leaves_nothing():
         with pytest.raises(h5vidstack.BlockError, match="frames 16-31"):
             h5vidstack.unpack("x.h5", target)
     assert os.listdir() == ["x.h5"]
+
+
+@pytest.mark.parametrize("image_format", ["png", "tiff"])
+def test_frames_that_others_named_so_are_never_replaced(image_format):
+    frames = moving((3, 120, 130))
+    h5vidstack.pack(frames, "x.h5")
+    h5vidstack.unpack("x.h5", "out", image_format=image_format)
+    for again in ("png", "tiff", image_format):  # its own it replaces
+        h5vidstack.unpack("x.h5", "out", image_format=again, overwrite=True)
+    theirs = Path("out", f"frame_000001.{image_format}")
+    Image.fromarray(frames[0]).save(theirs)
+    before = theirs.read_bytes()
+    with pytest.raises(h5vidstack.OutputError, match=f"holds {theirs.name}, which is no frame"):
+        h5vidstack.unpack("x.h5", "out", overwrite=True)
+    assert theirs.read_bytes() == before

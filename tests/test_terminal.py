@@ -394,6 +394,23 @@ def test_what_a_bar_says():
     assert line("packing", some, 2, 70) == f"packing{rest}"
 
 
+def test_sizes_are_those_on_the_disk():
+    np.save("a.npy", np.zeros((5, 20, 20), "u1"))
+    result = CliRunner().invoke(main, ["pack", "a.npy", "x.h5"])
+    assert f"on disk 2.1 KB -> {os.path.getsize('x.h5') / 1000:.0f} KB" in result.stdout
+    assert re.search(r"2.0 KB -> \d+ bytes \(ratio", result.stdout)
+    assert "KB are tables and what HDF5 needs" in result.stderr
+    before = os.path.getsize("x.h5")
+    report = h5vidstack.pack("a.npy", "x.h5::/more")
+    assert report.written_bytes == os.path.getsize("x.h5") - before > report.stored_bytes
+    before = os.path.getsize("x.h5")
+    with h5vidstack.open("x.h5::/more") as stack:
+        report = stack.append("a.npy")
+    assert report.written_bytes == max(os.path.getsize("x.h5") - before, report.stored_bytes) > 0
+    report = h5vidstack.pack("a.npy", "x.h5::/more", overwrite=True)
+    assert report.written_bytes >= report.stored_bytes
+
+
 def test_sizes_of_the_source_are_said():
     SOURCES["v.mp4"]()
     SOURCES["d.h5::/chunked"]()
@@ -410,5 +427,6 @@ def test_sizes_of_the_source_are_said():
         main, ["pack", "d.h5::/chunked", "z.h5", "--preset", "raw", "--json"]
     )
     facts = json.loads(result.stdout)
-    assert facts["growth"] == facts["stored_bytes"] / facts["source_bytes"] > 1
+    assert facts["written_bytes"] == os.path.getsize("z.h5") > facts["stored_bytes"]
+    assert facts["growth"] == facts["written_bytes"] / facts["source_bytes"] > 1
     assert "times the bytes" in result.stderr

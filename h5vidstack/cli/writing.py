@@ -170,6 +170,9 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
     if report.growth is not None and report.growth > 1:
         kind = "an image" if os.path.isdir(src[0]) else kind_of_name(src[0])
         cure = _SMALLER.get(kind or "", "--profile small may take less")
+        if report.stored_bytes < (report.source_bytes or 0) / 2:
+            tables = information.kilobytes(report.written_bytes - report.stored_bytes)
+            cure = f"{tables} are tables and what HDF5 needs, as much for few frames as for many"
         click.echo(
             f"the stack takes {report.growth:.1f} times the bytes of its source: {cure}", err=True
         )
@@ -192,7 +195,7 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
     if report.conversion is not None:
         say(report.conversion)
     if report.source_bytes:
-        say(information.growth(report.source_bytes, report.stored_bytes))
+        say(information.growth(report.source_bytes, report.written_bytes))
     exact = "lossless" if report.lossless else information.loss(report.max_error, report.psnr)
     if report.codings:
         say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {colours.verdict(exact)}")

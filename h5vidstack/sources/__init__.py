@@ -27,7 +27,7 @@ from .hdf5 import dataset_source, hdf5_source, remote_source
 from .headers import compare_headers
 from .images import IMAGE_SUFFIXES, ImageSource, is_image, list_images, open_image
 from .links import candidates
-from .names import find_named, refuse_dangling
+from .names import check_paths, find_named
 from .npy import npy_source
 from .tiff import TiffSource, is_tiff
 from .video import video_source
@@ -60,6 +60,8 @@ def open_source(source: Any, options: SourceOptions = DEFAULT_OPTIONS) -> Source
         return source
     if isinstance(source, (str, bytes, os.PathLike)):
         return _open_path(os.fsdecode(source), options)
+    if isinstance(source, (h5py.Group, h5py.Dataset)) and not source:
+        raise SourceError(f"the HDF5 file of this {type(source).__name__} is closed: open it again")
     if isinstance(source, h5py.Group):
         raise SourceError(
             f"{source.file.filename}::{source.name} is a group of HDF5: give one of its datasets; "
@@ -69,8 +71,10 @@ def open_source(source: Any, options: SourceOptions = DEFAULT_OPTIONS) -> Source
         return dataset_source(source, f"{source.file.filename}::{source.name}", options)
     named = isinstance(source, (list, tuple)) and bool(source)
     if named and all(isinstance(item, (str, bytes, os.PathLike)) for item in source):
+        if not all(map(os.fsdecode, source)):
+            raise SourceError("a name in the list of sources is empty")
         paths = [Path(os.fsdecode(item)) for item in source]
-        refuse_dangling(paths)
+        check_paths(paths)
         return ImageSource(paths, f"{len(paths)} files", options.gray)
     return object_source(source, options)
 
@@ -87,9 +91,9 @@ def _open_path(name: str, options: SourceOptions) -> Source:
     if path.is_dir():
         if inner:
             raise SourceError(f"{path} is a folder, so {name} names nothing in it")
-        paths, note = list_images(path)
+        paths, notes = list_images(path)
         images = ImageSource(paths, name, options.gray)
-        images.notes += [note] if note else []
+        images.notes += notes
         return images
     source = _open_file(path, inner, options)
     if inner is None and not isinstance(source, ImageSource):  # which compares each of its files

@@ -18,6 +18,7 @@ from .base import (
     FrameSource,
     Source,
     SourceOptions,
+    errors_of_reading,
     iterate_frames,
 )
 
@@ -35,6 +36,10 @@ def object_source(source: Any, options: SourceOptions) -> Source:
     """
     name = type(source).__name__
     _refuse_many(source, name)
+    if hasattr(source, "nnz") or hasattr(source, "todense"):
+        raise SourceError(
+            f"a {name} is sparse, and a stack is not: pass source.toarray() or source.todense()"
+        )
     if all(hasattr(source, part) for part in ("shape", "dtype", "__getitem__")):
         if _gives_pieces(source):
             return array_source(source, name, options)
@@ -107,12 +112,18 @@ class ReaderSource(FrameSource):
 
     def __init__(self, reader: Any, name: str, gray: bool) -> None:
         self._reader = reader
-        frames = iterate_frames(reader[number] for number in range(len(reader)))
-        super().__init__(frames, name, len(reader), gray)
+        with errors_of_reading(name):
+            count = len(reader)
+        frames = iterate_frames(self._frame(number, name) for number in range(count))
+        super().__init__(frames, name, count, gray)
+
+    def _frame(self, number: int, name: str) -> Any:
+        with errors_of_reading(name):
+            return self._reader[number]
 
     def take(self, numbers: npt.NDArray[np.intp]) -> Array:  # noqa: D102
         frames = np.empty((len(numbers), *self.frame), self.dtype)
-        wanted = iterate_frames(self._reader[number] for number in numbers.tolist())
+        wanted = iterate_frames(self._frame(number, self.name) for number in numbers.tolist())
         for frame, (label, image) in zip(frames, wanted, strict=True):
             frame[...] = self._check(label, image)
         return frames

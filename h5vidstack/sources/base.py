@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import SourceError
+from ..errors import Error, SourceError
 from ..geometry import Shape, stack_shape
 from ..loss import Loss
 
@@ -43,6 +45,8 @@ class SourceOptions:
 
 
 DEFAULT_OPTIONS = SourceOptions()
+AS_ARRAY = "pass an array of numpy made of it, as numpy.asarray(source)"
+"""The way out for arrays that cannot be read piece by piece."""
 LAST_AXIS = "The last axis of the frames is 1 long, and was left out: they are gray, (H, W)."
 """The note of a source with one channel that has an axis of its own."""
 
@@ -147,9 +151,7 @@ class ArraySource(Source):
         self._leading = leading
         # Asking for an empty piece gives numpy's dtype whatever library the array is of; but
         # HDF5 cannot read one of a virtual dataset whose sources have numbered names.
-        dtype = (
-            array.dtype if isinstance(array, h5py.Dataset) else plain_array(array[0:0], name).dtype
-        )
+        dtype = array.dtype if isinstance(array, h5py.Dataset) else self._taken(slice(0, 0)).dtype
         self.dtype = dtype.newbyteorder("=")
         self.frame = (height, width) if gray or channels == 1 else (height, width, channels)
         plain = isinstance(array, np.ndarray) or (
@@ -166,25 +168,33 @@ class ArraySource(Source):
                 row, first = divmod(start, inner)
                 taken = min(stop - start, inner - first)
                 index = (*np.unravel_index(row, tuple(outer)), slice(first, first + taken))
-                pieces.append(self._piece(index))
+                pieces.append(self._piece(index, taken))
                 start += taken
             yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def take(self, numbers: npt.NDArray[np.intp]) -> Array:  # noqa: D102
         index = np.unravel_index(numbers, self._leading)
         if isinstance(self._array, np.ndarray):
-            return self._piece(index)
+            return self._piece(index, len(numbers))
         frames = np.empty((len(numbers), *self.frame), self.dtype)
         for frame, place in zip(frames, zip(*index, strict=True), strict=True):
             *outer, inner = map(int, place)
-            frame[...] = self._piece((*outer, slice(inner, inner + 1)))[0]
+            frame[...] = self._piece((*outer, slice(inner, inner + 1)), 1)[0]
         return frames
 
-    def _piece(self, index: tuple[Any, ...]) -> Array:
-        try:
-            piece = plain_array(self._array[index], self.name)
-        except (OSError, RuntimeError) as error:
-            raise SourceError(f"cannot read {self.name}: {error}") from error
+    def _taken(self, index: Any) -> Array:
+        with errors_of_reading(self.name):
+            return plain_array(self._array[index], self.name)
+
+    def _piece(self, index: tuple[Any, ...], count: int) -> Array:
+        """Read `count` frames."""
+        piece = self._taken(index)
+        want = (count, *map(int, self._array.shape[len(self._leading) :]))
+        if piece.shape != want or piece.dtype.newbyteorder("=") != self.dtype:
+            raise SourceError(
+                f"{self.name} has shape {tuple(self._array.shape)} {self.dtype}, but a piece of it "
+                f"that should be {want} {self.dtype} is {piece.shape} {piece.dtype}; {AS_ARRAY}"
+            )
         if self._gray and piece.ndim == 4:
             piece = to_gray(piece)
         # Encoding goes on while the next piece is read: only numpy's own arrays stay as they are.
@@ -254,6 +264,22 @@ class FrameSource(Source):
         self._origin.close()
 
 
+@contextlib.contextmanager
+def errors_of_reading(name: str) -> Iterator[None]:
+    """Turn whatever an array of another package raises into a SourceError."""
+    try:
+        yield
+    except Error:
+        raise
+    except MemoryError as error:
+        raise SourceError(f"cannot read {name}: memory does not suffice") from error
+    except (OSError, RuntimeError) as error:  # of a file behind it
+        raise SourceError(f"cannot read {name}: {error}") from error
+    except Exception as error:  # packages raise every kind
+        what = f"{type(error).__name__}: {error}"
+        raise SourceError(f"cannot read {name} ({what}); {AS_ARRAY}") from error
+
+
 def plain_array(pixels: Any, name: str) -> Array:
     """Return pixels of any package as numpy's own array.
 
@@ -275,6 +301,27 @@ def refuse_mask(array: Any, name: str) -> None:
         raise SourceError(f"{name} is a masked array, and a stack holds no mask: fill it first")
 
 
+_PICTURES = ("1", "L", "RGB", "RGBA", "I", "F", "I;16")
+"""Modes of Pillow's images whose samples are the pixels."""
+
+
+def refuse_picture(frame: Any, name: str) -> None:
+    """Raise SourceError for an image of Pillow that is no array of its pixels as it stands."""
+    module = sys.modules.get("PIL.Image")
+    if module is None or not isinstance(frame, module.Image):
+        return
+    way = f"give {name} as image.convert('RGB') or another mode that holds it, or give its file"
+    if frame.mode not in _PICTURES:
+        raise SourceError(
+            f"{name} is an image of mode {frame.mode}, whose samples are no gray or colours; {way}"
+        )
+    if "transparency" in frame.info:
+        raise SourceError(
+            f"{name} is an image of mode {frame.mode} with a transparent colour beside its "
+            f"samples; {way.replace('RGB', 'RGBA')}"
+        )
+
+
 def tidy_bools(pixels: Array) -> Array:
     """True as 1: Pillow's arrays of 1-bit images have it as 255."""
     return pixels.view(np.uint8) != 0 if pixels.dtype == np.bool_ else pixels
@@ -283,6 +330,7 @@ def tidy_bools(pixels: Array) -> Array:
 def iterate_frames(frames: Iterable[Any]) -> LabelledFrames:
     """Label the frames of an iterable by their number."""
     for number, frame in enumerate(frames):
+        refuse_picture(frame, f"frame {number}")
         try:
             pixels = plain_array(frame, f"frame {number}")
         except (TypeError, ValueError) as error:

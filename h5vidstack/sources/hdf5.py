@@ -70,8 +70,8 @@ class DatasetSource(ArraySource):
         super().__init__(pixels, name, gray=options.gray, owner=owner)
         self._storage = storage
 
-    def _piece(self, index: tuple[Any, ...]) -> Array:
-        piece = super()._piece(index)
+    def _piece(self, index: tuple[Any, ...], count: int) -> Array:
+        piece = super()._piece(index, count)
         self._storage.check()
         return piece
 

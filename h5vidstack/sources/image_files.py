@@ -56,6 +56,8 @@ class Header:
         As EXIF numbers it; 1: it is shown as stored.
     conversion
         As of a `Source`.
+    colours
+        Length of the palette, if there is one.
     """
 
     kind: tuple[str, str]
@@ -64,6 +66,7 @@ class Header:
     alpha: bool = False
     orientation: int = 1
     conversion: str | None = None
+    colours: int | None = None
 
 
 Decoder = Callable[[Header], Callable[[int], Array]]
@@ -107,9 +110,10 @@ _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT
 
 def _read_png(data: bytes) -> Header:
     """Walk all chunks, and keep those that pixels need."""
-    kept, names, orientation, count = [_PNG], list[bytes](), 1, 1
+    kept, names, bodies, orientation, count = [_PNG], list[bytes](), dict[bytes, bytes](), 1, 1
     for name, body, whole in _png_chunks(data):
         names.append(name)
+        bodies[name] = body
         if name in _NEEDED:
             kept.append(whole)
         elif not name[0] & 0x20:
@@ -118,9 +122,7 @@ def _read_png(data: bytes) -> Header:
             count = int.from_bytes(body[:4], "big")
         elif name == b"eXIf":
             orientation = _orientation(body)
-    if names[:1] != [b"IHDR"] or b"IDAT" not in names:
-        raise SourceError("it has no picture, or is damaged")
-    bits, colour = data[24], data[25]
+    bits, colour = _check_png(names, bodies)
     if b"acTL" in names and names.count(b"fcTL") != count:
         raise SourceError(f"it tells of {count} frames, but has {names.count(b'fcTL')}")
     still = b"acTL" in names and names.index(b"fcTL") > names.index(b"IDAT")
@@ -132,7 +134,32 @@ def _read_png(data: bytes) -> Header:
     return Header(
         ("PNG", kind), b"".join(kept), count, colour in (4, 6) or b"tRNS" in names, orientation,
         f"8 bits made of {bits} bits of gray (times {scaled})" if scaled else None,
+        len(bodies[b"PLTE"]) // 3 if colour == 3 else None,
     )  # fmt: skip
+
+
+def _check_png(names: list[bytes], bodies: dict[bytes, bytes]) -> tuple[int, int]:
+    """Return bits and colour type of a PNG whose chunks are as the standard wants them."""
+    head = bodies.get(b"IHDR", b"")
+    if names[:1] != [b"IHDR"] or len(head) != 13 or b"IDAT" not in names:
+        raise SourceError("it has no picture, or is damaged")
+    bits, colour, *ways = head[8:]
+    if ways not in ([0, 0, 0], [0, 0, 1]):
+        raise SourceError("it is packed in a way that is not of the PNG standard")
+    first = names.index(b"IDAT")
+    order = [name for name in (b"IHDR", b"PLTE", b"tRNS") if name in names]
+    early = [name for name in names[:first] if name in (b"IHDR", b"PLTE", b"tRNS")]
+    twice = any(names.count(name) > 1 for name in order)
+    if early != order or twice or set(names[first : first + names.count(b"IDAT")]) != {b"IDAT"}:
+        raise SourceError("it is damaged: its chunks are not in the order of the PNG standard")
+    palette, keys = len(bodies.get(b"PLTE", b"")), len(bodies.get(b"tRNS", b""))
+    most = {3: 3 << bits, 2: 768, 6: 768}.get(colour, 0)
+    if palette > most or palette % 3 or (colour == 3 and not palette):
+        raise SourceError(f"it is damaged: a palette of {palette} bytes, at {bits} bits")
+    fit = {0: range(2, 3), 2: range(6, 7), 3: range(1, palette // 3 + 1)}.get(colour, ())
+    if b"tRNS" in names and keys not in fit:
+        raise SourceError(f"it is damaged: transparency (tRNS) of {keys} bytes")
+    return bits, colour
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
@@ -157,46 +184,66 @@ _FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive: what libjpeg de
 
 def _read_jpeg(data: bytes) -> Header:
     """Walk the segments of the first picture; leave out those of applications but Adobe's."""
-    kept, at, orientation, kind, transform, ids = [data[:2]], 2, 1, "", None, b""
+    kept, orientation, kind, transform, ids = list[bytes](), 1, "", None, b""
     jfif = False
-    while True:
-        at = _skip_fill(data, at)
-        marker = data[at + 1] if data[at : at + 1] == b"\xff" else None
-        if marker == 0xD9:
-            break
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        segment = data[at : at + 2 + length]
-        if marker is None or len(segment) < 2 + length or length < 2:
-            raise SourceError("it is truncated or damaged: a JPEG without its end")
-        at += 2 + length
-        if marker == 0xE1 and segment[4:10] == b"Exif\0\0":
-            orientation = _orientation(segment[10:])
-        if marker == 0xEE and segment[4:9] == b"Adobe":
-            transform = segment[15]
+    for marker, part, _ in jpeg_parts(data):
+        if marker == 0xE1 and part[4:10] == b"Exif\0\0":
+            orientation = _orientation(part[10:])
+        if marker == 0xEE and part[4:9] == b"Adobe":
+            transform = part[15]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            parts = segment[9]
-            kind = f"{segment[4]} bits " + {1: "gray", 3: "colour", 4: "CMYK"}.get(parts, "?")
+            parts = part[9]
+            kind = f"{part[4]} bits " + {1: "gray", 3: "colour", 4: "CMYK"}.get(parts, "?")
             kind += "" if marker in _FRAMES else f" of SOF{marker - 0xC0}"
-            ids = segment[10 : 10 + 3 * parts : 3]
-        jfif = jfif or (marker == 0xE0 and segment[4:8] == b"JFIF")
+            ids = part[10 : 10 + 3 * parts : 3]
+        jfif = jfif or (marker == 0xE0 and part[4:8] == b"JFIF")
         if not 0xE1 <= marker <= 0xED and marker not in (0xEF, 0xFE):
-            kept.append(segment)
+            kept.append(part)
+    direct = not jfif and (transform == 0 or (transform is None and ids == b"RGB"))
+    made = "RGB made by Pillow from the YCbCr of JPEG" if "colour" in kind and not direct else None
+    return Header(("JPEG", kind), b"".join(kept), orientation=orientation, conversion=made)
+
+
+def jpeg_parts(data: Any, at: int = 0) -> Iterator[tuple[int, bytes, int]]:
+    """Walk a JPEG from its first marker to its last; a scan's data belong to the marker before.
+
+    Parameters
+    ----------
+    data
+        What slices of give bytes.
+    at
+        Where it begins.
+
+    Yields
+    ------
+    marker, part, end
+        Its number, its bytes, and where the next begins.
+
+    Raises
+    ------
+    SourceError
+        If there is none, or it ends early.
+    """
+    marker = 0xD8
+    if data[at : at + 2] != b"\xff\xd8":
+        raise SourceError("it is damaged: a JPEG without its beginning")
+    yield marker, b"\xff\xd8", at + 2
+    at += 2
+    while marker != 0xD9:
+        while data[at : at + 2] == b"\xff\xff":
+            at += 1
+        start, head = at, data[at : at + 4]
+        marker = head[1] if len(head) > 1 and head[0] == 0xFF else -1
+        length = 0 if marker == 0xD9 else int.from_bytes(head[2:], "big")
+        at += 2 + length
+        if marker < 0 or at > len(data) or length == 1 or (length == 0 and marker != 0xD9):
+            raise SourceError("it is truncated or damaged: a JPEG without its end")
         if marker == 0xDA:
             end = _SCAN_END.search(data, at)
             if end is None:
                 raise SourceError("it is truncated: a JPEG without its end")
-            kept.append(data[at : end.start()])
             at = end.start()
-    direct = not jfif and (transform == 0 or (transform is None and ids == b"RGB"))
-    made = "RGB made by Pillow from the YCbCr of JPEG" if "colour" in kind and not direct else None
-    whole = b"".join([*kept, b"\xff\xd9"])
-    return Header(("JPEG", kind), whole, orientation=orientation, conversion=made)
-
-
-def _skip_fill(data: bytes, at: int) -> int:
-    while data[at : at + 2] == b"\xff\xff":
-        at += 1
-    return at
+        yield marker, data[start:at], at
 
 
 # GIF ------------------------------------------------------------------------------------------
@@ -209,7 +256,7 @@ def _read_gif(data: bytes) -> Header:
     if flags & 128:
         palettes.append(data[13 : 13 + (6 << (flags & 7))])
         at += len(palettes[0])
-    count, alpha, mixed, disposed, key = 0, False, False, False, False
+    count, colours, alpha, mixed, disposed, key = 0, 0, False, False, False, False
     while data[at : at + 1] != b";":
         if data[at : at + 2] == b"!\xf9":
             key = bool(data[at + 3] & 1)
@@ -223,9 +270,12 @@ def _read_gif(data: bytes) -> Header:
             if not count and not whole:
                 raise SourceError(f"its first picture is not as large as the GIF; {WAY_OUT}")
             at += 10
+            if not (local | flags) & 128:
+                raise SourceError(f"its picture {count} has no palette; {WAY_OUT}")
             if local & 128:
                 palettes.append(data[at : at + (6 << (local & 7))])
                 at += 6 << (local & 7)
+            colours = colours or 2 << ((local if local & 128 else flags) & 7)
             alpha = alpha or (key and not count)  # later it says: as before
             at, count, key = at + 1, count + 1, False
         else:
@@ -233,15 +283,16 @@ def _read_gif(data: bytes) -> Header:
         while at < len(data) and data[at]:
             at += 1 + data[at]
         at += 1
-    if not count or not palettes:
-        raise SourceError("it has no picture, or no palette")
+    if not count:
+        raise SourceError("it has no picture")
     if count > 1 and disposed and mixed:
         raise SourceError(
             "its pictures are taken away before the next is shown, which programs do in several "
             f"ways; {WAY_OUT}"
         )
     gray = not alpha and all(p[::3] == p[1::3] == p[2::3] for p in palettes)
-    return Header(("GIF", "gray" if gray else "palette"), data, count, alpha)
+    kind = "gray" if gray else "palette"
+    return Header(("GIF", kind), data, count, alpha, colours=colours)
 
 
 # BMP ------------------------------------------------------------------------------------------
@@ -261,15 +312,18 @@ def _read_bmp(data: bytes) -> Header:
     if compression == 3 and masks and masks[:3] == (0xFF0000, 0xFF00, 0xFF):
         compression = 0
     kind = f"{bits} bits" + (f" of compression {compression}" if compression else "")
+    colours = None
     if bits <= 8 and not compression:
-        entries = data[
-            14 + size : 14 + size + 4 * (struct.unpack("<I", data[46:50])[0] or 1 << bits)
-        ]
+        colours = struct.unpack("<I", data[46:50])[0] or 1 << bits
+        end = 14 + size + 4 * colours
+        if colours > 1 << bits or end > start:
+            raise SourceError(f"it is damaged: a BMP without its palette of {colours} colours")
+        entries = data[14 + size : end]
         if entries[::4] == entries[1::4] == entries[2::4]:
             kind += " black and white" if entries[::4] == b"\0\xff" else " gray"
     if bits == 32 and not alpha and any(data[start + 3 : start + rows : 4]):
         raise SourceError(f"it has a fourth channel of which its header does not tell; {WAY_OUT}")
-    return Header(("BMP", kind), data, alpha=alpha)
+    return Header(("BMP", kind), data, alpha=alpha, colours=colours)
 
 
 # WebP -----------------------------------------------------------------------------------------
@@ -336,11 +390,21 @@ def _by_pillow(plugin: str, mode: str) -> Decoder:
                 if number < image.tell():  # of a PNG, Pillow goes back to no frame but the first
                     image = opener(io.BytesIO(header.data))
                 image.seek(number)
+            _check_numbers(image, header.colours)
             return np.asarray(image if image.mode == wanted else image.convert(wanted))
 
         return read
 
     return decode
+
+
+def _check_numbers(image: Any, colours: int | None) -> None:
+    """Refuse numbers beyond the end of a palette, which decoders take for any colour."""
+    # Gray is such numbers, too, where they are the same as their colours.
+    if colours is not None and image.mode in ("P", "L"):
+        most = int(np.asarray(image).max())
+        if most >= colours:
+            raise SourceError(f"it is damaged: colour {most} of a palette of {colours}")
 
 
 def _by_ffmpeg(header: Header) -> Callable[[int], Array]:

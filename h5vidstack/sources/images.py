@@ -16,7 +16,7 @@ from . import tiff
 from .base import Access, Array, FrameSource, LabelledFrames
 from .headers import compare_headers
 from .image_files import open_frames, read_header
-from .names import is_junk, natural_order, refuse_dangling, some
+from .names import check_paths, is_junk, natural_order, some
 
 IMAGE_SUFFIXES = tiff.SUFFIXES | {
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp",
@@ -24,13 +24,13 @@ IMAGE_SUFFIXES = tiff.SUFFIXES | {
 _POINTERS = (b"annex/objects/", b"version https://git-lfs")
 
 
-def list_images(folder: Path) -> tuple[list[Path], str | None]:
+def list_images(folder: Path) -> tuple[list[Path], list[str]]:
     """List the images directly in a folder, by the endings of their names.
 
     Returns
     -------
-    images, note
-        `note` is a sentence for the user that names what else is there.
+    images, notes
+        `notes` are sentences for the user that name what else is there.
 
     Raises
     ------
@@ -41,8 +41,10 @@ def list_images(folder: Path) -> tuple[list[Path], str | None]:
         there = sorted(path for path in folder.iterdir() if not is_junk(path))
     except OSError as error:
         raise SourceError(f"cannot read the folder {folder}: {error.strerror}") from error
+    hidden = [path for path in there if path.name.startswith(".")]
+    there = [path for path in there if path not in hidden]
     named = [path for path in there if path.suffix.lower() in IMAGE_SUFFIXES]
-    refuse_dangling(named)
+    check_paths(named)
     found = [path for path in named if path.is_file()]
     if not found:
         if any((folder / name).exists() for name in (".zarray", ".zgroup", "zarr.json")):
@@ -52,9 +54,12 @@ def list_images(folder: Path) -> tuple[list[Path], str | None]:
         endings = ", ".join(sorted(IMAGE_SUFFIXES))
         raise SourceError(f"the folder {folder} holds no image (no file ends in {endings})")
     known = set(found)
+    left = [path.name for path in hidden if is_image(path)]
+    note = f"{folder} also holds hidden images, which were passed over: {some(left)}."
+    notes = [note] if left else []
     left = [path.name for path in there if path not in known]
     note = f"{folder} also holds what is no image, and was passed over: {some(left)}."
-    return found, note if left else None
+    return found, [*notes, note] if left else notes
 
 
 def is_image(path: Path) -> bool:

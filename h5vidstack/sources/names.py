@@ -27,7 +27,7 @@ SHOWN = 3
 """So many names are given in a message; the rest is counted."""
 
 _NUMBER = re.compile(r"(?<![0-9.])[0-9]+\.[0-9]+(?![0-9]*\.[0-9])(?![0-9])|[0-9]+")
-_JUNK = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
+_JUNK = {".ds_store", "thumbs.db", "desktop.ini", "ehthumbs.db"}
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,11 @@ def find_named(name: str) -> Named:
     SourceError
         If there is nothing of this name.
     """
+    if not name:
+        raise SourceError("the name of the source is empty: perhaps a variable that is not set")
     path, inner = split_target(name)
     if os.path.lexists(path):
-        refuse_dangling([path])
+        check_paths([path])
         return Named(path, inner)
     if not glob.has_magic(str(path)):
         raise SourceError(f"no such file or folder: {path}")
@@ -84,17 +86,18 @@ def match(pattern: Path) -> list[Path]:
     found = [path for path in map(Path, glob.glob(escaped)) if not is_junk(path)]
     if not found:
         raise SourceError(f"no file matches {pattern}")
-    refuse_dangling(found)
+    check_paths(found)
     return natural_order(found)[0]
 
 
 def is_junk(path: Path) -> bool:
     """Whether a file is what a desktop leaves in folders: ``.DS_Store``, ``._x``, ``Thumbs.db``."""
-    return path.name.startswith(".") or path.name.lower() in _JUNK
+    return path.name.startswith("._") or path.name.lower() in _JUNK
 
 
-def refuse_dangling(paths: Iterable[Path]) -> None:
-    """Raise SourceError if any path is a link to what is missing."""
+def check_paths(paths: Iterable[Path]) -> None:
+    """Raise SourceError if any path is a link to what is missing, or a pipe or device."""
+    paths = list(paths)
     dangling = [path for path in paths if path.is_symlink() and not path.exists()]
     if dangling:
         dangling = natural_order(dangling)[0]
@@ -103,6 +106,12 @@ def refuse_dangling(paths: Iterable[Path]) -> None:
             f"({dangling[0]} leads to {os.readlink(dangling[0])}); fetch the files, or remove "
             "the links"
         )
+    for path in paths:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise SourceError(
+                f"{path} is a pipe or a device, and a source is read more than once: write it to "
+                "a file first"
+            )
 
 
 def some(names: Sequence[object]) -> str:

@@ -21,7 +21,7 @@ def npy_source(path: Path, options: SourceOptions) -> Source:
     """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # numpy lets every kind out on damaged headers
         raise SourceError(f"cannot read {path}: {error}") from error
     size, end = path.stat().st_size, array.offset + array.nbytes
     if end != size:

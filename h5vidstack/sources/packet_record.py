@@ -61,6 +61,7 @@ class PacketRecord:
         self._first_key = self._newest_key = -1
         self._suspect = self._suspect_before = False
         self._empty = self._end = self._cut = 0
+        self._last_byte: int | None = None
         self._untimed = False
         ticks = chosen.rate * chosen.time_base
         self._usual = round(1 / ticks) if ticks else 0
@@ -86,6 +87,7 @@ class PacketRecord:
         self._decoding_times.append(time if packet.dts is None else packet.dts)
         self._frames.append(-1)
         self._end = max(self._end, time + (packet.duration or 0))
+        self._last_byte = None if packet.pos is None else packet.pos + packet.size
         if packet.is_keyframe:
             self._first_key = number if self._first_key < 0 else self._first_key
             self._newest_key = number
@@ -155,6 +157,9 @@ class PacketRecord:
             size = self._path.stat().st_size
             if all(size % packet for packet in _TRANSPORT_PACKETS):
                 return "ends within a packet"
+        if self._chosen.container == "yuv4mpegpipe" and self._last_byte is not None:
+            more = self._path.stat().st_size - self._last_byte
+            return "ends within a frame" if more else None
         seconds, base = self._chosen.duration, self._chosen.time_base
         if not stated and seconds is not None:
             times = np.sort(np.array(self._times))

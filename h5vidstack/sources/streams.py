@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import SourceError
 from .ffmpeg_log import logged_errors
+from .raw_streams import check_beginning
 
 VIDEO_FORMATS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,av1,obu,flv,asf,ogg,"
@@ -99,6 +100,7 @@ def choose_stream(path: Path, wanted: int | None) -> Choice:
                 raise SourceError(
                     f"{path} is a HEIF or AVIF image, not a video; save it as PNG or TIFF first"
                 )
+            check_beginning(path, container.format.name.split(",")[0])
             return _chosen(path, container, wanted)
     except av.FFmpegError as error:
         said = f" ({errors[-1]})" if errors else ""

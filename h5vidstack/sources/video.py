@@ -206,6 +206,11 @@ class _Reading:
         head = (context.extradata or b"") if context.name == "h264" else b""
         if found.kind is Kind.YUV and h264.is_monochrome(head):
             self._monochrome, found = not gray, luma_only(found)
+        if context.name == "mjpeg" and found.alpha:
+            raise SourceError(
+                f"{self._path} has JPEGs of four inks (CMYK), and FFmpeg makes colours of them: "
+                "read it by another library and pack the array"
+            )
         check_use(found, gray, str(self._path))
         self._refuse_negative(found, context)
         self.conversion = conversion(found, gray)

@@ -271,3 +271,62 @@ def test_frames_of_an_animation_in_any_order(name, how):
     assert len(whole) == 5
     for numbers in ([4, 3, 2, 1, 0], [2, 2], [1, 4, 0, 3], [3]):
         np.testing.assert_array_equal(source.take(np.array(numbers)), whole[numbers])
+
+
+PALETTE = (b"PLTE", bytes(range(12)))
+
+
+@pytest.mark.parametrize(
+    ("bits", "colour", "more"),
+    [
+        (2, 3, []),
+        (2, 3, [(b"PLTE", b"")]),
+        (2, 3, [(b"PLTE", bytes(9))]),  # pixels go on to number 3
+        (2, 3, [(b"PLTE", bytes(11))]),
+        (2, 3, [(b"PLTE", bytes(15))]),
+        (2, 3, [PALETTE, PALETTE]),
+        (2, 3, [(b"tRNS", b"\0"), PALETTE]),
+        (2, 3, [PALETTE, (b"tRNS", bytes(5))]),
+        (2, 3, [PALETTE, (b"IDAT", b""), (b"tEXt", b"")]),
+        (2, 0, [PALETTE]),
+        (8, 0, [(b"tRNS", bytes(1))]),
+        (8, 2, [(b"tRNS", bytes(2))]),
+        (8, 6, [(b"tRNS", bytes(8))]),
+    ],
+)
+def test_chunks_that_no_png_has(bits, colour, more):
+    pixels = np.arange(12 * SAMPLES[colour]).reshape(3, 4, SAMPLES[colour]) % (1 << bits)
+    Path("x.png").write_bytes(make_png(pixels, bits, colour, more=more))
+    with pytest.raises(h5vidstack.SourceError, match="damaged"):
+        read("x.png")
+
+
+def test_ways_of_packing_that_no_png_has():
+    sound = make_png(np.zeros((3, 4, 1), int), 8, 0)
+    for place in (10, 11, 12):  # compression, filter, interlace
+        head = bytearray(sound[16:29])
+        head[place] = 64
+        Path("x.png").write_bytes(sound[:8] + chunk(b"IHDR", bytes(head)) + sound[33:])
+        with pytest.raises(h5vidstack.SourceError, match="not of the PNG standard"):
+            read("x.png")
+
+
+def test_palettes_that_are_missing_or_too_short():
+    numbers = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    image = Image.fromarray(numbers, "L").convert("P")
+    image.putpalette(RANDOM.integers(0, 256, 768).astype(np.uint8).tobytes())
+    image.save("x.bmp")
+    image.save("x.gif")
+    bitmap, gif = Path("x.bmp").read_bytes(), Path("x.gif").read_bytes()
+    assert read("x.bmp")[0].shape == read("x.gif")[0].shape == (1, 4, 4, 3)
+    begin = struct.unpack("<I", bitmap[10:14])[0]
+    none = bitmap[:10] + struct.pack("<I", 54) + bitmap[14:54] + bitmap[begin:]
+    short = bitmap[:46] + struct.pack("<I", 8) + bitmap[50:]
+    table = 3 << (gif[10] & 7) + 1
+    bare = gif[:10] + bytes([gif[10] & 0x7F]) + gif[11:13] + gif[13 + table :]
+    less = gif[:10] + bytes([gif[10] & 0xF8 | 2]) + gif[11 : 13 + 24] + gif[13 + table :]
+    bad = {"a.bmp": none, "b.bmp": short, "c.gif": bare, "d.gif": less}
+    for name, data in bad.items():
+        Path(name).write_bytes(data)
+        with pytest.raises(h5vidstack.SourceError, match="palette"):
+            read(name)

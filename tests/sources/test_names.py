@@ -95,7 +95,7 @@ def test_dangling_links_are_refused_by_name():
 
 def test_what_desktops_leave_is_passed_over_and_the_rest_is_said():
     save("in")
-    for junk in (".DS_Store", "._0.png", "Thumbs.db", "desktop.ini", ".hidden.png"):
+    for junk in (".DS_Store", "._0.png", "Thumbs.db", "desktop.ini", ".gitignore"):
         Path("in", junk).write_bytes(b"junk")
     source = open_source("in")
     assert source.notes == []
@@ -107,6 +107,35 @@ def test_what_desktops_leave_is_passed_over_and_the_rest_is_said():
     assert note == "in also holds what is no image, and was passed over: dir.png, notes.txt."
     with pytest.raises(h5vidstack.SourceError, match="dir.png"):
         read("in/*")
+
+
+def test_pipes_are_refused():
+    save("in")
+    for name in ("f.npy", "f.mkv", "in/9.png"):
+        os.mkfifo(name)
+        with pytest.raises(h5vidstack.SourceError, match=f"{name} is a pipe"):
+            open_source(name)
+    for source in ("in", "in/*", ["in/0.png", "in/9.png"]):
+        with pytest.raises(h5vidstack.SourceError, match="9.png is a pipe"):
+            open_source(source)
+
+
+def test_hidden_images():
+    save("in")
+    save("in", FRAMES[:2], ".h{}.png")
+    (note,) = open_source("in").notes
+    assert note == "in also holds hidden images, which were passed over: .h0.png, .h1.png."
+    np.testing.assert_array_equal(read("in"), FRAMES)
+    np.testing.assert_array_equal(read("in/*"), FRAMES)
+    np.testing.assert_array_equal(read("in/.h*"), FRAMES[:2])
+    np.testing.assert_array_equal(read("in/.h0.png"), FRAMES[:1])
+
+
+@pytest.mark.parametrize("source", ["", b"", ["", "in/0.png"]])
+def test_a_name_that_is_empty(source):
+    save("in")
+    with pytest.raises(h5vidstack.SourceError, match="empty"):
+        open_source(source)
 
 
 def test_a_file_that_cannot_be_read_is_named():

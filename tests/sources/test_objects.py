@@ -6,8 +6,10 @@ import dask.array
 import h5py
 import numpy as np
 import pytest
+import scipy.sparse
 import xarray
 import zarr
+from PIL import Image
 
 import h5vidstack
 from h5vidstack.sources import SourceOptions, open_source
@@ -214,3 +216,80 @@ def test_channels_of_frames_become_frames():
         open_source(source)
     advice = str(caught.value).rpartition("frames: ")[2]
     same(eval(advice, {"np": np, "source": source}), np.concatenate([FRAMES] * 2))
+
+
+class Short:
+    """An array-like whose slices end before its shape does."""
+
+    def __init__(self, end=4, cast=None, fail=None):
+        self.shape, self.dtype = FRAMES.shape, FRAMES.dtype
+        self._frames, self._cast, self._fail = FRAMES[:end], cast, fail
+
+    def __len__(self):
+        return len(FRAMES)
+
+    def __getitem__(self, index):
+        pixels = self._frames[index]
+        if self._fail and pixels.size:
+            raise self._fail("out of order")
+        return pixels.astype(self._cast) if self._cast and pixels.size else pixels
+
+
+class Lazy(Short):
+    """As `Short`, but it gives whole frames only."""
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            raise TypeError("no slices")
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("method", ["video", "groupvideo", "hdf5"])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (Short, "but a piece of it that should be"),
+        (lambda: Short(6, np.int32), "int32"),
+        (lambda: Short(6, fail=KeyError), "KeyError.*numpy.asarray"),
+        (lambda: Lazy(6, fail=AttributeError), "AttributeError.*numpy.asarray"),
+        (Lazy, "IndexError.*numpy.asarray"),
+        (lambda: scipy.sparse.csr_array(FRAMES[0]), "sparse.*toarray"),
+        (lambda: scipy.sparse.coo_matrix(FRAMES[0]), "sparse.*toarray"),
+    ],
+)
+def test_array_likes_that_fail_when_read(make, words, method):
+    with pytest.raises(h5vidstack.SourceError, match=words):
+        h5vidstack.pack(make(), "x.h5", method=method)
+    assert not Path("x.h5").exists()
+
+
+def test_closed_files():
+    with h5py.File("a.h5", "w") as file:
+        closed = [file.create_dataset("x", data=FRAMES), file["/"], file]
+    for source in closed:
+        with pytest.raises(h5vidstack.SourceError, match="closed: open it again"):
+            h5vidstack.pack(source, "x.h5")
+
+
+@pytest.mark.parametrize("change", [(b"(6,", b"(-6"), (b"{", b"("), (b"'<u2'", b"'<?2'")])
+def test_damaged_headers_of_npy(change):
+    np.save("x.npy", FRAMES)
+    data = Path("x.npy").read_bytes()
+    Path("x.npy").write_bytes(data.replace(*change, 1))
+    with pytest.raises(h5vidstack.SourceError, match="cannot read x.npy"):
+        h5vidstack.pack("x.npy", "x.h5")
+
+
+def test_images_of_pillow_are_pixels_or_refused():
+    gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    colour = Image.fromarray(np.stack([gray, gray.T, 255 - gray], -1))
+    for mode in ("1", "L", "RGB", "RGBA", "I", "F", "I;16"):
+        image = (Image.fromarray(gray) if mode == "I;16" else colour).convert(mode)
+        want = np.asarray(image)
+        same([image, image], np.stack([want, want]))
+    for mode in ("P", "PA", "LA", "CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa", "I;16B"):
+        with pytest.raises(h5vidstack.SourceError, match=f"frame 1 is an image of mode {mode},"):
+            read([colour, Image.new(mode, (16, 16))])
+    colour.info["transparency"] = (0, 0, 0)
+    with pytest.raises(h5vidstack.SourceError, match="transparent colour.*RGBA"):
+        read([colour])
