@@ -68,7 +68,9 @@ class Profile:
             usual *= 2
         untiled = math.prod(frame[:2]) <= TILE_ABOVE_PIXELS and max(frame[:2]) <= MAX_EDGE
         if self.name == "fast" and tile is None and untiled:
-            strips = max(1, min(MOST_STRIPS, size // STRIP))
+            strips = 1
+            while strips < MOST_STRIPS and size > strips * STRIP:
+                strips *= 2
             tile = math.ceil(frame[0] / strips), frame[1]
         return choose_chunk(frame, itemsize, chunk_frames, tile, usual)
 

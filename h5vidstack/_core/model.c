@@ -237,21 +237,55 @@ void geometry_free(Geometry *g)
     g->start = NULL;
 }
 
+/* Memory of frames that is not in use. To get it anew from the system takes longer than to decode
+ * into it. */
+enum { KEPT = 16, MOST_KEPT = 4 << 20 /* bytes of each */ };
+typedef struct {
+    size_t size;
+    uint16_t cells[];
+} Memory;
+static Memory *kept[KEPT];
+
+static Memory *take_kept(size_t size)
+{
+    for (int i = 0; i < KEPT; i++) {
+        Memory *found = __atomic_exchange_n(&kept[i], NULL, __ATOMIC_ACQ_REL), *none = NULL;
+        if (found && found->size >= size && found->size / 2 <= size)
+            return found;
+        if (found && !__atomic_compare_exchange_n(&kept[i], &none, found, false, __ATOMIC_ACQ_REL,
+                                                  __ATOMIC_ACQUIRE))
+            free(found);
+    }
+    return NULL;
+}
+
 bool frame_alloc(Frame *frame, const Geometry *g)
 {
-    uint16_t *memory = malloc(3 * g->cells * sizeof *memory);
-    *frame = (Frame){(int16_t *)memory, NULL, NULL, memory};
+    size_t size = 3 * g->cells * sizeof(uint16_t);
+    Memory *memory = size <= MOST_KEPT ? take_kept(size) : NULL;
+    if (!memory) {
+        memory = malloc(sizeof *memory + size);
+        if (memory)
+            memory->size = size;
+    }
+    *frame = (Frame){.memory = memory};
     if (!memory)
         return false;
-    frame->error = memory + g->cells;
-    frame->difference = memory + 2 * g->cells;
+    frame->sample = (int16_t *)memory->cells;
+    frame->error = memory->cells + g->cells;
+    frame->difference = memory->cells + 2 * g->cells;
     return true;
 }
 
 void frame_free(Frame *frame)
 {
-    free(frame->memory);
+    Memory *memory = frame->memory, *none = NULL;
     *frame = (Frame){0};
+    for (int i = 0; i < KEPT && memory && memory->size <= MOST_KEPT; i++, none = NULL)
+        if (__atomic_compare_exchange_n(&kept[i], &none, memory, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
+            return;
+    free(memory);
 }
 
 void fill_before(Frame *frame, const Frame *reference, const Geometry *g, unsigned error_shift)
