@@ -305,7 +305,7 @@ def pack(
             chunk_frames, tile = packets.run, (0, 0)
         shape = opened.frame, opened.dtype.itemsize, chunk_frames, tile
         plain = way.kept in (Kept.PLAIN, Kept.DIFFERENCE)
-        chunk = choose_chunk(*shape, 1) if plain else wish.profile.chunk(*shape)
+        chunk = choose_chunk(*shape, 1) if plain else wish.profile.chunk(*shape, opened.count)
         reorders = not stays_in_order(way, wish)
         structure = structure_bytes(
             opened.count, opened.frame, opened.dtype.itemsize, chunk, reorders

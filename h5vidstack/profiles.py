@@ -10,7 +10,9 @@ from .codecs.transforms import Predictor
 from .geometry import CHUNK_FRAMES, TILE_ABOVE_PIXELS, Shape, choose_chunk, frame_bytes
 
 LEAST_BLOCK = 1 << 18
-"""A block has more than the usual number of frames until it has so many bytes of pixels."""
+"""A block has more than the usual number of frames until it has so many bytes of pixels,"""
+BLOCKS = 8
+"""as long as a stack has so many blocks, for as many cores."""
 STRIP = 3 << 16
 """In profile fast larger frames are cut into strips, so that several cores decode one frame."""
 MOST_STRIPS = 4
@@ -60,11 +62,12 @@ class Profile:
         itemsize: int,
         chunk_frames: int | None,
         tile: tuple[int, int] | None,
+        count: int | None = None,
     ) -> Shape:
-        """Choose the chunk; see `choose_chunk`."""
+        """Choose the chunk for `count` frames, or an unknown number; see `choose_chunk`."""
         size = frame_bytes(frame, itemsize)
-        usual = CHUNK_FRAMES
-        while usual < MOST_FRAMES and (self.name == "small" or usual * size < LEAST_BLOCK):
+        usual = MOST_FRAMES if self.name == "small" else CHUNK_FRAMES
+        while usual * size < LEAST_BLOCK and 2 * usual <= min(MOST_FRAMES, (count or 0) // BLOCKS):
             usual *= 2
         untiled = math.prod(frame[:2]) <= TILE_ABOVE_PIXELS and max(frame[:2]) <= MAX_EDGE
         if self.name == "fast" and tile is None and untiled:
