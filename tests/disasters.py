@@ -335,8 +335,9 @@ class Bench:
 
     @property
     def said(self):
-        """All words on stderr."""
-        return (self.work.parent / "stderr").read_text()
+        """All words on stderr, but that noise takes more room in a stack than by itself."""
+        lines = (self.work.parent / "stderr").read_text().splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith("the stack takes"))
 
     def judge(self, operation):
         """Whether the output is absent, old, new, or a part of a recording; else what is wrong."""

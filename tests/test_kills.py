@@ -21,7 +21,9 @@ def run(program, *arguments):
     done = subprocess.run(
         [sys.executable, BENCHMARK / program, *arguments], capture_output=True, text=True
     )
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    # Noise takes more room in a stack than by itself, and packing says so.
+    said = [line for line in done.stderr.splitlines() if not line.startswith("the stack takes")]
+    assert (done.returncode, said) == (0, []), done.stdout + done.stderr
     return done.stdout
 
 

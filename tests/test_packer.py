@@ -302,7 +302,8 @@ except h5vidstack.OutputError as error:
 @pytest.mark.parametrize("limit", [1000, 100_000, 246_000, 247_000, 250_000, 255_000])
 def test_disk_full_at_any_point(limit):
     """A file size limit makes writes fail with EFBIG, as a full disk does with ENOSPC."""
-    Path("x.h5").write_bytes(b"old")
+    h5vidstack.pack(np.zeros((1, 2, 3), np.uint8), "x.h5")
+    old = Path("x.h5").read_bytes()
     done = subprocess.run(
         [sys.executable, "-c", DISK_FULL, str(limit)], capture_output=True, text=True, check=False
     )
@@ -311,7 +312,7 @@ def test_disk_full_at_any_point(limit):
         return
     assert done.stderr.strip().lower() == "outputerror cannot write x.h5: file too large"
     assert os.listdir() == ["x.h5"]
-    assert Path("x.h5").read_bytes() == b"old"
+    assert Path("x.h5").read_bytes() == old
 
 
 def test_a_source_that_reuses_one_buffer():
