@@ -205,11 +205,11 @@ def pack(
     explain
         Report what was tried, with speeds.
     chunk_frames
-        Frames a block; None: 16, with small 256, with fast as many as make 384 KiB; fewer
+        Frames a block; None: 16, with small 256, more where many tiny frames make 256 KiB; fewer
         where a raw block would be over 64 MiB.
     tile
         Height and width of tiles; None: frames over 4 megapixels get tiles of about
-        a megapixel, in profile fast those over 768 KiB strips; ``(0, 0)``: no tiles.
+        a megapixel, in profile fast those over 192 KiB strips; ``(0, 0)``: no tiles.
     gray
         Make gray of colour: the luma plane of a video as it is stored, else
         ITU-R BT.601 luma as Pillow's ``convert("L")``.

@@ -348,7 +348,7 @@ def create(
     profile, codec, preset, tile, workers, verify
         As `pack` has them. The coding is chosen from the first block.
     chunk_frames
-        Frames a block; None: as many as make 384 KiB (profile fast), 16, or 256 (small).
+        Frames a block; None: 16, or 256 (profile small).
     hashes
         Store the tables that `Stack.find` searches, when the recording is closed.
     overwrite

@@ -52,7 +52,7 @@ _CODING = (
     click.option("--explain", is_flag=True, help="Show what was tried: sizes and speeds."),
     click.option(
         "--chunk-frames", type=click.IntRange(min=1),
-        help="Frames a block.  [default: 16; fast: fewer; small: 256]",
+        help="Frames a block.  [default: 16, more if they are tiny; small: 256]",
     ),
     click.option(
         "--tile", type=Pair(2, none=True),
