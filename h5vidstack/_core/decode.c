@@ -65,9 +65,10 @@ static inline const uint8_t *decode_some(uint32_t *restrict state, uint32_t some
         uint32_t found = slots->symbol[slot], interval = slots->interval[found];
         symbol[j] = (uint8_t)found;
         x = (interval & 0xFFFF) * (x >> PROB_BITS) + slot - (interval >> 16);
-        uint32_t low = x < STATE_LEAST, more = x << 16 | little16(at);
-        state[j] = low ? more : x;
-        at += 2 * low;
+        /* Without a branch, as no processor could predict it. */
+        uint32_t low = x < STATE_LEAST ? UINT32_MAX : 0, more = x << 16 | little16(at);
+        state[j] = x ^ ((x ^ more) & low);
+        at += low & 2;
     }
     return at;
 }

@@ -522,10 +522,11 @@ static void put_raw(Encoder *e, uint32_t t, BitWriter *raw)
 
 static inline uint32_t push(uint32_t x, const Divisor *d, uint16_t **words)
 {
-    if (x >= d->limit) {
-        *--*words = (uint16_t)x;
-        x >>= 16;
-    }
+    /* Without a branch, as no processor could predict it: what is not put out is overwritten. */
+    uint32_t full = x >= d->limit ? UINT32_MAX : 0;
+    (*words)[-1] = (uint16_t)x;
+    *words -= full & 1;
+    x >>= full & 16;
     uint32_t q = (uint32_t)(((uint64_t)x * d->inverse) >> 32) >> d->shift;
     return x + d->bias + q * d->complement;
 }
@@ -571,8 +572,8 @@ static LpcStatus write_packets(Encoder *e)
         uint32_t state[MAX_STATES];
         raw.size = 0;
         put_raw(e, t, &raw);
-        uint16_t *first = code_frame(e, t, state, words + samples);
-        size_t count = (size_t)(words + samples - first);
+        uint16_t *first = code_frame(e, t, state, words + samples + 1);
+        size_t count = (size_t)(words + samples + 1 - first);
         if (raw.failed || !reserve(&e->out, 5 + 4 * states + 2 * count + raw.size)) {
             status = LPC_NO_MEMORY;
             break;
