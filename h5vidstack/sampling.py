@@ -22,7 +22,7 @@ LEAST_ROWS = 48
 """Of a stripe: three of the macroblocks that video codecs deal in."""
 LEAST_SAMPLE, MOST_SHARE = 1 << 17, 1 / 12
 """No more of a small pile is sampled than this share, unless that is under so many bytes."""
-RUNS, RUN_FRAMES = 3, 16
+RUNS, RUN_FRAMES = 3, 8
 """Of a pile at least so many runs of at least so many frames are coded in every way."""
 
 

@@ -23,7 +23,7 @@ from .sampling import first_look
 
 Pixels = npt.NDArray[Any]
 
-CLOSE = 1.25
+CLOSE = 1.5
 """All of a sample is coded by what came so close to the smallest on a part of it,"""
 FEW = 4
 """but, unless size is all that matters, by no more than so many."""
@@ -179,10 +179,11 @@ def _code(
     assembled, native = block.assemble(frames, recipe)
     data = seal(assembled, native.dtype)
     coded = time.perf_counter()
-    stored = len(data) + sum(
-        _projected(stream, len(frames), chunk_frames) - stream.nbytes
+    projected = sum(
+        stream.codec.of_sample * _projected(stream, len(frames), chunk_frames) - stream.nbytes
         for stream in assembled.streams
     )
+    stored = len(data) + round(projected)
     if timed:
         block.decode(data, block.whole_shape(frames), frames.dtype)
     seconds = time.perf_counter() - coded if timed else 0.0
