@@ -16,7 +16,7 @@ import numpy as np
 
 from h5vidstack.bench import compare, table
 from h5vidstack.demo import generated
-from h5vidstack.sources import open_source
+from h5vidstack.sources import SourceOptions, open_source
 
 
 def load(name, data):
@@ -30,7 +30,7 @@ def load(name, data):
         "beamline": "nexus-example.hdf5::/entry/data/frames", "cockatoo": "cockatoo.mp4",
         "cockatoo-gray": "cockatoo.mp4",
     }[name]  # fmt: skip
-    source = open_source(data / path, gray=name in ("mouse", "cockatoo-gray"))
+    source = open_source(data / path, SourceOptions(gray=name in ("mouse", "cockatoo-gray")))
     batches, found = [], 0
     for batch in source.batches(64):
         batches.append(batch)

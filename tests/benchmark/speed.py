@@ -26,7 +26,7 @@ import numpy as np
 
 import h5vidstack
 from h5vidstack.demo import generate_uint8
-from h5vidstack.sources import open_source
+from h5vidstack.sources import SourceOptions, open_source
 
 WORKERS = 2
 CHUNK = 16
@@ -205,7 +205,7 @@ def load(name, count=None):
     """Frames of the generated stack "D", or of a source as gray; at most `count`."""
     if name == "D":
         return generate_uint8((12, 12, 12), (201, 301))[:count]
-    with contextlib.closing(open_source(name, gray=True)) as source:
+    with contextlib.closing(open_source(name, SourceOptions(gray=True))) as source:
         batches = itertools.islice(source.batches(16), -(-count // 16) if count else None)
         return np.concatenate(list(batches))[:count]
 
