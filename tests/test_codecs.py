@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from h5vidstack import BlockError, UnsupportedError, block, mapping
-from h5vidstack.codecs import CODECS, PRESETS, Coding, video
+from h5vidstack.codecs import CODECS, PRESETS, Coding
 from h5vidstack.codecs.transforms import (
     Colour,
     Predictor,
@@ -141,7 +141,7 @@ def test_a_stream_begins_with_a_key_frame():
             coding.engine.decode(packets[1:], extradata, 8, out[:2])
 
 
-def test_decoders_are_kept_by_each_thread_and_not_many():
+def test_many_threads_decode_streams_of_many_sizes():
     coding = Coding("ffv1")
     streams = {}
     for width in range(20, 40):
@@ -155,14 +155,10 @@ def test_decoders_are_kept_by_each_thread_and_not_many():
             coding.engine.decode(packets, extradata, 8, out)
             if not np.array_equal(out, frames):
                 return False
-        return len(video._spare._contexts) <= video._spare.MOST
+        return True
 
     with ThreadPoolExecutor(6) as pool:
         assert all(pool.map(read, range(12)))
-    large = moving((1, 800, 800))
-    before = set(video._spare._contexts)
-    coding.encode(large, 8)
-    assert set(video._spare._contexts) <= before
 
 
 @pytest.mark.parametrize("preset", ["deflate", "deflate-runs"])

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 from frames import moving
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_block import resealed
 
@@ -85,6 +85,7 @@ def test_any_field_of_a_stream(preset, at, value, size):
 @given(
     presets, st.integers(0, 2), changes, st.sampled_from([*CODECS]), st.sampled_from([*Predictor])
 )
+@example("ffv1", 1, [("set", 0, b"\0")], "x264", Predictor.NONE)
 def test_changed_packets_for_every_decoder(preset, place, changes, codec, predictor):
     parsed = parse(sound(preset), CHUNK, DTYPE)
     streams = []

@@ -1,13 +1,11 @@
 """The PyAV engine: frames to packets and back, without swscale ever touching a pixel.
 
 One thread a codec context: blocks are the unit of parallelism, and FFmpeg's own
-threads add latency. Contexts cost 0.05 ms to open: each call opens its own, but a thread
-uses decoders again that begin anew with each key frame.
+threads add latency. Contexts cost 0.05 ms to open: each call opens its own.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -48,9 +46,6 @@ class Engine:
         What to do to the first packet.
     units
         Packets are NAL units, in Annex B form.
-    anew
-        Its decoder keeps nothing beyond a key frame, and holds no picture back: it can go on
-        with another stream.
     """
 
     encoder: str
@@ -62,7 +57,6 @@ class Engine:
     margin: int = 0
     tidy: Callable[[bytes], bytes] | None = None
     units: bool = False
-    anew: bool = False
 
     def encode(self, frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
         """Encode frames as one closed GOP, one packet a frame.
@@ -103,8 +97,8 @@ class Engine:
             If the stream is damaged, or is not gray of ``out``'s size and this depth.
         """
         n, height, width = out.shape
-        wanted = (self.decoder, depth, height, width, extradata)
-        context = _spare.take(wanted) or self._decoder((height, width), depth, extradata)
+        # A new one each time: what a hostile stream leaves in a decoder shows in the next block.
+        context = self._decoder((height, width), depth, extradata)
         done = 0
         try:
             for frame in _decoded(context, packets, self.units):
@@ -123,8 +117,6 @@ class Engine:
                 out[done] = _plane(frame, out.dtype)
                 done += 1
                 if done == n:
-                    if self.anew:
-                        _spare.keep(wanted, context)
                     return
         except av.FFmpegError as error:
             raise BlockError(f"FFmpeg cannot decode frame {done} of a stream: {error}") from error
@@ -168,32 +160,6 @@ class Engine:
         frame.pts = pts
         return frame
 
-
-class _Spare(threading.local):
-    """A thread's codec contexts that wait for the next block like their last.
-
-    One that failed is never kept. Large pictures take so long that a new one does not matter.
-    """
-
-    MOST, PIXELS = 4, 1 << 19
-
-    def __init__(self) -> None:
-        self._contexts: dict[tuple[Any, ...], Any] = {}
-
-    def take(self, wanted: tuple[Any, ...]) -> Any:
-        """A context that was opened for just this, or None."""
-        return self._contexts.pop(wanted, None)
-
-    def keep(self, wanted: tuple[Any, ...], context: Any) -> None:
-        """Keep a context for later; the one that waited longest makes room."""
-        if context.width * context.height > self.PIXELS:
-            return
-        if len(self._contexts) >= self.MOST:
-            del self._contexts[next(iter(self._contexts))]
-        self._contexts[wanted] = context
-
-
-_spare = _Spare()
 
 Encoded = tuple[list[bytes], bytes]
 """Packets, and decoder configuration (FFmpeg's extradata)."""
@@ -254,7 +220,6 @@ FFV1 = Engine(
     {depth: (name,) for depth, name in _FFV1_FORMATS.items()},
     {"level": "1", "coder": "range_tab"},
     told=True,
-    anew=True,
 )
 MPEG4 = Engine(
     "mpeg4", "mpeg4", {8: "yuv420p"}, {8: ("yuv420p",)}, {"bf": "0"}, margin=256
