@@ -187,7 +187,7 @@ def pack(
         coding samples of it. The smallest one; but fast has only fast ones and takes a
         faster one that is no more than 10 % larger, balanced one no more than 2 %.
     codec
-        Only codings of this one: x264, ffv1, deflate, lzma, raw.
+        Only codings of this one: lpc, x264, ffv1, deflate, lzma, raw.
     preset
         Exactly this coding (`codecs.PRESETS`). ``"mp4"``, MPEG-4, is lossy.
     crf

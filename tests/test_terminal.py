@@ -47,8 +47,9 @@ def plain_environment(**more):
     return kept | {"TERM": "xterm"} | more
 
 
-def on_a_terminal(*arguments, **environment):
-    """Standard output of a command that has a terminal there."""
+@contextlib.contextmanager
+def pseudo_terminal():
+    """A pseudo-terminal to write to, which the body closes, and what was written, at the end."""
     ours, theirs = pty.openpty()
     said = []
 
@@ -61,13 +62,21 @@ def on_a_terminal(*arguments, **environment):
 
     reader = threading.Thread(target=read)
     reader.start()
-    subprocess.run(
-        command(*arguments), stdout=theirs, stderr=subprocess.PIPE,
-        env=plain_environment(**environment),
-    )  # fmt: skip
-    os.close(theirs)
-    reader.join()
-    os.close(ours)
+    try:
+        yield theirs, said
+    finally:
+        reader.join()
+        os.close(ours)
+
+
+def on_a_terminal(*arguments, **environment):
+    """Standard output of a command that has a terminal there."""
+    with pseudo_terminal() as (theirs, said):
+        subprocess.run(
+            command(*arguments), stdout=theirs, stderr=subprocess.PIPE,
+            env=plain_environment(**environment),
+        )  # fmt: skip
+        os.close(theirs)
     return b"".join(said).replace(b"\r\n", b"\n")
 
 
@@ -298,24 +307,14 @@ SOURCES = {
 
 def shown(monkeypatch, *arguments):
     """What a command that succeeds writes to a terminal on its standard error."""
-    ours, theirs = pty.openpty()
-    said = []
-
-    def read():
-        try:
-            while data := os.read(ours, 1 << 16):
-                said.append(data)
-        except OSError:  # Linux's word for the end
-            pass
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    with os.fdopen(theirs, "w") as stream, monkeypatch.context() as patch:
+    with (
+        pseudo_terminal() as (theirs, said),
+        os.fdopen(theirs, "w") as stream,
+        monkeypatch.context() as patch,
+    ):
         patch.setattr(sys, "stderr", stream)
         with contextlib.suppress(SystemExit):  # of what ends with an exit code
             main.main([str(argument) for argument in arguments], standalone_mode=False)
-    reader.join()
-    os.close(ours)
     return b"".join(said).decode()
 
 

@@ -629,7 +629,7 @@ static void choose_groups(Encoder *e)
 static LpcStatus finish_stream(Encoder *e, LpcStream *stream)
 {
     BitWriter head = {0};
-    write_model(&head, &e->model, e->shape->bits);
+    write_model(&head, &e->model);
     uint32_t frames = e->shape->frames;
     uint8_t *memory = malloc(frames * sizeof(LpcBytes) + head.size + e->out.size);
     if (head.failed || !memory) {

@@ -492,9 +492,8 @@ static unsigned classes_of(const Model *model, unsigned group)
     return group ? model->classes : 1;
 }
 
-void write_model(BitWriter *w, const Model *m, unsigned bits)
+void write_model(BitWriter *w, const Model *m)
 {
-    (void)bits;
     unsigned log = 0;
     while (1u << log < m->states)
         log++;

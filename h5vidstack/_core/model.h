@@ -233,7 +233,7 @@ uint32_t get_bits(BitReader *reader, unsigned count);
 uint32_t get_golomb(BitReader *reader, unsigned k);
 int32_t get_signed(BitReader *reader, unsigned k);
 
-void write_model(BitWriter *writer, const Model *model, unsigned bits);
+void write_model(BitWriter *writer, const Model *model);
 /* NULL, or what is wrong. */
 const char *read_model(LpcBytes bytes, unsigned bits, Model *model);
 

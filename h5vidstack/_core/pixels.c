@@ -30,22 +30,8 @@ typedef struct {
     bool (*patch)(const Area *, const Block *);
 } Steps;
 
-#define WORD uint8_t
-#define WIDE uint32_t
-#define NAME(name) name##_8
-#include "steps.h"
-#define WORD uint16_t
-#define WIDE uint32_t
-#define NAME(name) name##_16
-#include "steps.h"
-#define WORD uint32_t
-#define WIDE uint32_t
-#define NAME(name) name##_32
-#include "steps.h"
-#define WORD uint64_t
-#define WIDE uint64_t
-#define NAME(name) name##_64
-#include "steps.h"
+#define EACH "steps.h"
+#include "words.h"
 
 static const Steps *steps_of(const Area *area)
 {

@@ -31,22 +31,8 @@ typedef struct {
     void (*plane)(const Source *, uint32_t component, unsigned low, unsigned bits, uint8_t *plane);
 } Reading;
 
-#define WORD uint8_t
-#define WIDE uint32_t
-#define NAME(name) name##_8
-#include "values.h"
-#define WORD uint16_t
-#define WIDE uint32_t
-#define NAME(name) name##_16
-#include "values.h"
-#define WORD uint32_t
-#define WIDE uint32_t
-#define NAME(name) name##_32
-#include "values.h"
-#define WORD uint64_t
-#define WIDE uint64_t
-#define NAME(name) name##_64
-#include "values.h"
+#define EACH "values.h"
+#include "words.h"
 
 static const Reading *reading_of(unsigned size)
 {

@@ -137,7 +137,7 @@ static LpcBytes draw_configuration(const Task *task, const uint8_t **at, const u
         for (unsigned level = 0; level < LEVELS; level++)
             model.context[kind][level].family = (uint8_t)(next(at, end, 1) % (FAMILY + 1));
     BitWriter writer = {0};
-    write_model(&writer, &model, task->shape.bits);
+    write_model(&writer, &model);
     Model again;
     LpcBytes found = {exactly(writer.data, writer.size), writer.size};
     if (read_model(found, task->shape.bits, &again) ||
