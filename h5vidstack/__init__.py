@@ -6,6 +6,9 @@ and changes nothing else.
 
 from . import startup  # noqa: F401  # isort: skip  # before all others: Ctrl-C meanwhile
 from ._version import __version__
+from .care.fidelity import Recovery, check
+from .care.salvage import Salvage, recover
+from .care.verification import verify
 from .errors import (
     BlockError,
     ClosedError,
@@ -21,22 +24,19 @@ from .errors import (
     UnsupportedError,
     WorkerError,
 )
-from .export import Exported, export
-from .filter import FILTER_ID, Video
-from .filter import last_error as filter_error
-from .groups import Group
-from .linking import Linked, link
-from .packer import PackReport, pack
-from .reader import Stack, open
-from .recorder import Recorder, create
-from .recovery import Recovery, check
-from .references import references
-from .repack import RepackReport, repack
-from .salvage import Salvage, recover
-from .search import Match
-from .sinks import unpack
-from .verification import verify
-from .workers import Step
+from .hdf5.filter import FILTER_ID, Video
+from .hdf5.filter import last_error as filter_error
+from .integrations.references import references
+from .pool import Step
+from .reading.groups import Group
+from .reading.search import Match
+from .repacking.repacker import RepackReport, repack
+from .sinks.unpacking import unpack
+from .sinks.video_export import Exported, export
+from .stack import Stack, open
+from .writing.linking import Linked, link
+from .writing.packer import PackReport, pack
+from .writing.recorder import Recorder, create
 
 __all__ = [
     "FILTER_ID",

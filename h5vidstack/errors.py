@@ -1,4 +1,9 @@
-"""Every error that h5vidstack raises on purpose is an :class:`Error`."""
+"""The errors that h5vidstack raises on purpose: each is an :class:`Error`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
 
 
 class Error(Exception):
@@ -51,3 +56,12 @@ class MissingError(Error, ImportError):
 
 class RemoteError(Error):
     """A remote file cannot be reached, has changed, or its server does not do what it must."""
+
+
+@contextlib.contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Import what an extra of pyproject.toml brings, or raise MissingError naming it."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingError(f'{error}: pip install "h5vidstack[{name}]"') from error

@@ -28,10 +28,10 @@ import numpy as np
 from frames import moving
 
 import h5vidstack
-from h5vidstack import packer, salvage  # noqa: F401 (imported before anything is forked)
+from h5vidstack.care import salvage  # noqa: F401 (imported before anything is forked)
 from h5vidstack.cli import main
-from h5vidstack.journal import Journal
-from h5vidstack.layout import find_stacks
+from h5vidstack.layout.names import find_stacks
+from h5vidstack.writing.journal import Journal
 
 COUNT, CHUNK = 40, 8
 PACK = f"--preset ffv1 --chunk-frames {CHUNK}"

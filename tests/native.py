@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 
-from h5vidstack import filter as h5filter
+from h5vidstack.hdf5 import filter as h5filter
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "plugin"

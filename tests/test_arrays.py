@@ -13,8 +13,9 @@ import zarr
 from frames import DTYPES, moving, pixels
 
 import h5vidstack
-from h5vidstack import dask_array, optional
-from h5vidstack.numcodecs_codec import VideoBlock
+from h5vidstack import errors
+from h5vidstack.integrations import dask
+from h5vidstack.integrations.numcodecs import VideoBlock
 
 CASES = {
     "in order": ((43, 40, 50), {"method": "video"}),
@@ -38,8 +39,8 @@ def packed(request):
 
 
 def test_dask_equals_numpy(packed, monkeypatch):
-    monkeypatch.setattr(dask_array, "CHUNK_BYTES", 1)
-    monkeypatch.setattr(dask_array, "WINDOW_BYTES", 1)
+    monkeypatch.setattr(dask, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(dask, "WINDOW_BYTES", 1)
     with h5vidstack.open("x.h5") as stack:
         lazy, step = stack.to_dask(), stack.chunks[0]
     assert (lazy.shape, lazy.dtype) == (packed.shape, packed.dtype)
@@ -56,7 +57,7 @@ def test_dask_in_processes():
     frames = moving((43, 40, 50))
     h5vidstack.pack(frames, "x.h5")
     with h5vidstack.open("x.h5") as stack:
-        lazy = dask_array.to_dask(stack, 16)
+        lazy = dask.to_dask(stack, 16)
         stack[0]
         np.testing.assert_array_equal(
             lazy.compute(scheduler="processes", num_workers=2), frames, strict=True
@@ -76,7 +77,7 @@ def test_dask_distributed():
         ) as cluster,
         distributed.Client(cluster),
     ):
-        lazy = dask_array.to_dask(stack, 16)
+        lazy = dask.to_dask(stack, 16)
         np.testing.assert_array_equal(lazy.compute(), frames, strict=True)
 
 
@@ -113,7 +114,7 @@ def test_missing_packages_are_named(monkeypatch):
         pytest.raises(h5vidstack.MissingError, match=r'pip install "h5vidstack\[dask\]"'),
     ):
         stack.to_dask()
-    with pytest.raises(ImportError, match="here"), optional.extra("here"):
+    with pytest.raises(ImportError, match="here"), errors.extra("here"):
         import nothing_of_this_name  # noqa: F401
 
 

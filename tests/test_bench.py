@@ -23,15 +23,17 @@ from frames import moving, noise
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.bench import child, compare, results, rounds, table
+from h5vidstack.bench import child, results, rounds, table
+from h5vidstack.bench.advice import advise
 from h5vidstack.bench.child import Job
+from h5vidstack.bench.comparison import compare
 from h5vidstack.bench.contestants import Contestant
 from h5vidstack.bench.page import write_page
 from h5vidstack.bench.plot import plot
 from h5vidstack.bench.results import Bench, Row
 from h5vidstack.bench.roster import choose, roster
 from h5vidstack.cli import main
-from h5vidstack.demo import generated
+from h5vidstack.cli.demo import generated
 
 
 def stack(dtype="uint8"):
@@ -218,14 +220,14 @@ def test_front_and_advice():
     assert [row.name for row in found.front("pack_speed")] == ["tiny", "good", "quick", "raw"]
     assert found.best()["file_bytes"] == 10**6
     assert found.best()["pack_speed"] == 900
-    advice = found.advice()
+    advice = advise(found)
     for words in (
         "archive: tiny, 100 times", "Every day: good", "at random: quick", "NOT exact: lossy",
         "off by up to 3",
     ):  # fmt: skip
         assert words in advice
-    assert "nothing to recommend" in bench_of(made_up("a", 1, 1, exact=False)).advice()
-    assert "Every day" not in bench_of(made_up("slow", 10**6, 1)).advice()
+    assert "nothing to recommend" in advise(bench_of(made_up("a", 1, 1, exact=False)))
+    assert "Every day" not in advise(bench_of(made_up("slow", 10**6, 1)))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 40])
@@ -287,7 +289,7 @@ def test_page(whole):
     assert "@import" not in text
     assert "url(" not in text
     said = " ".join(page.texts)
-    for words in (found.advice(), "48 x 120 x 180 uint8", "Principal components", "pca 20 loses",
+    for words in (advise(found), "48 x 120 x 180 uint8", "Principal components", "pca 20 loses",
                   "video mp4 loses", "Piles of similar frames", "bounded balanced loses"):  # fmt: skip
         assert words in said
     captions = [image["alt"] for image in page.images]
@@ -483,7 +485,7 @@ def test_outputs_that_make_no_sense_are_refused_before_anything_runs(monkeypatch
     os.symlink("x.npy", "link")
     with h5py.File("x.h5", "w") as file:
         file["x"] = stack()
-    monkeypatch.setattr("h5vidstack.bench._spool", None)
+    monkeypatch.setattr("h5vidstack.bench.comparison._spool", None)
     for source, output in (("x.npy", "x.npy"), ("x.npy", "link"), ("link", "x.npy"),
                            ("x.h5::/x", "x.h5"), ("x.n?y", "x.npy")):  # fmt: skip
         for option in ("--json", "--html"):
@@ -558,8 +560,8 @@ def test_what_breaks_its_word_is_told_and_not_recommended():
     texts = [table.cell(judged(error), "exact") for error in (0.5, 0.75, math.inf)]
     assert texts == ["off by 0.5", "off by 0.75, over its bound", "NaN or infinities lost"]
     for error in (0.75, math.inf):
-        assert "SZ3" not in bench_of(made_up("big", 10**6, 1), judged(error)).advice()
-    assert "SZ3" in bench_of(made_up("big", 10**6, 1), judged(0.5)).advice()
+        assert "SZ3" not in advise(bench_of(made_up("big", 10**6, 1), judged(error)))
+    assert "SZ3" in advise(bench_of(made_up("big", 10**6, 1), judged(0.5)))
 
 
 @pytest.mark.skipif(find_spec("hdf5plugin") is None, reason="needs hdf5plugin")
@@ -569,16 +571,16 @@ def test_a_peer_that_loses_nan():
     found = compare(frames, methods=["ZFP", "lzf"], rounds=1)
     (lost,) = (row for row in found.rows if row.name == "ZFP bounded")
     assert lost.broken == "NaN or infinities lost"
-    assert "ZFP" not in found.advice()
+    assert "ZFP" not in advise(found)
 
 
 def test_advice_names_ours_beside_a_peer_and_how_to_get_it():
     ours = dataclasses.replace(made_up("auto small", 2 * 10**6, 1), options="--profile small")
-    advice = bench_of(made_up("JPEG-LS", 90_000, 1, ours=False), ours).advice()
+    advice = advise(bench_of(made_up("JPEG-LS", 90_000, 1, ours=False), ours))
     assert "To archive: JPEG-LS (a peer; of ours: auto small, 50 times), 1,111 times" in advice
     assert advice.endswith("As options of h5vidstack pack: auto small is --profile small.")
-    assert "(a peer)," in bench_of(made_up("JPEG-LS", 10**6, 1, ours=False)).advice()
-    assert "nothing here shrinks it" in bench_of(made_up("hdf5", 101_000_000, 50)).advice()
+    assert "(a peer)," in advise(bench_of(made_up("JPEG-LS", 10**6, 1, ours=False)))
+    assert "nothing here shrinks it" in advise(bench_of(made_up("hdf5", 101_000_000, 50)))
     named = {one.name: one.options for one in roster(STACKS["uint8"], 2.0)}
     assert named["auto small"] == "--method auto --profile small"
     assert named["bounded fast"] == "--method auto --profile fast --max-error 2.0"

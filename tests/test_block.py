@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from h5vidstack import BlockError, NotExactError, UnsupportedError, block, codecs
-from h5vidstack.block_format import parse, seal
-from h5vidstack.codecs import Coding, video
+from h5vidstack import BlockError, NotExactError, UnsupportedError
+from h5vidstack.codecs import av_engine, block, registry
+from h5vidstack.codecs.block_format import parse, seal
+from h5vidstack.codecs.recipe import Recipe
+from h5vidstack.codecs.registry import Coding
 from h5vidstack.codecs.transforms import Predictor
-from h5vidstack.recipe import Recipe
 
-LOSSLESS = [name for name, row in codecs.PRESETS.items() if row.lossless]
+LOSSLESS = [name for name, row in registry.PRESETS.items() if row.lossless]
 U1 = np.dtype(np.uint8)
 whole = block.whole_shape
 
@@ -53,8 +54,8 @@ def test_first_frames_only(k, monkeypatch):
     frames = moving((16, 40, 50))
     data = block.encode(frames, Recipe())
     fed = []
-    packet = video.av.Packet
-    monkeypatch.setattr(video.av, "Packet", lambda size: fed.append(size) or packet(size))
+    packet = av_engine.av.Packet
+    monkeypatch.setattr(av_engine.av, "Packet", lambda size: fed.append(size) or packet(size))
     np.testing.assert_array_equal(block.decode(data, whole(frames), U1, k), frames[:k])
     assert len(fed) == k, "decoded further than asked"
 
@@ -70,8 +71,8 @@ def test_packets_are_a_plain_h264_stream(tmp_path):
     frames = moving((10, 64, 80))
     parsed = parse(block.encode(frames, Recipe()), whole(frames), U1)
     (tmp_path / "x.264").write_bytes(b"".join(parsed.streams[0].packets))
-    with video.av.open(str(tmp_path / "x.264")) as container:
-        decoded = [np.array(video._plane(frame, U1)) for frame in container.decode(video=0)]
+    with av_engine.av.open(str(tmp_path / "x.264")) as container:
+        decoded = [np.array(av_engine._plane(frame, U1)) for frame in container.decode(video=0)]
     np.testing.assert_array_equal(np.stack(decoded), frames)
 
 

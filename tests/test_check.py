@@ -11,10 +11,10 @@ from frames import moving
 from PIL import Image
 
 import h5vidstack
-from h5vidstack import recovery
+from h5vidstack.care import fidelity
+from h5vidstack.choosing.methods import METHODS
 from h5vidstack.cli import main
-from h5vidstack.demo import generate_uint8
-from h5vidstack.methods import METHODS
+from h5vidstack.cli.demo import generate_uint8
 
 
 def run(*arguments):
@@ -88,7 +88,7 @@ def test_difference_pictures_show_where():
     found = h5vidstack.check("x.h5", "x.npy")
     assert found.worst == 1
     assert not found.exact
-    given, got, apart = recovery.triple("x.h5", "x.npy", 1)
+    given, got, apart = fidelity.triple("x.h5", "x.npy", 1)
     assert (given == frames[1]).all()
     assert (got == 90).all()
     np.testing.assert_array_equal(apart, 90.0 - frames[1])

@@ -20,8 +20,7 @@ from frames import moving
 from PIL import Image
 
 import h5vidstack
-from h5vidstack import startup
-from h5vidstack.cli import main
+from h5vidstack.cli import main, startup
 
 
 def run(*arguments, code=0):
@@ -208,7 +207,7 @@ def test_a_signal_leaves_nothing(monkeypatch, how, number, code, words):
             raise OSError("cannot be written")
         time.sleep(60)
 
-    monkeypatch.setattr("h5vidstack.packer.StackWriter", interrupt)
+    monkeypatch.setattr("h5vidstack.writing.packer.StackWriter", interrupt)
     result = run("pack", "a.npy", "x.h5", code=code)
     assert result.stderr == words
     assert os.listdir() == ["a.npy"]

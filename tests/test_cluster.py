@@ -23,7 +23,9 @@ from frames import moving, noise, pixels
 from joblib.externals import loky
 
 import h5vidstack
-from h5vidstack import block, cli, cluster, crew
+from h5vidstack import cli
+from h5vidstack.codecs import block
+from h5vidstack.writing import cluster, crew
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from h5vidstack import BlockError, UnsupportedError, block, mapping
-from h5vidstack.codecs import CODECS, PRESETS, Coding
+from h5vidstack import BlockError, UnsupportedError
+from h5vidstack.codecs import block, value_map
+from h5vidstack.codecs.recipe import Recipe
+from h5vidstack.codecs.registry import CODECS, PRESETS, Coding
 from h5vidstack.codecs.transforms import (
     Colour,
     Predictor,
@@ -22,7 +24,6 @@ from h5vidstack.codecs.transforms import (
     to_components,
     unpredict,
 )
-from h5vidstack.recipe import Recipe
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
 SIZES = [(1, 1, 1), (3, 17, 3), (2, 16, 16), (2, 301, 201), (5, 31, 64)]
@@ -235,14 +236,14 @@ def test_the_bound_holds_for_every_pixel(dtype, data):
 
 
 def exactly(frames):
-    found, values = mapping.map_exactly(frames)
+    found, values = value_map.map_exactly(frames)
     out = np.empty_like(frames)
-    mapping.to_pixels(found, values, frames.dtype, out)
+    value_map.to_pixels(found, values, frames.dtype, out)
     assert out.tobytes() == frames.tobytes()
-    read, end = mapping.unpack(found.pack(), 0, frames.dtype, frames.size)
+    read, end = value_map.unpack(found.pack(), 0, frames.dtype, frames.size)
     assert end == len(found.pack())
     assert (read.kind, read.bits) == (found.kind, found.bits)
-    mapping.to_pixels(read, values, frames.dtype, out)
+    value_map.to_pixels(read, values, frames.dtype, out)
     assert out.tobytes() == frames.tobytes()
     return found
 
@@ -254,11 +255,11 @@ def test_ranges_are_compacted():
     assert exactly((ramp % 1000 * 64).astype(np.uint16)).bits == 10
     assert exactly((ramp % 1000 * 24 + 5).astype(np.int32)).bits == 10
     few = np.array([0, 3, 17, 4000, 65535], np.uint16)[ramp % 5]
-    assert (exactly(few).kind, exactly(few).bits) == (mapping.Kind.PALETTE, 3)
+    assert (exactly(few).kind, exactly(few).bits) == (value_map.Kind.PALETTE, 3)
     levels = (np.arange(256, dtype=np.uint8) / np.float32(255))[ramp % 256]
-    assert (exactly(levels).kind, exactly(levels).bits) == (mapping.Kind.PALETTE, 8)
+    assert (exactly(levels).kind, exactly(levels).bits) == (value_map.Kind.PALETTE, 8)
     counts = (ramp % 3000).astype(np.float32)
-    assert (exactly(counts).kind, exactly(counts).bits) == (mapping.Kind.SCALED, 12)
+    assert (exactly(counts).kind, exactly(counts).bits) == (value_map.Kind.SCALED, 12)
     narrow = np.sin(ramp).astype(np.float32).astype(np.float64)
     assert exactly(narrow).bits < 40
     assert exactly(np.full((2, 5, 5), -1e300)).bits == 0
@@ -271,7 +272,7 @@ def test_a_few_outliers_cost_no_bits():
     assert found.bits <= 16
     assert len(found.positions) == 2
     first = np.empty_like(frames[:3])
-    mapping.to_pixels(found, mapping.map_exactly(frames)[1][:3], frames.dtype, first)
+    value_map.to_pixels(found, value_map.map_exactly(frames)[1][:3], frames.dtype, first)
     np.testing.assert_array_equal(first, frames[:3])
     holes = frames.astype(np.float32)
     holes[:, 10:30] = np.nan
@@ -318,9 +319,9 @@ def test_crf_goes_with_one_codec_only(codec):
 
 def test_a_hostile_palette_and_patch():
     frames = np.array([0, 3, 17, 4000, 65535], np.uint16)[noise((3, 40, 40)) % 5]
-    found, values = mapping.map_exactly(frames)
+    found, values = value_map.map_exactly(frames)
     with pytest.raises(BlockError, match="palette"):
-        mapping.to_pixels(found, values + np.uint8(5), frames.dtype, np.empty_like(frames))
-    patched = mapping.Mapping(0, 8, 0, 1, found.palette[:0], np.array([99]), found.palette[:1])
+        value_map.to_pixels(found, values + np.uint8(5), frames.dtype, np.empty_like(frames))
+    patched = value_map.Mapping(0, 8, 0, 1, found.palette[:0], np.array([99]), found.palette[:1])
     with pytest.raises(BlockError, match="outside"):
-        mapping.unpack(patched.pack(), 0, frames.dtype, 99)
+        value_map.unpack(patched.pack(), 0, frames.dtype, 99)

@@ -18,7 +18,7 @@ import pytest
 from frames import moving
 
 import h5vidstack
-from h5vidstack.layout import Layout
+from h5vidstack.layout.stack_group import Layout
 
 SHAPE = (300, 24, 32)
 CACHE = 3 * 16 * 24 * 32  # three blocks: most of what is read was evicted before

@@ -12,9 +12,9 @@ import pytest
 from frames import SHAPES, moving, noise
 
 import h5vidstack
-from h5vidstack import block
-from h5vidstack import filter as h5filter
-from h5vidstack.codecs import PRESETS, lpc
+from h5vidstack.codecs import block, lpc
+from h5vidstack.codecs.registry import PRESETS
+from h5vidstack.hdf5 import filter as h5filter
 
 
 def create(path, frames, chunks, **options):
@@ -292,7 +292,7 @@ def test_other_codecs_are_handed_on_to_python(codec):
 def test_mappings_with_tables_are_handed_on_to_python():
     frames = np.array([3, 70, 5000], "u2")[noise((4, 20, 30)) % 3]
     create("x.h5", frames, (4, 20, 30), **h5vidstack.Video("lpc"))
-    recipe = h5vidstack.recipe.Recipe(h5vidstack.codecs.Coding("lpc-chain"))
+    recipe = h5vidstack.codecs.recipe.Recipe(h5vidstack.codecs.registry.Coding("lpc-chain"))
     with h5py.File("x.h5", "r+") as file:
         file["d"].id.write_direct_chunk((0, 0, 0), block.encode(frames, recipe))
     assert counted(lambda: np.testing.assert_array_equal(read("x.h5"), frames)) == (0, 0, 1)

@@ -10,11 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from test_block import resealed
 
-from h5vidstack import BlockError, block
-from h5vidstack.block_format import parse, seal
-from h5vidstack.codecs import CODECS, PRESETS, Coding
+from h5vidstack import BlockError
+from h5vidstack.codecs import block
+from h5vidstack.codecs.block_format import parse, seal
+from h5vidstack.codecs.recipe import Recipe
+from h5vidstack.codecs.registry import CODECS, PRESETS, Coding
 from h5vidstack.codecs.transforms import Colour, Predictor
-from h5vidstack.recipe import Recipe
 
 CHUNK, DTYPE = (3, 18, 33, 3), np.dtype(np.uint32)
 

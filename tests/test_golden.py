@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import h5vidstack
-from h5vidstack import block
+from h5vidstack.codecs import block
 
 GOLDEN = Path(__file__).parent / "golden"
 SPEC_READER = runpy.run_path(str(Path(__file__).parent.parent / "spec" / "reader.py"))

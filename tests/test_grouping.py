@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import h5vidstack
-from h5vidstack import packer
 from h5vidstack.cli import main
-from h5vidstack.demo import generate_uint8
-from h5vidstack.sources import Access, FrameSource, base, open_source, spool
+from h5vidstack.cli.demo import generate_uint8
+from h5vidstack.sources import base, spool
+from h5vidstack.sources.base import Access, FrameSource
+from h5vidstack.sources.kinds import open_source
+from h5vidstack.writing import packer
 
 METHODS = ["auto", "video", "groupvideo"]
 SWEEP = generate_uint8((90, 1, 1), (40, 56))
@@ -116,9 +118,9 @@ def test_copies_are_stored_once(method):
 @pytest.mark.parametrize("make", [iter, np.asarray], ids=["iterable", "array"])
 def test_equal_crcs_are_no_copies(make, method, monkeypatch):
     """Frames count as equal by their pixels, whatever their CRC says."""
-    from h5vidstack import hashing
+    from h5vidstack.similar import fingerprints
 
-    monkeypatch.setattr(hashing, "frame_crcs", lambda frames: np.zeros(len(frames), np.uint32))
+    monkeypatch.setattr(fingerprints, "frame_crcs", lambda frames: np.zeros(len(frames), np.uint32))
     frames = noise((60, 9, 8))
     frames[[33, 44]] = frames[2]
     report = h5vidstack.pack(make(frames), "x.h5", method=method, chunk_frames=4)
@@ -209,7 +211,7 @@ def test_any_index_of_a_reordered_stack(data):
 
 
 def test_a_slice_decodes_each_block_once(monkeypatch):
-    from h5vidstack.chunks import Chunks
+    from h5vidstack.reading.chunk_grid import Chunks
 
     h5vidstack.pack(SWEEP[SHUFFLE], "x.h5", method="groupvideo", chunk_frames=5)
     loaded = []

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from h5vidstack import hashing
-from h5vidstack.thumbnail import thumbnails
+from h5vidstack.similar import fingerprints
+from h5vidstack.similar.thumbnails import thumbnails
 
 
 def library(frame):
@@ -22,7 +22,7 @@ def library(frame):
 
 
 def ours(frames):
-    return [list(map(int, values)) for values in zip(*hashing.hash_images(frames))]
+    return [list(map(int, values)) for values in zip(*fingerprints.hash_images(frames))]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_hashes_are_imagehash_s_on_anything(frames):
 
 def test_symmetric_noise_free_frames():
     """Where many DCT values are equal up to rounding, only the same operations agree."""
-    from h5vidstack.demo import generate_uint8
+    from h5vidstack.cli.demo import generate_uint8
 
     frames = generate_uint8((4, 4, 4), (41, 61))
     assert ours(frames) == [library(frame) for frame in frames]
@@ -56,20 +56,22 @@ def test_other_dtypes_are_spread_over_0_to_255(dtype):
     wide = frame.astype(np.float64)
     span = wide.max() / 2 - wide.min() / 2
     expected = np.floor((wide / 2 - wide.min() / 2) / span * 255).astype(np.uint8)
-    np.testing.assert_array_equal(hashing.to_8bit(frame), expected, strict=True)
-    assert hashing.to_8bit(frame)[0, 0] == 0
-    assert hashing.to_8bit(frame)[-1, -1] == 255
+    np.testing.assert_array_equal(fingerprints.to_8bit(frame), expected, strict=True)
+    assert fingerprints.to_8bit(frame)[0, 0] == 0
+    assert fingerprints.to_8bit(frame)[-1, -1] == 255
 
 
 def test_values_that_are_no_numbers():
     frame = np.array([[np.nan, -np.inf, np.inf], [1.0, 2.0, 3.0]])
-    assert hashing.to_8bit(frame).tolist() == [[0, 0, 255], [0, 127, 255]]
-    assert hashing.to_8bit(np.full((2, 2), np.nan)).tolist() == [[0, 0], [0, 0]]
-    assert hashing.to_8bit(np.array([[5.0, np.inf]])).tolist() == [[0, 255]]
-    assert hashing.to_8bit(np.array([[1e308, -1e308]])).tolist() == [[255, 0]]
-    assert hashing.to_8bit(np.array([[True, False]])).tolist() == [[255, 0]]
-    assert hashing.to_8bit(np.array([[7, 7]], np.int64)).tolist() == [[0, 0]]
-    assert np.isfinite(hashing.block_means(np.array([[[np.nan, np.inf], [1e300, -1e300]]]))).all()
+    assert fingerprints.to_8bit(frame).tolist() == [[0, 0, 255], [0, 127, 255]]
+    assert fingerprints.to_8bit(np.full((2, 2), np.nan)).tolist() == [[0, 0], [0, 0]]
+    assert fingerprints.to_8bit(np.array([[5.0, np.inf]])).tolist() == [[0, 255]]
+    assert fingerprints.to_8bit(np.array([[1e308, -1e308]])).tolist() == [[255, 0]]
+    assert fingerprints.to_8bit(np.array([[True, False]])).tolist() == [[255, 0]]
+    assert fingerprints.to_8bit(np.array([[7, 7]], np.int64)).tolist() == [[0, 0]]
+    assert np.isfinite(
+        fingerprints.block_means(np.array([[[np.nan, np.inf], [1e300, -1e300]]]))
+    ).all()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_values_that_are_no_numbers():
 )
 def test_block_means(shape):
     frames = noise(shape)
-    found = hashing.block_means(frames)
+    found = fingerprints.block_means(frames)
     channels = shape[3] if len(shape) == 4 else 1
     edge = {1: 16, 3: 9, 4: 8}[channels]
     rows = np.linspace(0, shape[1], min(edge, shape[1]) + 1).astype(int)
@@ -90,7 +92,9 @@ def test_block_means(shape):
     ]
     expected = np.stack(expected, axis=1).reshape(shape[0], -1)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-    np.testing.assert_allclose(hashing.block_means(frames.astype(np.float32)), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        fingerprints.block_means(frames.astype(np.float32)), expected, rtol=1e-5
+    )
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 2**32 - 1))

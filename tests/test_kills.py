@@ -11,7 +11,7 @@ import pytest
 from frames import moving
 
 import h5vidstack
-from h5vidstack import output
+from h5vidstack.layout import output
 
 BENCHMARK = Path(__file__).parent / "benchmark"
 

@@ -14,7 +14,9 @@ from click.testing import CliRunner
 from frames import DTYPES, moving, noise, pixels
 
 import h5vidstack
-from h5vidstack import cli, info
+from h5vidstack import cli
+from h5vidstack.cli import tables
+from h5vidstack.reading import summary
 
 SPEC_READER = runpy.run_path(str(Path(__file__).parent.parent / "spec" / "reader.py"))
 FRAMES = moving((60, 17, 23))
@@ -127,7 +129,7 @@ def test_loss_is_joined():
     assert found.stated_max_error == pytest.approx(found.max_error)
     assert found.stated_mse == pytest.approx(found.mse)
     assert h5vidstack.verify("all.h5", against=source) == []
-    assert "LOSSY, max error" in info.table(info.describe("all.h5"))
+    assert "LOSSY, max error" in tables.table(summary.describe("all.h5"))
 
 
 def test_axes_before_the_frame():
@@ -417,7 +419,7 @@ def test_append_is_refused_and_repacking_makes_one_file():
     Path(a).unlink()
     Path(b).unlink()
     assert check("all.h5", FRAMES)
-    assert info.describe("all.h5")["parts"] == []
+    assert summary.describe("all.h5")["parts"] == []
 
 
 def test_info_names_the_parts():

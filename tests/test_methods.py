@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import h5vidstack
-from h5vidstack import coders
+from h5vidstack.writing import coders
 
 SPEC_READER = runpy.run_path(str(Path(__file__).parent.parent / "spec" / "reader.py"))
 PLAIN = ["hdf5", "hdf5gz", "hdf5gzshuffle"]
@@ -229,8 +229,8 @@ def test_constant_and_single_frames():
 def test_frames_too_many_to_hold(monkeypatch):
     frames = sweep((90, 30, 40), np.uint8)
     whole = h5vidstack.pack(frames, "x.h5", method="pca", components=6)
-    monkeypatch.setattr("h5vidstack.pca.HELD", 0)
-    monkeypatch.setattr("h5vidstack.pca.BATCH", 30 * 40 * 13)
+    monkeypatch.setattr("h5vidstack.writing.pca.HELD", 0)
+    monkeypatch.setattr("h5vidstack.writing.pca.BATCH", 30 * 40 * 13)
     parts = h5vidstack.pack(frames, "y.h5", method="pca", components=6)
     assert parts.mse < 1.1 * whole.mse
 
@@ -277,7 +277,7 @@ def test_damaged_pca():
 
 
 def test_pca_of_a_large_offset(monkeypatch):
-    monkeypatch.setattr("h5vidstack.pca.SMALL", 0)  # fitted as float32
+    monkeypatch.setattr("h5vidstack.writing.pca.SMALL", 0)  # fitted as float32
     y, x, t = np.arange(40)[:, None], np.arange(50), np.arange(60)[:, None, None]
     wave = np.rint((np.sin(t * 0.1 + y * 0.03) + np.cos(x * 0.02 - t * 0.07)) * 100)
     report = h5vidstack.pack((wave + 2**31).astype("u4"), "x.h5", method="pca", components=6)

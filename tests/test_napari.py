@@ -14,7 +14,7 @@ import yaml
 from frames import moving, pixels
 
 import h5vidstack
-from h5vidstack.napari_reader import get_reader
+from h5vidstack.integrations.napari import get_reader
 
 NAMES = ("a.h5", "/b/c.hdf5", "d.hdf")
 

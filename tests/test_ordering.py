@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from h5vidstack import hashing, ordering
-from h5vidstack.demo import generate_uint8
+from h5vidstack.cli.demo import generate_uint8
+from h5vidstack.similar import fingerprints, ordering
 
 
 def greedy(features):
@@ -50,7 +50,7 @@ def test_shuffled_points_of_a_curve_come_out_in_order(n):
 
 def test_no_longer_than_the_plain_greedy_chain():
     frames = generate_uint8((9, 9, 9), (24, 36))[np.random.default_rng(0).permutation(729)]
-    features = hashing.block_means(frames)
+    features = fingerprints.block_means(frames)
     assert length(features, ordering.chain(features)) <= 1.03 * length(features, greedy(features))
 
 
@@ -68,7 +68,7 @@ def test_scenes_become_piles():
     scene = np.random.default_rng(0).permutation(np.repeat([0, 1], [80, 70]))
     frames = np.empty((150, 40, 50), np.uint8)
     frames[scene == 0], frames[scene == 1] = one, two
-    features = hashing.block_means(frames)
+    features = fingerprints.block_means(frames)
     piles = ordering.cut(ordering.chain(features), features, 32)
     assert sorted(map(len, piles)) == [70, 80]
     assert all(len(set(scene[pile])) == 1 for pile in piles)

@@ -13,8 +13,10 @@ import pytest
 from frames import SHAPES, moving, noise
 
 import h5vidstack
-from h5vidstack import block, geometry, packer
-from h5vidstack.methods import METHODS
+from h5vidstack import shapes
+from h5vidstack.choosing.methods import METHODS
+from h5vidstack.codecs import block
+from h5vidstack.writing import packer
 
 
 class ArrayLike:
@@ -191,8 +193,8 @@ def test_progress_goes_by_blocks():
     ],
 )
 def test_default_chunks(frame, itemsize, chunk):
-    assert geometry.choose_chunk(frame, itemsize, None, None) == chunk
-    assert np.prod(chunk) * itemsize <= geometry.MAX_BLOCK_BYTES
+    assert shapes.choose_chunk(frame, itemsize, None, None) == chunk
+    assert np.prod(chunk) * itemsize <= shapes.MAX_BLOCK_BYTES
 
 
 def test_large_frames_are_tiled_and_regions_decode_only_their_tiles(monkeypatch):
@@ -405,7 +407,7 @@ def slow(*args, **options):
     print("busy", flush=True)
     time.sleep(0.2)
     return encode(*args, **options)
-with mock.patch("h5vidstack.packer.block.encode", slow):
+with mock.patch("h5vidstack.writing.packer.block.encode", slow):
     cli.main(["pack", "a.npy", "x.h5"])
 """
 

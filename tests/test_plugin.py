@@ -26,17 +26,19 @@ from test_block import resealed
 from test_golden import DATASETS, GOLDEN, NO_FRAMES, OPEN, STACKS, expected, golden_blocks
 
 import h5vidstack
-from h5vidstack import BlockError, block
-from h5vidstack import filter as h5filter
-from h5vidstack.block_format import parse, seal
-from h5vidstack.codecs import CODECS, MAX_EDGE, PRESETS, Coding
+from h5vidstack import BlockError
+from h5vidstack.codecs import block
+from h5vidstack.codecs.block_format import parse, seal
 from h5vidstack.codecs.bytewise import MAX_DICTIONARY
 from h5vidstack.codecs.h264 import MAX_UNITS
 from h5vidstack.codecs.lpc import REFERENCES
+from h5vidstack.codecs.recipe import Recipe
+from h5vidstack.codecs.registry import CODECS, PRESETS, Coding
 from h5vidstack.codecs.transforms import FOLDED_BITS, Colour, Predictor
-from h5vidstack.mapping import MAX_PALETTE
-from h5vidstack.reader import CACHE_BYTES
-from h5vidstack.recipe import Recipe
+from h5vidstack.codecs.value_map import MAX_PALETTE
+from h5vidstack.hdf5 import filter as h5filter
+from h5vidstack.reading.stack_reader import CACHE_BYTES
+from h5vidstack.shapes import MAX_EDGE
 
 needs_tools = pytest.mark.skipif(
     None in map(shutil.which, ("h5dump", "h5ls", "h5repack")), reason="no hdf5-tools"

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from frames import DTYPES, moving, noise
 
 import h5vidstack
+from h5vidstack.choosing.profiles import PROFILES
 from h5vidstack.cli import main
-from h5vidstack.profiles import PROFILES
 
 
 def wave(shape=(20, 30, 40)):
@@ -64,7 +64,7 @@ def test_profiles_differ_as_they_say():
 def test_the_choice_does_not_depend_on_the_clock(monkeypatch):
     frames = wave()
     first, _, _ = packed(frames)
-    monkeypatch.setattr("h5vidstack.trials.time.perf_counter", iter(range(10**9)).__next__)
+    monkeypatch.setattr("h5vidstack.choosing.trials.time.perf_counter", iter(range(10**9)).__next__)
     second, _, _ = packed(frames)
     assert (first.codings, first.stored_bytes) == (second.codings, second.stored_bytes)
 

@@ -13,8 +13,8 @@ import pytest
 from frames import SHAPES, moving
 
 import h5vidstack
-from h5vidstack import block
-from h5vidstack.session import KEPT_SHARE
+from h5vidstack.codecs import block
+from h5vidstack.reading.session import KEPT_SHARE
 
 GRIDS = [{}, {"chunk_frames": 5, "tile": (16, 32)}, {"chunk_frames": 1}, {"chunk_frames": 100}]
 

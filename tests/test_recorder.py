@@ -16,7 +16,7 @@ import pytest
 from frames import SHAPES, moving, pixels
 
 import h5vidstack
-from h5vidstack import layout_writer
+from h5vidstack.layout import writer
 
 SPEC_READER = runpy.run_path(str(Path(__file__).parent.parent / "spec" / "reader.py"))
 FRAMES = moving((40, 20, 30))
@@ -346,7 +346,7 @@ def test_after_an_error_of_the_disk_nothing_is_taken(monkeypatch):
     recorder.flush()
     with monkeypatch.context() as patch:
         full = OSError(28, "No space left on device")
-        patch.setattr(layout_writer.PileWriter, "write_block", Mock(side_effect=full))
+        patch.setattr(writer.PileWriter, "write_block", Mock(side_effect=full))
         with pytest.raises(h5vidstack.OutputError, match="No space"):  # noqa: PT012
             for frame in FRAMES[10:30]:
                 recorder.write(frame)
@@ -383,7 +383,7 @@ def test_an_open_recording_is_a_source():
     h5vidstack.pack("x.h5", "packed.h5")
     with h5vidstack.open("packed.h5") as stack:
         np.testing.assert_array_equal(stack[:], FRAMES[:16])
-    from h5vidstack.rehash import rehash
+    from h5vidstack.care.rehash import rehash
 
     with pytest.raises(h5vidstack.OutputError, match="recover"):
         rehash("x.h5")

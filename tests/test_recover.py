@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from frames import moving, noise
 
 import h5vidstack
-from h5vidstack import block
 from h5vidstack.cli import main
+from h5vidstack.codecs import block
 
 FRAMES = np.concatenate(
     [moving((44, 20, 30)), noise((20, 20, 30)) // 2, moving((44, 20, 30))[10:14]]
@@ -318,7 +318,7 @@ def test_a_journal_of_other_frames_or_of_a_liar_does_no_harm():
 
 def test_one_pack_resumes_at_a_time():
     with (
-        h5vidstack.journal.resumable(Path("x.h5").resolve(), "/stack"),
+        h5vidstack.writing.journal.resumable(Path("x.h5").resolve(), "/stack"),
         pytest.raises(h5vidstack.OutputError, match="open for writing elsewhere"),
     ):
         h5vidstack.pack(FRAMES, "x.h5", resume=True)
@@ -327,7 +327,7 @@ def test_one_pack_resumes_at_a_time():
 
 
 def test_what_killed_programs_left_is_removed():
-    from h5vidstack.output import _HOST
+    from h5vidstack.layout.output import _HOST
 
     names = {  # which, and whether it is removed
         f".x.h5.{_HOST}-999999999-abcd1234.tmp": True,

@@ -15,10 +15,10 @@ from frames import DTYPES, moving, noise, pixels
 from serving import serving
 
 import h5vidstack
-from h5vidstack import references as describe
 from h5vidstack.cli import main
-from h5vidstack.codecs import Coding
-from h5vidstack.recipe import Recipe
+from h5vidstack.codecs.recipe import Recipe
+from h5vidstack.codecs.registry import Coding
+from h5vidstack.integrations import references as describe
 
 
 def group(found):
@@ -229,5 +229,5 @@ def test_codec_is_found_by_name():
     h5vidstack.pack(frames, "x.h5", method="video", preset="ffv1", chunk_frames=4)
     config = json.loads(describe("x.h5")["refs"]["frames/.zarray"])["compressor"]
     assert config == {"id": "h5vidstack", "shape": [4, 8, 8], "dtype": "|u1", "preset": "ffv1"}
-    block = h5vidstack.block.encode(frames, Recipe(Coding("ffv1")))
+    block = h5vidstack.codecs.block.encode(frames, Recipe(Coding("ffv1")))
     np.testing.assert_array_equal(numcodecs.get_codec(config).decode(block), frames)

@@ -19,8 +19,10 @@ from frames import moving, noise, pixels
 from serving import serving
 
 import h5vidstack
-from h5vidstack import info, layout, opening, pages, remote
 from h5vidstack.cli import main
+from h5vidstack.hdf5 import opening, remote, remote_pages
+from h5vidstack.layout import stack_group
+from h5vidstack.reading import summary
 
 OPEN, FRAME = 8, 2
 """Requests that opening and a random frame may take."""
@@ -58,9 +60,9 @@ CASES = {
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_remote_equals_local(case, monkeypatch):
     make, options = CASES[case]
-    monkeypatch.setattr(pages, "PAGE", 512)  # so that small files have many
+    monkeypatch.setattr(remote_pages, "PAGE", 512)  # so that small files have many
     for name, size in {"HEAD": 1024, "TAIL": 512, "STEP": 512, "MOST_AT_ONCE": 2048}.items():
-        monkeypatch.setattr(pages, name, size)
+        monkeypatch.setattr(remote_pages, name, size)
     h5vidstack.pack(make(), "x.h5::/entry/stack", **options)
     with (
         serving() as server,
@@ -88,7 +90,7 @@ def test_requests(name, monkeypatch):
     frames = noise((600, 32, 32)) if name == "order" else scenes(2000, 20, 32)
     method = "video" if name == "order" else "groupvideo"
     h5vidstack.pack(frames, "x.h5", method=method, preset="ffv1", chunk_frames=4)
-    assert os.path.getsize("x.h5") > pages.HEAD + pages.TAIL
+    assert os.path.getsize("x.h5") > remote_pages.HEAD + remote_pages.TAIL
     with serving() as server:
         asked = server.requests
         with h5vidstack.open(f"{server.url}/x.h5", cache_bytes=0) as stack:
@@ -112,7 +114,10 @@ def test_requests_do_not_grow_with_the_stack():
     h5vidstack.pack(noise((20000, 24, 24)), "x.h5", method="video", preset="raw", verify=False)
     with serving() as server, h5vidstack.open(f"{server.url}/x.h5") as stack:
         assert len(server.requests) <= OPEN
-        assert server.bytes < pages.HEAD + pages.TAIL + pages.STEP + pages.PAGE
+        assert (
+            server.bytes
+            < remote_pages.HEAD + remote_pages.TAIL + remote_pages.STEP + remote_pages.PAGE
+        )
         before = len(server.requests)
         stack[12345]
         assert len(server.requests) - before <= FRAME
@@ -342,9 +347,9 @@ def test_not_hdf5_damaged_recording(packed, monkeypatch):
 
 def test_damaged_block(packed):
     with h5py.File("x.h5") as file:
-        info = file["stack/frames"].id.get_chunk_info_by_coord((400, 0, 0))
+        summary = file["stack/frames"].id.get_chunk_info_by_coord((400, 0, 0))
     with open("x.h5", "r+b") as file:
-        file.seek(info.byte_offset + 50)
+        file.seek(summary.byte_offset + 50)
         file.write(b"xyz")
     with serving() as server, h5vidstack.open(f"{server.url}/x.h5") as stack:
         with pytest.raises(h5vidstack.BlockError, match="frames 400-403"):
@@ -415,10 +420,10 @@ def test_golden_files():
                     h5vidstack.open(f"{server.url}/{name}")
                 continue
             with h5py.File(os.path.join(folder, name)) as file:
-                stacks = layout.find_stacks(file)
+                stacks = stack_group.find_stacks(file)
             for stack in stacks:
                 with h5vidstack.open(os.path.join(folder, name), stack) as near:
-                    expected, linked = near[...], info.describe(f"{near.path}::{stack}")["parts"]
+                    expected, linked = near[...], summary.describe(f"{near.path}::{stack}")["parts"]
                 if linked:
                     with pytest.raises(h5vidstack.FormatError, match="links parts in other files"):
                         h5vidstack.open(f"{server.url}/{name}", stack)

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 import h5vidstack
 from h5vidstack.cli import main
-from h5vidstack.geometry import is_consecutive, leading_chunk
-from h5vidstack.opening import open_hdf5
-from h5vidstack.output import like_hdf5_file
-from h5vidstack.repack import repack
-from h5vidstack.repack.copying import FileCopy
-from h5vidstack.repack.proof import Proof
-from h5vidstack.sources import open_source
+from h5vidstack.hdf5.opening import open_hdf5
+from h5vidstack.layout.output import like_hdf5_file
+from h5vidstack.repacking.file_copy import FileCopy
+from h5vidstack.repacking.proof import Proof
+from h5vidstack.repacking.repacker import repack
+from h5vidstack.shapes import is_consecutive, leading_chunk
+from h5vidstack.sources.kinds import open_source
 
 TEXT = h5py.string_dtype()
 

@@ -9,8 +9,8 @@ from h5py import h5a, h5d, h5f, h5o, h5p, h5s, h5t
 from test_repack import drifting
 
 import h5vidstack
-from h5vidstack.repack import repack
-from h5vidstack.repack.memory import Memory, has_references
+from h5vidstack.repacking.memory import Memory, has_references
+from h5vidstack.repacking.repacker import repack
 
 LIBRARY = ctypes.CDLL(h5py.defs.__file__)
 INT, POINTER = ctypes.c_int64, ctypes.c_void_p

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import h5vidstack
-from h5vidstack import search
 from h5vidstack.cli import main
-from h5vidstack.demo import generate_uint8
+from h5vidstack.cli.demo import generate_uint8
+from h5vidstack.reading import search
 
 FRAMES = np.concatenate([generate_uint8((4, 4, 4), (40, 56)), noise((6, 40, 56))])
 
@@ -254,9 +254,9 @@ def test_contact_sheet_shows_the_frames():
     h5vidstack.pack(frames, "x.h5", method="groupvideo")
     with h5vidstack.open("x.h5") as stack:
         pile = stack.groups[0]
-        from h5vidstack.sheet import contact_sheet
+        from h5vidstack.sinks.contact_sheet import draw_sheet
 
-        contact_sheet(stack, "out.png", edge=60)
+        draw_sheet(stack, "out.png", edge=60)
     with Image.open("out.png") as sheet:
         shown = {sheet.getpixel((x, y))[0] for x in range(150, sheet.width) for y in (70, 75, 80)}
     for number in (pile.frames[0], pile.typical, pile.frames[-1]):

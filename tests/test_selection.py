@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from h5vidstack import SelectionError
-from h5vidstack.selection import parse
+from h5vidstack.reading.selection import parse
 
 
 def select(array, key, chunks):

@@ -50,7 +50,7 @@ def test_tiff(packed):
 
 
 def test_big_tiff(packed, monkeypatch):
-    monkeypatch.setattr("h5vidstack.sinks._CLASSIC_TIFF_BYTES", 0)
+    monkeypatch.setattr("h5vidstack.sinks.unpacking._CLASSIC_TIFF_BYTES", 0)
     h5vidstack.unpack("x.h5", "x.tif")
     assert Path("x.tif").read_bytes()[2] == 43
     np.testing.assert_array_equal(pages("x.tif"), packed, strict=True)
@@ -120,7 +120,7 @@ def test_a_folder_with_anything_else_in_it_is_never_replaced():
 
 
 def test_the_old_folder_stays_if_the_new_one_cannot_take_its_place(monkeypatch):
-    monkeypatch.setattr("h5vidstack.output._exchanged", lambda one, other: False)
+    monkeypatch.setattr("h5vidstack.layout.output._exchanged", lambda one, other: False)
     h5vidstack.pack(moving((3, 9, 8)), "x.h5")
     h5vidstack.unpack("x.h5", "out")
     rename = Path.rename

@@ -11,7 +11,8 @@ from frames import moving, noise
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.sources import SourceOptions, open_source
+from h5vidstack.sources.base import SourceOptions
+from h5vidstack.sources.kinds import open_source
 
 
 def all_frames(source, **options):

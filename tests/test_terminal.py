@@ -22,8 +22,8 @@ from PIL import Image
 from videos import write_video
 
 import h5vidstack
-from h5vidstack import Step, colours, terminal
-from h5vidstack.cli import main
+from h5vidstack import Step
+from h5vidstack.cli import colours, main, terminal
 
 WISHES = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM")
 ANSI = re.compile(rb"\x1b\[[0-9;]*m")

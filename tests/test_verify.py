@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from frames import moving
 
 import h5vidstack
-from h5vidstack import block
 from h5vidstack.cli import main
-from h5vidstack.recipe import Recipe
+from h5vidstack.codecs import block
+from h5vidstack.codecs.recipe import Recipe
 
 FRAMES = moving((40, 20, 30))
 

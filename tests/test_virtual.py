@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import h5vidstack
-from h5vidstack import virtual
+from h5vidstack.hdf5 import virtual
 
 
 def expand(runs, n):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .results import Bench, Row
+from .results import Bench, Row
 
 EVERYDAY_SPEED = 20.0
 """MB/s at which nobody waits for a recording to be packed: 76 frames/s of 512 x 512 pixels."""

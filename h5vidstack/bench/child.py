@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import loss
-from ..geometry import window_frames
+from ..codecs import loss
+from ..shapes import window_frames
 from .contestants import Contestant, Pixels
 from .roster import roster
 

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from ..methods import METHODS, Kept
-from ..packer import pack
-from ..profiles import PROFILES
-from ..reader import Stack
+from ..choosing.methods import METHODS, Kept
+from ..choosing.profiles import PROFILES
+from ..reading.stack_reader import StackReader
+from ..writing.packer import pack
 
 Pixels = npt.NDArray[Any]
 """``(n, H, W)`` or ``(n, H, W, 3|4)``."""
@@ -120,7 +120,7 @@ def _pack(
 
     needs = ("scipy.fftpack", *needs)
     return Contestant(
-        name, write, Stack, True, needs, refusal=refusal, pictured=pictured,
+        name, write, StackReader, True, needs, refusal=refusal, pictured=pictured,
         bounded="max_error" in options, options=" ".join(map(_option, options, options.values())),
     )  # fmt: skip
 

@@ -11,9 +11,11 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from .. import pictures, recovery
-from ..reader import Stack
-from ..sheet import largest_piles, small, telling_frames
+from ..care import fidelity
+from ..reading.stack_reader import StackReader
+from ..sinks import pictures
+from ..sinks.contact_sheet import largest_piles, small, telling_frames
+from .advice import advise
 from .contestants import Pixels
 from .plot import plot
 from .results import Bench, Row
@@ -56,7 +58,7 @@ def write_page(bench: Bench, path: Path, outputs: Mapping[str, Path], pixels: Pi
     text = Template(template).substitute(
         source=escape(bench.source),
         facts=escape(facts),
-        advice=escape(bench.advice()),
+        advice=escape(advise(bench)),
         head="".join(f"<th scope=col>{escape(name)}</th>" for name in HEADINGS.values()),
         rows="".join(_row(bench, row) for row in bench.rows),
         meanings=escape(f"Marked: the best of those that are exact, in {times}. {MEANINGS}{bound}"),
@@ -88,13 +90,13 @@ def _sections(outputs: Mapping[str, Path], pixels: Pixels) -> Iterator[str]:
     """Piles of the stack with the most of them; components; worst frames of what is lossy."""
     piles: dict[str, tuple[int, Path]] = {}
     for name, path in outputs.items():
-        with Stack(path) as stack:
+        with StackReader(path) as stack:
             piles[name] = len(stack.groups), path
     if piles:
         name, (_, path) = max(piles.items(), key=lambda item: item[1][0])
         yield _section("Piles of similar frames", *_contact_sheet(name, path))
     for name, path in outputs.items():
-        found = recovery.check(path, pixels)
+        found = fidelity.check(path, pixels)
         drawn = pictures.pieces(path, found, pixels)
         if "components" in drawn:
             about = f"{name}: the mean and each component, with the variance that it explains."
@@ -111,7 +113,7 @@ def _sections(outputs: Mapping[str, Path], pixels: Pixels) -> Iterator[str]:
 
 def _contact_sheet(name: str, path: Path) -> tuple[str, Images]:
     images = []
-    with Stack(path) as stack:
+    with StackReader(path) as stack:
         shown, total = largest_piles(stack, MOST_PILES)
         for pile in shown:
             images += [

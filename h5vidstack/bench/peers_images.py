@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..workers import default_workers, in_order
+from ..pool import default_workers, in_order
 from .contestants import Contestant, Pixels, Reader
 
 Coder = Callable[[Any], Any]

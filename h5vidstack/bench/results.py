@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from .advice import advise
 from .child import Run
 from .contestants import Contestant
 
@@ -163,7 +162,3 @@ class Bench:
             if not front or getattr(row, column) > getattr(front[-1], column):
                 front.append(row)
         return front
-
-    def advice(self) -> str:
-        """Which to use for what, in a few sentences."""
-        return advise(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 
+from .advice import advise
 from .results import Bench, Row
 
 HEADINGS = {
@@ -90,4 +91,4 @@ def lines(bench: Bench) -> list[str]:
     times = f"{bench.rounds} interleaved round{'s' * (bench.rounds > 1)}"
     machine = ", ".join(f"{name} {value}" for name, value in bench.machine.items())
     said += ["", f"* the best of those that are exact, in {times}. {MEANINGS}{bound}", machine]
-    return [*said, "", bench.advice()]
+    return [*said, "", advise(bench)]

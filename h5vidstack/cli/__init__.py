@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from ..terminal import Commands, show_version
 from .comparing import bench, demo
+from .looking import check, contact_sheet, find, info, plugin_path, references, verify
+from .making import append, export, link, pack, recover, rehash, unpack
 from .options import variable
-from .reading import check, contact_sheet, find, info, plugin_path, references, verify
+from .terminal import Commands, show_version
 from .whole_files import repack
-from .writing import append, export, link, pack, recover, rehash, unpack
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

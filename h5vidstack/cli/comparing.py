@@ -9,18 +9,18 @@ from typing import Any
 
 import click
 
-from .. import bench as comparison
-from .. import colours
-from .. import demo as demonstration
+from ..bench import comparison as comparison
 from ..bench import table
-from ..option_types import Methods, Pair
-from ..output import complete_or_absent
+from ..cli import colours
+from ..cli import demo as demonstration
+from ..layout.output import complete_or_absent
 from ..sources.apart import refuse_source
 from ..startup import end_tidily
-from ..strict_json import json_text
-from ..terminal import printable, progress_bar, say, steps_bar
+from ..text import json_text
+from .option_types import Methods, Pair
 from .options import examples, overwrite_option
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
+from .terminal import printable, progress_bar, say, steps_bar
 
 
 @click.command(

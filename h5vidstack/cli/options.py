@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
-from ..cluster import connect
-from ..codecs import CODECS, PRESETS
-from ..methods import METHODS
-from ..option_types import Bytes, Pair
-from ..profiles import PROFILES
+from ..choosing.methods import METHODS
+from ..choosing.profiles import PROFILES
+from ..codecs.registry import CODECS, PRESETS
+from ..writing.cluster import connect
+from .option_types import Bytes, Pair
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import click
 
-from .. import info as information
-from ..codecs import CODECS, PRESETS
-from ..option_types import Pair
-from ..profiles import PROFILES
-from ..repack import RepackReport
-from ..repack import repack as repack_file
+from .. import text
+from ..choosing.profiles import PROFILES
+from ..codecs.registry import CODECS, PRESETS
+from ..repacking.repacker import RepackReport
+from ..repacking.repacker import repack as repack_file
 from ..startup import end_tidily
-from ..strict_json import json_text
-from ..terminal import progress_bar, say
+from ..text import json_text
+from .option_types import Pair
 from .options import examples, json_option, overwrite_option, typed
 from .pipes import not_stdin, not_stdout
+from .terminal import progress_bar, say
 
 
 @click.command(
@@ -79,8 +79,8 @@ def _say_repacked(report: RepackReport, target: str) -> None:
     for one in report.replaced:
         shape = " x ".join(map(str, one.shape))
         say(
-            f"{one.path}: {shape} {one.dtype}, {information.kilobytes(one.before)} -> "
-            f"{'about ' if planned else ''}{information.kilobytes(one.after)} ({one.coding})"
+            f"{one.path}: {shape} {one.dtype}, {text.kilobytes(one.before)} -> "
+            f"{'about ' if planned else ''}{text.kilobytes(one.after)} ({one.coding})"
         )
     for why, count in Counter(left.why for left in report.left).most_common():
         kept = "datasets left as they are" if count > 1 else "dataset left as it is"
@@ -89,7 +89,7 @@ def _say_repacked(report: RepackReport, target: str) -> None:
         say(f"{target} names {file} by a relative path, and is in another folder")
     if report.lost_references:
         say(f"{report.lost_references} references led nowhere; they are null now")
-    sizes = f"{information.kilobytes(report.before)} -> {information.kilobytes(report.after)}"
+    sizes = f"{text.kilobytes(report.before)} -> {text.kilobytes(report.after)}"
     if planned:
         say(f"the file would be {sizes}, about; nothing was written")
     else:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BlockError
-from .video import Encoded, Plane
+from .av_engine import Encoded, Plane
 
 MAX_DICTIONARY = 16 << 20
 """LZMA looks back no further, in bytes: it takes twelve times as much memory to encode."""

@@ -11,10 +11,10 @@ from typing import Any
 import h5py
 
 from ..errors import FormatError, MissingError, OutputError, SourceError
-from ..layout import DEFAULT_STACK, is_stack, split_target
-from ..opening import is_url
-from ..parts import Part
-from ..stack_file import StackFile
+from ..hdf5.opening import is_url
+from ..layout.names import DEFAULT_STACK, is_stack, split_target
+from ..layout.piles import Part
+from ..reading.stack_file import StackFile
 from .images import list_images
 from .names import find_named
 from .tiff import TiffFrames, is_tiff

@@ -16,9 +16,9 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from ..codecs.loss import Loss
 from ..errors import Error, SourceError
-from ..geometry import Shape, stack_shape
-from ..loss import Loss
+from ..shapes import Shape, stack_shape
 
 Array = npt.NDArray[Any]
 LabelledFrames = Generator[tuple[str, Array], None, None]

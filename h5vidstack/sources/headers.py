@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SourceError
-from ..geometry import Shape
+from ..shapes import Shape
 
 Data = Any
 """The bytes of a file: a `mmap`."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import Error, SourceError
-from . import tiff
+from ..sources import tiff
 from .base import Access, Array, FrameSource, LabelledFrames
 from .headers import compare_headers
 from .image_files import open_frames, read_header

@@ -12,7 +12,7 @@ import h5py
 from h5py import h5o
 
 from ..errors import SourceError
-from ..layout import SEPARATOR, is_stack
+from ..layout.names import SEPARATOR, is_stack
 
 SHOWN = 20
 """Names that an error message lists at most."""

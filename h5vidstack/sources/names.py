@@ -21,7 +21,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from ..errors import SourceError
-from ..layout import existing_folder, split_target
+from ..layout.names import existing_folder, split_target
 
 SHOWN = 3
 """So many names are given in a message; the rest is counted."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..ranges import in_words
+from ..text import in_words
 from .streams import Choice, open_video
 
 _KEY, _HIDDEN, _REFERENCE, _DOUBTFUL = 1, 2, 4, 8

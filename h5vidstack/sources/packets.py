@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ..codecs import h264
-from ..codecs.video import X264
+from ..codecs.av_engine import X264
 from ..errors import SourceError, UnsupportedError
-from ..geometry import MAX_BLOCK_BYTES, Shape, frame_bytes
+from ..shapes import MAX_BLOCK_BYTES, Shape, frame_bytes
 from .base import Source
 from .streams import open_video
 from .video import VideoSource

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SourceError
-from ..geometry import frame_bytes
+from ..shapes import frame_bytes
 from .base import Access, Array, Source
 
 BATCH = 16

@@ -17,10 +17,10 @@ import numpy as np
 from h5py import h5f, h5o, h5s
 
 from ..errors import SourceError
-from ..filter import check_chunks
-from ..geometry import Shape
-from ..layout import SEPARATOR
-from ..required_filters import require_filters
+from ..hdf5.filter import check_chunks
+from ..hdf5.required_filters import require_filters
+from ..layout.names import SEPARATOR
+from ..shapes import Shape
 from .links import NowhereError, dtype_name, get, open_file, why_absent
 
 SHOWN = 5

@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import MissingError, SourceError
-from ..geometry import Shape
-from ..layout import SEPARATOR
+from ..layout.names import SEPARATOR
+from ..shapes import Shape
 from .base import Access, Array, Source, SourceOptions, tidy_bools, to_gray
 
 SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf8", ".lsm", ".stk", ".svs", ".ndpi", ".scn"})

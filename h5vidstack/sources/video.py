@@ -8,7 +8,7 @@ from typing import Any
 
 from ..codecs import h264
 from ..errors import SourceError
-from ..ranges import in_words
+from ..text import in_words
 from .base import Array, FrameSource, LabelledFrames, SourceOptions
 from .ffmpeg_log import listening, logged_errors
 from .packet_record import PacketRecord

@@ -14,7 +14,7 @@ from pathlib import Path
 from sizes import load
 
 import h5vidstack
-from h5vidstack import trials
+from h5vidstack.choosing import trials
 
 
 def main():

@@ -24,13 +24,13 @@ import numpy as np
 from watched import Watched, summary
 
 import h5vidstack
-from h5vidstack import block, codecs
-from h5vidstack import filter as h5filter
-from h5vidstack.block_format import parse, seal
-from h5vidstack.codecs import Coding
+from h5vidstack.codecs import block, registry
+from h5vidstack.codecs.block_format import parse, seal
+from h5vidstack.codecs.recipe import Recipe
+from h5vidstack.codecs.registry import Coding
 from h5vidstack.codecs.transforms import Colour, Predictor
-from h5vidstack.opening import open_hdf5
-from h5vidstack.recipe import Recipe
+from h5vidstack.hdf5 import filter as h5filter
+from h5vidstack.hdf5.opening import open_hdf5
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 EXTREMES = [0, 1, 2, 7, 8, 15, 16, 31, 63, 64, 127, 128, 255, 2**15, 2**16 - 1, 2**16, 2**24,
@@ -85,7 +85,7 @@ def fresh():
     wave = (np.sin((x + 2 * t) / 5 + c / 3) * np.cos((y - t) / 7) + 1) / 2
     wave = wave * 250 + rng.integers(0, 4, wave.shape)
     made = {(frames.dtype, frames.shape): frames for frames in _kinds(wave)}
-    for name in codecs.PRESETS:
+    for name in registry.PRESETS:
         for frames in made.values():
             yield frames, Recipe(Coding(name))
     for predictor in Predictor:
@@ -192,7 +192,7 @@ def rebuilt(rng, base, everything):
         elif kind == 8:
             extradata = rng.choice(everything).extradata
         else:
-            codec = rng.choice(list(codecs.BY_ID.values()))
+            codec = rng.choice(list(registry.BY_ID.values()))
             wide = [depth for depth in codec.depths if depth >= stream.bits]
             if wide and codec.whole == stream.codec.whole:
                 stream = replace(stream, codec=codec, depth=rng.choice(wide))

@@ -14,8 +14,8 @@ import atheris
 
 with atheris.instrument_imports(include=["h5vidstack"]):
     import h5vidstack
-    from h5vidstack import block
-    from h5vidstack.block_format import resealed
+    from h5vidstack.codecs import block
+    from h5vidstack.codecs.block_format import resealed
 
 import numpy as np
 from fuzz import golden

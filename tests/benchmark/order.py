@@ -17,7 +17,10 @@ import numpy as np
 from speed import load
 
 import h5vidstack
-from h5vidstack import demo, hashing, ordering, search, virtual
+from h5vidstack.cli import demo
+from h5vidstack.hdf5 import virtual
+from h5vidstack.reading import search
+from h5vidstack.similar import fingerprints, ordering
 
 
 def packed(frames, method, folder):
@@ -30,7 +33,7 @@ def compare(name, frames, folder):
     shuffled = frames[np.random.default_rng(0).permutation(len(frames))]
     original, _ = packed(frames, "video", folder)
     as_is, _ = packed(shuffled, "video", folder)
-    by_hash = shuffled[np.argsort(hashing.hash_images(shuffled)[0], kind="stable")]
+    by_hash = shuffled[np.argsort(fingerprints.hash_images(shuffled)[0], kind="stable")]
     sorted_by_hash, _ = packed(by_hash, "video", folder)
     ours, report = packed(shuffled, "groupvideo", folder)
     auto, automatic = packed(frames, "auto", folder)
@@ -71,7 +74,7 @@ def timing(counts):
     sweep = demo.generate((edge, edge, edge), (16, 24))
     random = np.random.default_rng(0)
     frames = np.stack([np.floor(255 * frame).astype(np.uint8) for frame in sweep])
-    features = hashing.block_means(frames[random.permutation(len(frames))])
+    features = fingerprints.block_means(frames[random.permutation(len(frames))])
     for count in counts:
         started = time.perf_counter()
         order = ordering.chain(features[:count])
@@ -105,7 +108,7 @@ def against_greedy(count, folder):
     edge = round(count ** (1 / 3))
     sweep = demo.generate_uint8((edge, edge, edge), (64, 96))
     frames = sweep[np.random.default_rng(0).permutation(len(sweep))]
-    features = hashing.block_means(frames)
+    features = fingerprints.block_means(frames)
     sizes = []
     for work in (ordering.chain, greedy):
         started = time.perf_counter()

@@ -23,8 +23,8 @@ import numpy as np
 from sizes import load
 
 import h5vidstack
-from h5vidstack.codecs import PRESETS
-from h5vidstack.profiles import PROFILES
+from h5vidstack.choosing.profiles import PROFILES
+from h5vidstack.codecs.registry import PRESETS
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from frames import DTYPES, moving, pixels

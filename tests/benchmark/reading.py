@@ -21,13 +21,12 @@ import numpy as np
 from sizes import load
 
 import h5vidstack
-from h5vidstack import mapping
-from h5vidstack.block_format import parse
-from h5vidstack.codecs import video
+from h5vidstack.codecs import av_engine, value_map
+from h5vidstack.codecs.block_format import parse
 from h5vidstack.codecs.transforms import Colour, container, from_components, unpredict
-from h5vidstack.geometry import stack_shape
+from h5vidstack.shapes import stack_shape
 
-ENGINES = {"x264": video.X264, "ffv1": video.FFV1}
+ENGINES = {"x264": av_engine.X264, "ffv1": av_engine.FFV1}
 
 
 def plane(stream, shape):
@@ -78,10 +77,10 @@ def bare(block, dtype, out):
     if trivial and values.dtype == dtype:
         out[...] = values
     elif out.flags.c_contiguous:
-        mapping.to_pixels(block.mapping, values, dtype, out)
+        value_map.to_pixels(block.mapping, values, dtype, out)
     else:
         made = np.empty(out.shape, dtype)
-        mapping.to_pixels(block.mapping, values, dtype, made)
+        value_map.to_pixels(block.mapping, values, dtype, made)
         out[...] = made
 
 

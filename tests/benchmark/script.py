@@ -18,8 +18,9 @@ import h5py
 import numpy as np
 
 import h5vidstack
-from h5vidstack import demo, hashing
-from h5vidstack.codecs.video import X264
+from h5vidstack.cli import demo
+from h5vidstack.codecs.av_engine import X264
+from h5vidstack.similar import fingerprints
 
 THEIRS = {
     "hdf5gzshuffle": 278728,
@@ -86,7 +87,7 @@ def plain(frames, preset):
 def order(folder):
     """Ours over the script's: by hashes."""
     frames = demo.generate_uint8((12, 12, 12), (201, 301))
-    phash, ahash, dhash = hashing.hash_images(frames)
+    phash, ahash, dhash = fingerprints.hash_images(frames)
     with_ours = folder / "x.h5"
     h5vidstack.pack(frames, with_ours, method="groupvideo", preset="x264-fast", overwrite=True)
     with h5vidstack.open(with_ours) as stack:

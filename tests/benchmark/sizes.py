@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from h5vidstack.bench import compare, table
-from h5vidstack.demo import generated
-from h5vidstack.sources import SourceOptions, open_source
+from h5vidstack.bench import table
+from h5vidstack.bench.comparison import compare
+from h5vidstack.cli.demo import generated
+from h5vidstack.sources.base import SourceOptions
+from h5vidstack.sources.kinds import open_source
 
 
 def load(name, data):

@@ -25,8 +25,9 @@ import av
 import numpy as np
 
 import h5vidstack
-from h5vidstack.demo import generate_uint8
-from h5vidstack.sources import SourceOptions, open_source
+from h5vidstack.cli.demo import generate_uint8
+from h5vidstack.sources.base import SourceOptions
+from h5vidstack.sources.kinds import open_source
 
 WORKERS = 2
 CHUNK = 16

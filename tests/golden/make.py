@@ -18,11 +18,12 @@ import h5py
 import numpy as np
 
 import h5vidstack
-from h5vidstack import block
-from h5vidstack.block_format import parse
-from h5vidstack.codecs import CODECS, Coding, library_versions
+from h5vidstack.codecs import block
+from h5vidstack.codecs.av_engine import library_versions
+from h5vidstack.codecs.block_format import parse
+from h5vidstack.codecs.recipe import Recipe
+from h5vidstack.codecs.registry import CODECS, Coding
 from h5vidstack.codecs.transforms import Colour, Predictor
-from h5vidstack.recipe import Recipe
 
 SMALL = {"hashes": False}
 expected = {}

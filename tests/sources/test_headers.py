@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from h5vidstack import SourceError
-from h5vidstack.sources import images, open_source, tiff
+from h5vidstack.sources import images, tiff
 from h5vidstack.sources.headers import Header, compare_headers, read_header
+from h5vidstack.sources.kinds import open_source
 
 GRAY, RGB = moving((4, 19, 22)), moving((4, 19, 22, 3))
 

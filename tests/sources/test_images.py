@@ -11,7 +11,9 @@ import pytest
 from PIL import Image, ImageFile
 
 import h5vidstack
-from h5vidstack.sources import SourceOptions, image_files, open_source, read_image
+from h5vidstack.sources import image_files
+from h5vidstack.sources.base import SourceOptions
+from h5vidstack.sources.kinds import open_source, read_image
 
 RANDOM = np.random.default_rng(11)
 PASSES = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]  # fmt: skip

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.layout import split_target
-from h5vidstack.sources import open_source
+from h5vidstack.layout.names import split_target
 from h5vidstack.sources.apart import refuse_source
+from h5vidstack.sources.kinds import open_source
 from h5vidstack.sources.names import natural_order
 
 FRAMES = np.random.default_rng(5).integers(0, 256, (6, 12, 15)).astype(np.uint8)

@@ -13,8 +13,9 @@ from PIL import Image
 from tiffs import LONG, SHORT, gray_tags, pack_bits, write_tiff
 
 import h5vidstack
-from h5vidstack.sources import Access, SourceOptions, open_source, read_image
 from h5vidstack.sources.apart import refuse_source
+from h5vidstack.sources.base import Access, SourceOptions
+from h5vidstack.sources.kinds import open_source, read_image
 
 imagecodecs = pytest.importorskip("imagecodecs")
 RANDOM = np.random.default_rng(7)

@@ -23,7 +23,8 @@ from videos import write_video
 import h5vidstack
 from h5vidstack.cli import main
 from h5vidstack.codecs import h264
-from h5vidstack.sources import SourceOptions, open_source
+from h5vidstack.sources.base import SourceOptions
+from h5vidstack.sources.kinds import open_source
 from h5vidstack.sources.pixel_formats import PIXEL_FORMATS, Kind, find_format, format_notes, pixels
 
 HEIGHT, WIDTH, COUNT = 7, 14, 3

@@ -1,0 +1,1 @@
+"""Which coding, and which order, the frames of a pile get."""

@@ -1,0 +1,335 @@
+"""Commands that write a stack, or what is in one."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import sys
+from typing import Any
+
+import click
+
+from .. import text
+from ..care import rehash as rehashing
+from ..care import salvage
+from ..cli import colours
+from ..errors import UnsupportedError
+from ..layout.replacing import kind_of_name
+from ..sinks import unpacking
+from ..sinks.video_export import MAX_FPS
+from ..sinks.video_export import export as export_video
+from ..stack import Stack
+from ..startup import end_tidily
+from ..text import json_text
+from ..writing import linking, packer
+from ..writing.copying import check_copy
+from . import tables
+from .option_types import Frames
+from .options import coding_options, examples, executor, json_option, overwrite_option, typed
+from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
+from .terminal import printable, progress_bar, say
+
+
+@click.command(
+    epilog=examples(
+        "h5vidstack pack images/ out.h5",
+        "h5vidstack pack 'raw/*.tif' out.h5 --profile fast",
+        "h5vidstack pack movie.mp4 out.h5 --gray --resume",
+        "h5vidstack pack movie.mp4 out.h5 --gray --copy",
+        "h5vidstack pack raw.h5::/entry/data out.h5::/entry/stack",
+        "h5vidstack pack sim.npy out.h5 --max-error 1e-3r",
+    )
+)
+@click.argument("src", nargs=-1, required=True, callback=not_stdin)
+@click.argument("dst", callback=not_stdout)
+@coding_options
+@click.option("--components", type=click.IntRange(min=1), help="Of method pca.  [default: 20]")
+@click.option("--target-psnr", type=float, metavar="DB", help="Of pca: as many as this needs.")
+@click.option("--exact", is_flag=True, help="Of pca: keep what the components leave, too.")
+@click.option(
+    "--resume", is_flag=True,
+    help="Keep what is encoded until all is; go on with what an interrupted run kept.",
+)  # fmt: skip
+@overwrite_option
+@json_option
+def pack(
+    src: tuple[str, ...],
+    dst: str,
+    no_verify: bool,
+    no_hashes: bool,
+    scheduler: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
+    end_tidily()
+    _check_copy(options | {"no_verify": no_verify, "scheduler": scheduler})
+    with executor(scheduler) as workers, progress_bar("packing") as progress:
+        report = packer.pack(
+            _source(src),
+            dst,
+            verify=not no_verify,
+            hashes=not no_hashes,
+            executor=workers,
+            progress=progress,
+            **options,
+        )
+    _say_packed(report, as_json, src)
+
+
+@click.command(
+    epilog=examples(
+        "h5vidstack append out.h5 more/",
+        "h5vidstack append out.h5 today.npy --profile fast",
+    )
+)
+@click.argument("file", callback=not_stdin)
+@click.argument("src", nargs=-1, required=True, callback=not_stdin)
+@coding_options
+@json_option
+def append(
+    file: str,
+    src: tuple[str, ...],
+    no_verify: bool,
+    no_hashes: bool,
+    scheduler: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Add the frames of SRC to the stack FILE, without coding again what it holds.
+
+    What is not said is done as the stack was packed; losslessly, unless asked otherwise.
+    """
+    end_tidily()
+    _check_copy(options | {"no_verify": no_verify, "scheduler": scheduler})
+    with Stack(file) as stack, executor(scheduler) as workers, progress_bar("adding") as progress:
+        report = stack.append(
+            _source(src),
+            verify=not no_verify,
+            hashes=not no_hashes,
+            executor=workers,
+            progress=progress,
+            **options,
+        )
+    _say_packed(report, as_json, src)
+
+
+def _check_copy(options: dict[str, Any]) -> None:
+    """Refuse options that contradict --copy."""
+    if options["copy"]:
+        try:
+            check_copy(**options)
+        except UnsupportedError as error:
+            raise click.UsageError(f"--{error}") from error
+
+
+@click.command(
+    epilog=examples(
+        "h5vidstack link part-1.h5 part-2.h5 -o all.h5",
+        "h5vidstack link 'part-*.h5' -o all.h5      # quoted: part-2 before part-10",
+    )
+)
+@click.argument("parts", nargs=-1, required=True, callback=not_stdin)
+@click.option(
+    "-o", "--output", required=True, metavar="OUT", callback=not_stdout,
+    help="all.h5 or all.h5::/group.",
+)  # fmt: skip
+@overwrite_option
+@json_option
+def link(parts: tuple[str, ...], output: str, overwrite: bool, as_json: bool) -> None:
+    """Make one stack of the stacks PARTS, which stay in their files, in this order.
+
+    Nothing is copied: OUT finds the parts where they are, as seen from its folder.
+    """
+    end_tidily()
+    made = linking.link(parts, output, overwrite=overwrite)
+    if as_json:
+        say(json_text(dataclasses.asdict(made)))
+        return
+    exact = "lossless" if made.lossless else text.loss(made.max_error, made.psnr)
+    shape = " x ".join(map(str, made.shape))
+    many = f"{len(made.parts)} part{'s' * (len(made.parts) > 1)}"
+    say(f"{output}: {many}, {shape} {made.dtype}, {exact}")
+    if not made.searchable:
+        say(f"some parts have no hashes, so it has none; add them with: h5vidstack rehash {output}")
+
+
+def _source(src: tuple[str, ...]) -> str | list[str]:
+    return src[0] if len(src) == 1 else list(src)
+
+
+_SMALLER = {
+    "a video": "--copy keeps the packets of an H.264 file as they are; --codec x264 --crf 20 loses "
+    "some of the pixels and is small",
+    "an image": "of a lossy format it keeps all that comes of decoding it; --codec x264 --crf 20 "
+    "loses some of that and is small",
+}
+"""What keeps a stack small, by the kind of its source."""
+
+
+def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) -> None:
+    for note in report.notes:
+        click.echo(printable(note), err=True)
+    if report.growth is not None and report.growth > 1:
+        kind = "an image" if os.path.isdir(src[0]) else kind_of_name(src[0])
+        cure = _SMALLER.get(kind or "", "--profile small may take less")
+        if report.stored_bytes < (report.source_bytes or 0) / 2:
+            added = text.kilobytes(report.written_bytes - report.stored_bytes)
+            cure = f"{added} are tables and what HDF5 needs, as much for few frames as for many"
+        click.echo(
+            f"the stack takes {report.growth:.1f} times the bytes of its source: {cure}", err=True
+        )
+    if as_json:
+        more = {"ratio": report.ratio, "growth": report.growth}
+        say(json_text(dataclasses.asdict(report) | more))
+        return
+    shape = " x ".join(map(str, (report.frames, *report.shape[1:])))
+    checked = "each block decoded and compared" if report.verified else "not verified"
+    done = "packed" if report.frames == report.shape[0] else "added"
+    say(
+        f"{done} {shape} {report.dtype}: {text.kilobytes(report.raw_bytes)} -> "
+        f"{text.kilobytes(report.stored_bytes)} (ratio {report.ratio:.2f}) in "
+        f"{report.seconds:.1f} s, {report.frames / report.seconds:.0f} frames/s, {checked}"
+    )
+    if report.frames != report.shape[0]:
+        say(f"{report.path} holds {report.shape[0]} frames now")
+    copies = f"; {text.repeats(report.copies)}" if report.copies else ""
+    say(f"{report.order}{copies}")
+    if report.conversion is not None:
+        say(report.conversion)
+    if report.source_bytes:
+        say(text.growth(report.source_bytes, report.written_bytes))
+    exact = "lossless" if report.lossless else text.loss(report.max_error, report.psnr)
+    if report.codings:
+        say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {colours.verdict(exact)}")
+    for number, trials in enumerate(report.trials):
+        say(f"\npile {number}:\n{colours.table(tables.trials_table(trials))}")
+
+
+@click.command(
+    epilog=examples(
+        "h5vidstack unpack out.h5 frames/",
+        "h5vidstack unpack out.h5 some.npy --frames 10:20:2",
+        "h5vidstack unpack out.h5 plain.h5::/data",
+        "h5vidstack unpack out.h5 - --frames 17 --format png > frame.png",
+    )
+)
+@click.argument("src", callback=not_stdin)
+@click.argument("dst")
+@click.option("--frames", type=Frames(), help="Which frames: 10:20:2, 17 or 1,5,9.")
+@click.option(
+    "--format", "image_format", type=click.Choice(unpacking.STREAM_FORMATS),
+    help="Of the images in a folder: png or tiff; of what goes to -: any.  "
+    "[default: png; to -: npy]",
+)  # fmt: skip
+@overwrite_option
+def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite: bool) -> None:
+    """Write the frames of the stack SRC to DST.
+
+    DST is a folder of images, x.tif (multi-page), x.npy, or x.h5::/path (plain HDF5); or -,
+    standard output: .npy, one PNG, TIFF, or the bare pixels.
+    """
+    end_tidily()
+    if dst == STDOUT:
+        with Stack(src) as stack, binary_stdout() as out, progress_bar("unpacking") as progress:
+            unpacking.stream(stack, out, image_format or "npy", frames=frames, progress=progress)
+        return
+    if typed(["image_format"]) and not unpacking.is_folder(dst):
+        raise click.UsageError(
+            "--format is of images in a folder and of standard output (-); a file's name says "
+            "what it is: x.npy, x.tif"
+        )
+    image_format = image_format or "png"
+    if image_format not in unpacking.IMAGE_FORMATS:
+        raise click.UsageError(f"--format {image_format} is of standard output (-)")
+    with progress_bar("unpacking") as progress:
+        count = unpacking.unpack(
+            src, dst, frames=frames, image_format=image_format, overwrite=overwrite,
+            progress=progress,
+        )  # fmt: skip
+    say(f"unpacked {count} frames to {dst}")
+
+
+@click.command(
+    epilog=examples(
+        "h5vidstack export out.h5 out.mkv",
+        "h5vidstack export out.h5::/entry/stack out.mp4 --fps 10",
+    )
+)
+@click.argument("file", callback=not_stdin)
+@click.argument("out")
+@click.option(
+    "--fps", type=click.FloatRange(1 / MAX_FPS, MAX_FPS), default=25,
+    show_default=True, help="Frames a second.",
+)  # fmt: skip
+@overwrite_option
+@json_option
+def export(file: str, out: str, fps: float, overwrite: bool, as_json: bool) -> None:
+    """Write the stack FILE as the video OUT (x.mkv or x.mp4; -: mkv), bit for bit.
+
+    Packets are copied where the stack is one gray H.264 (or, to mkv, FFV1) video in order; other
+    frames are coded again, losslessly. OUT is decoded and compared before it gets its name.
+    """
+    end_tidily()
+    with contextlib.ExitStack() as cleanup:
+        to_pipe = out == STDOUT
+        if to_pipe and as_json:
+            raise click.UsageError("--json and the video cannot both go to standard output")
+        path = cleanup.enter_context(to_stdout(".mkv")) if to_pipe else out
+        progress = cleanup.enter_context(progress_bar("exporting"))
+        done = export_video(file, path, fps=fps, overwrite=overwrite, progress=progress)
+    if to_pipe:
+        return
+    if as_json:
+        say(json_text(dataclasses.asdict(done)))
+        return
+    how = "packets copied" if done.copied else "coded again, losslessly"
+    say(
+        f"exported {done.frames} frame{'s' * (done.frames != 1)} to {out}: "
+        f"{text.kilobytes(done.bytes)} of {done.codec}, {how}; decoded and equal"
+    )
+
+
+@click.command()
+@click.argument("file", callback=not_stdin)
+def rehash(file: str) -> None:
+    """Add hash tables to the stack FILE, or make them anew."""
+    end_tidily()
+    with progress_bar("hashing") as progress:
+        count = rehashing.rehash(file, progress=progress)
+    say(f"{file}: hashes of {count} frames stored")
+
+
+@click.command(
+    epilog=examples(
+        "h5vidstack recover bad.h5 good.h5",
+        "h5vidstack recover recording.h5 run.h5 --json",
+    )
+)
+@click.argument("bad", callback=not_stdin)
+@click.argument("good", callback=not_stdout)
+@overwrite_option
+@json_option
+def recover(bad: str, good: str, overwrite: bool, as_json: bool) -> None:
+    """Save every intact frame of the damaged stack BAD to GOOD; list the lost ones.
+
+    Also what makes an ordinary stack of a recording that was not closed. BAD stays as it is.
+    Exit code 1 if frames were lost, or that is not known.
+    """
+    end_tidily()
+    with progress_bar("looking") as progress:
+        found = salvage.recover(bad, good, overwrite=overwrite, progress=progress)
+    if as_json:
+        say(json_text(dataclasses.asdict(found)))
+    else:
+        for note in found.notes:
+            say(note)
+        say(f"saved {found.saved} frames to {good}")
+        if found.lost is None:
+            say(colours.bad("which frames are lost is not known"))
+        elif found.lost:
+            count = len(found.lost)
+            lost = f"lost {count} frame{'s' * (count != 1)}"
+            say(f"{colours.bad(lost)}: {text.runs(found.lost)}")
+    sys.exit(0 if found.lost == () else 1)

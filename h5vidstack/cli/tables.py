@@ -1,0 +1,97 @@
+"""Tables for people: what a file holds, its piles, and the codings that were tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..choosing.trials import Trial
+from ..text import in_words, kilobytes, loss, repeats
+
+
+def table(facts: dict[str, Any]) -> str:
+    """The facts of `describe` as lines for a person."""
+    shape = " x ".join(map(str, facts["shape"]))
+    exact = "lossless" if facts["lossless"] else loss(facts["max_error"], facts["psnr"])
+    settings = facts["settings"]
+    codings = [pile["coding"] or pile["preset"] for pile in facts["groups"]]
+    coding = (facts["method"], " / ".join(dict.fromkeys(filter(None, codings))), exact)
+    piles = len(facts["groups"])
+    order = "time order" if facts["in_order"] else f"reordered, {piles} pile{'s' * (piles > 1)}"
+    order = str(settings.get("order", order))  # what packing said says why, too
+    copies = facts["shape"][0] - facts["unique_frames"]
+    if copies > 0:
+        order += f", {repeats(copies)}"
+    rows = {
+        "stack": f"{facts['file']}::{facts['stack']}, format {facts['format'] or '(bare dataset)'}",
+        "frames": f"{shape} {facts['dtype']}",
+        "coding": ", ".join(filter(None, coding)),
+        "order": order,
+        "blocks": f"{facts['blocks']} of {' x '.join(map(str, facts['chunk']))}",
+        "raw": kilobytes(facts["raw_bytes"]),
+        "stored": kilobytes(facts["stored_bytes"]),
+        "file": kilobytes(facts["file_bytes"]),
+        "ratio": f"{facts['ratio']:.2f}" if facts["ratio"] else "-",
+    }
+    if facts["parts"]:
+        first, *others = facts["parts"]
+        rows["parts"] = f"{len(facts['parts'])}: {first}" + (f" to {others[-1]}" if others else "")
+    if facts["created"]:
+        rows["created"] = f"{facts['created']} by {facts['creator']}"
+        rows["source"] = settings.get("source", "-")
+    if settings.get("conversion"):
+        rows["converted"] = str(settings["conversion"])
+    doubtful = settings.get("doubtful")
+    if isinstance(doubtful, list) and doubtful:
+        rows["doubtful"] = f"{len(doubtful)}: {in_words('frame', doubtful)} of the source"
+    if isinstance(settings.get("libraries"), dict):
+        rows["libraries"] = ", ".join(
+            f"{name} {version}" for name, version in settings["libraries"].items()
+        )
+    if len(facts["leading_shape"]) > 1:
+        rows["packed from"] = " x ".join(map(str, facts["leading_shape"])) + " frames"
+    width = max(map(len, rows))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
+
+
+def groups_table(facts: dict[str, Any]) -> str:
+    """The piles of `describe` as a table for a person."""
+    columns = ("pile", "frames", "raw", "stored", "ratio", "preset", "first", "typical", "last")
+    rows: list[tuple[str, ...]] = [columns]
+    for number, pile in enumerate(facts["groups"]):
+        ratio = f"{pile['ratio']:.2f}" if pile["ratio"] else "-"
+        sizes = (kilobytes(pile["raw_bytes"]), kilobytes(pile["stored_bytes"]), ratio)
+        ends = (pile["first"], pile["typical"], pile["last"])
+        row = (number, f"{pile['frames']:,}", *sizes, pile["preset"], *ends)
+        rows.append(tuple("-" if cell is None else str(cell) for cell in row))
+    return _aligned(rows)
+
+
+def trials_table(trials: Iterable[Trial]) -> str:
+    """The codings that were tried for a pile, the smallest first, as a table for a person."""
+    rows: list[tuple[str, ...]] = [
+        ("", "coding", "sample", "stored", "ratio", "encode MB/s", "decode MB/s")
+    ]
+    for trial in sorted(trials, key=lambda trial: trial.stored_bytes / trial.sample_bytes):
+        speeds = (
+            f"{trial.sample_bytes / seconds / 1e6:.0f}" if seconds else "-"
+            for seconds in (trial.encode_seconds, trial.decode_seconds)
+        )
+        sizes = (kilobytes(trial.sample_bytes), kilobytes(trial.stored_bytes))
+        ratio = f"{trial.sample_bytes / max(trial.stored_bytes, 1):.2f}"
+        rows.append(("->" if trial.chosen else "", trial.recipe, *sizes, ratio, *speeds))
+    if len(rows) == 1:
+        return "one coding was given, or all pixels are equal: nothing to try"
+    return _aligned(rows, left=2)
+
+
+def _aligned(rows: Sequence[Sequence[str]], left: int = 0) -> str:
+    """Rows as columns, all but the first few flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            f"{cell:{'<' if number < left else '>'}{width}}"
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )

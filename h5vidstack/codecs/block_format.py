@@ -1,0 +1,247 @@
+"""The headers of a block: bytes to `Block` and back (spec/format.md, "Block")."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from mmap import mmap
+from typing import Any
+
+import numpy as np
+
+from ..codecs import registry, value_map
+from ..errors import BlockError
+from .transforms import Colour, Predictor
+
+MAGIC = b"H5VB"
+VERSION = 1
+
+_HEADER = struct.Struct("<4sIBBcBIIIIHH")
+_STEPS = struct.Struct("<BBH")
+_STREAM = struct.Struct("<BBBBBBHII")
+_COLOURS, _PREDICTORS = frozenset(Colour), frozenset(Predictor)
+_CRC_FROM = 8  # the CRC covers everything behind itself
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Some bits of one component, coded.
+
+    Attributes
+    ----------
+    low, bits
+        Which bits of the component's values: the lowest, and how many.
+    depth
+        Bits of the pixels that the codec was given.
+    packets
+        One a frame, or one for all.
+    """
+
+    codec: registry.Codec
+    component: int
+    low: int
+    bits: int
+    depth: int
+    extradata: bytes
+    packets: Sequence[bytes | memoryview]
+    first: int = 0
+    """The first frame that is wanted, where the codec can seek."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its packets, their sizes and the decoder configuration."""
+        return sum(map(len, self.packets)) + 4 * len(self.packets) + len(self.extradata)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A parsed block; its pixels are still coded.
+
+    `frames`, `height` and `width` may be smaller than the chunk's: what is missing
+    is zero.
+    """
+
+    frames: int
+    height: int
+    width: int
+    channels: int
+    mapping: value_map.Mapping
+    colour: Colour
+    predictor: Predictor
+    streams: list[Stream]
+
+    @property
+    def seeks(self) -> bool:
+        """Whether frames can be decoded without all those before them."""
+        alone = all(stream.codec.intra or stream.codec.seeks for stream in self.streams)
+        return alone and self.predictor != Predictor.PREVIOUS
+
+    def between(self, first: int, last: int) -> Block:
+        """Frames `first` to ``last - 1`` of a block that can seek."""
+        frame = self.height * self.width * self.channels
+        streams = [
+            replace(stream, packets=stream.packets[:last], first=first)
+            if stream.codec.seeks
+            else replace(stream, packets=stream.packets[first:last])
+            for stream in self.streams
+        ]
+        part = self.mapping.between(first * frame, last * frame)
+        return replace(self, frames=last - first, mapping=part, streams=streams)
+
+
+def seal(block: Block, dtype: np.dtype[Any]) -> bytes:
+    """The bytes of a block of pixels of `dtype`."""
+    parts = [
+        b"",  # the header's place
+        _STEPS.pack(block.colour, block.predictor, 0),
+        block.mapping.pack(),
+    ]
+    for stream in block.streams:
+        parts.append(
+            _STREAM.pack(
+                stream.codec.id,
+                stream.depth,
+                stream.component,
+                stream.low,
+                stream.bits,
+                0,
+                0,
+                len(stream.packets),
+                len(stream.extradata),
+            )
+        )
+        parts.append(struct.pack(f"<{len(stream.packets)}I", *map(len, stream.packets)))
+        parts += [stream.extradata, *map(bytes, stream.packets)]
+    length = _HEADER.size + sum(map(len, parts))
+    header = _HEADER.pack(
+        MAGIC,
+        0,
+        VERSION,
+        0,
+        dtype.kind.encode(),
+        dtype.itemsize,
+        length,
+        block.frames,
+        block.height,
+        block.width,
+        block.channels,
+        len(block.streams),
+    )
+    parts[0] = header[_CRC_FROM:]
+    body = b"".join(parts)
+    return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
+
+
+def find_blocks(
+    data: mmap,
+) -> Iterator[tuple[int, int, tuple[int, int, int, int], np.dtype[Any]]]:
+    """Find sound blocks among any bytes: start, length, shape ``(n, H, W, C)``, dtype."""
+    at = data.find(MAGIC)
+    while at >= 0:
+        step = len(MAGIC)
+        if at + _HEADER.size <= len(data):
+            _, crc, _, _, kind, itemsize, length, *shape, _ = _HEADER.unpack_from(data, at)
+            whole = _HEADER.size <= length <= len(data) - at and kind in (b"u", b"i", b"f")
+            if whole and zlib.crc32(data[at + _CRC_FROM : at + length]) == crc:
+                yield at, length, tuple(shape), np.dtype(f"{kind.decode()}{itemsize}")
+                step = length
+        at = data.find(MAGIC, at + step)
+
+
+def resealed(data: bytes) -> bytes:
+    """A damaged block with a length and a CRC that are right: what can be decoded, is."""
+    body = data[_CRC_FROM : _CRC_FROM + 4] + struct.pack("<I", len(data)) + data[_CRC_FROM + 8 :]
+    return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
+
+
+def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -> Block:
+    """Check every length and the CRC of a block, and find its packets.
+
+    Parameters
+    ----------
+    chunk, dtype
+        Of the dataset that the block stands in.
+
+    Raises
+    ------
+    BlockError
+        If it is damaged, or does not fit `chunk` or `dtype`.
+    """
+    if len(data) < _HEADER.size or data[:4] != MAGIC:
+        raise BlockError("not an h5vidstack block: its first bytes are wrong")
+    (_, crc, version, flags, kind, itemsize, length, n, height, width, channels, streams) = (
+        _HEADER.unpack_from(data)
+    )
+    if length != len(data):
+        raise BlockError(f"a block of {length} bytes has {len(data)}: cut short or overwritten")
+    if zlib.crc32(memoryview(data)[_CRC_FROM:]) != crc:
+        raise BlockError("CRC-32 of a block is wrong: its bytes were damaged")
+    if version != VERSION or flags:
+        raise BlockError(
+            f"a block of version {version}, flags {flags}; this h5vidstack reads version "
+            f"{VERSION}, flags 0"
+        )
+    if (kind, itemsize) != (dtype.kind.encode(), dtype.itemsize):
+        raise BlockError(f"a block of dtype {kind!r}{itemsize} stands where {dtype} was promised")
+    shape = (n, height, width, channels)
+    if min(shape) < 1 or any(a > b for a, b in zip(shape, chunk, strict=True)):
+        raise BlockError(f"a block of shape {shape} does not fit its chunk {chunk}")
+    if channels != chunk[3]:
+        raise BlockError(f"a block of {channels} channels, not {chunk[3]}")
+    colour, predictor, position = _parse_steps(data, _HEADER.size, channels)
+    pixels = n * height * width * channels
+    how, position = value_map.unpack(data, position, dtype, pixels)
+    found, used = [], [0] * channels
+    for _ in range(streams):
+        stream, position = _parse_stream(data, position, n)
+        mask = ((1 << stream.bits) - 1) << stream.low
+        if stream.component >= channels or mask >> how.bits or used[stream.component] & mask:
+            raise BlockError("a stream holds bits that are not there, or another's")
+        used[stream.component] |= mask
+        found.append(stream)
+    if position != length:
+        raise BlockError(f"a block has {length - position} bytes that no stream claims")
+    return Block(n, height, width, channels, how, colour, predictor, found)
+
+
+def _parse_steps(data: bytes, at: int, channels: int) -> tuple[Colour, Predictor, int]:
+    if at + _STEPS.size > len(data):
+        raise BlockError("a block ends within its header")
+    colour, predictor, reserved = _STEPS.unpack_from(data, at)
+    known = colour in _COLOURS and predictor in _PREDICTORS
+    if not known or reserved or (colour and channels < 3):
+        raise BlockError("a block uses a transform that is unknown here; upgrade h5vidstack")
+    return Colour(colour), Predictor(predictor), at + _STEPS.size
+
+
+def _parse_stream(data: bytes, position: int, frames: int) -> tuple[Stream, int]:
+    if position + _STREAM.size > len(data):
+        raise BlockError("a stream header runs past the end of its block")
+    codec_id, depth, component, low, bits, zero, zeros, count, extra = _STREAM.unpack_from(
+        data, position
+    )
+    position += _STREAM.size
+    codec = registry.BY_ID.get(codec_id)
+    if codec is None:
+        raise BlockError(f"a stream of codec {codec_id}: unknown here; upgrade h5vidstack")
+    if (zero, zeros) != (0, 0) or depth not in codec.depths or bits > depth:
+        raise BlockError("a stream uses a transform that is unknown here; upgrade h5vidstack")
+    if not bits or count != (1 if codec.whole else frames):
+        raise BlockError(f"a stream of {count} packets in a block of {frames} frames")
+    if extra and not codec.configured:
+        raise BlockError(f"a stream of {codec.name} takes no decoder configuration")
+    if position + 4 * count + extra > len(data):
+        raise BlockError("a stream's packet table runs past the end of its block")
+    sizes = struct.unpack_from(f"<{count}I", data, position)
+    position += 4 * count
+    extradata = bytes(data[position : position + extra])
+    position += extra
+    if position + sum(sizes) > len(data):
+        raise BlockError("a stream's packets run past the end of their block")
+    view, packets = memoryview(data), []
+    for size in sizes:
+        packets.append(view[position : position + size])
+        position += size
+    return Stream(codec, component, low, bits, depth, extradata, packets), position

@@ -1,0 +1,400 @@
+"""Pixels to unsigned values of as few bits as may be, and back.
+
+A *word* is a pixel's bytes as an unsigned integer (two's complement, IEEE 754).
+Normative: spec/format.md, "From values to pixels".
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import BlockError
+from .transforms import Values, container
+
+Pixels = npt.NDArray[Any]
+Words = npt.NDArray[Any]
+
+SAMPLE = 4096
+"""Pixels looked at before all of them are."""
+FEW = 1 / 1000
+"""Share of pixels that may be kept apart, so that the others need fewer bits."""
+MAX_PALETTE = 1 << 16
+SCALED_BITS = 32
+"""Most bits of a value that is scaled."""
+
+
+class Kind(IntEnum):
+    """How a value becomes a pixel."""
+
+    LINEAR = 0
+    """``word = base + value * step`` modulo the word's size."""
+    PALETTE = 1
+    """``word = palette[value]``."""
+    SCALED = 2
+    """``pixel = base + value * step`` in float64, rounded to the pixel's dtype."""
+
+
+_KINDS = frozenset(Kind)
+_NOTHING = np.empty(0, np.uint64)
+_PACKED = struct.Struct("<BBH8s8sIII")
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """How values of `bits` bits become pixels; see `Kind`.
+
+    Attributes
+    ----------
+    positions, words
+        Pixels that are not made of values: where, in C order of the block, and what.
+    """
+
+    kind: Kind
+    bits: int
+    base: float
+    step: float
+    palette: Words
+    positions: npt.NDArray[Any]
+    words: Words
+
+    @property
+    def trivial(self) -> bool:
+        """Whether a value is the pixel's word itself."""
+        return (self.kind, self.base, self.step, len(self.positions)) == (Kind.LINEAR, 0, 1, 0)
+
+    def between(self, first: int, last: int) -> Mapping:
+        """The mapping of a run of a block's pixels."""
+        start, stop = np.searchsorted(self.positions, (first, last))
+        positions = self.positions[start:stop] - np.uint64(first)
+        return replace(self, positions=positions, words=self.words[start:stop])
+
+    def pack(self) -> bytes:
+        """The bytes that a block keeps of it."""
+        form = "<d" if self.kind == Kind.SCALED else "<Q"
+        gaps = np.diff(self.positions, prepend=np.uint32(0))
+        table = b"".join(
+            part.astype(part.dtype.newbyteorder("<")).tobytes()
+            for part in (self.palette, gaps, self.words)
+        )
+        packed = zlib.compress(table, 9) if table else b""
+        head = _PACKED.pack(
+            self.kind,
+            self.bits,
+            0,
+            struct.pack(form, self.base),
+            struct.pack(form, self.step),
+            len(self.palette),
+            len(self.positions),
+            len(packed),
+        )
+        return head + packed
+
+
+def identity(dtype: np.dtype[Any]) -> Mapping:
+    """The mapping that does nothing."""
+    return _linear(dtype, 8 * dtype.itemsize, 0, 1)
+
+
+def unpack(data: bytes, at: int, dtype: np.dtype[Any], pixels: int) -> tuple[Mapping, int]:
+    """Read what `Mapping.pack` wrote for a block of so many pixels; say where it ends.
+
+    Raises
+    ------
+    BlockError
+        If it is damaged.
+    """
+    if at + _PACKED.size > len(data):
+        raise BlockError("a mapping runs past the end of its block")
+    code, bits, reserved, base, step, colours, patches, length = _PACKED.unpack_from(data, at)
+    at += _PACKED.size
+    if code not in _KINDS or reserved:
+        raise BlockError(f"a mapping of kind {code}: unknown here; upgrade h5vidstack")
+    kind = Kind(code)
+    most = SCALED_BITS if kind == Kind.SCALED else 8 * dtype.itemsize
+    if bits > most or colours > MAX_PALETTE or patches > pixels or at + length > len(data):
+        raise BlockError("a mapping of impossible size")
+    form = "<d" if kind == Kind.SCALED else "<Q"
+    (base,), (step,) = struct.unpack(form, base), struct.unpack(form, step)
+    size = (colours + patches) * dtype.itemsize + 4 * patches
+    if not size:
+        return Mapping(kind, bits, base, step, _NOTHING, _NOTHING, _NOTHING), at + length
+    try:
+        table = zlib.decompressobj().decompress(data[at : at + length], size)
+    except zlib.error as error:
+        raise BlockError(f"a mapping is damaged: {error}") from error
+    if len(table) != size:
+        raise BlockError(f"a mapping's tables have {len(table)} bytes, not {size}")
+    word = f"<u{dtype.itemsize}"
+    palette = np.frombuffer(table, word, colours)
+    gaps = np.frombuffer(table, "<u4", patches, palette.nbytes)
+    words = np.frombuffer(table, word, patches, palette.nbytes + gaps.nbytes)
+    positions = np.cumsum(gaps, dtype=np.uint64)
+    if patches and positions[-1] >= pixels:
+        raise BlockError("a mapping names a pixel outside of its block")
+    return Mapping(kind, bits, base, step, palette, positions, words), at + length
+
+
+def to_pixels(mapping: Mapping, values: Values, dtype: np.dtype[Any], out: Pixels) -> None:
+    """Turn values into pixels of `dtype`, ``out`` (C-contiguous, of the values' shape).
+
+    Of a linear mapping the values may be in ``out`` already, as its words.
+
+    Raises
+    ------
+    BlockError
+        If a value has no entry in the palette.
+    """
+    words = out.view(container(8 * dtype.itemsize))
+    if mapping.kind == Kind.LINEAR:
+        if not np.may_share_memory(words, values):
+            words[...] = values
+        if mapping.step != 1:
+            words *= words.dtype.type(int(mapping.step) % (1 << 8 * dtype.itemsize))
+        if mapping.base:
+            words += words.dtype.type(int(mapping.base) % (1 << 8 * dtype.itemsize))
+    elif mapping.kind == Kind.PALETTE:
+        if values.max(initial=0) >= len(mapping.palette):
+            raise BlockError("a value has no entry in the block's palette")
+        np.take(mapping.palette, values, out=words, mode="clip")
+    else:
+        out[...] = _scaled(mapping, values, dtype)
+    if len(mapping.positions):
+        within = np.searchsorted(mapping.positions, words.size)
+        words.reshape(-1)[mapping.positions[:within]] = mapping.words[:within]
+
+
+def _scaled(mapping: Mapping, values: Values, dtype: np.dtype[Any]) -> Pixels:
+    """Pixels of a scaled mapping, before what is kept apart."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return to_dtype(mapping.base + values.astype(np.float64) * mapping.step, dtype)
+
+
+def to_dtype(numbers: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> Pixels:
+    """Round numbers to a dtype, within its finite range; integers to the nearest, ties to even."""
+    if dtype.kind == "f":
+        return np.clip(numbers, np.finfo(dtype).min, np.finfo(dtype).max).astype(dtype)
+    limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
+    # The greatest float below the limit, so that the conversion cannot overflow.
+    most = limits.max if dtype.itemsize < 8 else np.nextafter(float(limits.max), 0)
+    most = 1 if dtype.kind == "b" else most
+    rounded = np.rint(np.nan_to_num(numbers))
+    return np.clip(rounded, limits.min, most).astype(limits.dtype).view(dtype)
+
+
+def map_exactly(frames: Pixels) -> tuple[Mapping, Values]:
+    """Map pixels of any dtype to values that give them back, bit for bit."""
+    if frames.dtype.kind == "f":
+        return _whole_numbers(frames) or _words(frames, frames.view(f"u{frames.itemsize}"), 0)
+    low, high = int(frames.min()), int(frames.max())
+    window = _window(frames, low, high)
+    if window is not None:
+        return window
+    bits = (high - low).bit_length()
+    unsigned = frames.view(f"u{frames.itemsize}")
+    # An offset that saves no bit only costs time.
+    base = low if low < 0 or bits < high.bit_length() else 0
+    return _words(frames, unsigned, base)
+
+
+def map_within(frames: Pixels, bound: float) -> tuple[Mapping, Values]:
+    """Map pixels to multiples of a step, so that no pixel moves by more than `bound`.
+
+    What is not finite stays bit for bit. Where the dtype is too coarse for the bound,
+    the mapping is exact.
+    """
+    if frames.dtype.kind != "f":
+        return _whole_steps(frames, math.floor(bound))
+    finite = np.isfinite(frames)
+    if not finite.any():
+        return map_exactly(frames)
+    low = float(frames.min(initial=np.inf, where=finite))
+    high = float(frames.max(initial=-np.inf, where=finite))
+    # What rounding to the dtype adds is taken off first.
+    span = high - low
+    most = frames.dtype.type(max(abs(low), abs(high)))
+    room = min(bound, span) - float(most - np.nextafter(most, frames.dtype.type(0)))
+    if room <= 0 or span / (2 * room) >= 2 ** (SCALED_BITS - 1):
+        return map_exactly(frames)
+    return _scale(frames, low, 2 * room, bound, finite) or map_exactly(frames)
+
+
+def map_to_depth(frames: Pixels, depth: int) -> tuple[Mapping, Values] | None:
+    """Map pixels to values of at most `depth` bits for a lossy codec, coarsely if need be.
+
+    None where they have no range: all are equal, or not finite, or it is infinite.
+    """
+    finite = np.isfinite(frames)
+    if not finite.any():
+        return None
+    low, high = float(frames[finite].min()), float(frames[finite].max())
+    if frames.dtype.kind != "f" and high < 1 << depth and low >= 0:
+        return _linear(frames.dtype, depth, 0, 1), frames.view(f"u{frames.itemsize}")
+    step = (high - low) / ((1 << depth) - 1)
+    if not 0 < step < math.inf:
+        return None
+    return _scale(frames, low, step, math.inf, finite)
+
+
+def _linear(dtype: np.dtype[Any], bits: int, base: int, step: int) -> Mapping:
+    return _plain(Kind.LINEAR, dtype, bits, base % (1 << 8 * dtype.itemsize), step)
+
+
+def _plain(kind: Kind, dtype: np.dtype[Any], bits: int, base: float, step: float) -> Mapping:
+    """A mapping with empty tables."""
+    nothing = np.empty(0, container(8 * dtype.itemsize))
+    return Mapping(kind, bits, base, step, nothing, np.empty(0, np.uint32), nothing)
+
+
+def _patched(mapping: Mapping, unsigned: Words, apart: npt.NDArray[np.bool_]) -> Mapping:
+    """The mapping with some pixels kept apart."""
+    positions = np.flatnonzero(apart).astype(np.uint32)
+    return replace(mapping, positions=positions, words=unsigned.reshape(-1)[positions])
+
+
+def _words(frames: Pixels, unsigned: Words, base: int) -> tuple[Mapping, Values]:
+    """Words by a palette, or as multiples of a common step above a base."""
+    dtype, word = frames.dtype, unsigned.dtype.type
+    low, high = int(unsigned.min()), int(unsigned.max())
+    if low == high:
+        return _linear(dtype, 0, low, 1), np.zeros(frames.shape, np.uint8)
+    offset = word(base % (1 << 8 * dtype.itemsize))
+    above = unsigned - offset if base else unsigned
+    few = _palette(above)
+    if few is not None:
+        palette, values = few
+        bits = (len(palette) - 1).bit_length()
+        mapping = replace(_plain(Kind.PALETTE, dtype, bits, 0, 0), palette=palette + offset)
+        return mapping, values.astype(container(bits))
+    step = _common_step(above)
+    if step > 1:
+        above = above // word(step)
+    bits = int(above.max()).bit_length()
+    return _linear(dtype, bits, base, step), above.astype(container(bits), copy=False)
+
+
+def _sample(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    flat = array.reshape(-1)
+    return flat[:: max(1, flat.size // SAMPLE) | 1]  # odd: widths are mostly even
+
+
+def _common_step(words: Words) -> int:
+    """The greatest number that divides all words."""
+    step = int(np.gcd.reduce(_sample(words)))
+    while step > 1:
+        rest = words % words.dtype.type(step)
+        if not rest.any():
+            return step
+        step = math.gcd(step, int(rest.max()))
+    return 1
+
+
+def _palette(words: Words) -> tuple[Words, Values] | None:
+    """The words that occur, and each pixel's place among them, where that saves bits."""
+    seen = np.unique(_sample(words))
+    if len(seen) > min(SAMPLE // 4, int(seen[-1] - seen[0]) // 2):
+        return None
+    high = int(words.max())
+    if high < 1 << 20:
+        counts = np.bincount(words.reshape(-1).astype(np.intp))
+        palette = np.flatnonzero(counts).astype(words.dtype)
+    else:
+        palette = np.unique(words)
+    pays = len(palette) * 4 < words.size and (len(palette) - 1).bit_length() < high.bit_length()
+    if len(palette) > MAX_PALETTE or not pays:
+        return None
+    if high < 1 << 20:
+        index = np.zeros(high + 1, np.uint32)
+        index[palette] = np.arange(len(palette))
+        return palette, index[words]
+    return palette, np.searchsorted(palette, words)
+
+
+def _window(frames: Pixels, low: int, high: int) -> tuple[Mapping, Values] | None:
+    """Fewer bits for nearly all integers; the few outside are kept apart."""
+    sample = np.sort(_sample(frames), axis=None)
+    margin = int(len(sample) * FEW)
+    inner_low, inner_high = int(sample[margin]), int(sample[-1 - margin])
+    for bits in (8, 16):
+        spare = (1 << bits) - 1 - (inner_high - inner_low)
+        if high - low < 1 << bits or spare < 0:
+            continue
+        base = max(low, inner_low - spare // 2)
+        top = min(high, base + (1 << bits) - 1)
+        apart = (frames < base) | (frames > top)
+        if np.count_nonzero(apart) > FEW * frames.size:
+            continue
+        inside = np.clip(frames, base, top)
+        mapping, values = _words(inside, inside.view(f"u{frames.itemsize}"), base)
+        return _patched(mapping, frames.view(f"u{frames.itemsize}"), apart), values
+    return None
+
+
+def _whole_numbers(frames: Pixels) -> tuple[Mapping, Values] | None:
+    """Floats that are integers: counts, or labels."""
+    seen = _sample(frames)
+    seen = seen[np.isfinite(seen)].astype(np.float64)
+    limit = 2 ** (SCALED_BITS - 2)
+    if not len(seen) or (np.abs(seen) > limit).any() or (seen != np.rint(seen)).any():
+        return None
+    finite = np.isfinite(frames)
+    low = float(frames.min(initial=np.inf, where=finite))
+    if float(frames.max(initial=-np.inf, where=finite)) - low >= limit:
+        return None
+    return _scale(frames, np.floor(low), 1.0, 0.0, finite)
+
+
+def _whole_steps(frames: Pixels, bound: int) -> tuple[Mapping, Values]:
+    """Integers to the middles of ranges that are ``2 bound + 1`` wide."""
+    low, high = int(frames.min()), int(frames.max())
+    step = 2 * bound + 1
+    if bound < 1 or step > high - low:
+        if high - low > 2 * bound or bound < 1:
+            return map_exactly(frames)
+        middle = low + (high - low) // 2
+        return _linear(frames.dtype, 0, middle, 1), np.zeros(frames.shape, np.uint8)
+    unsigned = frames.view(f"u{frames.itemsize}")
+    word = unsigned.dtype.type
+    most = -(-(high - low + 1) // step) - 1
+    base = low + bound
+    limit = int(np.iinfo(np.uint8 if frames.dtype.kind == "b" else frames.dtype).max)
+    base = min(base, limit - most * step)  # the last middle must not leave the dtype
+    values = unsigned - word(low % (1 << 8 * frames.itemsize))
+    values, rest = np.divmod(values, word(step))
+    shift = low - (base - bound)  # less than a step
+    if shift:
+        values += rest >= step - shift
+    bits = most.bit_length()
+    return _linear(frames.dtype, bits, base, step), values.astype(container(bits))
+
+
+def _scale(
+    frames: Pixels, low: float, step: float, bound: float, finite: npt.NDArray[np.bool_]
+) -> tuple[Mapping, Values] | None:
+    """Pixels as ``low + value * step``; those that are off by more than `bound` are kept apart.
+
+    None where too many finite ones are.
+    """
+    whole = np.where(finite, frames, low).astype(np.float64)
+    values = np.rint((whole - low) / step)
+    bits = int(values.max()).bit_length()
+    values = values.astype(container(max(bits, 1)))
+    mapping = _plain(Kind.SCALED, frames.dtype, bits, low, step)
+    made = _scaled(mapping, values, frames.dtype)
+    unsigned = frames.view(container(8 * frames.itemsize))
+    if bound == 0:
+        wrong = made.view(unsigned.dtype) != unsigned
+    elif math.isinf(bound):
+        wrong = ~finite
+    else:
+        wrong = ~finite | ~(np.abs(made.astype(np.float64) - whole) <= bound)
+    if np.count_nonzero(wrong & finite) > FEW * frames.size:
+        return None
+    return _patched(mapping, unsigned, wrong), values

@@ -1,0 +1,1 @@
+"""HDF5 itself: the filter, opening files here and far away, chunk bytes, virtual datasets."""

@@ -1,0 +1,236 @@
+"""The bytes behind a URL, fetched through fsspec: few requests, several at once."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from ..errors import ClosedError, MissingError, RemoteError, extra
+
+Range = tuple[int, int]
+"""First byte, and the one behind the last."""
+
+GAP = 64 << 10
+"""So many bytes between two ranges are fetched, too, to save a request."""
+
+PIECE = 4 << 20
+"""Ranges are fetched together up to so many bytes."""
+
+CONNECTIONS = 8
+ATTEMPTS = 3
+PAUSE = 0.1
+"""Seconds before a request that failed is made again; twice as long each time."""
+
+_EXTRAS = {"http": "remote", "https": "remote", "s3": "s3", "s3a": "s3"}
+_IDENTITY = ("size", "ETag", "etag", "LastModified", "Last-Modified", "mtime", "created")
+_REFUSED = range(400, 500)
+
+
+class RemoteBytes:
+    """A file that fsspec finds, of a size that stays.
+
+    Parameters
+    ----------
+    url
+        What `fsspec.open` takes.
+    options
+        Of the file system: credentials, an endpoint.
+
+    Attributes
+    ----------
+    size
+        In bytes.
+    identity
+        What changes when the file does, as far as the server says.
+
+    Raises
+    ------
+    MissingError
+        If fsspec, or what it needs for this protocol, is not installed.
+    RemoteError
+        If there is no such file, it cannot be reached, or the server gives it only whole.
+    """
+
+    def __init__(self, url: str, options: Mapping[str, Any]) -> None:
+        self.url = url
+        protocol = re.split("::|://", url)[0]
+        with extra(_EXTRAS.get(protocol, "remote")):
+            import fsspec
+        try:
+            self._fs, self._path = fsspec.core.url_to_fs(url, **options)
+            info = self._info()
+        except ImportError as error:
+            if protocol not in _EXTRAS:
+                raise MissingError(f"{url}: {error}") from error
+            with extra(_EXTRAS[protocol]):
+                raise
+        except FileNotFoundError as error:  # fsspec's word for all that went wrong over HTTP, too
+            reason = _reason(error) if error.__cause__ else "there is no such file"
+            raise RemoteError(f"{url} cannot be opened: {reason}") from error
+        except Exception as error:  # each file system has its own
+            raise RemoteError(f"{url} cannot be opened: {_reason(error)}") from error
+        if info.get("type") == "directory":
+            raise RemoteError(f"{url} is a folder")
+        if info.get("size") is None:
+            raise RemoteError(f"{url}: its server does not tell its size; {_CURE}")
+        if info.get("partial") is False:
+            raise self._no_ranges()
+        self.size, self.identity = int(info["size"]), _identity(info)
+        self._fetch_one = self._opener(info)
+        self._pool = ThreadPoolExecutor(CONNECTIONS, "h5vidstack-fetch")
+        self._plans: list[Plan] = []
+        self._lock = threading.Lock()
+
+    def _info(self) -> dict[str, Any]:
+        self._fs.invalidate_cache()  # some file systems remember listings
+        return dict(self._fs.info(self._path))
+
+    def _opener(self, info: Mapping[str, Any]) -> Callable[[int, int], bytes]:
+        """How to get a range: as the file system's own files do it, which see to more.
+
+        Those of HTTP do not take the whole file for an answer, those of S3 ask for the version
+        that was opened; HTTP can be asked for it.
+        """
+        etag, options = info.get("ETag", ""), {}
+        if "http" in str(self._fs.protocol):
+            headers = {**getattr(self._fs, "kwargs", {}).get("headers", {})}
+            headers["Accept-Encoding"] = "identity"
+            if etag and not etag.startswith("W/"):  # a weak one never matches (RFC 9110, 13.1.1)
+                headers["If-Match"] = etag
+            options = {"size": self.size, "headers": headers}
+        try:
+            opened = self._fs.open(self._path, "rb", cache_type="none", **options)
+        except Exception as error:
+            raise RemoteError(f"{self.url} cannot be opened: {_reason(error)}") from error
+        if hasattr(opened, "_fetch_range"):
+            fetch: Callable[[int, int], bytes] = opened._fetch_range
+            return fetch
+        opened.close()
+        return lambda start, end: bytes(self._fs.cat_file(self._path, start=start, end=end))
+
+    def fetch(self, start: int, end: int) -> bytes:
+        """Get a range by one request, or as many as it takes if that fails.
+
+        Raises
+        ------
+        RemoteError
+            If it cannot be had, or not of the file that was opened.
+        """
+        reason: object = "nothing was asked for"
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(PAUSE * 2**attempt)
+            try:
+                data = self._fetch_one(start, end)
+            except Exception as error:  # each file system has its own
+                if "range requests" in str(error):  # fsspec's word over HTTP
+                    raise self._no_ranges() from error
+                reason = _reason(error)
+                final = isinstance(error, (FileNotFoundError, TimeoutError))  # the latter waited
+                if final or getattr(error, "status", None) in _REFUSED:
+                    break
+            else:
+                if len(data) == end - start:
+                    return data
+                reason = f"the server sent {len(data)} bytes instead of {end - start}"
+        self.check_unchanged()
+        raise RemoteError(f"{self.url}: bytes {start} to {end - 1} cannot be fetched: {reason}")
+
+    def check_unchanged(self) -> None:
+        """Raise RemoteError if the file is not the one that was opened."""
+        try:
+            now = _identity(self._info())
+        except Exception as error:
+            raise RemoteError(
+                f"{self.url} was opened, but cannot be reached any more: {_reason(error)}"
+            ) from error
+        if now != self.identity:
+            raise RemoteError(
+                f"{self.url} has changed since it was opened; open it again (or Stack.refresh)"
+            )
+
+    def ahead(self, ranges: Iterable[Range]) -> Plan:
+        """Begin to fetch ranges that will be read soon, neighbours together."""
+        plan = Plan(self)
+        for piece in together(ranges):
+            try:
+                got = self._pool.submit(self.fetch, piece[0][0], max(end for _, end in piece))
+            except RuntimeError as error:
+                raise ClosedError(f"{self.url} was closed while it was read") from error
+            plan.pieces.update((wanted, (piece[0][0], got)) for wanted in piece)
+        with self._lock:
+            self._plans.append(plan)
+        return plan
+
+    def read(self, start: int, end: int) -> bytes:
+        """Get a range: of what is fetched already, or is being fetched, or by a request."""
+        with self._lock:
+            found = [plan.pieces[start, end] for plan in self._plans if (start, end) in plan.pieces]
+        if not found:
+            return self.fetch(start, end)
+        first, got = found[0]
+        return got.result()[start - first : end - first]
+
+    def forget(self, plan: Plan) -> None:
+        """Drop what was fetched ahead."""
+        with self._lock:
+            self._plans.remove(plan)
+        for _, got in plan.pieces.values():
+            got.cancel()
+
+    def close(self) -> None:
+        """Fetch nothing any more."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _no_ranges(self) -> RemoteError:
+        return RemoteError(
+            f"{self.url}: its server gives no parts of files (no HTTP range requests), only "
+            f"whole ones; {_CURE}"
+        )
+
+
+_CURE = "download it and open the copy, or serve it by a server that can (nginx, S3)"
+
+
+class Plan:
+    """Ranges that are being fetched: the first byte of the piece each is in, and the piece."""
+
+    def __init__(self, file: RemoteBytes) -> None:
+        self._file = file
+        self.pieces: dict[Range, tuple[int, Future[bytes]]] = {}
+
+    def close(self) -> None:
+        """Drop them."""
+        self._file.forget(self)
+
+
+def together(ranges: Iterable[Range]) -> list[list[Range]]:
+    """Put ranges together that are near each other, for one request each."""
+    pieces: list[list[Range]] = []
+    for start, end in sorted(set(ranges)):
+        piece = pieces[-1] if pieces else None
+        last = max(stop for _, stop in piece) if piece else 0
+        if piece and start - last <= GAP and max(end, last) - piece[0][0] <= PIECE:
+            piece.append((start, end))
+        else:
+            pieces.append([(start, end)])
+    return pieces
+
+
+def _identity(info: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{name} {info[name]}" for name in _IDENTITY if name in info)
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in one line; fsspec hides it behind a FileNotFoundError of the URL."""
+    cause = error.__cause__ or error
+    status = getattr(cause, "status", None)
+    if status == 0:  # aiohttp's, where the answers were no trouble: TooManyRedirects
+        return type(cause).__name__
+    if status is not None:
+        return f"the server says {status} {getattr(cause, 'message', '')}".rstrip()
+    return " ".join(str(cause).split()) or type(cause).__name__

@@ -1,0 +1,1 @@
+"""Stacks in other packages: dask, xarray, Zarr, napari, Jupyter."""

@@ -1,0 +1,28 @@
+"""A stack as a dask array."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from ..errors import extra
+from ..reading.stack_reader import StackReader
+
+
+def to_dask(stack: StackReader) -> Any:
+    """See `Stack.to_dask`."""
+    frames = stack.preferred_frames
+    with extra("dask"):
+        import dask.array
+        from dask.base import tokenize
+    token = tokenize(stack.path, stack.stack, stack.identity, stack.shape, stack.dtype.str)
+    return dask.array.from_array(  # type: ignore[no-untyped-call]
+        copy.copy(stack),  # of its own, so that closing the stack does not end the array
+        chunks=(frames, *stack.shape[1:]),
+        name=f"h5vidstack-{token}-{frames}",
+        meta=np.empty((0,) * stack.ndim, stack.dtype),
+        asarray=True,
+        lock=False,
+    )

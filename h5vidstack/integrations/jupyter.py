@@ -1,0 +1,69 @@
+"""A stack as Jupyter shows it: what it is, and a strip of its frames."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+
+from ..errors import Error
+from ..reading.stack_reader import StackReader
+from ..sinks.contact_sheet import small
+from ..text import loss
+
+MAX_PICTURES = 8
+EDGE = 96
+"""Longest edge of a picture, in pixels."""
+
+
+def html(stack: StackReader) -> str:
+    """A table of what a stack is, and pictures of up to 8 of its frames.
+
+    Raises
+    ------
+    Error
+        If the stack is closed, or its tables are damaged; a damaged frame is only said to be so.
+    """
+    attrs = stack.attrs
+    stored = sum(pile.stored_bytes for pile in stack.groups)
+    psnr = attrs.get("psnr")
+    lost = loss(float(attrs.get("max_error", "nan")), None if psnr is None else float(psnr))
+    rows = {
+        "stack": f"{stack.path}::{stack.stack}",
+        "shape": " x ".join(map(str, stack.shape)),
+        "dtype": str(stack.dtype),
+        "ratio": f"{stack.nbytes / stored:.2f}" if stored else "-",
+        "method": str(attrs.get("method", "-")),
+        "exact": "lossless" if attrs.get("lossless", True) else lost,
+    }
+    cells = "".join(
+        f'<tr><th style="text-align:left">{name}</th>'
+        f'<td style="text-align:left">{_escaped(value)}</td></tr>'
+        for name, value in rows.items()
+    )
+    strip = "".join(_figure(stack, number) for number in _chosen(len(stack)))
+    return f'<div><table>{cells}</table><div style="display:flex;gap:6px">{strip}</div></div>'
+
+
+def _chosen(count: int) -> list[int]:
+    """Frames at even distances, the first and the last among them."""
+    shown = min(count, MAX_PICTURES)
+    return [number * (count - 1) // max(shown - 1, 1) for number in range(shown)]
+
+
+def _figure(stack: StackReader, number: int) -> str:
+    try:
+        picture = small(stack[number], EDGE)
+    except Error as error:
+        shown = f'<span title="{_escaped(str(error))}">damaged</span>'
+    else:
+        file = io.BytesIO()
+        picture.save(file, format="PNG")
+        data = base64.b64encode(file.getvalue()).decode()
+        shown = f'<img alt="frame {number}" src="data:image/png;base64,{data}">'
+    caption = f'<figcaption style="font-size:small">{number}</figcaption>'
+    return f'<figure style="margin:0">{shown}{caption}</figure>'
+
+
+def _escaped(text: str) -> str:
+    return escape(text.encode("utf-8", "backslashreplace").decode())

@@ -1,0 +1,135 @@
+"""``xarray.open_dataset(path, engine="h5vidstack")``: xarray finds this by its entry point."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import Error, FormatError, extra
+from ..hdf5.opening import open_hdf5
+from ..layout.names import DEFAULT_STACK, HDF5_ERRORS, is_stack, split_target
+from ..reading.stack_file import split_readable
+from ..reading.stack_reader import StackReader
+from ..shapes import Pixels
+
+with extra("xarray"):
+    import xarray
+    from xarray.backends import BackendArray, BackendEntrypoint
+    from xarray.core import indexing
+
+DIMS = ("frame", "y", "x", "channel")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+class StackArray(BackendArray):
+    """Frames that are decoded when xarray asks for them."""
+
+    def __init__(self, stack: StackReader) -> None:
+        self.shape, self.dtype = stack.shape, stack.dtype
+        self._stack = stack
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        grid = indexing.IndexingSupport.OUTER
+        return indexing.explicit_indexing_adapter(key, self.shape, grid, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> Pixels:
+        """Read a grid: where numpy takes several arrays for points, xarray means rows and columns.
+
+        So one array at most goes to the stack, and no number beside it: numpy would take that
+        for another array, and move the axis to the front.
+        """
+        whole, numbers, arrays = list(key), [], []
+        for axis, part in enumerate(key):
+            if isinstance(part, (int, np.integer)):
+                number = range(self.shape[axis])[part]
+                whole[axis] = slice(number, number + 1)
+                numbers.append(axis)
+            elif not isinstance(part, slice):
+                arrays.append(axis)
+        for axis in arrays[1:]:
+            whole[axis] = slice(None)
+        pixels: Pixels = self._stack[tuple(whole)]
+        for axis in arrays[1:]:
+            pixels = pixels.take(key[axis], axis)
+        return pixels.squeeze(tuple(numbers))
+
+
+class StackBackend(BackendEntrypoint):
+    """The engine "h5vidstack" of xarray.
+
+    A stack is the variable ``frames`` of dimensions ``(frame, y, x[, channel])``. It is read
+    when its values are needed; with ``chunks={}`` as dask arrays of whole blocks. The stack's
+    attributes are the dataset's, its settings as JSON.
+    """
+
+    description = "Stacks of similar images in HDF5, coded by h5vidstack"
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", "group", "storage_options")
+
+    def open_dataset(  # type: ignore[override]  # the options are each backend's own
+        self,
+        filename_or_obj: str | os.PathLike[str],
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        group: str | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> xarray.Dataset:
+        """Open a stack as a dataset.
+
+        Parameters
+        ----------
+        filename_or_obj
+            ``file.h5`` or ``file.h5::/path``, or such a URL.
+        drop_variables
+            Without ``frames`` there are only attributes.
+        group
+            Path of the stack in the file, ``/stack`` by default.
+        storage_options
+            See `Stack`.
+
+        Raises
+        ------
+        FormatError
+            If there is no such stack, or it is damaged, or both ways name one.
+        RemoteError
+            If a URL cannot be read.
+        """
+        if not isinstance(filename_or_obj, (str, os.PathLike)):
+            raise FormatError(f"a {type(filename_or_obj).__name__} is no path of a stack")
+        if group is not None and split_readable(filename_or_obj)[1] is not None:
+            raise FormatError(f"{filename_or_obj} names a stack, and so does group={group!r}")
+        stack = StackReader(
+            filename_or_obj, group or DEFAULT_STACK, storage_options=storage_options
+        )
+        attrs = dict(stack.attrs)
+        if "settings" in attrs:  # such attributes can be written to other files
+            attrs["settings"] = json.dumps(attrs["settings"])
+        dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
+        variables = {}
+        if "frames" not in dropped:
+            variables["frames"] = xarray.Variable(
+                DIMS[: stack.ndim],
+                indexing.LazilyIndexedArray(StackArray(stack)),
+                encoding={"preferred_chunks": {"frame": stack.preferred_frames}},
+            )
+        dataset = xarray.Dataset(variables, attrs=attrs)
+        dataset.set_close(stack.close)
+        return dataset
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Whether this is the path of a file that holds a stack where one is looked for.
+
+        Not for URLs: every file system that is tried costs requests, so the engine must be named.
+        """
+        try:
+            path, inner = split_target(filename_or_obj)
+            with open(path, "rb") as file:  # cheap, for the many files that are none
+                if file.read(len(_HDF5)) != _HDF5:
+                    return False
+            with open_hdf5(str(path)) as file:
+                return is_stack(file.get(inner or DEFAULT_STACK))
+        except (Error, *HDF5_ERRORS):
+            return False

@@ -1,0 +1,185 @@
+"""Do the tables of a stack (spec/format.md, "Layout") contradict each other?"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FormatError
+from ..hdf5 import virtual
+from ..hdf5.virtual_mappings import mappings_crc32
+from ..similar.fingerprints import HASHES
+from .names import HDF5_ERRORS, MAPPINGS_CRC, read_table
+from .piles import Checks
+from .stack_group import Layout
+
+Table = npt.NDArray[Any]
+
+
+def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
+    """Say where they do, a sentence each; `raw` are the bytes of a remote file."""
+    if layout.group is None:
+        return
+    n = layout.shape[0]
+    if layout.live:
+        yield (
+            f"it is being recorded, or its recording was not closed: no table has its {n} frames; "
+            "h5vidstack recover makes a complete stack of what was not closed"
+        )
+        return
+    if tuple(layout.attrs["shape"]) != layout.shape:
+        yield f"the video has shape {layout.shape}, the attribute {layout.attrs['shape']}"
+    if math.prod(layout.attrs.get("leading_shape", (n,))) != n:
+        yield f"the product of leading_shape {layout.attrs['leading_shape']} is not {n}"
+    yield from dict.fromkeys(_part_problems(layout))
+    crc32 = yield from _read(layout, "index/crc32", n)
+    pile = yield from _read(layout, "index/group", n)
+    position = yield from _read(layout, "index/position", n)
+    members = []
+    for number, held in enumerate(layout.piles):
+        found = yield from _read(layout, f"groups/{number:06d}/members", held.length)
+        members.append(found)
+        known = layout.members(number) if layout.in_order else found
+        if known is not None:
+            yield from _typical_problems(layout, number, known)
+    if layout.group.id.links.exists(b"original"):
+        yield from _original_problems(layout, n)
+    if _has_hashes(layout.group):
+        for name in HASHES:
+            yield from _read(layout, f"hashes/{name}", n)
+    if layout.in_order:
+        if pile is not None:
+            yield from _wrong("index/group", pile != 0)
+        counts = {"index/position": position, "groups/000000/members": members[0]}
+        for name, table in counts.items():
+            if table is not None:
+                yield from _wrong(name, table != np.arange(n))
+    elif pile is not None and position is not None:
+        yield from _index_problems(pile, position, members, crc32)
+        yield from _frames_problems(layout, pile, position, raw)
+
+
+def _part_problems(layout: Layout) -> Iterator[str]:
+    """Whether what lies in other files is what was linked."""
+    checks = Checks(layout)
+    for number, pile in enumerate(layout.piles):
+        try:
+            checks.check(number)
+        except FormatError as error:
+            yield str(error)
+        if pile.part is not None and len(pile.data) > pile.length:
+            yield (
+                f"{pile.part} has {len(pile.data) - pile.length} more frames than when it was "
+                "linked; link the parts again to see them"
+            )
+
+
+def _original_problems(layout: Layout, n: int) -> Iterator[str]:
+    """Whether the numbers that frames had in a damaged stack can be read."""
+    try:
+        length = layout.group["original"].shape[0] if layout.group is not None else 0
+    except HDF5_ERRORS as error:
+        yield f"original cannot be read: {error}"
+        return
+    yield from _read(layout, "original", min(length, n))
+
+
+def _has_hashes(group: h5py.Group) -> bool:
+    try:
+        return "hashes" in group
+    except HDF5_ERRORS:  # it is there but damaged: reading the tables tells how
+        return True
+
+
+def _read(layout: Layout, name: str, length: int) -> Generator[str, None, Table | None]:
+    """Give a table, or say why there is none."""
+    try:
+        table: Table = read_table(layout.group, name, length)
+    except ValueError as error:
+        yield str(error)
+    except HDF5_ERRORS as error:
+        yield f"{name} cannot be read: {error}"
+    else:
+        return table
+    return None
+
+
+def _typical_problems(layout: Layout, number: int, members: Table) -> Iterator[str]:
+    """Whether the frame that stands for a pile is in it."""
+    try:
+        typical = layout.typical(number, members)
+    except FormatError as error:
+        yield str(error)
+    else:
+        if typical not in members:
+            yield f"groups/{number:06d}: typical is {typical}, which is not in the pile"
+
+
+def _index_problems(
+    pile: Table, position: Table, members: Sequence[Table | None], crc32: Table | None
+) -> Iterator[str]:
+    """Compare the index with the members of the piles, which say the same."""
+    n = len(pile)
+    owner = np.full(n, -1)  # the frame that gave its pixels to each frame's place
+    for number, found in enumerate(members):
+        if found is None:
+            continue
+        here = np.flatnonzero(pile == number)
+        here = here[position[here] < len(found)]
+        owner[here] = found[position[here]].astype(np.intp)
+        frames = np.where(found < n, found, 0).astype(np.intp)
+        at_home = (pile[frames] == number) & (position[frames] == np.arange(len(found)))
+        yield from _wrong(f"groups/{number:06d}/members", ~at_home | (found >= n))
+    if any(found is None for found in members):
+        return
+    lost = (owner < 0) | (owner > np.arange(n))
+    if crc32 is not None:
+        lost |= crc32 != crc32[np.where(lost, 0, owner)]
+    yield from _wrong("the index", lost)
+
+
+def _frames_problems(
+    layout: Layout, pile: Table, position: Table, raw: io.RawIOBase | None
+) -> Iterator[str]:
+    """Compare `frames` with the index."""
+    group = layout.group
+    try:
+        # HDF5 may crash on damaged mappings: it opens only those whose CRC is right.
+        if (
+            group is not None
+            and MAPPINGS_CRC in group.attrs
+            and group.id.links.exists(b"frames")
+            and mappings_crc32(group, "frames", raw) != group.attrs[MAPPINGS_CRC]
+        ):
+            yield "frames is damaged: the CRC-32 of its mappings is wrong"
+            return
+        frames = layout.group.get("frames") if layout.group is not None else None
+        if frames is None:
+            if not all(held.plain for held in layout.piles):
+                return
+            if len(virtual.runs(pile, position)) <= virtual.MAX_MAPPINGS:
+                yield "frames is missing"
+            return
+        is_one = isinstance(frames, h5py.Dataset) and frames.shape == layout.shape
+        videos = [held.source for held in layout.piles]
+        found = virtual.places(frames, videos) if is_one else None
+        if found is None:
+            yield "frames is neither a hard link to the only video nor a map of the videos"
+            return
+        last = {video: number for number, video in enumerate(videos)}  # of those that are the same
+        same = np.array([last[video] for video in videos])
+        yield from _wrong("frames", (found[0] != same[pile]) | (found[1] != position))
+    except HDF5_ERRORS as error:
+        yield f"frames cannot be read: {error}"
+
+
+def _wrong(name: str, wrong: npt.NDArray[np.bool_]) -> Iterator[str]:
+    if wrong.any():
+        first = np.argmax(wrong)
+        yield f"{name} is wrong at {wrong.sum()} of {len(wrong)} frames, first at {first}"

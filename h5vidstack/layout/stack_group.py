@@ -1,0 +1,307 @@
+"""A stack in an open HDF5 file: its piles, tables and attributes, found and read."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from .._version import __version__
+from ..errors import FormatError
+from ..hdf5.filter import stored_coding
+from ..shapes import Numbers, Shape, split_axes
+from .names import (
+    BESIDE,
+    FORMAT,
+    FORMAT_ATTRIBUTE,
+    HDF5_ERRORS,
+    SEPARATOR,
+    damage_as_error,
+    find_stacks,
+    is_stack,
+    read_table,
+    text,
+)
+from .piles import Parts, Pile, open_pile, written
+
+_PIXEL = re.compile("[<>|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a reader needs of a stack in an open file.
+
+    Attributes
+    ----------
+    piles
+        What holds the frames.
+    shape
+        ``(N, H, W[, C])``. Where one dataset holds all frames in order it is that one's:
+        frames that were appended to it through h5py are read, too.
+    in_order
+        Whether one dataset holds all frames in order; else `places` says where they are.
+    attrs
+        The stack's attributes; `settings` already parsed, empty if it cannot be.
+    leading_shape
+        The axes before the frame's as they were packed; usually ``(N,)``.
+    group
+        The stack's group; None for a bare dataset.
+    live
+        Whether it is being recorded, or its recording was never completed: it holds the frames
+        before the first missing block, and its tables none of them.
+    parts
+        The other files in which its piles are.
+    """
+
+    piles: Sequence[Pile]
+    shape: Shape
+    in_order: bool
+    attrs: Mapping[str, Any]
+    leading_shape: Shape
+    group: h5py.Group | None
+    live: bool = False
+    parts: Parts | None = None
+
+    def places(self) -> tuple[Numbers, Numbers] | None:
+        """Pile and position of each frame, ``(N,)`` each; None where one pile has all in order.
+
+        Raises
+        ------
+        FormatError
+            If the index is damaged.
+        """
+        if self.in_order or self.group is None:
+            return None
+        n = self.shape[0]
+        with damage_as_error(f"{self.group.file.filename}{SEPARATOR}{self.group.name}/index"):
+            pile = read_table(self.group, "index/group", n).astype(np.intp)
+            position = read_table(self.group, "index/position", n).astype(np.intp)
+            lengths = np.array([pile.length for pile in self.piles])
+            wrong = (pile < 0) | (pile >= len(lengths))
+            wrong |= (position < 0) | (position >= lengths[np.where(wrong, 0, pile)])
+            if wrong.any():
+                raise ValueError(f"frame {np.argmax(wrong)} is in no pile")
+        if len(self.piles) == 1 and np.array_equal(position, np.arange(n)):
+            return None
+        return pile, position
+
+    @property
+    def beside(self) -> str | None:
+        """The path of the dataset that holds all frames, if that is not in the stack's group."""
+        link = self.group.get("groups/000000/video", getlink=True) if self.group else None
+        return link.path if isinstance(link, h5py.SoftLink) else None
+
+    @property
+    def linked(self) -> bool:
+        """Whether some piles are in other files."""
+        return any(pile.part is not None for pile in self.piles)
+
+    @property
+    def file(self) -> h5py.File:
+        """The file that holds its tables."""
+        return self.piles[0].data.file if self.group is None else self.group.file
+
+    def close(self) -> None:
+        """Close the other files."""
+        if self.parts is not None:
+            self.parts.close()
+
+    def members(self, number: int) -> Numbers:
+        """Original frame number of each position of a pile.
+
+        Of frames that are stored once for several numbers it is the first.
+
+        Raises
+        ------
+        FormatError
+            If the table is damaged.
+        """
+        length = self.piles[number].length
+        if self.in_order or self.group is None:
+            return np.arange(length)
+        with damage_as_error(self._pile_name(number)):
+            table = read_table(self.group, f"groups/{number:06d}/members", length)
+            members: Numbers = table.astype(np.intp)
+        return members
+
+    def typical(self, number: int, members: Numbers) -> int:
+        """Original number of a frame that stands for a pile of these members.
+
+        Raises
+        ------
+        FormatError
+            If what the file says is no number.
+        """
+        middle = members[len(members) // 2] if len(members) else 0
+        if self.group is None:
+            return int(middle)
+        with damage_as_error(self._pile_name(number)):
+            return int(self.group[f"groups/{number:06d}"].attrs.get("typical", middle))
+
+    def coding(self, number: int) -> str | None:
+        """How a pile is coded, in words, if the file says so."""
+        if self.group is None:
+            return None
+        return text(self.group[f"groups/{number:06d}"].attrs.get("coding", b"")) or None
+
+    def _pile_name(self, number: int) -> str:
+        data = self.piles[number].data
+        return f"{data.file.filename}{SEPARATOR}{data.parent.name}"
+
+    def hashes(self, name: str) -> npt.NDArray[np.uint64]:
+        """The table of one image hash, ``(N,)``.
+
+        Raises
+        ------
+        FormatError
+            If the stack has none, or not one for each frame.
+        """
+        if self.group is None:
+            raise FormatError("a bare dataset has no hash tables; pack it as a stack to search it")
+        where = f"{self.group.file.filename}{SEPARATOR}{self.group.name}"
+        cure = f"h5vidstack rehash {where}"
+        try:
+            if f"hashes/{name}" not in self.group:
+                raise FormatError(f"{where} has no hashes; add them with: {cure}")
+            table: npt.NDArray[np.uint64] = read_table(self.group, f"hashes/{name}", self.shape[0])
+        except HDF5_ERRORS as error:
+            raise FormatError(f"{error}; make them anew with: {cure}") from error
+        return table
+
+    def crc32(self) -> npt.NDArray[np.uint32] | None:
+        """CRC-32 of the raw bytes of each frame, shape ``(N,)``.
+
+        None for a bare dataset, and for a table of which `problems` tells that it is bad.
+        """
+        if self.group is None:
+            return None
+        try:
+            table: npt.NDArray[np.uint32] = read_table(self.group, "index/crc32", self.shape[0])
+        except HDF5_ERRORS:
+            return None
+        return table
+
+
+def open_layout(file: h5py.File, stack: str, *, linked: bool = True) -> Layout:
+    """Find a stack, or a dataset that the filter codes, in an open file.
+
+    Parameters
+    ----------
+    linked
+        Piles may lie in other files, which are opened; `Layout.close` closes them.
+
+    Raises
+    ------
+    FormatError
+        If there is none at `stack`, or it is damaged or of another version of the format.
+    """
+    name = f"{file.filename}{SEPARATOR}{stack}"
+    with damage_as_error(name), contextlib.ExitStack() as cleanup:
+        try:
+            node = file[os.fsencode(stack)]  # names in HDF5 are bytes
+        except KeyError:
+            node = None
+        if isinstance(node, h5py.Dataset):
+            if stored_coding(node) is None:
+                raise FormatError(f"{name} is a dataset without h5vidstack's filter")
+            beside = _beside(file, node)
+            if beside is None:
+                leading, frame = split_axes(node.shape)
+                shape = (math.prod(leading), *frame)
+                return Layout([Pile(node, shape, node.dtype)], shape, True, {}, leading, None)
+            node = beside
+        if not is_stack(node):
+            stacks = ", ".join(find_stacks(file)) or "none"
+            raise FormatError(
+                f"{file.filename} has no h5vidstack stack at {stack}; stacks in it: {stacks}"
+            )
+        _check_version(text(node.attrs[FORMAT_ATTRIBUTE]), name)
+        attrs = _read_attributes(node)
+        dtype = np.dtype(attrs["dtype"])
+        names = [f"groups/{number:06d}" for number in range(len(node["groups"]))]
+        parts = Parts(file, functools.partial(open_layout, linked=False) if linked else None)
+        cleanup.callback(parts.close)
+        groups = [node[name] for name in names]
+        piles = [parts.pile(group) or open_pile(group, dtype) for group in groups]
+        if not piles:
+            raise TypeError("it has no piles")
+        for pile in piles:
+            if pile.shape[1:] != attrs["shape"][1:] or pile.dtype != dtype:
+                raise ValueError(
+                    f"{pile.part or pile.data.name} is {pile.shape} {pile.dtype}, "
+                    f"the attributes say {attrs['shape']} {attrs['dtype']}"
+                )
+        in_order = len(piles) == 1 and _same_object(node, "frames", "groups/000000/video")
+        # A disk that was full for a while leaves it closed, but not complete.
+        live = in_order and (file.swmr_mode or not attrs["shape"][0])
+        if live:
+            piles = [replace(piles[0], shape=written(piles[0].data))]
+        shape = piles[0].shape if in_order else attrs["shape"]
+        if shape[0] < attrs["shape"][0]:
+            raise ValueError(f"it holds {shape[0]} of {attrs['shape'][0]} frames: it was cut")
+        leading = attrs.get("leading_shape", shape[:1])
+        # After frames were appended the axes before have no meaning.
+        leading = leading if math.prod(leading) == shape[0] else shape[:1]
+        cleanup.pop_all()
+        return Layout(piles, shape, in_order, attrs, leading, node, live, parts)
+
+
+def _same_object(group: h5py.Group, one: str, other: str) -> bool:
+    """Whether two names lead to one object, by hard links or one soft one; neither is opened."""
+    found = [_address(group, path.encode()) for path in (one, other)]
+    return found[0] is not None and found[0] == found[1]
+
+
+def _address(group: h5py.Group, path: bytes) -> int | None:
+    links = group.id.links
+    info = links.get_info(path) if links.exists(path) else None
+    if info is not None and info.type == h5py.h5l.TYPE_SOFT:
+        path = links.get_val(path)
+        info = links.get_info(path) if links.exists(path) else None
+    return int(info.u) if info is not None and info.type == h5py.h5l.TYPE_HARD else None
+
+
+def _beside(file: h5py.File, data: h5py.Dataset) -> h5py.Group | None:
+    """The stack whose only pile is a dataset, which has a path of its own."""
+    if isinstance(file.get(BESIDE), h5py.Group):
+        for stack in find_stacks(file[BESIDE]):
+            group = file[os.fsencode(BESIDE + stack)]
+            if group.get("groups/000000/video") == data:
+                return group
+    return None
+
+
+def _check_version(version: str, name: str) -> None:
+    if version != FORMAT:
+        raise FormatError(
+            f"{name} is of format {version!r}; this h5vidstack {__version__} reads format {FORMAT}"
+        )
+
+
+def _read_attributes(group: h5py.Group) -> dict[str, Any]:
+    """Attributes as plain Python values of the types that the format prescribes."""
+    attrs = dict(group.attrs)
+    for name in ("shape", "leading_shape"):
+        if name in attrs:
+            attrs[name] = tuple(int(edge) for edge in attrs[name])
+    for name, kind in {"lossless": bool, "max_error": float}.items():
+        attrs[name] = kind(attrs[name])
+    for name in (FORMAT_ATTRIBUTE, "dtype", "method", "created", "creator"):
+        attrs[name] = text(attrs[name])
+    if not _PIXEL.fullmatch(attrs["dtype"]):
+        raise ValueError(f"no pixels are of dtype {attrs['dtype']!r}")
+    try:  # for people: what is in it is never needed
+        attrs["settings"] = dict(json.loads(text(attrs.get("settings", b"{}"))))
+    except (TypeError, ValueError, RecursionError):
+        attrs["settings"] = {}
+    return attrs

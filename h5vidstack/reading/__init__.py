@@ -1,0 +1,1 @@
+"""Packed stacks as arrays: indexing, decoding, caching, searching."""

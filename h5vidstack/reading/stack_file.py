@@ -1,0 +1,251 @@
+"""A file, here or remote, and one stack in it: its piles, and where each frame is."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any, TypeVar
+
+import h5py
+
+from ..errors import UnsupportedError
+from ..hdf5.chunk_bytes import RemoteChunks
+from ..hdf5.opening import LocalFile, is_url, open_file
+from ..hdf5.remote import Plan
+from ..hdf5.remote_pages import RemoteFile
+from ..layout.names import SEPARATOR, damage_as_error, split_target
+from ..layout.piles import Checks, Pile
+from ..layout.stack_group import Layout, open_layout
+from ..shapes import Numbers, Shape
+from ..similar.fingerprints import Hashes
+from .chunk_grid import Chunks, DifferenceChunks, PcaChunks
+
+Answer = TypeVar("Answer")
+Wanted = TypeVar("Wanted")
+Blocks = Iterable[tuple[Chunks, Shape]]
+"""Chunks of piles."""
+
+INDEX_BYTES = 1 << 20
+"""The index of a remote stack is read when that is opened, if it takes no more than so much."""
+
+AHEAD_BYTES = 32 << 20
+"""Blocks of a remote stack that are fetched at a time."""
+
+
+def split_readable(target: str | os.PathLike[str]) -> tuple[str, str | None]:
+    """As `split_target`, for what is only read: an absolute path, or a URL.
+
+    In a URL the path in the file begins behind the last ``::/``; any other ``::`` is for fsspec,
+    which chains file systems by it: ``simplecache::s3://bucket/file.h5::/entry/stack``.
+    """
+    if not is_url(target):
+        path, inner = split_target(target)
+        return os.path.abspath(path), inner
+    name = os.fsdecode(target)
+    url, found, inner = name.rpartition(f"{SEPARATOR}/")
+    return (url, "/" + inner.strip("/")) if found else (name, None)
+
+
+class StackFile:
+    """One file and one stack.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file, or its URL.
+    stack
+        Path of the stack's group, or of a dataset, in the file.
+    options
+        Of fsspec's file system, for a URL.
+
+    Attributes
+    ----------
+    piles
+        The coded datasets, by number.
+    shape, dtype
+        Of the stack.
+    attrs, leading_shape, in_order
+        See `Layout`.
+    bare
+        Whether it is a dataset, and no stack.
+    file_bytes
+        Of the file.
+    identity
+        What changes when the file does.
+
+    Raises
+    ------
+    FormatError
+        If the file or the stack is missing, damaged, or of a newer format.
+    RemoteError, MissingError
+        If a URL cannot be read.
+    """
+
+    def __init__(self, path: str, stack: str, options: Mapping[str, Any] | None = None) -> None:
+        self.name, self._stack = f"{path}{SEPARATOR}{stack}", stack
+        self._file = open_file(path, options or {})
+        self.file_bytes, self.identity = self._file.size, self._file.identity
+        self._layout: Layout | None = None
+        self._checks: Checks | None = None  # a remote file has no parts
+        self._places: tuple[tuple[Numbers, Numbers] | None] | None = None
+        self._hashes: dict[str, Hashes] = {}
+        try:
+            if isinstance(self._file, LocalFile):
+                self._layout = self._file.ask(self._open_layout)
+                self._checks = Checks(self._layout)
+            self.ask(self._describe)
+            self.dtype = self.piles[0].dtype
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def layout(self) -> Layout:
+        """That of a file of this machine, which stays open; a remote one can only be asked."""
+        if self._layout is None:
+            raise UnsupportedError(f"{self.name} is remote: copy it here first")
+        return self._layout
+
+    def ask(self, question: Callable[[Layout], Answer]) -> Answer:
+        """Give what a function finds in the stack; it may be called several times.
+
+        What it returns must not need the layout any more.
+        """
+        if self._layout is not None:
+            return question(self._layout)
+        return self._file.ask(lambda file: question(self._open_layout(file)))
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the blocks of all piles."""
+        return self.ask(lambda layout: sum(pile.stored_bytes for pile in layout.piles))
+
+    @property
+    def remote(self) -> bool:
+        """Whether each look into it costs a request."""
+        return isinstance(self._file, RemoteFile)
+
+    @property
+    def raw(self) -> io.RawIOBase | None:
+        """The bytes of a remote file, for a question to read beside HDF5."""
+        return self._file.view if isinstance(self._file, RemoteFile) else None
+
+    def _open_layout(self, file: h5py.File) -> Layout:
+        with damage_as_error(self.name):
+            return open_layout(file, self._stack)
+
+    def _describe(self, layout: Layout) -> None:
+        """Take what is needed again and again."""
+        piles = layout.piles
+        path = self.name.removesuffix(f"{SEPARATOR}{self._stack}")
+        only = len(piles) == 1 and not layout.linked
+        names = [self.name] if only else [_name(pile, path) for pile in piles]
+        self.bare = layout.group is None
+        with damage_as_error(self.name):
+            self.piles = [
+                self._open_pile(pile, name) for pile, name in zip(piles, names, strict=True)
+            ]
+        self.shape: Shape = layout.shape
+        self.attrs, self.in_order = layout.attrs, layout.in_order
+        self.leading_shape = layout.leading_shape
+        if layout is not self._layout and _index_bytes(layout) <= INDEX_BYTES:
+            self._places = (layout.places(),)
+
+    def _open_pile(self, pile: Pile, name: str) -> Chunks:
+        stored = None
+        if isinstance(self._file, RemoteFile):
+            stored = RemoteChunks(pile.data, self._file)
+        if pile.pca is not None:
+            return PcaChunks(pile.data, pile.pca, pile.dtype, name, stored)
+        if pile.mean is not None:
+            return DifferenceChunks(pile.data, pile.mean, name, stored)
+        chunks = Chunks(pile.data, name, holes=self.bare, stored=stored)
+        chunks.shape = pile.shape  # of a recording, what is there; of a part, what was linked
+        return chunks
+
+    @property
+    def places(self) -> tuple[Numbers, Numbers] | None:
+        """Pile and position of each frame; None where one pile holds all in order."""
+        # No cached_property: up to Python 3.11 that has a lock, which a fork may leave locked.
+        if self._places is None:
+            self._places = (self.ask(Layout.places),)
+        return self._places[0]
+
+    def pile(self, number: int) -> Chunks:
+        """A pile to read frames from.
+
+        Raises
+        ------
+        FormatError
+            If it is in another file, and not the one that was linked.
+        """
+        if self._checks is not None:
+            self._checks.check(number)
+        return self.piles[number]
+
+    def hashes(self, name: str) -> Hashes:
+        """The table of one image hash, read once; see `Layout.hashes`."""
+        if name not in self._hashes:
+            self._hashes[name] = self.ask(lambda layout: layout.hashes(name))
+        return self._hashes[name]
+
+    def fetched(
+        self, wanted: Sequence[Wanted], blocks: Callable[[Wanted], Blocks]
+    ) -> Iterator[Sequence[Wanted]]:
+        """Yield `wanted` a run at a time, each while its blocks are being fetched.
+
+        A file that is here has them all already.
+
+        Parameters
+        ----------
+        blocks
+            Those that an entry of `wanted` needs.
+        """
+        if not isinstance(self._file, RemoteFile):
+            yield wanted
+            return
+        start = 0
+        while start < len(wanted):
+            size, stop, ranges = 0, start, []
+            while stop < len(wanted) and (size < AHEAD_BYTES or stop == start):
+                found = _ranges(blocks(wanted[stop]))
+                size += sum(end - first for first, end in found)
+                ranges += found
+                stop += 1
+            with closing(self._file.ahead(ranges)):
+                yield wanted[start:stop]
+            start = stop
+
+    def ahead(self, blocks: Blocks) -> Plan | None:
+        """Begin to fetch blocks of a remote file; to be closed when they were read."""
+        if not isinstance(self._file, RemoteFile):
+            return None
+        return self._file.ahead(_ranges(blocks))
+
+    def close(self) -> None:
+        """Close the file, and those of its parts."""
+        if self._layout is not None:
+            self._layout.close()
+        self._file.close()
+
+
+def _index_bytes(layout: Layout) -> int:
+    """Bytes that `Layout.places` has to read."""
+    if layout.in_order or layout.group is None:
+        return 0
+    with damage_as_error(str(layout.group.name)):
+        tables = (layout.group["index/group"], layout.group["index/position"])
+        return sum(table.id.get_storage_size() for table in tables)
+
+
+def _name(pile: Pile, path: str) -> str:
+    """What to call one of many piles."""
+    file = path if pile.part is None else pile.part.path
+    return f"{file}{SEPARATOR}{pile.data.name}"
+
+
+def _ranges(blocks: Blocks) -> list[tuple[int, int]]:
+    found = (pile.range(chunk) for pile, chunk in blocks)
+    return [where for where in found if where is not None]

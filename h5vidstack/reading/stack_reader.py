@@ -1,0 +1,331 @@
+"""A packed stack as a virtual array with random access."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ClosedError, FormatError, OutputError
+from ..layout.names import DEFAULT_STACK
+from ..pool import default_workers
+from ..reading import search
+from ..shapes import WINDOW_BYTES, Pixels, frame_bytes
+from ..similar.fingerprints import Hashes
+from .description import Description
+from .groups import Group, groups
+from .selection import Selection, parse
+from .session import Session
+from .stack_file import StackFile, split_readable
+
+CACHE_BYTES = 256 << 20
+PART_BYTES = 16 << 20
+"""Pixels that those who split a stack among workers best read at a time."""
+_opening = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _opening
+    _opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # the lock may be held by a thread that the fork lost
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+class StackReader(Description):
+    """A packed stack of images: an ``(N, H, W)`` or ``(N, H, W, C)`` array on disk.
+
+    ``stack[key]`` gives what numpy gives for the same key on the same array: integers,
+    slices of any step, ``...``, ``None``, boolean masks, integer arrays in any order
+    with duplicates, on every axis. It follows numpy and not h5py where they differ:
+    several index arrays are broadcast together and pick points (h5py allows one), lists
+    need not be sorted or unique, slices may run backwards, and masks may cover several
+    axes. Only the blocks that hold what was asked for are decoded, each no further than
+    needed, several at a time.
+
+    A stack may be used from many threads, pickled (it travels as its path), and used
+    after a fork (it reopens its file).
+
+    Parameters
+    ----------
+    path
+        ``file.h5`` or ``file.h5::/path``, or such a URL: ``https://...``, ``s3://...``.
+    stack
+        Path of the stack in the file; or of any dataset written through `Video`.
+    cache_bytes
+        Bytes of decoded pixels to keep at most.
+    workers
+        Decoder threads; None: one a core.
+    storage_options
+        For fsspec, with a URL: ``{"anon": True}`` for a public bucket of S3.
+
+    Raises
+    ------
+    FormatError
+        If the file or the stack is missing, damaged, or of a newer format.
+    RemoteError, MissingError
+        If a URL cannot be read, or what reads such URLs is not installed.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        stack: str = DEFAULT_STACK,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        workers: int | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        target, inner = split_readable(path)
+        if cache_bytes < 0 or (workers is not None and workers < 1):
+            raise FormatError("cache_bytes must be at least 0 and workers at least 1")
+        self._path, self._stack = target, inner or stack
+        self._options = dict(storage_options or {})
+        self._cache_bytes, self._workers = cache_bytes, workers or default_workers()
+        self._closed = False
+        self._session: Session | None = None
+        self._describe()
+
+    def _describe(self) -> None:
+        """Note what stays when the stack is closed."""
+        file = self.live().file
+        self._shape, self._dtype, self._chunks = file.shape, file.dtype, file.piles[0].chunks
+        self._attrs, self._identity = dict(file.attrs), file.identity
+        self._leading_shape = file.leading_shape
+
+    def live(self) -> Session:
+        """The session of this process; a fork or an unpickling starts a new one."""
+        session = self._session
+        if session is None or session.process != os.getpid():
+            with _opening:
+                session = self._session
+                if self._closed:
+                    raise ClosedError(f"the stack {self._path} is closed")
+                if session is None or session.process != os.getpid():
+                    file = StackFile(self._path, self._stack, self._options)
+                    self._session = session = Session(file, self._cache_bytes, self._workers)
+        return session
+
+    def __repr__(self) -> str:
+        state = "closed " if self._closed else ""
+        return f"<{state}h5vidstack.Stack {self._path} {self._shape} {self._dtype}>"
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.read(key)
+
+    def read(self, key: Any = ..., out: npt.NDArray[Any] | None = None) -> Any:
+        """Read ``stack[key]``, into `out` if it is given.
+
+        Parameters
+        ----------
+        key
+            Any index; see the class.
+        out
+            Array of the result's shape and dtype; need not be contiguous.
+
+        Returns
+        -------
+        ndarray or scalar
+            `out` if it was given.
+
+        Raises
+        ------
+        SelectionError
+            For an index that numpy refuses.
+        OutputError
+            If `out` has another shape or dtype, or is read-only.
+        BlockError
+            If a block that is needed is damaged.
+        """
+        session = self.live()
+        selection = parse(key, session.file.shape)
+        if out is not None:
+            return self._read_into(session, selection, out)
+        plain = np.empty(selection.plain_shape, self._dtype)
+        session.read(selection, plain)
+        result = selection.finish(plain)
+        return result if result.ndim else result[()]
+
+    def _read_into(self, session: Session, selection: Selection, out: Pixels) -> Pixels:
+        if not isinstance(out, np.ndarray):
+            raise OutputError(f"out is a {type(out).__name__}; it must be a numpy array")
+        if out.shape != selection.shape or out.dtype != self._dtype or not out.flags.writeable:
+            raise OutputError(
+                f"out is {out.shape} {out.dtype}{'' if out.flags.writeable else ' read-only'}; "
+                f"the result is {selection.shape} {self._dtype}"
+            )
+        plain = selection.plain_view(out)
+        if plain is None:
+            plain = np.empty(selection.plain_shape, self._dtype)
+            session.read(selection, plain)
+            out[...] = selection.finish(plain)
+        else:
+            session.read(selection, plain)
+        return out
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Pixels:
+        if copy is False:
+            raise ValueError("a Stack is on disk: an array of it is always a copy")
+        array: Pixels = self[...]
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __iter__(self) -> Iterator[Pixels]:
+        """Yield the frames in order, decoding the next blocks meanwhile."""
+        return self.live().frames()
+
+    @property
+    def preferred_frames(self) -> int:
+        """How many frames are best read at a time by those who split the stack among workers."""
+        # Neighbours in a reordered stack lie in many blocks, each of which is decoded again for
+        # every part that has a frame of it, so there the parts are larger.
+        in_order = self.live().file.places is None
+        block = self.chunks[0] * frame_bytes(self.shape[1:], self.dtype.itemsize)
+        return max(1, (PART_BYTES if in_order else WINDOW_BYTES) // block) * self.chunks[0]
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes that its blocks take in the file."""
+        return self.live().file.stored_bytes
+
+    @property
+    def groups(self) -> list[Group]:
+        """The piles of similar frames, in packed order."""
+        return groups(self.live().file)
+
+    def hashes(self, name: str = "phash") -> Hashes:
+        """The table of one image hash: phash, ahash or dhash.
+
+        Returns
+        -------
+        ndarray
+            ``(N,)`` uint64; ``f"{value:016x}"`` is what imagehash prints.
+
+        Raises
+        ------
+        FormatError
+            If the stack has no hashes.
+        """
+        search.check_hash(name)
+        return self.live().file.hashes(name).copy()
+
+    def find(
+        self,
+        image: Any,
+        k: int = 10,
+        *,
+        hash: str = "phash",
+        max_distance: int | None = None,
+        rerank: bool = True,
+    ) -> list[search.Match]:
+        """Find the frames most like an image.
+
+        Frames are proposed by the Hamming distance of their hashes; since hashes
+        collide, the nearest ones (at least 64) are then compared pixel by pixel.
+
+        Parameters
+        ----------
+        image
+            ``(H, W)`` or ``(H, W, 3|4)``: an array or a Pillow image. One of another
+            size or dtype than the stack's frames is compared by its hash only.
+        k
+            How many frames to give.
+        hash
+            ``"phash"``, ``"ahash"`` or ``"dhash"``.
+        max_distance
+            Only frames whose hash differs in at most so many of 64 bits.
+        rerank
+            Compare pixels.
+
+        Returns
+        -------
+        list of Match
+            At most `k`, the most similar first.
+
+        Raises
+        ------
+        FormatError
+            If the stack has no hashes.
+        QueryError
+            If `image` is none, or there is no such hash.
+        """
+        return search.find(
+            image,
+            k,
+            tables=self.live().file.hashes,
+            read=self.read,
+            frame=self._shape[1:],
+            dtype=self._dtype,
+            name=hash,
+            max_distance=max_distance,
+            rerank=rerank,
+        )
+
+    def near_duplicates(
+        self, max_distance: int = 4, *, hash: str = "phash"
+    ) -> Iterator[npt.NDArray[np.intp]]:
+        """Yield groups of frames whose hashes are nearly equal.
+
+        Parameters
+        ----------
+        max_distance
+            Most bits of 64 in which a frame's hash differs from that of the group's
+            first frame.
+        hash
+            ``"phash"``, ``"ahash"`` or ``"dhash"``.
+
+        Yields
+        ------
+        ndarray
+            Frame numbers of a group of at least two, in order; no frame is in two.
+        """
+        return search.near_duplicates(self.hashes(hash), max_distance)
+
+    def refresh(self) -> None:
+        """See what was added to the file since it was opened.
+
+        Reads of other threads that are under way end as they began.
+        """
+        if self._closed:
+            raise ClosedError(f"the stack {self._path} is closed")
+        with _opening:
+            self._session = None  # reads that are under way keep it, and then it ends
+        self._describe()
+
+    def close(self) -> None:
+        """Close the file and stop the threads; later reads raise ClosedError."""
+        with _opening:
+            session, self._session, self._closed = self._session, None, True
+        if session is not None and session.process == os.getpid():
+            session.close()
+
+    def __enter__(self) -> StackReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        how = self._path, self._stack, self._cache_bytes, self._workers, self._options
+        return _opened, (type(self), *how)
+
+
+def _opened(
+    kind: type[StackReader],
+    path: str,
+    stack: str,
+    cache_bytes: int,
+    workers: int,
+    options: dict[str, Any],
+) -> StackReader:
+    return kind(path, stack, cache_bytes=cache_bytes, workers=workers, storage_options=options)

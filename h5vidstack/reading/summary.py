@@ -1,0 +1,87 @@
+"""What is in a packed file, for people and for programs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ..layout.names import DEFAULT_STACK, damage_as_error
+from ..layout.piles import Pile
+from ..shapes import frame_bytes
+from .groups import groups
+from .stack_file import StackFile, split_readable
+
+
+def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Describe a stack without decoding it.
+
+    Parameters
+    ----------
+    path
+        ``file.h5`` or ``file.h5::/path``, or such a URL.
+
+    Returns
+    -------
+    dict
+        JSON-ready; sizes in bytes, `ratio` is raw over stored bytes.
+
+    Raises
+    ------
+    FormatError
+        If there is no such stack.
+    """
+    file, inner = split_readable(path)
+    opened = StackFile(file, inner or DEFAULT_STACK)
+    with contextlib.closing(opened), damage_as_error(opened.name):
+        attrs, piles = opened.attrs, groups(opened)
+        raw = opened.shape[0] * frame_bytes(opened.shape[1:], opened.dtype.itemsize)
+        stored = sum(pile.stored_bytes for pile in piles)
+        return {
+            "file": file,
+            "stack": inner or DEFAULT_STACK,
+            "format": attrs.get("h5vidstack_format"),
+            "shape": list(opened.shape),
+            "leading_shape": list(opened.leading_shape),
+            "dtype": opened.dtype.name,
+            "method": attrs.get("method"),
+            "lossless": attrs.get("lossless", True),
+            "max_error": attrs.get("max_error", 0.0),
+            "mse": float(attrs.get("mse", 0.0)),
+            "psnr": float(attrs["psnr"]) if "psnr" in attrs else None,
+            "codec": "/".join(sorted({pile.codec for pile in piles if pile.codec})) or None,
+            "preset": "/".join(sorted({pile.preset for pile in piles if pile.preset})) or None,
+            "in_order": opened.in_order,
+            "unique_frames": sum(len(pile.frames) for pile in piles),
+            "chunk": list(opened.piles[0].chunks),
+            "blocks": sum(pile.blocks for pile in piles),
+            "groups": [
+                {
+                    "frames": len(pile.frames),
+                    "first": int(pile.frames[0]) if len(pile.frames) else None,
+                    "typical": pile.typical,
+                    "last": int(pile.frames[-1]) if len(pile.frames) else None,
+                    "raw_bytes": pile.raw_bytes,
+                    "stored_bytes": pile.stored_bytes,
+                    "ratio": pile.ratio,
+                    "codec": pile.codec,
+                    "preset": pile.preset,
+                    "coding": pile.coding,
+                }
+                for pile in piles
+            ],
+            "parts": opened.ask(lambda layout: _parts(layout.piles)),
+            "raw_bytes": raw,
+            "stored_bytes": stored,
+            "file_bytes": opened.file_bytes,
+            "ratio": raw / stored if stored else None,
+            "created": attrs.get("created"),
+            "creator": attrs.get("creator"),
+            "settings": attrs.get("settings", {}),
+        }
+
+
+def _parts(piles: Sequence[Pile]) -> list[str]:
+    """Stacks in other files that hold its piles."""
+    return list(dict.fromkeys(str(pile.part) for pile in piles if pile.part is not None))

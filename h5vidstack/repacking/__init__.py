@@ -1,0 +1,1 @@
+"""Whole HDF5 files: their image stacks coded, or plain again."""

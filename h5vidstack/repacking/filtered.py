@@ -1,0 +1,227 @@
+"""One dataset as coded video of the same shape and type, and its stack beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5p, h5z
+
+from ..choosing import trials
+from ..choosing.quality import Wish
+from ..choosing.sampling import sample
+from ..codecs.av_engine import library_versions
+from ..codecs.loss import NO_LOSS
+from ..codecs.recipe import Recipe
+from ..hdf5.filter import FILTER_ID
+from ..layout.names import BESIDE, SEPARATOR
+from ..layout.output import copy_object_creation
+from ..layout.piles import Pile
+from ..layout.writer import Order, PileWriter, Record, StackWriter, write_text
+from ..pool import in_order
+from ..shapes import MAX_BLOCK_BYTES, Pixels, Shape, frame_bytes, leading_chunk, split_axes
+from ..similar.fingerprints import Fingerprints, fingerprint, join
+from ..sources.base import ArraySource
+from ..writing.coders import BlockCoder
+from ..writing.encoder import PileEncoder
+from .raw import own_space, own_type, set_no_fill_value
+
+Done = Callable[[int], None]
+"""Told how many more frames are done."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a dataset is to be packed.
+
+    Attributes
+    ----------
+    path
+        Of the dataset.
+    recipe, chunk
+        How, and in which chunks of frames ``(G, h, w[, C])``.
+    leading
+        The chunk's lengths on the axes that count frames.
+    frames
+        How many it has.
+    raw_bytes, stored_bytes
+        Of its pixels, and of its chunks in the file.
+    estimate
+        What its blocks will take, from a sample.
+    """
+
+    path: bytes
+    recipe: Recipe
+    chunk: Shape
+    leading: Shape
+    frames: int
+    raw_bytes: int
+    stored_bytes: int
+    estimate: int
+
+
+@dataclass(frozen=True)
+class How:
+    """What a user asks for; see `repack`."""
+
+    wish: Wish
+    chunk_frames: int | None
+    tile: tuple[int, int] | None
+    hashes: bool
+    pool: Executor
+    workers: int
+
+
+def plan(dataset: h5py.Dataset, path: bytes, how: How) -> Plan:
+    """Choose how to pack a dataset, by coding samples of it.
+
+    Raises
+    ------
+    UnsupportedError
+        If it cannot be packed as asked.
+    """
+    source = _source(dataset)
+    wish, itemsize = how.wish, source.dtype.itemsize
+    chunk = wish.profile.chunk(source.frame, itemsize, how.chunk_frames, how.tile)
+    most = MAX_BLOCK_BYTES // frame_bytes(chunk[1:], itemsize)
+    leading = leading_chunk(split_axes(dataset.shape)[0], chunk[0], most)
+    chunk = (math.prod(leading), *chunk[1:])
+    count = dataset.size // math.prod(source.frame)
+    samples = sample(np.arange(count), chunk[0], wish.profile, source.take)
+    recipe = wish.template(0.0, source.dtype)
+    if wish.fixed is None:
+        recipe, _ = trials.choose(
+            samples, wish.profile, wish.codec, recipe, chunk[0], how.pool, False
+        )
+    share = trials.share(recipe, samples, chunk[0], how.pool)
+    raw = dataset.size * itemsize
+    stored = dataset.id.get_storage_size()
+    return Plan(path, recipe, chunk, leading, count, raw, stored, round(raw * share))
+
+
+def fill(dataset: h5py.Dataset, file: h5py.File, how: How, plan: Plan, done: Done) -> Filtered:
+    """Make the coded dataset, without a name, in another file.
+
+    Returns
+    -------
+    Filtered
+        The dataset, and what is known of its frames.
+    """
+    coder = BlockCoder(plan.recipe, verify=True)
+    made = _create(dataset, file, plan, coder)
+    source = _source(dataset)
+    writer = _Writer(made)
+    encoder = PileEncoder(how.pool, how.workers, writer, coder, plan.chunk, block=done)
+    prints = []
+
+    def look(frames: Pixels) -> Fingerprints:
+        as_stored = frames.astype(dataset.dtype, copy=False)  # of which the CRCs are
+        return fingerprint(as_stored, hashes=how.hashes)
+
+    def moving() -> Iterator[Pixels]:
+        for frames in source.batches(plan.chunk[0]):
+            encoder.add(frames)
+            yield frames
+
+    for found in in_order(how.pool, look, moving(), how.workers):
+        prints.append(found)
+    encoder.finish()
+    return Filtered(made, writer.stored_bytes, str(coder), join(prints))
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """A coded dataset.
+
+    Attributes
+    ----------
+    data
+        The dataset.
+    stored_bytes
+        Of its blocks.
+    coding
+        In words.
+    prints
+        Of its frames.
+    """
+
+    data: h5py.Dataset
+    stored_bytes: int
+    coding: str
+    prints: Fingerprints
+
+
+class _Writer(PileWriter):
+    """Write blocks to a dataset that has its size, and perhaps several axes that count frames."""
+
+    def extend(self, frames: int) -> None:
+        """Nothing to do."""
+
+    def write_block(self, offset: Shape, block: bytes, filter_mask: int = 0) -> None:
+        """See `PileWriter`."""
+        leading = split_axes(self.data.shape)[0]
+        first = map(int, np.unravel_index(offset[0], leading))
+        super().write_block((*first, *offset[1:]), block, filter_mask)
+
+
+def _source(dataset: h5py.Dataset) -> ArraySource:
+    return ArraySource(dataset, f"{dataset.file.filename}{SEPARATOR}{dataset.name}")
+
+
+def _create(dataset: h5py.Dataset, file: h5py.File, plan: Plan, coder: BlockCoder) -> h5py.Dataset:
+    """A dataset of the same type, shape and fill value, in our chunks and by our filter."""
+    given, plist = dataset.id.get_create_plist(), h5p.create(h5p.DATASET_CREATE)
+    plist.set_chunk((*plan.leading, *plan.chunk[1:]))
+    plist.set_filter(FILTER_ID, h5z.FLAG_MANDATORY, coder.options()["compression_opts"])
+    copy_creation(given, plist, dataset.dtype)
+    kind, space = own_type(dataset.id.get_type()), own_space(dataset.id.get_space())
+    return h5py.Dataset(h5d.create(file.id, None, kind, space, plist))
+
+
+def copy_creation(given: h5p.PropDCID, plist: h5p.PropDCID, dtype: np.dtype[Any]) -> None:
+    """What says how a dataset was made, but for chunks and filters."""
+    if given.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED:
+        value = np.zeros((), dtype)
+        given.get_fill_value(value)
+        plist.set_fill_value(value)
+    elif given.fill_value_defined() == h5d.FILL_VALUE_UNDEFINED:
+        set_no_fill_value(plist)
+    plist.set_fill_time(given.get_fill_time())
+    copy_object_creation(given, plist)
+
+
+def put_beside(file: h5py.File, plan: Plan, filtered: Filtered, record: Mapping[str, Any]) -> None:
+    """Make the stack of a coded dataset that has its name: hashes and index, beside it.
+
+    Soft links lead to the dataset: programs that go through all of a file (hdmf, so pynwb)
+    take what has a second hard link for no more than a link where they meet it again.
+    """
+    data = filtered.data
+    leading, frame = split_axes(data.shape)
+    group = file.create_group(BESIDE.encode() + plan.path)
+    pile = group.create_group("groups/000000")
+    write_text(pile, "coding", filtered.coding)
+    pile.id.links.create_soft(b"video", plan.path)
+    whole = Pile(data, (plan.frames, *frame), data.dtype)
+    writer = StackWriter(group, frame, data.dtype, plan.chunk, [whole])
+    numbers = np.arange(plan.frames)
+    order = Order(np.zeros_like(numbers), numbers, [numbers], [plan.frames // 2])
+    settings = {
+        "method": "video",
+        "order": "as it was",
+        "codings": [filtered.coding],
+        "chunk": plan.chunk,
+        "verified": True,
+        "libraries": library_versions(),
+        **record,
+    }
+    leading_shape = leading if len(leading) > 1 else None
+    saying = Record("video", settings, leading_shape, NO_LOSS)
+    writer.finish(order, filtered.prints, saying)
+    del group["frames"]
+    group.id.links.create_soft(b"frames", plan.path)

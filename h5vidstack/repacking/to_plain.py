@@ -1,0 +1,219 @@
+"""Coded stacks become pixels that any HDF5 reads, as they were stored before."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+from h5py import h5d, h5g, h5p, h5s, h5t, h5z
+
+from ..errors import OutputError
+from ..hdf5.filter import pipeline, stored_coding
+from ..layout.names import BESIDE, SEPARATOR, find_stacks, is_stack
+from ..pool import Progress
+from ..reading.stack_reader import StackReader
+from ..repacking import raw
+from ..shapes import Pixels, Shape, split_axes
+from .candidates import Left, Selection, datasets
+from .file_copy import like_group
+from .filtered import copy_creation
+from .job import Job, Repacked, address, open_stack, stacks_beside
+from .proof import Equal
+from .slabs import frame_slabs
+from .tree import is_hard, names, shown
+
+_KEPT = (h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32)
+"""Filters that every HDF5 has; others are not restored."""
+
+_LARGEST = (1 << 32) - 1
+"""Bytes of a chunk, that every HDF5 reads."""
+
+_Filters = list[tuple[int, tuple[int, ...]]]
+
+_IN_A_STACK = (b"frames", b"groups", b"members", b"index", b"hashes")
+
+
+def layout_record(dataset: h5py.Dataset) -> dict[str, Any]:
+    """Chunks and filters of a dataset, for `ToPlain`."""
+    filters = [[code, list(values)] for code, _, values, _ in pipeline(dataset) if code in _KEPT]
+    return {"chunks": dataset.chunks, "filters": filters}
+
+
+class ToPlain(Job):
+    """See `Job`.
+
+    Datasets that `repack` coded get back their chunks and filters, as far as those are HDF5's
+    own; others are stored frame by frame, by shuffle and gzip. Of a stack that `pack` made its
+    frames become the dataset ``frames`` in a group at its path.
+
+    Parameters
+    ----------
+    select
+        Patterns of paths of datasets and stacks; none: all.
+    """
+
+    def __init__(self, file: h5py.File, select: Sequence[str], progress: Progress | None) -> None:
+        super().__init__(file, progress)
+        self._found: dict[int, bytes] = {}
+        self._made: dict[int, h5py.Dataset] = {}
+        chosen = Selection(select)
+        coded = [paths for paths in datasets(file) if stored_coding(file[paths[0]]) is not None]
+        stacks = [os.fsencode(path) for path in find_stacks(file)]
+        self._beside = stacks_beside(file, stacks)
+        apart = [[path] for path in stacks if path not in self._beside]
+        for paths in [*coded, *apart]:
+            if not chosen.takes(paths):
+                self.left.append(Left(shown(paths[0]), "it is not selected"))
+                continue
+            if paths in apart:
+                _check_nothing_else(file, paths[0])
+            self._found[address(file[paths[0]])] = paths[0]
+            with open_stack(file.filename, paths[0]) as stack:
+                self._note(paths[0], stack, file[paths[0]], stack.nbytes)
+                self._count += 2 * len(stack)
+        chosen.check(file.filename)
+        self._omit(bool(select))
+
+    def _omit(self, some: bool) -> None:
+        """Leave out the stacks beside datasets that are made anew, and groups of only such."""
+        for path, data in self._beside.items():
+            if data in self._found or (data is None and not some):  # that dataset is gone
+                _check_nothing_else(self.file, path)
+                self.omitted.add(address(self.file[path]))
+        if self.omitted:
+            self._omit_group(self.file[BESIDE])
+
+    def _omit_group(self, group: h5py.Group) -> None:
+        inside = [group[name] for name in names(group) if is_hard(group, name)]
+        for node in inside:
+            if isinstance(node, h5py.Group) and not is_stack(node):
+                self._omit_group(node)
+        ours = inside and all(address(node) in self.omitted for node in inside)
+        if ours and len(inside) == len(group) and not len(group.attrs):
+            self.omitted.add(address(group))
+
+    @property
+    def changed(self) -> set[int]:
+        """See `Job`."""
+        return {found for found, path in self._found.items() if is_stack(self.file[path])}
+
+    def make(self, node: h5py.HLObject, new: h5py.File) -> h5py.HLObject | None:
+        """See `Job`."""
+        path = self._found.get(address(node))
+        if path is None:
+            return None
+        if not self._made:
+            self.replaced = []  # those were estimates
+        with open_stack(self.file.filename, path) as stack:
+            if isinstance(node, h5py.Dataset):
+                given = node.id.get_create_plist()
+                made = self._create(new, stack, node.id.get_type(), node.id.get_space(), given)
+                group = None
+            else:
+                kind = h5t.py_create(stack.dtype, logical=True)
+                space = h5s.create_simple((*stack.leading_shape, *stack.shape[1:]))
+                made = self._create(new, stack, kind, space, None)
+                group = h5py.Group(h5g.create(new.id, None, gcpl=like_group(node)))
+                group["frames"] = made
+            for numbers, place in frame_slabs(made):
+                frames = stack.read(numbers)
+                made[place] = _shaped(frames, made, place)
+                self._more(len(numbers))
+            self._note(path, stack, node, made.id.get_storage_size())
+        self._made[address(node)] = made
+        return made if group is None else group
+
+    def finish(self, new: h5py.File) -> None:
+        """See `Job`."""
+
+    def _create(
+        self,
+        new: h5py.File,
+        stack: StackReader,
+        kind: h5t.TypeID,
+        space: h5s.SpaceID,
+        given: h5p.PropDCID | None,
+    ) -> h5py.Dataset:
+        """A dataset without a name, in the chunks and by the filters that it once had."""
+        plist = h5p.create(h5p.DATASET_CREATE)
+        shape = space.get_simple_extent_dims()
+        chunks, filters = _recorded(stack, shape)
+        if chunks is None and space.get_simple_extent_dims(True) != shape:  # it can grow
+            chunks = (1,) * (len(shape) - len(stack.shape) + 1) + stack.shape[1:]
+        if chunks is not None:
+            plist.set_chunk(chunks)
+        for code, values in filters:
+            plist.set_filter(code, h5z.FLAG_OPTIONAL, values)
+        if given is not None:
+            copy_creation(given, plist, stack.dtype)
+        return h5py.Dataset(
+            h5d.create(new.id, None, raw.own_type(kind), raw.own_space(space), plist)
+        )
+
+    def comparisons(self, path: Path) -> Mapping[int, Equal]:
+        """See `Job`."""
+
+        def equal(node: h5py.HLObject, copy: h5py.HLObject) -> bool:
+            pixels = copy if isinstance(copy, h5py.Dataset) else copy["frames"]
+            with open_stack(self.file.filename, self._found[address(node)]) as stack:
+                return self._same_pixels(pixels, stack)
+
+        return dict.fromkeys(self._made, equal)
+
+    def _note(self, path: bytes, stack: StackReader, node: h5py.HLObject, after: int) -> None:
+        shape = (*stack.leading_shape, *stack.shape[1:])
+        shape = node.shape if isinstance(node, h5py.Dataset) else shape
+        chunks, filters = _recorded(stack, shape)
+        words = {1: "gzip", 2: "shuffle", 3: "fletcher32"}
+        named = ", ".join(words[code] for code, _ in filters)
+        coding = named or ("in chunks" if chunks else "as it is")
+        before = sum(group.stored_bytes for group in stack.groups)
+        self.replaced.append(Repacked(shown(path), shape, stack.dtype.name, before, after, coding))
+
+
+def _check_nothing_else(file: h5py.File, path: bytes) -> None:
+    """Raise OutputError if a stack's group holds what is not the stack's, which would be lost."""
+    more = [name for name in names(file[path]) if name not in _IN_A_STACK]
+    if more:
+        raise OutputError(
+            f"{file.filename}{SEPARATOR}{shown(path)} is a stack that holds {shown(more[0])}, too: "
+            "move that elsewhere, or leave the stack out by --select"
+        )
+
+
+def _recorded(stack: StackReader, shape: tuple[int, ...]) -> tuple[Shape | None, _Filters]:
+    """Chunks and filters that a dataset had before it was coded; else a frame, shuffle and gzip."""
+    leading, frame = split_axes(shape)
+    usual = (1,) * len(leading) + frame
+    by_gzip: list[tuple[int, tuple[int, ...]]] = [
+        (h5z.FILTER_SHUFFLE, ()),
+        (h5z.FILTER_DEFLATE, (4,)),
+    ]
+    record = stack.attrs.get("settings", {}).get("original")
+    try:
+        chunks = record["chunks"]
+        filters = [(int(code), tuple(map(int, values))) for code, values in record["filters"]]
+        if chunks is not None:
+            chunks = tuple(map(int, chunks))
+            size = math.prod(chunks) * stack.dtype.itemsize
+            if len(chunks) != len(shape) or min(chunks) < 1 or size > _LARGEST:
+                return usual, by_gzip
+        for number in itertools.chain.from_iterable(values for _, values in filters):
+            number.to_bytes(4, "little")  # as HDF5 has it
+    except (TypeError, KeyError, ValueError, OverflowError):  # there is none, or it was changed
+        return usual, by_gzip
+    known = [(code, values) for code, values in filters if code in _KEPT]
+    return chunks, known if chunks is not None else []
+
+
+def _shaped(frames: Pixels, dataset: h5py.Dataset, place: tuple[slice, ...]) -> Pixels:
+    """Frames in the shape of the part of a dataset that they fill."""
+    counts = (
+        len(range(*part.indices(edge))) for part, edge in zip(place, dataset.shape, strict=False)
+    )
+    return frames.reshape((*counts, *dataset.shape[len(place) :]))

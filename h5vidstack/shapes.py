@@ -1,0 +1,206 @@
+"""Which axes are frames, rows, columns and channels, and how a stack is cut into chunks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import UnsupportedError
+
+Shape = tuple[int, ...]
+Pixels = npt.NDArray[Any]
+Numbers = npt.NDArray[np.intp]
+"""Numbers of frames, or their positions."""
+
+MAX_EDGE = 16384
+"""Longest edge of a stream in pixels: the limit of x264 and of FFmpeg's H.264 decoder."""
+CHUNK_FRAMES = 16
+WINDOW_BYTES = 64 << 20
+"""Raw frames of a `window_frames`: each block is decoded once for it."""
+MAX_BLOCK_BYTES = 64 << 20
+"""Largest raw block that packing makes."""
+MAX_ROW_BYTES = 256 << 20
+"""Largest raw row of tiles (all tiles of one run of frames) that packing chooses itself."""
+LEAST_STRUCTURE, MOST_STRUCTURE = 2048, 1 << 20
+"""Bytes that HDF5 takes from the file at a time for its structures; 2048 is its default."""
+TILE_ABOVE_PIXELS = 4 << 20
+"""Frames of more pixels than this are tiled."""
+TILE_EDGE = 1024
+"""Tiles chosen by default are no longer than this on either edge."""
+
+
+def stack_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
+    """Read an array's shape as ``(frames, height, width, channels)``.
+
+    The last two axes are height and width, or the last three are height, width and
+    channels where there are at least four axes and the last one is 3 or 4 long. All
+    axes before them count frames. Gray has one channel.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are fewer than three axes.
+    """
+    if len(shape) < 3:
+        raise UnsupportedError(
+            f"an array of shape {tuple(shape)} is no stack: it must be (N, H, W) or "
+            "(N, H, W, 3|4); a single image needs a leading axis of 1"
+        )
+    if len(shape) >= 4 and shape[-1] in (3, 4):
+        *leading, height, width, channels = shape
+    else:
+        *leading, height, width = shape
+        channels = 1
+    return math.prod(leading), height, width, channels
+
+
+def split_axes(shape: Sequence[int]) -> tuple[Shape, Shape]:
+    """Split an array's shape into the axes that count frames and those of a frame.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are fewer than three axes.
+    """
+    gray = stack_shape(shape)[3] == 1
+    last = len(shape) - (2 if gray else 3)
+    return tuple(shape[:last]), tuple(shape[last:])
+
+
+def leading_chunk(leading: Shape, wanted: int, most: int) -> Shape:
+    """Cut the axes that count frames into chunks of about so many consecutive frames.
+
+    A chunk is 1 on the first axes, all of the last ones, and on the one between them a length
+    that divides it (on the first axis any): so the chunks, one after another, hold the frames
+    in C order.
+
+    Parameters
+    ----------
+    wanted, most
+        Frames a chunk.
+    """
+    found: list[tuple[float, Shape]] = []
+    for axis, edge in enumerate(leading):
+        inner = leading[axis + 1 :]
+        fitting = max(1, most) // math.prod(inner)
+        for length in range(1, min(edge, fitting) + 1):
+            if axis == 0 or edge % length == 0:
+                ratio = length * math.prod(inner) / wanted
+                shape = (*(1 for _ in leading[:axis]), length, *inner)
+                found.append((max(ratio, 1 / ratio), shape))
+    return min(found)[1]
+
+
+def is_consecutive(leading: Shape, chunk: Shape) -> bool:
+    """Whether chunks hold frames one after another; see `leading_chunk`."""
+    cut = [axis for axis, step in enumerate(chunk) if step != leading[axis]]
+    first = cut[-1] if cut else 0
+    whole = first == 0 or leading[first] % chunk[first] == 0
+    return whole and all(step == 1 for step in chunk[:first])
+
+
+def frame_bytes(frame: Shape, itemsize: int) -> int:
+    """Bytes of one raw frame of shape ``(H, W)`` or ``(H, W, C)``."""
+    return math.prod(frame) * itemsize
+
+
+def window_frames(frame: Shape, itemsize: int) -> int:
+    """How many frames to hold at a time where they are read out of their packed order."""
+    return max(1, WINDOW_BYTES // frame_bytes(frame, itemsize))
+
+
+def choose_chunk(
+    frame: Shape,
+    itemsize: int,
+    chunk_frames: int | None,
+    tile: tuple[int, int] | None,
+    usual: int = CHUNK_FRAMES,
+) -> Shape:
+    """Choose the chunk ``(G, h, w[, C])`` for frames of shape ``(H, W[, C])``.
+
+    Parameters
+    ----------
+    chunk_frames
+        Frames a chunk; None: `usual`, or as many as `MAX_BLOCK_BYTES` and `MAX_ROW_BYTES` allow.
+    tile
+        Height and width of a tile; ``(0, 0)``: never tile; None: tile frames of more
+        than `TILE_ABOVE_PIXELS` pixels or of an edge longer than a codec takes.
+
+    Raises
+    ------
+    UnsupportedError
+        If what was asked for makes a raw block of more than `MAX_BLOCK_BYTES` or an
+        edge longer than `MAX_EDGE`, or is not positive.
+    """
+    height, width = frame[:2]
+    if chunk_frames is not None and not (isinstance(chunk_frames, int) and chunk_frames > 0):
+        raise UnsupportedError(f"chunk_frames is {chunk_frames!r}; it must be at least 1")
+    if tile is not None and not (
+        isinstance(tile, tuple) and len(tile) == 2 and all(isinstance(edge, int) for edge in tile)
+    ):
+        raise UnsupportedError(f"tile is {tile!r}; it must be a height and a width: (512, 512)")
+    if tile is None:
+        tiled = height * width > TILE_ABOVE_PIXELS or max(height, width) > MAX_EDGE
+        rows, columns = (_even(height), _even(width)) if tiled else (height, width)
+    elif tile == (0, 0):
+        rows, columns = height, width
+    elif min(tile) < 1:
+        raise UnsupportedError(f"tile {tile[0]}x{tile[1]}: both edges must be at least 1")
+    else:
+        rows, columns = min(tile[0], height), min(tile[1], width)
+    if max(rows, columns) > MAX_EDGE:
+        raise UnsupportedError(
+            f"a tile of {rows}x{columns} pixels: no codec takes an edge over {MAX_EDGE}; "
+            "give a smaller tile"
+        )
+    block_frame = frame_bytes((rows, columns, *frame[2:]), itemsize)
+    if block_frame > MAX_BLOCK_BYTES:
+        raise UnsupportedError(
+            f"one tile of {rows}x{columns} is {block_frame >> 20} MiB, over the "
+            f"{MAX_BLOCK_BYTES >> 20} MiB of a block; give a smaller tile"
+        )
+    fitting = MAX_BLOCK_BYTES // block_frame
+    if chunk_frames is None:
+        in_a_row = max(1, MAX_ROW_BYTES // frame_bytes(frame, itemsize))
+        chunk_frames = min(usual, fitting, in_a_row)
+    elif chunk_frames > fitting:
+        raise UnsupportedError(
+            f"{chunk_frames} frames of {rows}x{columns} are over the "
+            f"{MAX_BLOCK_BYTES >> 20} MiB of a block; at most {fitting} fit, or give a smaller tile"
+        )
+    return (chunk_frames, rows, columns, *frame[2:])
+
+
+def structure_bytes(
+    count: int | None, frame: Shape, itemsize: int, chunk: Shape, reorders: bool
+) -> int:
+    """About how much HDF5 itself will write for a stack: what it should keep in one place.
+
+    Parameters
+    ----------
+    count
+        Frames; None: not known. Then it is a share of a block, so that a short stack stays small.
+    frame
+        ``(H, W[, C])``.
+    chunk
+        ``(G, h, w[, C])``.
+    reorders
+        Whether frames may be put into piles, each of which takes some, too.
+    """
+    if count is None:
+        return max(LEAST_STRUCTURE, min(math.prod(chunk) * itemsize // 8, MOST_STRUCTURE // 16))
+    tiles = math.prod(-(-edge // step) for edge, step in zip(frame, chunk[1:], strict=True))
+    blocks = -(-count // chunk[0]) * tiles
+    needed = 8192 + 20 * blocks + reorders * 2048 * (blocks // 16)
+    share = count * frame_bytes(frame, itemsize) >> 8  # of a file that is seldom 1/20 of this
+    return max(LEAST_STRUCTURE, min(needed, share, MOST_STRUCTURE))
+
+
+def _even(edge: int) -> int:
+    """Cut an edge into equal tiles of at most `TILE_EDGE`, in whole macroblocks of 16."""
+    parts = math.ceil(edge / TILE_EDGE)
+    return min(edge, math.ceil(edge / parts / 16) * 16)

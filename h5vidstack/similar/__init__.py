@@ -1,0 +1,1 @@
+"""What makes frames alike: hashes, thumbnails, order."""

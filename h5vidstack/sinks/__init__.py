@@ -1,0 +1,1 @@
+"""Frames out of stacks: images, arrays, video files, contact sheets, pictures."""

@@ -1,0 +1,371 @@
+"""A stack as a video file that any player opens, bit for bit."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+
+from ..codecs import h264
+from ..codecs.block_format import Block, Stream
+from ..codecs.transforms import Colour, Predictor
+from ..errors import BlockError, NotExactError, OutputError, UnsupportedError
+from ..layout.names import HDF5_ERRORS, SEPARATOR
+from ..layout.output import complete_or_absent
+from ..pool import Progress, Step
+from ..reading.chunk_grid import Chunks
+from ..reading.stack_file import StackFile
+from ..reading.stack_reader import StackReader
+from ..shapes import MAX_EDGE, Pixels
+from ..sources.apart import refuse_source
+
+CONTAINERS = {".mkv": "matroska", ".mp4": "mp4"}
+MAX_FPS = 1000
+"""Matroska counts milliseconds."""
+
+_COPIED = {"mp4": ("x264",), "matroska": ("x264", "ffv1")}
+_OPTIONS = {
+    "libx264": {"preset": "medium", "qp": "0"},
+    "libx264rgb": {"preset": "medium", "qp": "0"},
+    "ffv1": {"level": "1", "g": "16"},  # FFmpeg 7 codes tiny frames of level 3 wrongly
+}
+_FULL_RANGE = 2
+"""FFmpeg's AVCOL_RANGE_JPEG: players show 0 as black and the largest value as white."""
+_PACKED = {"rgb24": (3, (0, 1, 2)), "bgr0": (4, (2, 1, 0)), "bgra": (4, (2, 1, 0, 3))}
+"""Bytes of a pixel, and where in them R, G, B and A are."""
+_GBR = (2, 0, 1, 3)
+"""Planes of R, G, B and A."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What `export` did.
+
+    Attributes
+    ----------
+    path
+        The video file.
+    frames, bytes
+        Their number, and the file's size.
+    copied
+        Whether the stack's own packets are in it; else the frames were coded again, losslessly.
+    codec
+        ``"h264"`` or ``"ffv1"``.
+    """
+
+    path: str
+    frames: int
+    bytes: int
+    copied: bool
+    codec: str
+
+
+def export(
+    source: StackReader | str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    fps: float = 25,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write a stack as a video file, which is decoded and compared before it gets its name.
+
+    The packets of a gray stack that is one H.264 or FFV1 video in order are copied; other
+    frames are coded again, losslessly: H.264 for gray of up to 10 bits and for RGB in mp4, else
+    FFV1, which only mkv takes.
+
+    Parameters
+    ----------
+    source
+        A stack, or where it is: ``file.h5`` or ``file.h5::/path``.
+    target
+        ``x.mkv`` or ``x.mp4``.
+    fps
+        Frames a second, at most 1000.
+    overwrite
+        Replace an existing target.
+    progress
+        Called with a `Step` as it goes: frames written, then compared, and of all.
+
+    Returns
+    -------
+    Exported
+
+    Raises
+    ------
+    UnsupportedError
+        If no video, or none in such a file, holds the pixels exactly.
+    OutputError
+        If the target exists, cannot be written, or has an unknown ending.
+    NotExactError
+        If the file did not give back the stack's frames; there is none then.
+    BlockError
+        If a block is damaged.
+    """
+    if not isinstance(source, StackReader):
+        with StackReader(source) as stack:
+            return export(stack, target, fps=fps, overwrite=overwrite, progress=progress)
+    path = Path(os.fsdecode(target))
+    container = CONTAINERS.get(path.suffix.lower())
+    if container is None or SEPARATOR in str(path):
+        raise OutputError(f"cannot export to {path}: name it x.mkv or x.mp4")
+    if not (math.isfinite(fps) and 1 / MAX_FPS <= fps <= MAX_FPS):
+        raise OutputError(f"fps is {fps}; it must be {1 / MAX_FPS} to {MAX_FPS}")
+    refuse_source(path, f"{source.path}{SEPARATOR}{source.stack}")
+    rate = Fraction(fps).limit_denominator(1001)
+    job = _Job(source, container, rate, progress or (lambda step: None))
+    job.refuse_what_no_video_holds()
+    with complete_or_absent(path, overwrite=overwrite) as temporary:
+        copied = job.copy(temporary) and job.first_wrong(temporary) is None
+        if not copied:
+            job.encode(temporary)
+            wrong = job.first_wrong(temporary)
+            if wrong is not None:
+                raise NotExactError(
+                    f"frame {wrong} of {path} is not the stack's, so there is no such file; "
+                    f"try {'x.mkv' if container == 'mp4' else 'unpack'}"
+                )
+    return Exported(str(path), len(source), path.stat().st_size, copied, job.codec)
+
+
+@dataclass
+class _Job:
+    """One stack on its way to one file."""
+
+    stack: StackReader
+    container: str
+    rate: Fraction
+    progress: Progress
+    codec: str = ""
+
+    def refuse_what_no_video_holds(self) -> None:
+        stack = self.stack
+        if stack.dtype.kind == "f":
+            raise UnsupportedError(
+                f"no video holds {stack.dtype} pixels exactly; unpack to x.npy or "
+                f"x.h5{SEPARATOR}/path, or as images (x.tif)"
+            )
+        if not len(stack):
+            raise UnsupportedError("the stack has no frames yet; a video needs at least one")
+        if max(stack.shape[1:3]) > MAX_EDGE:
+            raise UnsupportedError(
+                f"frames of {stack.shape[1]}x{stack.shape[2]} are larger than the {MAX_EDGE} "
+                f"pixels that a video takes; unpack to x.npy or x.h5{SEPARATOR}/path"
+            )
+
+    def copy(self, path: Path) -> bool:
+        """Write the stack's packets as they are, if they are one video."""
+        stack = self.stack
+        opened = StackFile(stack.path, stack.stack, stack.storage_options)
+        with contextlib.closing(opened) as file:
+            if len(file.piles) != 1 or file.places is not None or file.shape != self.stack.shape:
+                return False
+            pile, kinds, orders = file.piles[0], set(), list[list[int]]()
+            try:
+                for stream in _streams(file, pile):
+                    kinds.add((stream.codec.name, stream.depth) if stream else ("", 0))
+                    orders.append(_display_order(stream))
+            except (BlockError, *HDF5_ERRORS):
+                return False  # decoding it says which frames
+            if len(kinds) != 1 or kinds.pop()[0] not in _COPIED[self.container]:
+                return False
+            self._mux(path, file, orders)
+        return True
+
+    def _mux(self, path: Path, file: StackFile, orders: list[list[int]]) -> None:
+        number, pile = 0, file.piles[0]
+        # Nothing is shown before it is decoded.
+        delay = max(at - shown for order in orders for at, shown in enumerate(order))
+        with _writing(path, self.container) as output, contextlib.ExitStack() as cleanup:
+            target: Any = None
+            for stream, order in zip(_streams(file, pile), orders, strict=True):
+                if stream is None:  # `copy` has seen that there is none
+                    continue
+                if target is None:
+                    self.codec = "ffv1" if stream.codec.name == "ffv1" else "h264"
+                    like = cleanup.enter_context(self._like(stream))
+                    target = output.add_stream_from_template(like.streams.video[0])
+                    target.time_base = 1 / self.rate
+                    # PyAV 14 opens the encoder, which would take 4:2:0 to have even sizes.
+                    target.pix_fmt = _gray(stream.depth)
+                    # Else Matroska is told the 25 that x264 wrote into its parameter sets.
+                    target.codec_context.framerate = self.rate
+                first = number
+                for place, data in enumerate(stream.packets):
+                    packet: Any = av.Packet(bytes(data))
+                    packet.stream, packet.is_keyframe = target, place == 0
+                    packet.pts, packet.dts = first + order[place], number - delay
+                    packet.duration, packet.time_base = 1, 1 / self.rate
+                    output.mux(packet)
+                    number += 1
+                    self.progress(Step(number, len(self.stack)))
+
+    def _like(self, stream: Stream) -> Any:
+        """A video with the parameters of a block's stream, as PyAV needs one to begin another."""
+        if self.codec == "h264":
+            first = io.BytesIO(bytes(stream.packets[0]))
+            return av.open(first, format="h264", options={"framerate": str(self.rate)})
+        height, width = self.stack.shape[1:3]
+        pixel_format = _gray(stream.depth)
+        memory = io.BytesIO()
+        with av.open(memory, "w", format=self.container) as output:
+            video: Any = output.add_stream("ffv1", rate=self.rate, options={"level": "1"})
+            video.width, video.height, video.pix_fmt = width, height, pixel_format
+            frame = VideoFrame(width, height, pixel_format)
+            frame.pts = 0
+            output.mux(video.encode(frame) + video.encode(None))
+        memory.seek(0)
+        return av.open(memory, format="matroska")
+
+    def encode(self, path: Path) -> None:
+        """Code all frames again, losslessly."""
+        encoder, pixel_format = self._coding()
+        self.codec = "ffv1" if encoder == "ffv1" else "h264"
+        height, width = self.stack.shape[1:3]
+        with _writing(path, self.container) as output:
+            video: Any = output.add_stream(encoder, rate=self.rate, options=_OPTIONS[encoder])
+            video.width, video.height, video.pix_fmt = width, height, pixel_format
+            video.codec_context.color_range = _FULL_RANGE
+            for number, pixels in enumerate(self.stack):
+                frame = VideoFrame(width, height, pixel_format)
+                for view, channel in zip(_views(frame), _channels(pixels), strict=True):
+                    view[...] = channel
+                frame.pts = number
+                output.mux(video.encode(frame))
+                self.progress(Step(number + 1, len(self.stack)))
+            output.mux(video.encode(None))
+
+    def _coding(self) -> tuple[str, str]:
+        """FFmpeg's encoder and pixel format for the stack's frames."""
+        bits = 8 if self.stack.dtype.itemsize == 1 and self.stack.dtype.kind != "i" else 16
+        if bits > 8:
+            bits = self._bits()
+        channels = self.stack.shape[3] if self.stack.ndim == 4 else 1
+        if channels == 1 and bits <= 10:
+            return "libx264", _gray(8 if bits <= 8 else 10)
+        if self.container == "mp4":
+            if channels == 3 and bits <= 8:
+                return "libx264rgb", "rgb24"
+            raise UnsupportedError(
+                f"mp4 does not hold {channels} channel{'s' * (channels > 1)} of {bits} bits "
+                "exactly; export to x.mkv"
+            )
+        if channels == 1:
+            return "ffv1", _gray(12 if bits <= 12 else 16)
+        if bits <= 8:
+            return "ffv1", "bgr0" if channels == 3 else "bgra"
+        return "ffv1", "gbrp16le" if channels == 3 else "gbrap16le"
+
+    def _bits(self) -> int:
+        """Bits of the largest value: a pass over all frames."""
+        low = high = 0
+        for frame in self.stack:
+            low, high = min(low, int(frame.min())), max(high, int(frame.max()))
+        if low < 0 or high >= 1 << 16:
+            raise UnsupportedError(
+                f"no video holds values from {low} to {high}, only 0 to 65535; unpack to x.npy or "
+                f"x.h5{SEPARATOR}/path"
+            )
+        return high.bit_length()
+
+    def first_wrong(self, path: Path) -> int | None:
+        """The first frame of the file that is not the stack's, or None."""
+        try:
+            with av.open(f"file:{path}", format=self.container) as video:
+                pairs = zip_longest(video.decode(video=0), self.stack)
+                for number, (frame, pixels) in enumerate(pairs):
+                    if frame is None or pixels is None or not _same(frame, pixels):
+                        return number
+                    self.progress(Step(number + 1, len(self.stack)))
+        except av.FFmpegError:
+            return 0
+        return None
+
+
+def _streams(file: StackFile, pile: Chunks) -> Iterator[Stream | None]:
+    """The stream of each block in order; None where a block is more than a stream."""
+    count = -(-pile.shape[0] // pile.chunks[0])
+    whole = pile.chunks[1:] == pile.shape[1:]
+    chunks = [(number, *(0 for _ in pile.chunks[1:])) for number in range(count if whole else 1)]
+    runs = file.fetched(chunks, lambda chunk: [(pile, chunk)])
+    for chunk in itertools.chain.from_iterable(runs):
+        block = pile.block(chunk) if whole else None
+        if block is None or (block.frames, block.height, block.width) != pile.extent(chunk)[:3]:
+            yield None
+            return
+        yield _only_stream(block)
+
+
+def _display_order(stream: Stream | None) -> list[int]:
+    """Place of each packet's picture in its block; only H.264 that was not made here differs."""
+    if stream is None:
+        return []
+    packets = list(map(bytes, stream.packets))
+    if stream.codec.name != "x264":
+        return list(range(len(packets)))
+    return h264.display_order(packets)
+
+
+def _only_stream(block: Block) -> Stream | None:
+    """The stream whose values are the pixels, or None."""
+    steps = (block.colour, block.predictor) != (Colour.NONE, Predictor.NONE)
+    if steps or not block.mapping.trivial or block.channels > 1 or len(block.streams) != 1:
+        return None
+    stream = block.streams[0]
+    return None if stream.low else stream
+
+
+@contextlib.contextmanager
+def _writing(path: Path, container: str) -> Iterator[Any]:
+    """A new video file; FFmpeg's errors as ours."""
+    try:
+        with av.open(f"file:{path}", "w", format=container) as output:
+            yield output
+    except av.FFmpegError as error:
+        if isinstance(error, OSError) and error.errno and not isinstance(error, ValueError):
+            raise OutputError(f"cannot write the video: {error.strerror}") from error
+        raise UnsupportedError(
+            f"FFmpeg makes no {container} video of these frames: {error.strerror}; unpack them"
+        ) from error
+
+
+def _views(frame: Any) -> list[Pixels]:
+    """``(H, W)`` views of a picture: its gray, or R, G, B[, A]; swscale has no part in it."""
+    name, dtype = frame.format.name, np.uint16 if frame.format.name.endswith("le") else np.uint8
+
+    def rows(plane: Any, values: int) -> Pixels:
+        whole: Pixels = np.frombuffer(plane, dtype).reshape(plane.height, -1)
+        return whole[:, : plane.width * values]
+
+    if name in _PACKED:
+        values, places = _PACKED[name]
+        pixels = rows(frame.planes[0], values).reshape(frame.height, frame.width, values)
+        return [pixels[..., place] for place in places]
+    if name.startswith("gb"):
+        return [rows(frame.planes[plane], 1) for plane in _GBR[: len(frame.planes)]]
+    return [rows(frame.planes[0], 1)]
+
+
+def _gray(depth: int) -> str:
+    return "gray" if depth == 8 else f"gray{depth}le"
+
+
+def _channels(pixels: Pixels) -> list[Pixels]:
+    return [pixels] if pixels.ndim == 2 else list(np.moveaxis(pixels, -1, 0))
+
+
+def _same(frame: Any, pixels: Pixels) -> bool:
+    views, channels = _views(frame), _channels(pixels)
+    return len(views) == len(channels) and all(map(np.array_equal, views, channels))

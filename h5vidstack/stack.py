@@ -1,0 +1,97 @@
+"""`Stack`: what users open. It adds to a reader what needs the rest of the package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from .care import verification
+from .errors import ClosedError, Error
+from .integrations import dask, jupyter
+from .layout.names import DEFAULT_STACK, SEPARATOR
+from .reading.stack_reader import CACHE_BYTES, StackReader
+from .writing.packer import PackReport, pack
+
+
+class Stack(StackReader):
+    """A packed stack of images: a `StackReader` that can also be appended to and verified."""
+
+    def __enter__(self) -> Stack:
+        return self
+
+    def append(self, frames: Any, **options: Any) -> PackReport:
+        """Add frames to the stack in its file, and see them.
+
+        Parameters
+        ----------
+        frames
+            Whatever `pack` takes, of the same frame shape and dtype.
+        options
+            Those of `pack`; see there what its ``mode="a"`` does.
+
+        Returns
+        -------
+        PackReport
+
+        Raises
+        ------
+        FormatError, SourceError, UnsupportedError, OutputError, NotExactError
+            The file is then as it was before.
+        """
+        if self._closed:
+            raise ClosedError(f"the stack {self._path} is closed")
+        report = pack(frames, f"{self._path}{SEPARATOR}{self._stack}", mode="a", **options)
+        self.refresh()
+        return report
+
+    def verify(self, **options: Any) -> list[str]:
+        """Decode everything and check every CRC and index; see `h5vidstack.verify`.
+
+        Parameters
+        ----------
+        options
+            Those of `h5vidstack.verify`.
+
+        Returns
+        -------
+        list of str
+            What is wrong, a sentence each; empty for a sound stack.
+        """
+        return verification.verify(self, **options)
+
+    def to_dask(self) -> Any:
+        """The stack as a lazy dask array, for any scheduler.
+
+        Returns
+        -------
+        dask.array.Array
+            Of the same shape and dtype. A chunk is whole frames, as many blocks of them as make
+            about 16 MB (64 MB where the stack is reordered), at least one. It stays readable
+            when the stack is closed; other processes read the file by its path.
+
+        Raises
+        ------
+        MissingError
+            If dask is not installed.
+        """
+        return dask.to_dask(self)
+
+    def _repr_html_(self) -> str | None:
+        """What Jupyter shows; None, which makes it show the text, where there is no more to see."""
+        try:
+            return None if self._closed else jupyter.html(self)
+        except Error:
+            return None
+
+
+def open(
+    path: str | os.PathLike[str],
+    stack: str = DEFAULT_STACK,
+    cache_bytes: int = CACHE_BYTES,
+    workers: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Stack:
+    """Open a packed stack for reading; see `Stack`."""
+    how: dict[str, Any] = {"workers": workers, "storage_options": storage_options}
+    return Stack(path, stack, cache_bytes=cache_bytes, **how)

@@ -1,0 +1,255 @@
+"""The stack that frames are added to: what is in it, and how the tables go on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..choosing.methods import METHODS, Kept, Method
+from ..choosing.profiles import PROFILES
+from ..codecs.loss import stated, together
+from ..errors import FormatError, SourceError, UnsupportedError
+from ..hdf5.filter import pipeline
+from ..hdf5.opening import open_hdf5
+from ..layout.names import damage_as_error, read_table
+from ..layout.writer import Order, Record
+from ..reading.stack_file import StackFile
+from ..shapes import Numbers, Pixels, Shape
+from ..similar.fingerprints import HASHES, Fingerprints
+
+
+class Earlier:
+    """A stack as it was before frames are added to it.
+
+    Parameters
+    ----------
+    path, stack
+        Where it is.
+
+    Attributes
+    ----------
+    file
+        The open stack.
+    crc32
+        ``(N,)``, of each frame.
+    places
+        ``(pile, position)`` of each frame, ``(N,)`` each.
+    members
+        For each pile the frame number of each position.
+    extends
+        Whether new frames go on in the last pile; else they get piles of their own.
+
+    Raises
+    ------
+    FormatError
+        If there is no stack, or its tables are damaged or not of all its frames.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], stack: str) -> None:
+        self.file = StackFile(os.fspath(path), stack)
+        layout, self.extends = self.file.layout, False
+        try:
+            if layout.group is None:
+                raise FormatError(f"{self.file.name} is a bare dataset; pack it as a stack first")
+            n = len(self)
+            if layout.live:
+                raise FormatError(
+                    f"{self.file.name} is being recorded, or its recording was not closed; "
+                    "then 'h5vidstack recover' makes a complete stack of it"
+                )
+            try:
+                self.crc32 = read_table(layout.group, "index/crc32", n)
+            except ValueError as error:
+                raise FormatError(
+                    f"{self.file.name}: {error}; 'h5vidstack recover' makes a sound stack of it"
+                ) from error
+            self.members = [layout.members(number) for number in range(len(layout.piles))]
+            found = self.file.places
+            self.places = (np.zeros(n, np.intp), np.arange(n)) if found is None else found
+        except BaseException:
+            self.close()
+            raise
+
+    def __len__(self) -> int:
+        return self.file.shape[0]
+
+    def check(self, name: str, frame: Shape, dtype: np.dtype[Any]) -> None:
+        """Raise SourceError if frames of a source cannot be added."""
+        held = (self.file.shape[1:], self.file.dtype.newbyteorder("="))
+        if held != (frame, dtype):
+            own = "x".join(map(str, frame))
+            raise SourceError(
+                f"frames of {name} are {own} {dtype}, those of {self.file.name} are "
+                f"{'x'.join(map(str, held[0]))} {held[1]}: only the same go into one stack"
+            )
+
+    def firsts(self) -> tuple[Numbers, Numbers]:
+        """Numbers and CRC-32 of the frames that are stored, each once."""
+        numbers = np.sort(np.concatenate(self.members))
+        return numbers, self.crc32[numbers]
+
+    def frame(self, number: int) -> Pixels:
+        """Pixels of a frame, ``(H, W[, C])``."""
+        pile, position = (int(table[number]) for table in self.places)
+        row, place = divmod(position, self.file.piles[pile].chunks[0])
+        frame: Pixels = self.file.piles[pile].row_frames(row)[place]
+        return frame
+
+    @property
+    def usual_method(self) -> str:
+        """The method for more frames: the same again, but a PCA is of its own frames."""
+        own = self.file.layout.attrs["method"]
+        return own if own in METHODS and METHODS[own].kept != Kept.PCA else "auto"
+
+    @property
+    def usual_profile(self) -> str | None:
+        """The profile for more frames: the same again, if the file says which."""
+        own = self.file.layout.attrs["settings"].get("profile")
+        return own if own in PROFILES else None
+
+    def go_on(
+        self, method: Method, chunk: Shape, chunk_frames: int | None, tile: tuple[int, int] | None
+    ) -> Shape:
+        """Choose the only pile for lossless frames, in order, of a method, if it takes them.
+
+        Parameters
+        ----------
+        chunk
+            That new piles would have, by `chunk_frames` and `tile` where those were asked for.
+
+        Returns
+        -------
+        tuple of int
+            Chunk of the pile that takes them.
+        """
+        pile = self.file.layout.piles[-1]
+        held: Shape = pile.data.chunks
+        self.extends = (
+            len(self.members) == 1
+            and pile.plain
+            and bool(self.file.layout.attrs["lossless"])
+            and {code for code, *_ in pipeline(pile.data)} == method.filters
+            and chunk_frames in (None, held[0])
+            and (tile is None or chunk[1:] == held[1:])
+        )
+        return held if self.extends else chunk
+
+    def tail(self) -> Pixels:
+        """Frames of the last pile's last block, if it is not full; ``(n, H, W[, C])``."""
+        chunks = self.file.piles[-1]
+        row, count = divmod(len(self.members[-1]), chunks.chunks[0])
+        return chunks.row_frames(row) if count else np.empty((0, *chunks.shape[1:]), chunks.dtype)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+    def join(
+        self, order: Order, prints: Fingerprints, record: Record
+    ) -> tuple[Order, Fingerprints, Record]:
+        """Tables and record of all frames, of those of the new ones.
+
+        Parameters
+        ----------
+        order
+            The new frames, numbered from 0, in new piles, numbered from 0; -1 is the pile of
+            those that equal an earlier frame, whose number is the position.
+        """
+        count = len(prints)
+        own = self.file.layout.attrs
+        news = {name: record.settings[name] for name in ("method", "order", "codings", "source")}
+        settings = own["settings"] | {
+            "added": [*own["settings"].get("added", ()), {"frames": count} | news]
+        }
+        record = Record(
+            joined_method(own["method"], record.method),
+            settings,
+            self._leading_shape(record.leading_shape or (count,)),
+            together(stated(own), len(self), record.loss, count),
+        )
+        return self._order(order), self._prints(prints), record
+
+    def _order(self, added: Order) -> Order:
+        """Where all frames are."""
+        n, piles = len(self), len(self.members)
+        first, start = piles - self.extends, len(self.members[-1]) * self.extends
+        old = added.pile < 0
+        place = np.where(old, added.position, 0)
+        pile = np.where(old, self.places[0][place], added.pile + first)
+        shift = np.where(added.pile == 0, start, 0)
+        position = np.where(old, self.places[1][place], added.position + shift)
+        members = [*self.members, *(frames + n for frames in added.members)]
+        typical = [self.file.layout.typical(i, held) for i, held in enumerate(self.members)]
+        typical += [frame + n for frame in added.typical]
+        if self.extends and added.members:
+            members[piles - 1 : piles + 1] = [np.concatenate(members[piles - 1 : piles + 1])]
+            del typical[piles]
+        return Order(
+            np.concatenate([self.places[0], pile]),
+            np.concatenate([self.places[1], position]),
+            members,
+            typical,
+        )
+
+    def _prints(self, added: Fingerprints) -> Fingerprints:
+        """Tables of all frames; image hashes where there are some of all."""
+        group = self.file.layout.group
+        tables: dict[str, Any] = dict.fromkeys(HASHES)
+        if added.hashes and group is not None and "hashes" in group:
+            for name, table in added.hashes.items():
+                tables[name] = np.concatenate([self.file.hashes(name), table])
+        return replace(added, crc32=np.concatenate([self.crc32, added.crc32]), **tables)
+
+    def _leading_shape(self, added: Shape) -> Shape | None:
+        """The axes before the frame's of all, if there are several."""
+        joined = joined_axes(self.file.layout.leading_shape, added)
+        return joined if len(joined) > 1 else None
+
+
+def joined_method(one: str, other: str) -> str:
+    """The method of a stack of which some frames were packed by one method, some by another."""
+    if one == other:
+        return one
+    return "groupvideo" if {one, other} == {"video", "groupvideo"} else "mixed"
+
+
+def joined_axes(one: Shape, other: Shape) -> Shape:
+    """The axes before the frame's, if those of `other` go on along the first one; else none."""
+    return (one[0] + other[0], *one[1:]) if one and one[1:] == other[1:] else ()
+
+
+def find_earlier(target: Path, stack: str) -> Earlier | None:
+    """The stack that frames are to be added to; None where there is none yet.
+
+    Raises
+    ------
+    FormatError
+        If something else is there, or it is damaged.
+    UnsupportedError
+        If its frames are in other files, or a dataset of its own path.
+    """
+    if not target.exists():
+        return None
+    with damage_as_error(str(target)), open_hdf5(str(target)) as file:
+        if stack not in file:
+            return None
+    found = Earlier(target, stack)
+    why = None
+    if found.file.layout.linked:
+        why = (
+            "is made of parts in other files; append to the last of these and link them again, or "
+            "pack it into a file of its own"
+        )
+    elif found.file.layout.beside is not None:
+        why = (
+            f"is beside the dataset {found.file.layout.beside}, which repack coded at its path; "
+            "frames are added to stacks that pack made"
+        )
+    if why is not None:
+        found.close()
+        raise UnsupportedError(f"{found.file.name} {why}")
+    return found

@@ -1,0 +1,232 @@
+"""`link`: one stack of parts that stay in their own files."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..codecs.loss import Loss, stated, together
+from ..errors import OutputError, SourceError
+from ..layout.names import DEFAULT_STACK, split_target
+from ..layout.output import open_hdf5_output
+from ..layout.piles import Pile
+from ..layout.writer import Order, Record, StackWriter
+from ..shapes import Shape
+from ..similar.fingerprints import HASHES, Fingerprints
+from ..sources.names import match
+from .appending import Earlier, joined_axes, joined_method
+
+Target = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Linked:
+    """What `link` made.
+
+    Attributes
+    ----------
+    path, stack
+        Where.
+    shape, dtype
+        Of the stack.
+    parts
+        Each part, and how many frames of the stack are in it, in order.
+    searchable
+        Whether it has image hashes: all parts have.
+    lossless
+        Whether all parts are.
+    max_error, psnr
+        If not: of the whole; see `loss.Loss`.
+    """
+
+    path: str
+    stack: str
+    shape: Shape
+    dtype: str
+    parts: tuple[tuple[str, int], ...]
+    searchable: bool
+    lossless: bool
+    max_error: float
+    psnr: float
+
+
+def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = False) -> Linked:
+    """Make one stack of several, without copying or coding a frame.
+
+    The parts stay as they are and where they are; the new file has tables of its own, and
+    links to them. They are found as long as they stay where they are relative to it. What
+    is added to a part later is not seen until it is linked again; if a part is changed otherwise
+    or missing, reading raises FormatError.
+
+    Parameters
+    ----------
+    parts
+        Stacks of one frame shape and dtype, ``part.h5`` or ``part.h5::/path``, in the order
+        of their frames. A name with ``*``, ``?`` or ``[`` that is no file stands for all files
+        that match, sorted naturally (2 before 10). A part that is linked itself is
+        replaced by its own parts.
+    path
+        ``all.h5`` or ``all.h5::/path``; not in the file of a part.
+    overwrite
+        Replace an existing output.
+
+    Returns
+    -------
+    Linked
+
+    Raises
+    ------
+    SourceError
+        If parts do not go together, one is given twice (also in a part that is linked itself),
+        or there is none.
+    FormatError
+        If a part is missing, damaged, no stack, or being recorded.
+    OutputError
+        If `path` exists, cannot be written, or is a part.
+    """
+    given = _given([parts] if isinstance(parts, (str, os.PathLike)) else parts)
+    target, inner = split_target(path)
+    stack = inner or DEFAULT_STACK
+    with contextlib.ExitStack() as cleanup:
+        held = [cleanup.enter_context(contextlib.closing(Earlier(*part))) for part in given]
+        _check(held, target)
+        order, prints, record = _joined(held)
+        first = held[0].file
+        file = cleanup.enter_context(open_hdf5_output(target, inner, overwrite))
+        writer = StackWriter(
+            file.require_group(stack), first.shape[1:], first.dtype, first.piles[0].chunks
+        )
+        for part in held:
+            for number, pile in enumerate(part.file.layout.piles):
+                where, name = _home(pile, part, number), part.file.layout.coding(number)
+                writer.link_pile(pile, *where[1:], _relative(where[0], target), name or "")
+        writer.finish(order, prints, record)
+        return Linked(
+            str(target),
+            stack,
+            (len(prints), *first.shape[1:]),
+            first.dtype.name,
+            tuple((part.file.name, len(part)) for part in held),
+            bool(prints.hashes),
+            record.loss.exact,
+            record.loss.max_error,
+            record.loss.psnr,
+        )
+
+
+def _given(parts: Iterable[Target]) -> list[tuple[Path, str]]:
+    """File and stack of each part."""
+    found: list[tuple[Path, str]] = []
+    for part in parts:
+        file, inner = split_target(part)
+        pattern = glob.has_magic(str(file)) and not file.exists()
+        files = match(file) if pattern else [file]
+        found += [(each, inner or DEFAULT_STACK) for each in files]
+    if not found:
+        raise SourceError("there is nothing to link: name one part or more")
+    return found
+
+
+def _check(held: Sequence[Earlier], target: Path) -> None:
+    """See that parts go together, and that none is the output."""
+    first = held[0].file
+    frame, dtype = first.shape[1:], first.dtype.newbyteorder("=")
+    known: dict[tuple[Any, ...], str] = {}
+    for part in held:
+        part.check(first.name, frame, dtype)
+        for number, pile in enumerate(part.file.layout.piles):
+            if pile.pca is None and pile.data.ndim != len(frame) + 1:
+                raise SourceError(
+                    f"{part.file.name} is a dataset of several axes before those of a frame: pack "
+                    "it into a stack to link it"
+                )
+            path, *place = _home(pile, part, number)
+            file = os.stat(path)
+            if target.exists() and os.path.samestat(file, target.stat()):
+                raise OutputError(
+                    f"{target} holds frames of {part.file.name}; give the output another name"
+                )
+            key = file.st_dev, file.st_ino, *place
+            if key in known:
+                raise SourceError(
+                    f"{part.file.name} is given twice: its frames in {path} are those of "
+                    f"{known[key]}, too"
+                )
+            known[key] = part.file.name
+
+
+def _home(pile: Pile, part: Earlier, number: int) -> tuple[str, str, int]:
+    """The file, the stack and the number of the pile itself, which a part may only link."""
+    if pile.part is not None:
+        return pile.part.path, pile.part.stack, pile.part.number
+    layout = part.file.layout
+    return layout.file.filename, "" if layout.group is None else layout.group.name, number
+
+
+def _relative(file: str, target: Path) -> str:
+    """Name of a file as seen from the folder of the output."""
+    name = os.path.relpath(os.path.realpath(file), os.path.realpath(target.parent))
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(
+            f"the name {os.fsencode(name)!r} is not UTF-8, which HDF5 needs; rename the file"
+        ) from error
+    return name
+
+
+def _joined(held: Sequence[Earlier]) -> tuple[Order, Fingerprints, Record]:
+    """Tables and record of all parts, one after another."""
+    firsts = np.cumsum([0, *map(len, held)])[:-1].tolist()
+    lowest = np.cumsum([0, *(len(part.members) for part in held)])[:-1].tolist()
+    order = Order(
+        np.concatenate([part.places[0] + low for part, low in zip(held, lowest, strict=True)]),
+        np.concatenate([part.places[1] for part in held]),
+        [pile + first for part, first in zip(held, firsts, strict=True) for pile in part.members],
+        [
+            part.file.layout.typical(number, pile) + first
+            for part, first in zip(held, firsts, strict=True)
+            for number, pile in enumerate(part.members)
+        ],
+    )
+    layouts = [part.file.layout for part in held]
+    tables: dict[str, Any] = dict.fromkeys(HASHES)
+    if all(layout.group is not None and "hashes" in layout.group for layout in layouts):
+        tables = {
+            name: np.concatenate([part.file.hashes(name) for part in held]) for name in HASHES
+        }
+    crc32 = np.concatenate([part.crc32 for part in held])
+    prints = Fingerprints(crc32, **tables, feature=np.empty((len(crc32), 0), np.float32))
+    attrs = [layout.attrs for layout in layouts]
+    settings = {
+        "order": "part after part",
+        "source": ", ".join(part.file.name for part in held[:3]) + ", ..." * (len(held) > 3),
+    }
+    axes = functools.reduce(joined_axes, (layout.leading_shape for layout in layouts))
+    return (
+        order,
+        prints,
+        Record(
+            functools.reduce(joined_method, (own["method"] for own in attrs)),
+            settings,
+            axes if len(axes) > 1 else None,
+            _loss(held),
+        ),
+    )
+
+
+def _loss(held: Sequence[Earlier]) -> Loss:
+    """What was lost of all frames."""
+    lost, count = stated(held[0].file.layout.attrs), len(held[0])
+    for part in held[1:]:
+        lost = together(lost, count, stated(part.file.layout.attrs), len(part))
+        count += len(part)
+    return lost
