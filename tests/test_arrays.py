@@ -14,8 +14,8 @@ from frames import DTYPES, moving, pixels
 
 import h5vidstack
 from h5vidstack import errors
-from h5vidstack.integrations import dask
 from h5vidstack.integrations.numcodecs import VideoBlock
+from h5vidstack.reading import stack_reader
 
 CASES = {
     "in order": ((43, 40, 50), {"method": "video"}),
@@ -39,8 +39,8 @@ def packed(request):
 
 
 def test_dask_equals_numpy(packed, monkeypatch):
-    monkeypatch.setattr(dask, "CHUNK_BYTES", 1)
-    monkeypatch.setattr(dask, "WINDOW_BYTES", 1)
+    monkeypatch.setattr(stack_reader, "PART_BYTES", 1)
+    monkeypatch.setattr(stack_reader, "WINDOW_BYTES", 1)
     with h5vidstack.open("x.h5") as stack:
         lazy, step = stack.to_dask(), stack.chunks[0]
     assert (lazy.shape, lazy.dtype) == (packed.shape, packed.dtype)
@@ -57,7 +57,7 @@ def test_dask_in_processes():
     frames = moving((43, 40, 50))
     h5vidstack.pack(frames, "x.h5")
     with h5vidstack.open("x.h5") as stack:
-        lazy = dask.to_dask(stack, 16)
+        lazy = stack.to_dask()
         stack[0]
         np.testing.assert_array_equal(
             lazy.compute(scheduler="processes", num_workers=2), frames, strict=True
@@ -77,7 +77,7 @@ def test_dask_distributed():
         ) as cluster,
         distributed.Client(cluster),
     ):
-        lazy = dask.to_dask(stack, 16)
+        lazy = stack.to_dask()
         np.testing.assert_array_equal(lazy.compute(), frames, strict=True)
 
 
@@ -160,7 +160,7 @@ def test_xarray_is_lazy(monkeypatch):
         keys.append(key)
         return read(stack, key, out)
 
-    monkeypatch.setattr(h5vidstack.Stack, "read", noted)
+    monkeypatch.setattr(stack_reader.StackReader, "read", noted)
     dataset = xarray.open_dataset("x.h5", engine="h5vidstack", cache=False)
     part = dataset.frames[5:9, 3]
     repr(dataset)

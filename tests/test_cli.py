@@ -20,7 +20,8 @@ from frames import moving
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.cli import main, startup
+from h5vidstack import startup
+from h5vidstack.cli import main
 
 
 def run(*arguments, code=0):

@@ -321,7 +321,7 @@ def test_python_reads_what_the_filter_in_c_wrote():
 
 WITHOUT_THE_CORE = """
 import h5vidstack, h5py, numpy as np
-from h5vidstack import filter as h5filter
+from h5vidstack.hdf5 import filter as h5filter
 from h5vidstack.codecs import lpc
 lpc.CORE = None
 assert h5filter._fastest(h5filter._in_python) is h5filter._in_python

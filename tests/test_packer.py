@@ -401,7 +401,8 @@ def test_a_long_name():
 KILLED = """
 import sys, time, numpy as np
 from unittest import mock
-from h5vidstack import block, cli
+from h5vidstack.codecs import block
+from h5vidstack import cli
 encode = block.encode
 def slow(*args, **options):
     print("busy", flush=True)

@@ -15,10 +15,10 @@ from frames import DTYPES, moving, noise, pixels
 from serving import serving
 
 import h5vidstack
+from h5vidstack import references as describe
 from h5vidstack.cli import main
 from h5vidstack.codecs.recipe import Recipe
 from h5vidstack.codecs.registry import Coding
-from h5vidstack.integrations import references as describe
 
 
 def group(found):

@@ -18,7 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from disasters import OPERATIONS, Bench, alone
 
-from h5vidstack.cli import main, startup
+from h5vidstack import startup
+from h5vidstack.cli import main
 
 WORDS = {signal.SIGINT: "\nAborted!\n", signal.SIGTERM: ""}
 KINDS = [
