@@ -33,8 +33,8 @@ docs: $(VENV)/installed
 	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs
 
 benchmark: $(VENV)/installed
-	$(BIN)/python tests/benchmark/speed.py
-	$(BIN)/python tests/benchmark/order.py
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/order.py
 
 # The native HDF5 plugin, where `h5vidstack plugin-path` finds it.
 plugin:

@@ -1,16 +1,14 @@
 """The README's Python runs as it stands; the spec's constants are the code's."""
 
 import re
-from pathlib import Path
 
+from places import ROOT
 from serving import serving
 
 import h5vidstack
 from h5vidstack import FILTER_ID
 from h5vidstack.codecs import block_format, registry
 from h5vidstack.layout import stack_group
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_readme_examples_run(capsys):

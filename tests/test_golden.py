@@ -1,19 +1,16 @@
 """Files of format 1.0 read the same for ever; a missing one fails."""
 
 import json
-import runpy
 import zlib
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from places import GOLDEN, ROOT, SPEC_READER
 
 import h5vidstack
 from h5vidstack.codecs import block
 
-GOLDEN = Path(__file__).parent / "golden"
-SPEC_READER = runpy.run_path(str(Path(__file__).parent.parent / "spec" / "reader.py"))
 STACKS = (
     "gray", "colour", "tiled", "copies", "piles", "wide", "float", "plain", "pixels", "group",
     "pca", "pca_exact", "bound", "crf", "longer", "mixed", "recording", "open", "recovered",
@@ -113,6 +110,6 @@ def test_blocks_of_every_codec_dtype_and_transform():
 
 
 def test_spec_reader_is_independent_and_short():
-    text = (Path(__file__).parent.parent / "spec" / "reader.py").read_text()
+    text = (ROOT / "spec" / "reader.py").read_text()
     assert "import h5vidstack" not in text
     assert len(text.splitlines()) < 540

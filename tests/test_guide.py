@@ -20,12 +20,12 @@ import pytest
 from click.testing import CliRunner
 from frames import moving
 from PIL import Image
+from places import ROOT
 from videos import write_video
 
 import h5vidstack
 from h5vidstack.cli import main
 
-ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
 BLOCK = re.compile(r"(?:^% needs: (\S+)\n\n?)?^```(python|sh)\n(.*?)^```", re.S | re.M)

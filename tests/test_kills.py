@@ -9,17 +9,16 @@ import h5py
 import numpy as np
 import pytest
 from frames import moving
+from places import BENCHMARKS
 
 import h5vidstack
 from h5vidstack.layout import output
-
-BENCHMARK = Path(__file__).parent / "benchmark"
 
 
 def run(program, *arguments):
     """What a program that must find nothing wrong says."""
     done = subprocess.run(
-        [sys.executable, BENCHMARK / program, *arguments], capture_output=True, text=True
+        [sys.executable, BENCHMARKS / program, *arguments], capture_output=True, text=True
     )
     # Noise takes more room in a stack than by itself, and packing says so.
     said = [line for line in done.stderr.splitlines() if not line.startswith("the stack takes")]
@@ -91,7 +90,7 @@ def test_a_recording_closed_before_all_was_written():
         np.testing.assert_array_equal(stack[:], frames[:12])
         assert "recover" in stack.verify()[0]
     spec = subprocess.run(
-        [sys.executable, "-c", "import sys, runpy; read = runpy.run_path(sys.argv[1])['read_stack']; print(len(read('x.h5')))", BENCHMARK.parent.parent / "spec" / "reader.py"],
+        [sys.executable, "-c", "import sys, runpy; read = runpy.run_path(sys.argv[1])['read_stack']; print(len(read('x.h5')))", BENCHMARKS.parent / "spec" / "reader.py"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert spec.stdout == "12\n"

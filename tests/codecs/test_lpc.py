@@ -1,23 +1,21 @@
 """lpc: the C core and numpy agree on every byte and pixel, and refuse damage alike."""
 
 import runpy
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from places import GOLDEN, ROOT, SPEC_READER
 
 import h5vidstack
 from h5vidstack.codecs import lpc, lpc_numpy
 from h5vidstack.codecs.lpc_numpy import tables
 from h5vidstack.errors import BlockError
 
-ROOT = Path(__file__).parent.parent.parent
-GOLDEN = ROOT / "tests" / "golden"
 MAKE = runpy.run_path(str(GOLDEN / "make_lpc.py"))
-READER = runpy.run_path(str(ROOT / "spec" / "reader.py"))
+READER = SPEC_READER
 SHAPES = [(1, 1), (1, 7), (7, 1), (2, 2), (1, 2), (2, 1), (17, 3), (3, 17), (5, 40), (12, 13)]
 KINDS = ["constant", "saturated", "noise", "ramp", "low noise", "sparse"]
 

@@ -1,0 +1,433 @@
+"""Stacks at URLs: the same frames, few requests, and servers that fail."""
+
+import gc
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import fsspec
+import h5py
+import numpy as np
+import pytest
+import xarray
+from click.testing import CliRunner
+from frames import moving, noise, pixels
+from places import GOLDEN
+from serving import serving
+
+import h5vidstack
+from h5vidstack.cli import main
+from h5vidstack.hdf5 import opening, remote, remote_pages
+from h5vidstack.layout import stack_group
+from h5vidstack.reading import summary
+
+OPEN, FRAME = 8, 2
+"""Requests that opening and a random frame may take."""
+
+
+def scenes(count, piles, edge):
+    """Piles of frames that look alike, shuffled."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:edge, :edge]
+    parts = []
+    for pile in range(piles):
+        a, b, c = rng.uniform(0.05, 0.5, 3)
+        base = 127 + 60 * np.sin(8 * a * x + 9 * c) * np.cos(8 * b * y) + pile % 8 * 8
+        steps = np.arange(count // piles)[:, None, None]
+        parts.append(base + 8 * np.sin(3 * steps / len(steps) + x / 9))
+    frames = np.concatenate(parts) + rng.integers(0, 2, (count, edge, edge))
+    return frames[rng.permutation(count)].clip(0, 255).astype(np.uint8)
+
+
+CASES = {
+    "in order": (lambda: moving((43, 40, 50)), {"method": "video"}),
+    "one pixel": (lambda: noise((1, 1, 1)), {}),
+    "tiled": (lambda: moving((43, 40, 50)), {"chunk_frames": 5, "tile": (16, 32)}),
+    "colour": (lambda: moving((20, 9, 8, 3)), {}),
+    "copies": (lambda: np.repeat(noise((9, 8, 8)), 3, axis=0), {"method": "video"}),
+    "reordered": (lambda: scenes(120, 4, 32), {"method": "groupvideo", "chunk_frames": 4}),
+    "deflate": (lambda: moving((43, 40, 50)), {"method": "hdf5gzshuffle"}),
+    "plain": (lambda: pixels((12, 9, 7), ">i2"), {"method": "hdf5"}),
+    "means": (lambda: moving((43, 40, 50)), {"method": "group"}),
+    "pca": (lambda: moving((43, 40, 50)), {"method": "pca", "components": 5}),
+    "pca, exact": (lambda: moving((43, 40, 50)), {"method": "pca", "exact": True}),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_remote_equals_local(case, monkeypatch):
+    make, options = CASES[case]
+    monkeypatch.setattr(remote_pages, "PAGE", 512)  # so that small files have many
+    for name, size in {"HEAD": 1024, "TAIL": 512, "STEP": 512, "MOST_AT_ONCE": 2048}.items():
+        monkeypatch.setattr(remote_pages, name, size)
+    h5vidstack.pack(make(), "x.h5::/entry/stack", **options)
+    with (
+        serving() as server,
+        h5vidstack.open(f"{server.url}/x.h5::/entry/stack") as far,
+        h5vidstack.open("x.h5::/entry/stack") as near,
+    ):
+        assert (far.shape, far.dtype, far.chunks) == (near.shape, near.dtype, near.chunks)
+        assert dict(far.attrs) == dict(near.attrs)
+        assert far.path == f"{server.url}/x.h5"
+        np.testing.assert_array_equal(far[...], near[...], strict=True)
+        np.testing.assert_array_equal(np.stack(list(far)), near[...], strict=True)
+        np.testing.assert_array_equal(far[::-2, -1:], near[::-2, -1:], strict=True)
+        np.testing.assert_array_equal(far[[0, -1, 0]], near[[0, -1, 0]], strict=True)
+        np.testing.assert_array_equal(far.hashes(), near.hashes())
+        for one, other in zip(far.groups, near.groups):
+            np.testing.assert_array_equal(one.frames, other.frames)
+            assert one.stored_bytes == other.stored_bytes
+        assert far.find(near[0], 1)[0].frame == near.find(near[0], 1)[0].frame
+        assert far.verify() == []
+
+
+@pytest.mark.parametrize("name", ["order", "reordered"])
+def test_requests(name, monkeypatch):
+    """Few to open and to read a frame; neighbours together."""
+    frames = noise((600, 32, 32)) if name == "order" else scenes(2000, 20, 32)
+    method = "video" if name == "order" else "groupvideo"
+    h5vidstack.pack(frames, "x.h5", method=method, preset="ffv1", chunk_frames=4)
+    assert os.path.getsize("x.h5") > remote_pages.HEAD + remote_pages.TAIL
+    with serving() as server:
+        asked = server.requests
+        with h5vidstack.open(f"{server.url}/x.h5", cache_bytes=0) as stack:
+            assert len(asked) <= OPEN
+            if name == "reordered":
+                assert len(stack.groups) >= 5
+            for number in np.random.default_rng(0).integers(0, len(stack), 40):
+                before = len(asked)
+                np.testing.assert_array_equal(stack[number], frames[number])
+                assert len(asked) - before <= FRAME
+            before = len(asked)
+            np.testing.assert_array_equal(stack[100:300], frames[100:300])
+            assert len(asked) - before <= (1 if name == "order" else 60)
+            before = len(asked)
+            assert stack.verify() == []
+            assert len(asked) - before <= 6
+
+
+def test_requests_do_not_grow_with_the_stack():
+    """What opening reads is not the tables of 20,000 frames."""
+    h5vidstack.pack(noise((20000, 24, 24)), "x.h5", method="video", preset="raw", verify=False)
+    with serving() as server, h5vidstack.open(f"{server.url}/x.h5") as stack:
+        assert len(server.requests) <= OPEN
+        assert (
+            server.bytes
+            < remote_pages.HEAD + remote_pages.TAIL + remote_pages.STEP + remote_pages.PAGE
+        )
+        before = len(server.requests)
+        stack[12345]
+        assert len(server.requests) - before <= FRAME
+
+
+def test_structures_of_a_small_file_take_no_more_room():
+    """HDF5 takes what it needs from the file in large pieces only if much is to come."""
+    h5vidstack.pack(moving((3, 8, 8)), "x.h5")
+    assert os.path.getsize("x.h5") < 9000
+
+
+def test_blocks_are_fetched_at_once():
+    """Several connections are open together."""
+    frames = noise((20, 300, 300))
+    h5vidstack.pack(frames, "x.h5", method="video", preset="raw", chunk_frames=1)
+    most, running, lock = 0, 0, threading.Event()
+
+    def wait(number):
+        nonlocal most, running
+        running += 1
+        most = max(most, running)
+        lock.wait(0.05)
+        running -= 1
+
+    with serving() as server, h5vidstack.open(f"{server.url}/x.h5") as stack:
+        server.fault = wait
+        np.testing.assert_array_equal(stack[4:16:3], frames[4:16:3])
+    assert most >= 2
+
+
+def test_from_threads_and_with_garbage():
+    """A collection in fsspec's thread, of h5py's objects, does not wait for ever."""
+    frames = moving((64, 40, 50))
+    h5vidstack.pack(frames, "x.h5", chunk_frames=2)
+
+    def leave_garbage():
+        for _ in range(30):
+            loop = [h5py.File("x.h5")["stack/frames"]]
+            loop.append(loop)
+
+    with serving() as server:
+        threshold = gc.get_threshold()
+        gc.set_threshold(5)
+        try:
+            for _ in range(5):
+                leave_garbage()
+                with (
+                    h5vidstack.open(f"{server.url}/x.h5", cache_bytes=0) as stack,
+                    ThreadPoolExecutor(4) as pool,
+                ):
+                    for number, frame in enumerate(pool.map(stack.__getitem__, range(64))):
+                        np.testing.assert_array_equal(frame, frames[number])
+        finally:
+            gc.set_threshold(*threshold)
+            gc.collect()
+
+
+def test_entry_points(monkeypatch):
+    frames = scenes(60, 3, 32)
+    h5vidstack.pack(frames, "x.h5", method="groupvideo")
+    with serving() as server:
+        url = f"{server.url}/x.h5"
+        with h5vidstack.open(url) as stack:
+            lazy = stack.to_dask()
+            copy = pickle.loads(pickle.dumps(stack))
+        np.testing.assert_array_equal(lazy[7:40].compute(), frames[7:40], strict=True)
+        np.testing.assert_array_equal(copy[5], frames[5])
+        copy.close()
+        with xarray.open_dataset(url, engine="h5vidstack", storage_options={}) as dataset:
+            np.testing.assert_array_equal(dataset.frames[3:9].values, frames[3:9])
+        assert h5vidstack.unpack(url, "y.npy") == 60
+        np.testing.assert_array_equal(np.load("y.npy"), frames, strict=True)
+        assert h5vidstack.verify(url, against=frames) == []
+        assert h5vidstack.pack(url, "z.h5").frames == 60
+        assert h5vidstack.verify("z.h5", against=url) == []
+        assert h5vidstack.check(url, frames).exact
+        assert h5vidstack.export(url, "y.mkv").frames == 60
+        with pytest.raises(h5vidstack.UnsupportedError, match="is a URL"):
+            h5vidstack.open(url).append(frames)
+
+
+def test_command_line():
+    h5vidstack.pack(moving((20, 32, 32)), "x.h5", method="video", codec="x264")
+    with serving() as server:
+        url = f"{server.url}/x.h5"
+
+        def run(*arguments):
+            return CliRunner().invoke(main, arguments)
+
+        facts = json.loads(run("info", url, "--json").stdout)
+        assert (facts["file"], facts["file_bytes"]) == (url, os.path.getsize("x.h5"))
+        assert "20 frames, every block, CRC and index sound" in run("verify", url).stdout
+        assert json.loads(run("find", url, "--frame", "3", "--json").stdout)["matches"]
+        for wrong in (
+            ["append", url, "x.h5"],
+            ["pack", "x.h5", url],
+            ["recover", url, "y.h5"],
+            ["unpack", "x.h5", f"{server.url}/frames"],
+            ["rehash", url],
+            ["info", f"{server.url}/none.h5"],
+            ["info", f"{url}::stack"],
+            ["info", "nonsense://x.h5"],
+        ):
+            done = run(*wrong)
+            assert (done.exit_code, done.stdout) == (1, ""), wrong
+            assert done.stderr.startswith("Error: "), done.stderr
+            assert done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_after_a_fork():
+    frames = moving((40, 16, 16))
+    h5vidstack.pack(frames, "x.h5", chunk_frames=4)
+    with serving() as server:
+        code = f"""
+import os, sys, h5vidstack
+stack = h5vidstack.open("{server.url}/x.h5")
+stack[0]
+child = os.fork()
+same = stack[30].sum() == {frames[30].sum()}
+if child == 0:
+    os._exit(0 if same else 1)
+sys.exit(os.waitpid(child, 0)[1] or not same)
+"""  # and the stack is not closed when Python ends
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+# --- what can be wrong
+
+
+@pytest.fixture
+def packed(monkeypatch):
+    monkeypatch.setattr(remote, "PAUSE", 0.001)
+    frames = noise((600, 32, 32))
+    h5vidstack.pack(frames, "x.h5", method="video", preset="raw", chunk_frames=4)
+    return frames
+
+
+def test_server_without_ranges(packed):
+    with (
+        serving(ranges=False) as server,
+        pytest.raises(h5vidstack.RemoteError, match="no parts of files.*download it"),
+    ):
+        h5vidstack.open(f"{server.url}/x.h5")
+    assert server.bytes < 3 * os.path.getsize("x.h5")
+
+
+def test_no_such_file_no_such_server(packed):
+    with serving() as server:
+        with pytest.raises(h5vidstack.RemoteError, match="the server says 404"):
+            h5vidstack.open(f"{server.url}/none.h5")
+        with pytest.raises(h5vidstack.RemoteError, match="TooManyRedirects"):
+            h5vidstack.open(f"{server.url}/moved")
+        url = f"{server.url}/x.h5"
+    with pytest.raises(h5vidstack.RemoteError, match="cannot be opened: .*onnect"):
+        h5vidstack.open(url)
+
+
+def test_server_that_fails_once(packed):
+    """A request that failed is made again."""
+    for fault in ("close", "short", "cut", 503):
+        with serving(fault=lambda number, fault=fault: fault if number % 2 else None) as server:
+            stack = h5vidstack.open(f"{server.url}/x.h5")
+            np.testing.assert_array_equal(stack[...], packed)
+            stack.close()
+
+
+@pytest.mark.parametrize("fault", ["close", "short", "cut", 503, 403])
+def test_server_that_goes_wrong_for_good(packed, fault):
+    with serving() as server:
+        stack = h5vidstack.open(f"{server.url}/x.h5")
+        stack[0]
+        server.fault = lambda number: fault
+        with pytest.raises(h5vidstack.RemoteError, match="cannot be fetched"):
+            stack[300]
+        with pytest.raises(h5vidstack.RemoteError, match="cannot be fetched"):
+            stack[...]
+        with pytest.raises(h5vidstack.RemoteError, match="cannot be fetched"):
+            stack.verify()
+        server.fault = None
+        np.testing.assert_array_equal(stack[300], packed[300])
+    with pytest.raises(h5vidstack.RemoteError, match="cannot be reached any more"):
+        stack[350]
+    stack.close()
+    with pytest.raises(h5vidstack.ClosedError):
+        stack[0]
+
+
+@pytest.mark.parametrize("etag", [True, False])
+def test_file_that_changes(packed, etag):
+    with serving(etag=etag) as server, h5vidstack.open(f"{server.url}/x.h5") as stack:
+        np.testing.assert_array_equal(stack[0], packed[0])
+        h5vidstack.pack(packed[::-1][1:], "x.h5", method="video", chunk_frames=2, overwrite=True)
+        with pytest.raises(h5vidstack.RemoteError, match="has changed since it was opened"):
+            stack[300]
+        stack.refresh()
+        np.testing.assert_array_equal(stack[300], packed[::-1][301])
+
+
+def test_not_hdf5_damaged_recording(packed, monkeypatch):
+    with open("text.h5", "w") as file:
+        file.write("text" * 1000)
+    open("empty.h5", "w").close()
+    with open("x.h5", "rb") as file:
+        data = bytearray(file.read())
+    data[100] ^= 255
+    with open("bad.h5", "wb") as file:
+        file.write(data)
+    with serving() as server:
+        for name in ("text.h5", "empty.h5", "bad.h5"):
+            with pytest.raises(h5vidstack.FormatError, match=f"{name}.*(not an HDF5|damaged)"):
+                h5vidstack.open(f"{server.url}/{name}")
+        with pytest.raises(h5vidstack.FormatError, match="no h5vidstack stack at /other.*/stack"):
+            h5vidstack.open(f"{server.url}/x.h5::/other")
+        recorder = h5vidstack.create("live.h5", shape=(8, 8), dtype="uint8")
+        for frame in noise((64, 8, 8)):
+            recorder.write(frame)
+        recorder.flush()
+        with pytest.raises(h5vidstack.FormatError, match="live.h5 is being recorded"):
+            h5vidstack.open(f"{server.url}/live.h5")
+        recorder.close()
+        with h5vidstack.open(f"{server.url}/live.h5") as stack:
+            np.testing.assert_array_equal(stack[...], noise((64, 8, 8)))
+
+
+def test_damaged_block(packed):
+    with h5py.File("x.h5") as file:
+        summary = file["stack/frames"].id.get_chunk_info_by_coord((400, 0, 0))
+    with open("x.h5", "r+b") as file:
+        file.seek(summary.byte_offset + 50)
+        file.write(b"xyz")
+    with serving() as server, h5vidstack.open(f"{server.url}/x.h5") as stack:
+        with pytest.raises(h5vidstack.BlockError, match="frames 400-403"):
+            stack[401]
+        assert any("400-403" in problem for problem in stack.verify())
+
+
+def test_what_is_not_installed(monkeypatch):
+    def open_without(module, url):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, module, None)
+            with pytest.raises(h5vidstack.MissingError) as caught:
+                h5vidstack.open(url)
+            return str(caught.value)
+
+    assert 'pip install "h5vidstack[remote]"' in open_without("fsspec", "https://localhost/x.h5")
+    for module in ("fsspec", "s3fs"):
+        assert 'pip install "h5vidstack[s3]"' in open_without(module, "s3://bucket/x.h5")
+
+
+def test_urls_are_told_from_paths():
+    h5vidstack.pack(moving((20, 16, 16)), "x.h5::/a/b")
+    memory = fsspec.filesystem("memory")
+    with open("x.h5", "rb") as file:
+        memory.pipe("/far.h5", file.read())
+    for url in ("memory://far.h5", f"file://{os.path.abspath('x.h5')}"):
+        with h5vidstack.open(f"{url}::/a/b") as stack:
+            assert (stack.stack, len(stack)) == ("/a/b", 20)
+        with h5vidstack.open(url, "/a/b") as stack:
+            np.testing.assert_array_equal(stack[...], moving((20, 16, 16)))
+    with h5vidstack.open("simplecache::memory://far.h5::/a/b") as stack:
+        np.testing.assert_array_equal(stack[3], moving((20, 16, 16))[3])
+    os.mkdir("http:")
+    os.rename("x.h5", "http:/x.h5")
+    with h5vidstack.open("http:/x.h5", "/a/b") as stack:
+        assert len(stack) == 20
+
+
+def test_other_filters_and_holes():
+    """What HDF5 itself must decode, and chunks that were never written."""
+    frames = moving((20, 16, 16))
+    with h5py.File("x.h5", "w", userblock_size=1024) as file:
+        video = h5vidstack.Video()
+        file.create_dataset("twice", data=frames, chunks=(4, 16, 16), fletcher32=True, **video)
+        holes = file.create_dataset("holes", (20, 16, 16), "u1", chunks=(4, 16, 16), **video)
+        holes[8:12] = frames[8:12]
+    with serving() as server:
+        with h5vidstack.open(f"{server.url}/x.h5", "/twice") as stack:
+            np.testing.assert_array_equal(stack[...], frames)
+        with h5vidstack.open(f"{server.url}/x.h5", "/holes") as stack:
+            np.testing.assert_array_equal(stack[8:12], frames[8:12])
+            assert not stack[:8].any()
+
+
+def test_golden_files():
+    folder = str(GOLDEN)
+    names = [
+        os.path.relpath(os.path.join(root, name), folder)
+        for root, _, files in os.walk(folder)
+        for name in files
+        if name.endswith(".h5")
+    ]
+    assert names
+    with serving(folder) as server:
+        for name in names:
+            if opening.is_recording(os.path.join(folder, name)):
+                with pytest.raises(h5vidstack.FormatError, match="is being recorded"):
+                    h5vidstack.open(f"{server.url}/{name}")
+                continue
+            with h5py.File(os.path.join(folder, name)) as file:
+                stacks = stack_group.find_stacks(file)
+            for stack in stacks:
+                with h5vidstack.open(os.path.join(folder, name), stack) as near:
+                    expected, linked = near[...], summary.describe(f"{near.path}::{stack}")["parts"]
+                if linked:
+                    with pytest.raises(h5vidstack.FormatError, match="links parts in other files"):
+                        h5vidstack.open(f"{server.url}/{name}", stack)
+                    continue
+                with h5vidstack.open(f"{server.url}/{name}", stack) as far:
+                    np.testing.assert_array_equal(far[...], expected, strict=True)
