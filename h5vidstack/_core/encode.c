@@ -46,7 +46,8 @@ typedef struct {
     uint8_t *context, *symbol; /* of every sample, in coding order: level * 4 + phase */
     int16_t *base;      /* of every sample, where there are shifts */
     Histogram *histogram;
-    bool escapes[KINDS]; /* some samples are no symbols */
+    uint16_t *escaped; /* samples of a frame that are no symbols, the last one first */
+    size_t escapes;
     Moments *moments; /* of each class and bucket */
     int16_t *features;  /* COLUMNS rows of a step */
     BitWriter out;      /* all packets */
@@ -377,32 +378,36 @@ typedef uint32_t Counts[PHASES][SYMBOLS];
 
 /* Context and symbol of each sample of a step, none of which keeps low bits apart. */
 static void note_symbols(const Encoder *e, const int16_t *sample, uint32_t n, uint8_t *context,
-                         uint8_t *restrict symbol, Counts *count)
+                         uint8_t *restrict symbol)
 {
     const Scratch *s = &e->scratch;
     for (uint32_t i = 0; i < n; i++) {
         int32_t value = sample[i] - s->base[i] + 128;
         symbol[i] = (uint8_t)(value & ~255 ? 0 : value);
     }
-    for (uint32_t i = 0; i < n; i++) {
-        unsigned level = e->tables->level[s->energy[i]], phase = (unsigned)s->fraction[i] >> 2;
-        context[i] = (uint8_t)(4 * level + phase);
-        count[level][phase][symbol[i]]++;
-    }
+    for (uint32_t i = 0; i < n; i++)
+        context[i] = (uint8_t)(PHASES * e->tables->level[s->energy[i]] +
+                               ((unsigned)s->fraction[i] >> 2));
 }
 
 static void note_shifted(const Encoder *e, const int16_t *sample, uint32_t n, uint8_t *context,
-                         uint8_t *symbol, Counts *count)
+                         uint8_t *symbol)
 {
     const Scratch *s = &e->scratch;
     for (uint32_t i = 0; i < n; i++) {
         unsigned level = e->tables->level[s->energy[i]], shift = e->shift[level];
         unsigned phase = shift ? 0 : (unsigned)s->fraction[i] >> 2;
-        uint32_t value = shifted(sample[i] - s->base[i], shift);
-        context[i] = (uint8_t)(4 * level + phase);
-        symbol[i] = (uint8_t)value;
-        count[level][phase][value]++;
+        context[i] = (uint8_t)(PHASES * level + phase);
+        symbol[i] = (uint8_t)shifted(sample[i] - s->base[i], shift);
     }
+}
+
+/* Symbols are counted in every so many steps: in all where there are few samples. */
+static int64_t counted_apart(const Encoder *e)
+{
+    enum { MANY = 1 << 18, APART = 3 };
+    const Geometry *g = &e->geometry;
+    return (uint64_t)e->shape->frames * g->height * g->width < MANY ? 1 : APART;
 }
 
 /* Predict a frame; note context and symbol of each sample. */
@@ -417,6 +422,7 @@ static void model_frame(Encoder *e, uint32_t t)
     Scratch *s = &e->scratch;
     fill_before(frame, ref, g, m->error_shift);
     Counts *count = e->histogram->count + kind * LEVELS;
+    int64_t apart = counted_apart(e);
     for (int64_t step = 0; step < g->steps; step++) {
         uint32_t n;
         int64_t place = span(g, step, &n);
@@ -429,32 +435,36 @@ static void model_frame(Encoder *e, uint32_t t)
         e->kernels->predict(&near, m->set[kind], classes, e->shape->bits, n, s);
         e->kernels->note(sample, NULL, s, n, m->error_shift, frame->error + place, NULL);
         fill_edges(frame, g, step);
+        uint8_t *context = e->context + at, *symbol = e->symbol + at;
         if (e->shifts) {
-            note_shifted(e, sample, n, e->context + at, e->symbol + at, count);
+            note_shifted(e, sample, n, context, symbol);
             memcpy(e->base + at, s->base, n * sizeof *s->base);
         } else {
-            note_symbols(e, sample, n, e->context + at, e->symbol + at, count);
+            note_symbols(e, sample, n, context, symbol);
         }
+        for (uint32_t i = 0; (step + t) % apart == 0 && i < n; i++)
+            count[context[i] / PHASES][context[i] % PHASES][symbol[i]]++;
         at += n;
     }
     fill_below(frame, g);
 }
 
 /* Bits / 256 that a context takes with a distribution. */
-static uint64_t cost_with(const Encoder *e, uint32_t (*count)[SYMBOLS], unsigned family,
+static uint64_t cost_with(const Encoder *e, Counts count, unsigned family,
                           const uint16_t (*range)[2])
 {
-    uint64_t cost = 0;
+    uint64_t cost = 0, escaped = 0;
     for (unsigned phase = 0; phase < PHASES; phase++) {
         const uint16_t *one = e->tables->cost[family][phase];
-        const uint16_t *frequency = e->tables->frequency[family][phase];
-        for (unsigned s = range[phase][0]; s < range[phase][1]; s++)
-            cost += (uint64_t)count[phase][s] * (one[s] + (frequency[s] ? 0 : e->shape->bits << 8));
+        for (unsigned s = range[phase][0]; s < range[phase][1]; s++) {
+            cost += (uint64_t)count[phase][s] * (one[s] & (NO_SLOTS - 1));
+            escaped += one[s] & NO_SLOTS ? count[phase][s] : 0;
+        }
     }
-    return cost;
+    return cost + escaped * (e->shape->bits << 8);
 }
 
-static unsigned choose_family(const Encoder *e, uint32_t (*count)[SYMBOLS])
+static unsigned choose_family(const Encoder *e, Counts count)
 {
     uint64_t number = 0, sum = 0;
     uint16_t range[PHASES][2];
@@ -483,7 +493,7 @@ static unsigned choose_family(const Encoder *e, uint32_t (*count)[SYMBOLS])
     unsigned best = FAMILY;
     uint64_t least = UINT64_MAX;
     for (unsigned shape = 0; shape < SHAPES; shape++) {
-        int centre = near, step = 4;
+        int centre = near, step = 2;
         uint64_t here = cost_with(e, count, shape * SCALES + (unsigned)centre, range);
         while (step) {
             bool moved = false;
@@ -513,14 +523,8 @@ static void choose_contexts(Encoder *e)
 {
     for (unsigned kind = 0; kind < KINDS; kind++)
         for (unsigned level = 0; level < LEVELS; level++) {
-            Counts *count = &e->histogram->count[kind * LEVELS + level];
-            unsigned family = choose_family(e, *count);
+            unsigned family = choose_family(e, e->histogram->count[kind * LEVELS + level]);
             e->model.context[kind][level] = (Context){(uint8_t)family, e->shift[level]};
-            for (unsigned phase = 0; family != NO_FAMILY && phase < PHASES; phase++) {
-                const uint16_t *frequency = e->tables->frequency[family][phase];
-                for (unsigned k = 0; k < SYMBOLS; k++)
-                    e->escapes[kind] |= (*count)[phase][k] && (!k || !frequency[k]);
-            }
         }
 }
 
@@ -539,15 +543,15 @@ static bool reserve(BitWriter *w, size_t more)
     return true;
 }
 
-/* Low bits and escaped samples of a frame; symbols that no frequency holds become escapes. */
-static void put_raw(Encoder *e, uint32_t t, BitWriter *raw)
+/* Low bits and escaped samples of a frame. Symbols that have no slots become escapes. */
+static void put_low_bits(Encoder *e, uint32_t t, BitWriter *raw)
 {
     const Geometry *g = &e->geometry;
-    unsigned bits = e->shape->bits, kind = reference(e, t) ? INTER : INTRA;
-    if (!e->shifts && !e->escapes[kind])
-        return;
+    unsigned bits = e->shape->bits, kind = reference(e, t) ? INTER : INTRA, waiting = 0;
     int32_t half = 1 << (bits - 1);
+    uint64_t buffer = 0;
     size_t at = (size_t)t * g->height * g->width;
+    uint8_t *out = raw->data;
     const uint16_t *frequency[LEVELS * PHASES];
     for (unsigned k = 0; k < LEVELS * PHASES; k++) {
         unsigned family = e->model.context[kind][k / PHASES].family;
@@ -557,19 +561,23 @@ static void put_raw(Encoder *e, uint32_t t, BitWriter *raw)
         uint32_t n;
         const int16_t *sample = e->frame[t].sample + span(g, step, &n);
         for (uint32_t i = 0; i < n; i++, at++) {
-            unsigned context = e->context[at], shift = e->shift[context / PHASES];
-            if (!frequency[context][e->symbol[at]]) {
+            unsigned context = e->context[at], count = e->shift[context / PHASES];
+            int32_t value = sample[i] - e->base[at] + ((1 << count) >> 1);
+            if (!e->symbol[at] || !frequency[context][e->symbol[at]]) {
                 e->symbol[at] = 0;
-            } else if (e->symbol[at]) {
-                if (shift)
-                    put_bits(raw, (uint32_t)(sample[i] - e->base[at] + (1 << (shift - 1))) &
-                                      ((1u << shift) - 1), shift);
-                continue;
+                value = sample[i] + half;
+                count = bits;
             }
-            put_bits(raw, (uint32_t)(sample[i] + half), bits);
+            buffer |= (uint64_t)((uint32_t)value & ((1u << count) - 1)) << waiting;
+            waiting += count;
+            for (; waiting >= 16; waiting -= 16, buffer >>= 16) {
+                *out++ = (uint8_t)buffer;
+                *out++ = (uint8_t)(buffer >> 8);
+            }
         }
     }
-    put_end(raw);
+    raw->size = (size_t)(out - raw->data);
+    put_bits(raw, (uint32_t)buffer, waiting);
 }
 
 static inline uint32_t push(uint32_t x, const Divisor *d, uint16_t **words)
@@ -579,15 +587,16 @@ static inline uint32_t push(uint32_t x, const Divisor *d, uint16_t **words)
     (*words)[-1] = (uint16_t)x;
     *words -= full & 1;
     x >>= full & 16;
-    uint32_t q = (uint32_t)(((uint64_t)x * d->inverse) >> 32) >> d->shift;
+    uint32_t q = (uint32_t)(((uint64_t)x * d->inverse) >> 32) >> (d->shift & 31);
     return x + d->bias + q * d->complement;
 }
 
 /* Code the symbols of a frame, the last one first. Words lie before `words` then. */
-static uint16_t *code_frame(const Encoder *e, uint32_t t, uint32_t *state, uint16_t *words)
+static uint16_t *code_frame(Encoder *e, uint32_t t, uint32_t *state, uint16_t *words)
 {
     const Geometry *g = &e->geometry;
     unsigned states = e->model.states, kind = reference(e, t) ? INTER : INTRA;
+    int32_t half = 1 << (e->shape->bits - 1);
     size_t at = ((size_t)t + 1) * g->height * g->width;
     for (unsigned i = 0; i < states; i++)
         state[i] = STATE_LEAST;
@@ -596,13 +605,19 @@ static uint16_t *code_frame(const Encoder *e, uint32_t t, uint32_t *state, uint1
         unsigned family = e->model.context[kind][k / PHASES].family;
         table[k] = e->tables->divisor[family < FAMILY ? family : 0][k % PHASES];
     }
+    e->escapes = 0;
     for (int64_t step = g->steps; step-- > 0;) {
         uint32_t n;
-        span(g, step, &n);
+        int64_t place = span(g, step, &n);
         at -= n;
-        for (uint32_t i = n; i-- > 0;)
-            state[i & (states - 1)] = push(
-                state[i & (states - 1)], table[e->context[at + i]] + e->symbol[at + i], &words);
+        for (uint32_t i = n; i-- > 0;) {
+            const Divisor *d = table[e->context[at + i]] + e->symbol[at + i];
+            if (__builtin_expect(d->shift & ESCAPE, 0)) {
+                d = table[e->context[at + i]];
+                e->escaped[e->escapes++] = (uint16_t)(e->frame[t].sample[place + i] + half);
+            }
+            state[i & (states - 1)] = push(state[i & (states - 1)], d, &words);
+        }
     }
     return words;
 }
@@ -618,14 +633,21 @@ static LpcStatus write_packets(Encoder *e)
     size_t samples = (size_t)e->geometry.height * e->geometry.width;
     unsigned states = e->model.states;
     uint16_t *words = malloc((samples + 1) * sizeof *words);
-    BitWriter raw = {0};
-    LpcStatus status = words ? LPC_OK : LPC_NO_MEMORY;
+    e->escaped = malloc(samples * sizeof *e->escaped);
+    /* A sample has 16 raw bits at most; some bytes more are written before they are needed. */
+    BitWriter raw = {.room = 2 * samples + 8};
+    raw.data = malloc(raw.room);
+    LpcStatus status = words && e->escaped && raw.data ? LPC_OK : LPC_NO_MEMORY;
     for (uint32_t t = 0; status == LPC_OK && t < e->shape->frames; t++) {
         uint32_t state[MAX_STATES];
         raw.size = 0;
-        put_raw(e, t, &raw);
+        if (e->shifts)
+            put_low_bits(e, t, &raw);
         uint16_t *first = code_frame(e, t, state, words + samples + 1);
         size_t count = (size_t)(words + samples + 1 - first);
+        for (size_t i = e->escapes; !e->shifts && i-- > 0;)
+            put_bits(&raw, e->escaped[i], e->shape->bits);
+        put_end(&raw);
         if (raw.failed || !reserve(&e->out, 4 * states + 2 * count + raw.size)) {
             status = LPC_NO_MEMORY;
             break;
@@ -649,11 +671,11 @@ static LpcStatus write_packets(Encoder *e)
 
 /* ---- All of it -------------------------------------------------------------------------------- */
 
-/* States of rANS: few in small frames, since each takes 4 bytes of a packet. */
-static unsigned choose_states(const LpcShape *shape)
+/* States of rANS: few in small frames, since each takes 4 bytes of a packet. Two are faster than one. */
+static unsigned choose_states(const LpcShape *shape, const LpcSettings *settings)
 {
     uint64_t samples = (uint64_t)shape->height * shape->width;
-    unsigned states = 1;
+    unsigned states = settings->passes > 1 ? 1 : 2;
     while (states < 32 && samples >> 10 >= 2 * states)
         states *= 2;
     return states;
@@ -734,7 +756,7 @@ LpcStatus lpc_encode(const void *samples, unsigned size, const LpcShape *shape,
                    .settings = settings};
     bool refer = shape->frames > 1 && settings->references != LPC_INTRA;
     e->model = (Model){.references = refer ? settings->references : LPC_INTRA,
-                       .frames = shape->frames, .states = choose_states(shape),
+                       .frames = shape->frames, .states = choose_states(shape, settings),
                        .classes = refer ? settings->classes : 1};
     e->frame = calloc(shape->frames, sizeof *e->frame);
     e->context = malloc(total);
@@ -764,6 +786,7 @@ done:
         free(e->context);
         free(e->symbol);
         free(e->base);
+        free(e->escaped);
         free(e->histogram);
         free(e->moments);
         free(e->features);

@@ -234,7 +234,7 @@ static void note_avx2(const int16_t *sample, const int16_t *reference, const Scr
     rest.base += i;
     rest.fraction += i;
     note_portable(sample + i, reference ? reference + i : NULL, &rest, n - i, error_shift,
-                  error + i, difference + i);
+                  error + i, reference ? difference + i : NULL);
 }
 
 static inline __m256i select32(__m256i mask, __m256i yes, __m256i no)

@@ -137,9 +137,10 @@ static void build_one(Tables *t, unsigned family, unsigned phase)
     unsigned escape = cost_of(frequency[0]);
     for (unsigned symbol = 0; symbol < SYMBOLS; symbol++) {
         unsigned f = frequency[symbol];
-        if (f)
-            t->divisor[family][phase][symbol] = divisor_of(at, f);
-        t->cost[family][phase][symbol] = (uint16_t)(f ? cost_of(f) : escape);
+        Divisor *divisor = &t->divisor[family][phase][symbol];
+        *divisor = f ? divisor_of(at, f) : (Divisor){0};
+        divisor->shift |= !f || !symbol ? ESCAPE : 0;
+        t->cost[family][phase][symbol] = (uint16_t)(f ? cost_of(f) : escape | NO_SLOTS);
         Slots *slots = &t->slots[family][phase];
         slots->start[symbol] = (uint16_t)at;
         for (uint32_t part = (at + SLOTS_OF_PART - 1) / SLOTS_OF_PART;

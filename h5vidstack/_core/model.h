@@ -67,18 +67,22 @@ typedef struct {
 } Slots;
 
 /* x / frequency by a product, exact for x < 2^31; after Alverson (1991), as in ryg_rans. */
+enum { ESCAPE = 32 }; /* in `shift`: samples with this symbol are written as they are */
 typedef struct {
     uint32_t limit;    /* of the state before a word is put out */
     uint32_t inverse, bias;
     uint16_t complement, shift;
 } Divisor;
 
+enum { NO_SLOTS = 1 << 15 };
+
 /* Constants that both sides build once. */
 typedef struct {
     uint16_t frequency[FAMILY][PHASES][SYMBOLS];
     Divisor divisor[FAMILY][PHASES][SYMBOLS];
     Slots slots[FAMILY][PHASES];
-    uint16_t cost[FAMILY][PHASES][SYMBOLS]; /* in 1/256 bit; of an escape without its sample */
+    /* In 1/256 bit; of an escape without its sample. With NO_SLOTS: of an escape instead. */
+    uint16_t cost[FAMILY][PHASES][SYMBOLS];
     uint8_t level[ENERGY];                  /* of a mean error */
 } Tables;
 

@@ -104,6 +104,7 @@ def test_c_and_numpy_agree(core, stream, options):
 def test_c_and_numpy_agree_on_larger_frames(core, references, bits):
     samples = samples_of("low noise", (3, 301, 201), bits)
     check_both(core, samples, bits, (references, 4, 4, 2))
+    check_both(core, np.tile(samples, (2, 1, 1)), bits, (references, 4, 4, 1))
 
 
 def test_small_samples_may_be_wide(core):
@@ -338,7 +339,7 @@ def extreme_model(encoder, rng):
 def test_streams_of_extreme_models_are_decoded_alike(core, stream, options, seed):
     kind, shape, bits, _ = stream
     samples = samples_of(kind, shape, bits, seed)
-    encoder = lpc_numpy.encoder._Encoder(samples, bits, *options[:2])
+    encoder = lpc_numpy.encoder._Encoder(samples, bits, *options[:2], 2)
     extreme_model(encoder, np.random.default_rng(seed))
     encoder.model_frames()
     encoder.choose_families()

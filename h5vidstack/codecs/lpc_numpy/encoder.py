@@ -46,6 +46,8 @@ FEW = 2048
 """Least squares look at all steps where they would see fewer samples."""
 FIRST_APART = 4
 """The first of two passes looks at every so many of the steps."""
+MANY, COUNTED_APART = 1 << 18, 3
+"""Of so many samples, symbols are counted in every so many steps."""
 BUCKETS = (LEVELS + 1) // 2
 """Of expected error, two levels each."""
 SHARES = {1: (), 2: (90,), 3: (60, 95), 4: (50, 90, 98)}
@@ -77,7 +79,7 @@ def encode(
     passes
         2: least squares again, weighted by the errors that the first left.
     """
-    encoder = _Encoder(plane, bits, references, classes)
+    encoder = _Encoder(plane, bits, references, classes, 2 if passes == 1 else 1)
     if encoder.model.classes > 1:
         encoder.choose_thresholds()
     for number in range(passes):
@@ -92,7 +94,9 @@ def encode(
 class _Encoder:
     """A stream while it is encoded."""
 
-    def __init__(self, plane: Integers, bits: int, references: int, classes: int) -> None:
+    def __init__(
+        self, plane: Integers, bits: int, references: int, classes: int, states: int
+    ) -> None:
         count, height, width = plane.shape
         self.raster = raster = Raster(height, width)
         self.half = 1 << (bits - 1)
@@ -117,11 +121,10 @@ class _Encoder:
         self.contexts, self.symbols = coding, coding.copy()  # in the order of coding
         self.bases = np.zeros(coding.shape, np.int16)
         self.counts = np.zeros((2 * LEVELS, PHASES * SYMBOLS), np.int64)
-        self.model = self._empty_model(bits, references, classes)
+        self.model = self._empty_model(bits, references, classes, states)
 
-    def _empty_model(self, bits: int, references: int, classes: int) -> Model:
+    def _empty_model(self, bits: int, references: int, classes: int, states: int) -> Model:
         """A model that has all but what is chosen by least squares and by costs."""
-        states = 1
         while states < 32 and self.raster.height * self.raster.width >> 10 >= 2 * states:
             states *= 2
         return Model(
@@ -278,7 +281,10 @@ class _Encoder:
         ):  # fmt: skip
             coding[t] = values[raster.order]
         kind = int(self.references[t] >= 0)
-        seen = np.bincount(context * SYMBOLS + symbol, minlength=LEVELS * PHASES * SYMBOLS)
+        coded = context * SYMBOLS + symbol
+        if self.samples.shape[0] * len(sample) >= MANY:
+            coded = coded[(raster.step_of + t) % COUNTED_APART == 0]
+        seen = np.bincount(coded, minlength=LEVELS * PHASES * SYMBOLS)
         self.counts[kind * LEVELS : (kind + 1) * LEVELS] += seen.reshape(LEVELS, -1)
 
     def choose_families(self) -> None:
@@ -306,6 +312,7 @@ class _Encoder:
     def _rows(self, t: int) -> Integers:
         """Return the distribution of each sample of a frame, in the order of coding."""
         families = self.model.families[int(self.references[t] >= 0)]
+        families = np.where(families < FAMILY, families, 0)  # none was counted, but may be
         context = self.contexts[t].astype(np.int64)
         rows: Integers = families[context // PHASES] * PHASES + context % PHASES
         return rows
@@ -422,7 +429,7 @@ def _cheapest(cost: list[int], near: int) -> int:
     found = []
     for shape in range(SHAPES):
         of = cost[shape * SCALES : (shape + 1) * SCALES]
-        centre, step = near, 4
+        centre, step = near, 2
         while step:
             around = (to for to in (centre - step, centre + step) if 0 <= to < SCALES)
             better = next((to for to in around if of[to] < of[centre]), None)
