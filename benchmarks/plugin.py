@@ -31,7 +31,7 @@ from frames import DTYPES, moving, pixels
 from native import SOURCES, make, with_plugin
 
 CODINGS = (
-    {"preset": "x264-fast"}, {"preset": "x264-interm"}, {"preset": "lpc-tree"},
+    {"preset": "x264-fast"}, {"preset": "x264-interm"}, {"preset": "lpc-fast"},
     {"preset": "lpc-chain"}, {"preset": "ffv1-context"},
     *({"profile": profile} for profile in PROFILES),
 )  # fmt: skip

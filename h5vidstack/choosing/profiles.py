@@ -81,13 +81,13 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile(
-            "fast", 0.1, ("raw", "lpc-tree", "deflate-runs", "deflate"),
+            "fast", 0.1, ("raw", "lpc-fast", "deflate-runs", "deflate"),
             (Predictor.NONE, Predictor.LEFT),
             1 / 64, 1 << 18, 1 << 22, 16, 8,
         ),
         Profile(
             "balanced", 0.02,
-            ("raw", "lpc-tree", "lpc-chain", "deflate", "ffv1-context", "x264-interm"),
+            ("raw", "lpc-fast", "lpc-chain", "deflate", "ffv1-context", "x264-interm"),
             (Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
             1 / 32, 1 << 19, 1 << 22, 16, 3,
         ),

@@ -182,11 +182,13 @@ FIELDS = {  # offset, format, value, words of the error
     "low bit": (71, "B", 1, "not there"),
     "bit count": (72, "B", 0, "packets in a block"),
     "more bits than depth": (72, "B", 9, "transform"),
-    "reserved": (73, "B", 1, "transform"),
-    "more reserved": (74, "H", 256, "transform"),
+    "no bytes of sizes": (73, "B", 0, "transform"),
+    "five bytes of sizes": (73, "B", 5, "transform"),
+    "reserved": (74, "H", 256, "transform"),
     "packets": (76, "I", 2**31, "packets in a block"),
     "extradata": (80, "I", 2**31, "takes no decoder"),
-    "packet size": (84, "I", 2**31, "run past"),
+    "packet size": (84, "H", 2**15, "run past"),
+    "large packet sizes": (73, "B", 4, "run past"),
 }
 
 
@@ -219,19 +221,20 @@ def test_a_stream_of_another_size_is_refused():
     small, large = moving((2, 16, 16)), moving((2, 256, 256))
     data = block.encode(small, Recipe())
     packets, _ = Coding().encode(large, 8)
-    stream = data[68:84] + struct.pack("<2I", *map(len, packets)) + b"".join(packets)
+    sizes = struct.pack("<2I", *map(len, packets))
+    stream = data[68:73] + b"\x04" + data[74:84] + sizes + b"".join(packets)
     with pytest.raises(BlockError, match="decode|promised"):
         block.decode(resealed(data[:68] + stream), whole(small), U1)
 
 
-@pytest.mark.parametrize("coding", ["raw", "deflate", "lzma", "ffv1", "x264-fast", "lpc-tree"])
+@pytest.mark.parametrize("coding", ["raw", "deflate", "lzma", "ffv1", "x264-fast", "lpc-fast"])
 @pytest.mark.parametrize("predictor", list(Predictor))
 def test_frames_from_the_middle(coding, predictor):
     """Whatever lies before them is decoded only where it is needed."""
     frames = moving((7, 33, 47)).astype(np.int32) * 3 + 5
     frames[[1, 4, 4, 6], [0, 3, 32, 0], [0, 5, 46, 2]] = -(2**30)  # patches
     data = block.encode(frames, Recipe(Coding(coding), predictor=predictor))
-    alone = coding in ("raw", "deflate", "lpc-tree") and predictor != Predictor.PREVIOUS
+    alone = coding in ("raw", "deflate", "lpc-fast") and predictor != Predictor.PREVIOUS
     for first in range(7):
         for last in range(first + 1, 8):
             found, said = block.decode_from(first, data, (7, 33, 47, 1), frames.dtype, last)
