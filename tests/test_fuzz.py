@@ -8,7 +8,7 @@ import pytest
 from frames import moving
 from hypothesis import example, given
 from hypothesis import strategies as st
-from test_block import resealed
+from blocks import resealed
 
 from h5vidstack import BlockError
 from h5vidstack.codecs import block
