@@ -5,10 +5,10 @@ from functools import cache
 
 import numpy as np
 import pytest
+from blocks import resealed
 from frames import moving
 from hypothesis import example, given
 from hypothesis import strategies as st
-from blocks import resealed
 
 from h5vidstack import BlockError
 from h5vidstack.codecs import block

@@ -134,10 +134,10 @@ METHODS = ["auto", "video", "groupvideo"]
 def test_verify_compares_copies_too(make, method):
     frames = np.zeros((40, 20, 30), np.uint8)
     frames[::2] = 9
-    h5vidstack.pack(frames, "x.h5", method=method)
-    assert h5vidstack.verify("x.h5", against=make(frames)) == []
+    h5vidstack.pack(frames, "y.h5", method=method)
+    assert h5vidstack.verify("y.h5", against=make(frames)) == []
     other = frames.copy()
     other[7], other[30] = 200, 111
-    assert h5vidstack.verify("x.h5", against=make(other)) == [
+    assert h5vidstack.verify("y.h5", against=make(other)) == [
         "frames 7, 30: pixels differ from the source"
     ]

@@ -139,10 +139,10 @@ def test_settings_that_are_too_deep():
 
 
 def test_damaged_index_of_a_reordered_stack():
-    h5vidstack.pack(SWEEP[SHUFFLE], "x.h5", method="groupvideo")
+    h5vidstack.pack(SWEEP[SHUFFLE], "y.h5", method="groupvideo")
 
     def change(name, values):
-        with h5py.File("x.h5", "r+") as file:
+        with h5py.File("y.h5", "r+") as file:
             table = file["stack"][name]
             before = table[()]
             table[...] = values(before.copy())
@@ -164,44 +164,44 @@ def test_damaged_index_of_a_reordered_stack():
         ("groups/000000/members", swap, "members is wrong at 2 of 90"),
     ]:
         before = change(name, values)
-        assert words in " ".join(h5vidstack.verify("x.h5")), name
+        assert words in " ".join(h5vidstack.verify("y.h5")), name
         if values is far:
             with (
-                h5vidstack.open("x.h5") as stack,
+                h5vidstack.open("y.h5") as stack,
                 pytest.raises(h5vidstack.FormatError, match="frame 5"),
             ):
                 stack[5]
         change(name, lambda values, before=before: before)
-    assert h5vidstack.verify("x.h5") == []
-    with h5py.File("x.h5", "r+") as file:
+    assert h5vidstack.verify("y.h5") == []
+    with h5py.File("y.h5", "r+") as file:
         file["stack/groups"].move("000000", "000007")
     with pytest.raises(h5vidstack.FormatError, match="damaged"):
-        h5vidstack.open("x.h5")
+        h5vidstack.open("y.h5")
 
 
 def test_a_frame_that_shares_a_place_it_should_not():
     frames = noise((20, 8, 9))
     frames[10] = frames[4]
-    h5vidstack.pack(frames, "x.h5", method="video")
-    with h5py.File("x.h5", "r+") as file:
+    h5vidstack.pack(frames, "y.h5", method="video")
+    with h5py.File("y.h5", "r+") as file:
         table = file["stack/index/position"]
         table[10] = 5
         del table.attrs["crc32"]
-    found = " ".join(h5vidstack.verify("x.h5"))
+    found = " ".join(h5vidstack.verify("y.h5"))
     assert "the index is wrong at 1 of 20 frames, first at 10" in found
     assert "frames is wrong at 1 of 20" in found
 
 
 def test_videos_that_are_none():
-    h5vidstack.pack(SWEEP[SHUFFLE], "x.h5", method="groupvideo")
-    with h5py.File("x.h5", "r+") as file:
+    h5vidstack.pack(SWEEP[SHUFFLE], "y.h5", method="groupvideo")
+    with h5py.File("y.h5", "r+") as file:
         file.move("stack/frames", "t")
         file.move("stack/groups/000000/video", "stack/frames")
         file.move("t", "stack/groups/000000/video")
     with pytest.raises(h5vidstack.FormatError, match="not chunked"):
-        h5vidstack.open("x.h5")
-    h5vidstack.pack(noise((20, 8, 9)), "x.h5", method="video", overwrite=True)
-    with h5py.File("x.h5", "r+") as file:
+        h5vidstack.open("y.h5")
+    h5vidstack.pack(noise((20, 8, 9)), "y.h5", method="video", overwrite=True)
+    with h5py.File("y.h5", "r+") as file:
         file["stack/frames"].resize(18, axis=0)
     with pytest.raises(h5vidstack.FormatError, match="18 of 20 frames: it was cut"):
-        h5vidstack.open("x.h5")
+        h5vidstack.open("y.h5")
