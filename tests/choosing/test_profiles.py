@@ -10,9 +10,18 @@ import h5vidstack
 from h5vidstack.choosing.profiles import PROFILES
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("colour", [False, True])
+# A short run has every profile with every third dtype, gray or in colour.
+@pytest.mark.parametrize(
+    ("dtype", "profile", "colour"),
+    [
+        pytest.param(
+            dtype, profile, colour, marks=[pytest.mark.long] * ((row + column + 3 * colour) % 6 > 0)
+        )
+        for row, dtype in enumerate(DTYPES)
+        for column, profile in enumerate(PROFILES)
+        for colour in (False, True)
+    ],
+)
 def test_every_dtype_in_every_profile(dtype, profile, colour):
     frames = (wave((21, 18, 25)) * 60).astype(np.dtype(dtype).newbyteorder("="))
     if colour:

@@ -11,7 +11,10 @@ from h5vidstack.codecs.transforms import (
     container,
 )
 
-SIZES = [(1, 1, 1), (3, 17, 3), (2, 16, 16), (2, 301, 201), (5, 31, 64)]
+SIZES = [
+    (1, 1, 1), (3, 17, 3), (2, 16, 16), (2, 101, 67), (5, 31, 64),
+    pytest.param((2, 301, 201), marks=pytest.mark.long),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", SIZES)

@@ -1,5 +1,7 @@
 """A packed stack of each kind that arrays of other packages show."""
 
+import os
+
 import numpy as np
 import pytest
 from frames import moving
@@ -14,11 +16,21 @@ CASES = {
 }
 
 
-@pytest.fixture(params=CASES, ids=str)
-def packed(request):
+@pytest.fixture(scope="module", params=CASES, ids=str)
+def packed_once(request, tmp_path_factory):
+    """The path of a stack, and its frames; no test may change it."""
     shape, options = CASES[request.param]
     frames = moving(shape)
     if request.param == "reordered":
         frames = frames[np.random.default_rng(1).permutation(len(frames))]
-    h5vidstack.pack(frames, "x.h5", **options)
+    path = tmp_path_factory.mktemp("packed") / "x.h5"
+    h5vidstack.pack(frames, path, **options)
+    return path, frames
+
+
+@pytest.fixture
+def packed(packed_once):
+    """Frames, which lie packed in `x.h5`."""
+    path, frames = packed_once
+    os.link(path, "x.h5")
     return frames

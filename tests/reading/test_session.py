@@ -1,12 +1,12 @@
 import contextlib
 import multiprocessing
-import os
 import pickle
 import random
 import threading
 
 import numpy as np
 import pytest
+from forking import holds_in_a_fork
 from frames import moving
 
 import h5vidstack
@@ -24,11 +24,9 @@ def test_pickle_keeps_its_settings(packed, monkeypatch, tmp_path_factory):
 def test_fork(packed):
     stack, frames = packed
     stack[3:40]
-    child = os.fork()
-    if child == 0:
-        right = np.array_equal(stack[:], frames) and np.array_equal(stack[9], frames[9])
-        os._exit(0 if right else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    assert holds_in_a_fork(
+        lambda: np.array_equal(stack[:], frames) and np.array_equal(stack[9], frames[9])
+    )
     np.testing.assert_array_equal(stack[:], frames)
 
 
@@ -38,14 +36,13 @@ def test_an_iteration_does_not_go_on_after_a_fork():
     with h5vidstack.open("x.h5") as stack:
         frames = iter(stack)
         next(frames)
-        child = os.fork()
-        if child == 0:
-            try:
+
+        def is_refused():
+            with pytest.raises(h5vidstack.ClosedError):
                 list(frames)
-            except h5vidstack.ClosedError:
-                os._exit(0)
-            os._exit(1)
-        assert os.waitpid(child, 0)[1] == 0
+            return True
+
+        assert holds_in_a_fork(is_refused)
         assert len(list(frames)) == 99
 
 

@@ -183,6 +183,7 @@ def begun():
         program.wait()
 
 
+@pytest.mark.long
 def test_command_line_with_a_scheduler_and_a_worker(begun):
     address = begun(
         "scheduler", "--host", "127.0.0.1", "--port", "0", until=r"Scheduler at: +(tcp://\S+)"

@@ -38,7 +38,16 @@ def test_pca_is_read_as_its_error_says(dtype, shape):
         assert "frames" not in file["stack"]
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i2", ">u2", "i4", "u8", "f2", "f4", "f8"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "u1",
+        ">u2",
+        "u8",
+        "f4",
+        *(pytest.param(dtype, marks=pytest.mark.long) for dtype in ("i2", "i4", "f2", "f8")),
+    ],
+)
 def test_exact_pca(dtype):
     frames = pixels((20, 13, 17), dtype) if dtype not in ("f2", "f4", "f8") else sweep(dtype=dtype)
     report = h5vidstack.pack(frames, "x.h5", method="pca", components=3, exact=True)
