@@ -1,20 +1,17 @@
 """lpc: the C core and numpy agree on every byte and pixel, and refuse damage alike."""
 
-import runpy
-
 import h5py
 import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from places import GOLDEN, ROOT, SPEC_READER
+from lpc_streams import GOLDEN_STREAMS, MAKE, options, samples_of
+from places import GOLDEN, SPEC_READER
 
 import h5vidstack
 from h5vidstack.codecs import lpc, lpc_numpy
-from h5vidstack.codecs.lpc_numpy import tables
 from h5vidstack.errors import BlockError
 
-MAKE = runpy.run_path(str(GOLDEN / "make_lpc.py"))
 READER = SPEC_READER
 SHAPES = [(1, 1), (1, 7), (7, 1), (2, 2), (1, 2), (2, 1), (17, 3), (3, 17), (5, 40), (12, 13)]
 KINDS = ["constant", "saturated", "noise", "ramp", "low noise", "sparse"]
@@ -43,20 +40,6 @@ class Core:
             raise BlockError(f"an lpc stream {error}") from error
 
 
-def samples_of(kind, shape, bits, seed=0):
-    rng, top = np.random.default_rng(seed), (1 << bits) - 1
-    ramp = np.indices(shape).transpose(1, 2, 3, 0) @ np.array([3, 2, 5])
-    found = {
-        "constant": lambda: np.full(shape, rng.integers(0, top + 1)),
-        "saturated": lambda: np.full(shape, top),
-        "noise": lambda: rng.integers(0, top + 1, shape),
-        "ramp": lambda: ramp & top,
-        "low noise": lambda: np.clip(top / 2 + ramp % 90 + rng.normal(0, 1, shape), 0, top),
-        "sparse": lambda: np.where(rng.random(shape) < 0.02, top, 0),
-    }[kind]()
-    return found.astype(np.uint8 if bits <= 8 else np.uint16)
-
-
 streams = st.tuples(
     st.sampled_from(KINDS),
     st.tuples(st.sampled_from([1, 2, 3, 6, 9]), st.sampled_from(SHAPES)).map(
@@ -65,7 +48,6 @@ streams = st.tuples(
     st.integers(1, 16),
     st.integers(0, 1 << 20),
 )
-options = st.tuples(st.integers(0, 2), st.integers(1, 4), st.integers(1, 6), st.integers(1, 2))
 
 
 def decode_numpy(configuration, packets, bits, out, first=0):
@@ -235,36 +217,9 @@ def test_configurations_are_checked(core, name):
             decode(configuration, [bytes(30)], 8, np.zeros((1, 3, 3), np.uint8))
 
 
-def golden_streams():
-    with np.load(GOLDEN / "lpc.npz") as file:
-        return {
-            name: (
-                *(int(number) for number in file[f"{name}/settings"]),
-                file[f"{name}/samples"],
-                file[f"{name}/configuration"].tobytes(),
-                [file[f"{name}/packet{t}"].tobytes() for t in range(len(file[f"{name}/samples"]))],
-            )
-            for name in MAKE["CASES"]
-        }
-
-
-GOLDEN_STREAMS = golden_streams()
-
-
 def test_no_golden_stream_is_missing():
     with np.load(GOLDEN / "lpc.npz") as file:
         assert {key.split("/")[0] for key in file} == set(MAKE["CASES"])
-
-
-@pytest.mark.parametrize("name", MAKE["CASES"])
-def test_golden_streams_by_numpy(name):
-    bits, *options, samples, configuration, packets = GOLDEN_STREAMS[name]
-    made = MAKE["samples_of"](samples.shape, bits, MAKE["CASES"][name][-1])
-    np.testing.assert_array_equal(made, samples)
-    assert lpc_numpy.encode(samples, bits, *options) == (packets, configuration)
-    out = np.zeros_like(samples)
-    lpc_numpy.decode(packets, configuration, bits, out)
-    np.testing.assert_array_equal(out, samples)
 
 
 @pytest.mark.parametrize("name", MAKE["CASES"])
@@ -289,14 +244,6 @@ def test_spec_reader_reads_what_is_written(stream, options):
     packets, configuration = lpc_numpy.encode(samples, bits, *options)
     found = READER["decode_lpc"](packets, configuration, bits, samples.shape)
     np.testing.assert_array_equal(found, samples)
-
-
-def test_the_tables_of_the_format_are_those_of_the_code():
-    text = (ROOT / "spec" / "format.md").read_text()
-    for name, table in {"L": tables._LOGISTIC, "N": tables._NORMAL}.items():
-        numbers = text.split(f"\n{name}:\n\n```\n")[1].split("```")[0].split()
-        listed = [int(number) for number in numbers]
-        assert listed + [65536] * (193 - len(listed)) == table.tolist()
 
 
 def test_without_the_core_numpy_writes_the_same_file(core, monkeypatch, tmp_path):
