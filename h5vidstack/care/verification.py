@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs.block import differences, frame_crcs
+from ..codecs.block import frame_crcs
+from ..codecs.loss import differences
 from ..errors import BlockError, FormatError
 from ..layout import consistency
 from ..layout.stack_group import Layout

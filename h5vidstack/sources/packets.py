@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..codecs import h264
-from ..codecs.av_engine import X264
+from ..codecs import h264, x264
 from ..errors import SourceError, UnsupportedError
 from ..shapes import MAX_BLOCK_BYTES, Shape, frame_bytes
 from .base import Source
@@ -124,7 +123,7 @@ def _check_pictures(path: Path, number: int, frame: Shape) -> int:
             "RGB would have to be made of it at each read, by FFmpeg's swscale, which does not "
             "give the same on all machines"
         )
-    depth = next((depth for depth, names in X264.decoded.items() if name in names), None)
+    depth = next((depth for depth, names in x264.ENGINE.decoded.items() if name in names), None)
     if depth is None:
         raise UnsupportedError(
             f"{path} has pictures of {name}; a block holds 4:2:0 and gray, of 8 or 10 bits. {ANEW}"

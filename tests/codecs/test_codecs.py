@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as npst
 
 from h5vidstack import BlockError, UnsupportedError
 from h5vidstack.codecs import block, value_map
+from h5vidstack.codecs.loss import largest_difference
 from h5vidstack.codecs.recipe import Recipe
 from h5vidstack.codecs.registry import CODECS, PRESETS, Coding
 from h5vidstack.codecs.transforms import (
@@ -42,16 +43,16 @@ def deep(shape, bits, seed=0):
 @pytest.mark.parametrize("name", [name for name, row in PRESETS.items() if row.lossless])
 def test_every_preset_at_every_depth(name, shape):
     coding = Coding(name)
-    for depth in coding.engine.depths:
+    for depth in coding.codec.depths:
         for frames in (deep(shape, depth), deep(shape, depth) // 2, noise(shape) >> 1):
             frames = frames.astype(np.uint64) & np.uint64((1 << depth) - 1)
             frames = frames.astype(container(depth))
             packets, extradata = coding.encode(frames, depth)
             out = np.empty_like(frames)
-            coding.engine.decode(packets, extradata, depth, out)
+            coding.codec.decode(packets, extradata, depth, out)
             np.testing.assert_array_equal(out, frames)
             first = np.empty_like(frames[:1])
-            coding.engine.decode(packets, extradata, depth, first)
+            coding.codec.decode(packets, extradata, depth, first)
             np.testing.assert_array_equal(first, frames[:1])
 
 
@@ -61,7 +62,7 @@ def test_lossy_codecs_are_close_and_always_decode_alike(preset, shape):
     frames = (moving(shape) // 8).astype(np.uint8)
     coding = Coding(preset, None if preset == "mp4" else 12)
     data, decoded = block.encode_lossy(frames, Recipe(coding))
-    assert block.largest_difference(frames, decoded) < 40
+    assert largest_difference(frames, decoded) < 40
     for _ in range(5):
         again = block.decode(data, block.whole_shape(frames), frames.dtype)
         np.testing.assert_array_equal(again, decoded)
@@ -126,9 +127,9 @@ def test_a_decoder_that_failed_is_not_used_again(name):
         out = np.zeros_like(frames)
         for bad in (packets[0][: turn + 1], b"", bytes(len(packets[0])), noise((300,)).tobytes()):
             with contextlib.suppress(BlockError):
-                coding.engine.decode([bad, *packets[1:]], extradata, 8, np.zeros_like(frames))
-            coding.engine.decode(packets, extradata, 8, out[: turn % 2 + 1])
-            coding.engine.decode(packets, extradata, 8, out)
+                coding.codec.decode([bad, *packets[1:]], extradata, 8, np.zeros_like(frames))
+            coding.codec.decode(packets, extradata, 8, out[: turn % 2 + 1])
+            coding.codec.decode(packets, extradata, 8, out)
             np.testing.assert_array_equal(out, frames)
 
 
@@ -137,9 +138,9 @@ def test_a_stream_begins_with_a_key_frame():
     packets, extradata = coding.encode(frames, 8)
     out = np.empty_like(frames)
     for _ in range(2):
-        coding.engine.decode(packets, extradata, 8, out)  # another's key frame does not do
+        coding.codec.decode(packets, extradata, 8, out)  # another's key frame does not do
         with pytest.raises(BlockError):
-            coding.engine.decode(packets[1:], extradata, 8, out[:2])
+            coding.codec.decode(packets[1:], extradata, 8, out[:2])
 
 
 def test_many_threads_decode_streams_of_many_sizes():
@@ -153,7 +154,7 @@ def test_many_threads_decode_streams_of_many_sizes():
         for turn in range(200):
             frames, packets, extradata = streams[20 + (start + turn * 7) % 20]
             out = np.empty_like(frames)
-            coding.engine.decode(packets, extradata, 8, out)
+            coding.codec.decode(packets, extradata, 8, out)
             if not np.array_equal(out, frames):
                 return False
         return True
@@ -221,7 +222,7 @@ def test_the_bound_holds_for_every_pixel(dtype, data):
     frames = data.draw(npst.arrays(np.dtype(dtype), shape))
     bound = data.draw(st.floats(1e-6, 1e9))
     coded, decoded = block.encode_lossy(frames, Recipe(bound=bound))
-    assert block.largest_difference(frames, decoded) <= bound
+    assert largest_difference(frames, decoded) <= bound
     if frames.dtype.kind == "f":
         special = ~np.isfinite(frames)
         assert decoded[special].tobytes() == frames[special].tobytes()
@@ -255,11 +256,11 @@ def test_ranges_are_compacted():
     assert exactly((ramp % 1000 * 64).astype(np.uint16)).bits == 10
     assert exactly((ramp % 1000 * 24 + 5).astype(np.int32)).bits == 10
     few = np.array([0, 3, 17, 4000, 65535], np.uint16)[ramp % 5]
-    assert (exactly(few).kind, exactly(few).bits) == (value_map.Kind.PALETTE, 3)
+    assert (exactly(few).kind, exactly(few).bits) == (value_map.MapKind.PALETTE, 3)
     levels = (np.arange(256, dtype=np.uint8) / np.float32(255))[ramp % 256]
-    assert (exactly(levels).kind, exactly(levels).bits) == (value_map.Kind.PALETTE, 8)
+    assert (exactly(levels).kind, exactly(levels).bits) == (value_map.MapKind.PALETTE, 8)
     counts = (ramp % 3000).astype(np.float32)
-    assert (exactly(counts).kind, exactly(counts).bits) == (value_map.Kind.SCALED, 12)
+    assert (exactly(counts).kind, exactly(counts).bits) == (value_map.MapKind.SCALED, 12)
     narrow = np.sin(ramp).astype(np.float32).astype(np.float64)
     assert exactly(narrow).bits < 40
     assert exactly(np.full((2, 5, 5), -1e300)).bits == 0
@@ -322,6 +323,6 @@ def test_a_hostile_palette_and_patch():
     found, values = value_map.map_exactly(frames)
     with pytest.raises(BlockError, match="palette"):
         value_map.to_pixels(found, values + np.uint8(5), frames.dtype, np.empty_like(frames))
-    patched = value_map.Mapping(0, 8, 0, 1, found.palette[:0], np.array([99]), found.palette[:1])
+    patched = value_map.ValueMap(0, 8, 0, 1, found.palette[:0], np.array([99]), found.palette[:1])
     with pytest.raises(BlockError, match="outside"):
         value_map.unpack(patched.pack(), 0, frames.dtype, 99)
