@@ -17,8 +17,8 @@ import numpy as np
 from h5vidstack.bench import table
 from h5vidstack.bench.comparison import compare
 from h5vidstack.cli.demo import generated
-from h5vidstack.sources.base import SourceOptions
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
+from h5vidstack.sources.source import SourceOptions
 
 
 def load(name, data):

@@ -26,8 +26,8 @@ import numpy as np
 
 import h5vidstack
 from h5vidstack.cli.demo import generate_uint8
-from h5vidstack.sources.base import SourceOptions
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
+from h5vidstack.sources.source import SourceOptions
 
 WORKERS = 2
 CHUNK = 16

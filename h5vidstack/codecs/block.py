@@ -342,9 +342,7 @@ def _decode_into(stream: Stream, out: Values) -> None:
     where = (stream.first,) if stream.codec.seeks else ()
     stream.codec.decode(stream.packets, stream.extradata, stream.depth, out, *where)
     limit = stream.depth if stream.codec is RAW else 8 * out.itemsize
-    if (
-        stream.bits < limit
-    ):  # The values of a lossy codec, or of a hostile stream, may have more bits.
+    if stream.bits < limit:  # a lossy codec or a hostile stream may give values of more bits
         np.minimum(out, out.dtype.type((1 << stream.bits) - 1), out=out)
 
 

@@ -185,7 +185,7 @@ def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -
             f"a block states {length} bytes, but has {len(data)}: it was cut short or overwritten"
         )
     if zlib.crc32(memoryview(data)[_CRC_FROM:]) != crc:
-        raise BlockError("the CRC-32 of a block is wrong: its bytes were damaged")
+        raise BlockError("CRC-32 of a block is wrong: its bytes were damaged")
     if version != VERSION or flags:
         raise BlockError(
             f"a block has version {version} and flags {flags}; this h5vidstack reads version "

@@ -29,7 +29,7 @@ from ..reading.chunk_grid import Chunks
 from ..reading.stack_file import StackFile
 from ..reading.stack_reader import StackReader
 from ..shapes import MAX_EDGE, Pixels
-from ..sources.apart import refuse_source
+from ..sources.overlap import refuse_source
 
 CONTAINERS = {".mkv": "matroska", ".mp4": "mp4"}
 MAX_FPS = 1000

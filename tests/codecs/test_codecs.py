@@ -324,5 +324,5 @@ def test_a_hostile_palette_and_patch():
     with pytest.raises(BlockError, match="palette"):
         value_map.to_pixels(found, values + np.uint8(5), frames.dtype, np.empty_like(frames))
     patched = value_map.ValueMap(0, 8, 0, 1, found.palette[:0], np.array([99]), found.palette[:1])
-    with pytest.raises(BlockError, match="outside"):
+    with pytest.raises(BlockError, match="names pixel 99"):
         value_map.unpack(patched.pack(), 0, frames.dtype, 99)

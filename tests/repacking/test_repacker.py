@@ -24,7 +24,7 @@ from h5vidstack.repacking.file_copy import FileCopy
 from h5vidstack.repacking.proof import Proof
 from h5vidstack.repacking.repacker import repack
 from h5vidstack.shapes import is_consecutive, leading_chunk
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
 
 TEXT = h5py.string_dtype()
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import h5vidstack
 from h5vidstack.cli import main
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
 
 FRAMES = moving((24, 20, 30)).astype("u2") + np.arange(1, 25, dtype="u2")[:, None, None]
 ALL = h5s.UNLIMITED

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageFile
 
 import h5vidstack
-from h5vidstack.sources import image_files
-from h5vidstack.sources.base import SourceOptions
-from h5vidstack.sources.kinds import open_source, read_image
+from h5vidstack.sources.images import image_formats
+from h5vidstack.sources.openers import open_source, read_image
+from h5vidstack.sources.source import SourceOptions
 
 RANDOM = np.random.default_rng(11)
 PASSES = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]  # fmt: skip
@@ -165,7 +165,7 @@ def test_animations_are_whole_pictures():
     with pytest.raises(h5vidstack.SourceError, match="holds 5 images"):
         read_image("a.gif")
     pages[0].save("d.gif", save_all=True, append_images=pages[1:], disposal=2, transparency=3)
-    with pytest.raises(h5vidstack.SourceError, match="taken away before the next"):
+    with pytest.raises(h5vidstack.SourceError, match="removes a picture before it shows the next"):
         read("d.gif")
 
 
@@ -257,9 +257,9 @@ def test_pointers_of_what_was_not_fetched():
 
 
 def test_every_way_of_the_table_is_a_decoder():
-    assert all(callable(way) for way in image_files.TABLE.values())
+    assert all(callable(way) for way in image_formats.DECODERS.values())
     with pytest.raises(h5vidstack.SourceError, match="no PNG, JPEG"):
-        image_files.read_header(io.BytesIO(b"P5 3 3 255 ").getvalue())
+        image_formats.read_image_header(io.BytesIO(b"P5 3 3 255 ").getvalue())
 
 
 @pytest.mark.parametrize(("name", "how"), [
