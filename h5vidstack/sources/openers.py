@@ -20,11 +20,11 @@ from ..hdf5.opening import is_url
 from ..shapes import Pixels
 from .file_names import check_paths, find_named
 from .hdf5_files.datasets import (
+    h5py_source,
     hdf5_source,
+    is_h5py_object,
     is_hdf5_file,
-    is_hdf5_object,
     is_hidden_hdf5_file,
-    object_of_hdf5_source,
     remote_source,
 )
 from .images.image_source import (
@@ -162,7 +162,7 @@ OBJECT_KINDS: tuple[SourceKind[Any], ...] = (
     SourceKind("source", lambda given: isinstance(given, Source), lambda given, _: given),
     SourceKind("name", _is_name, _open_name),
     SourceKind("list of names", _is_list_of_names, _open_names),
-    SourceKind("object of h5py", is_hdf5_object, object_of_hdf5_source),
+    SourceKind("object of h5py", is_h5py_object, h5py_source),
     SourceKind("array, reader or iterable of frames", lambda _: True, object_source),
 )
 """The kinds of objects that can be given as a source, in the order in which they are asked."""

@@ -326,3 +326,15 @@ def test_a_hostile_palette_and_patch():
     patched = value_map.ValueMap(0, 8, 0, 1, found.palette[:0], np.array([99]), found.palette[:1])
     with pytest.raises(BlockError, match="names pixel 99"):
         value_map.unpack(patched.pack(), 0, frames.dtype, 99)
+
+
+def test_the_tables_agree():
+    assert len({codec.id for codec in CODECS.values()}) == len(CODECS)
+    assert len({preset.id for preset in PRESETS.values()}) == len(PRESETS)
+    for codec in CODECS.values():
+        own = [preset for preset in PRESETS.values() if preset.codec is codec]
+        assert own
+        assert sum(preset.usual for preset in own) <= 1
+        assert Coding.of(codec.name).codec is codec
+        assert list(codec.depths) == sorted(codec.depths)
+        assert codec.lossless or not any(preset.lossless for preset in own)

@@ -40,12 +40,12 @@ def is_hidden_hdf5_file(file: SourceFile) -> bool:
     return bool(h5py.is_hdf5(file.path))
 
 
-def is_hdf5_object(source: Any) -> bool:
+def is_h5py_object(source: Any) -> bool:
     """Return whether an object is a dataset or a group of h5py."""
     return isinstance(source, (h5py.Group, h5py.Dataset))
 
 
-def object_of_hdf5_source(source: Any, options: SourceOptions) -> Source:
+def h5py_source(source: Any, options: SourceOptions) -> Source:
     """Open a dataset of h5py.
 
     Raises
