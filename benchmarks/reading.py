@@ -20,12 +20,12 @@ import numpy as np
 from stacks import add_stacks, loaded
 
 import h5vidstack
-from h5vidstack.codecs import av_engine, value_map
+from h5vidstack.codecs import ffv1, value_map, x264
 from h5vidstack.codecs.block_format import parse
 from h5vidstack.codecs.transforms import Colour, container, from_components, unpredict
 from h5vidstack.shapes import stack_shape
 
-ENGINES = {"x264": av_engine.X264, "ffv1": av_engine.FFV1}
+ENGINES = {"x264": x264.ENGINE, "ffv1": ffv1.ENGINE}
 
 
 def plane(stream, shape):

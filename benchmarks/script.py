@@ -19,7 +19,7 @@ import numpy as np
 
 import h5vidstack
 from h5vidstack.cli import demo
-from h5vidstack.codecs.av_engine import X264
+from h5vidstack.codecs import x264
 from h5vidstack.similar import fingerprints
 
 THEIRS = {
@@ -77,7 +77,7 @@ def plain(frames, preset):
     options = {"preset": preset, "qp": "0", "sc_threshold": "40"}
 
     def size(start):
-        packets, _ = X264.encode(frames[start : start + 16], 8, options)
+        packets, _ = x264.ENGINE.encode(frames[start : start + 16], 8, options)
         return sum(map(len, packets))
 
     with ThreadPoolExecutor(2) as pool:

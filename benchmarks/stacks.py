@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from h5vidstack.cli.demo import generated
-from h5vidstack.sources.base import SourceOptions
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
+from h5vidstack.sources.source import SourceOptions
 
 BATCH = 64
 """Frames that are read at once."""

@@ -21,9 +21,10 @@ from ..errors import OutputError, SourceError, UnsupportedError
 from ..layout.output import complete_or_absent
 from ..pool import default_workers
 from ..shapes import window_frames
-from ..sources.apart import refuse_source
-from ..sources.base import ArraySource, Source, SourceOptions
-from ..sources.kinds import open_source
+from ..sources.array_source import ArraySource
+from ..sources.openers import open_source
+from ..sources.overlap import refuse_source
+from ..sources.source import Source, SourceOptions
 from .child import Job
 from .page import write_page
 from .results import Bench, Row

@@ -23,7 +23,7 @@ from ..layout.names import HDF5_ERRORS, read_table
 from ..pool import Progress, Step, default_workers, in_order
 from ..shapes import MAX_BLOCK_BYTES, Pixels
 
-UNKNOWN = Loss(math.nan, math.nan, math.nan, False)
+UNKNOWN = Loss(max_error=math.nan, mse=math.nan, psnr=math.nan, exact=False)
 
 
 @dataclass(frozen=True)

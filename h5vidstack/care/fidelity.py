@@ -22,8 +22,8 @@ from ..pool import Progress, Step
 from ..reading.stack_file import StackFile, split_readable
 from ..reading.stack_reader import StackReader
 from ..shapes import Pixels, window_frames
-from ..sources.base import DEFAULT_OPTIONS, SourceOptions
-from ..sources.kinds import open_source
+from ..sources.openers import open_source
+from ..sources.source import DEFAULT_OPTIONS, SourceOptions
 
 Answer = TypeVar("Answer")
 

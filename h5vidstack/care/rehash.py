@@ -15,7 +15,7 @@ from ..layout.writer import write_hashes
 from ..pool import Progress, Step, default_workers, in_order
 from ..reading.stack_reader import StackReader
 from ..similar.fingerprints import HASHES, hash_images
-from ..sources.kinds import open_source
+from ..sources.openers import open_source
 
 
 def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:

@@ -17,8 +17,8 @@ from ..layout.replacing import check_name
 from ..layout.writer import StackWriter
 from ..pool import Progress
 from ..reading.stack_file import StackFile
-from ..sources.apart import refuse_source
-from ..sources.kinds import open_source
+from ..sources.openers import open_source
+from ..sources.overlap import refuse_source
 from ..writing.packer import pack
 from .carving import carve
 from .rescue import Rescue

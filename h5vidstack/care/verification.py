@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs.block import differences, frame_crcs
+from ..codecs.block import frame_crcs
+from ..codecs.loss import differences
 from ..errors import BlockError, FormatError
 from ..layout import consistency
 from ..layout.stack_group import Layout
@@ -22,9 +23,9 @@ from ..reading.session import Session
 from ..reading.stack_file import Blocks, StackFile
 from ..reading.stack_reader import StackReader
 from ..shapes import Numbers, Pixels, window_frames
-from ..sources.base import Source, SourceOptions
-from ..sources.kinds import open_source
-from ..sources.second import second_source
+from ..sources.openers import open_source
+from ..sources.second_decoders import second_source
+from ..sources.source import Source, SourceOptions
 
 
 def verify(

@@ -12,7 +12,7 @@ import numpy as np
 from ..codecs.recipe import Recipe, check_bound
 from ..codecs.registry import Coding
 from ..errors import SourceError, UnsupportedError
-from ..sources.base import Access, Source
+from ..sources.source import Access, Source
 from .profiles import PROFILES, Profile
 
 

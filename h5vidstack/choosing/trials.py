@@ -139,11 +139,11 @@ def candidates(
         No frame has one before it.
     """
     found = []
-    lows = [coding for coding in wanted if coding.engine.bytewise] or [template.low]
+    lows = [coding for coding in wanted if coding.codec.bytewise] or [template.low]
     for coding in wanted:
-        recipe, deepest = replace(template, top=coding), coding.engine.depths[-1]
+        recipe, deepest = replace(template, top=coding), coding.codec.depths[-1]
         if bits <= deepest:
-            predictors = profile.predictors if coding.engine.predicted else (Predictor.NONE,)
+            predictors = profile.predictors if coding.codec.predicted else (Predictor.NONE,)
             found += [
                 replace(recipe, predictor=predictor)
                 for predictor in predictors

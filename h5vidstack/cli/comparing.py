@@ -14,7 +14,7 @@ from ..bench import table
 from ..cli import colours
 from ..cli import demo as demonstration
 from ..layout.output import complete_or_absent
-from ..sources.apart import refuse_source
+from ..sources.overlap import refuse_source
 from ..startup import end_tidily
 from ..text import json_text
 from .option_types import Methods, Pair

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs.av_engine import Plane as Frames
+from ..codecs.codec import Plane as Frames
 from ..errors import NotExactError
 from ..pool import Progress
 from ..stack import Stack

@@ -20,9 +20,9 @@ from ..reading.summary import describe
 from ..similar.fingerprints import HASHES
 from ..sinks import pictures
 from ..sinks.contact_sheet import MAX_ROWS, draw_sheet
-from ..sources.apart import refuse_source
-from ..sources.base import SourceOptions
-from ..sources.kinds import read_image
+from ..sources.openers import read_image
+from ..sources.overlap import refuse_source
+from ..sources.source import SourceOptions
 from ..stack import Stack
 from ..startup import end_tidily
 from ..text import json_text

@@ -1,7 +1,14 @@
-"""A block: the bytes of one HDF5 chunk, a self-contained run of coded frames.
+"""The frames of a block, coded as its bytes and decoded from them.
 
-The layout is normative in spec/format.md, section "Block"; `block_format` reads and
-writes its headers. Nothing here knows of HDF5, threads or files.
+A block is a self-contained run of coded frames, and the bytes of one HDF5 chunk. Encoding takes
+these steps, and decoding takes them back:
+
+1. `value_map` turns pixels into values of as few bits as possible.
+2. `transforms` turns channels of colour into components, and subtracts predictions.
+3. `encode_range` codes some bits of a component as one stream, by a codec of `registry`.
+4. `block_format` puts the streams and their headers into bytes.
+
+Nothing here knows of HDF5, threads or files.
 """
 
 from __future__ import annotations
@@ -13,11 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs import value_map
 from ..errors import NotExactError, UnsupportedError
+from . import value_map
 from .block_format import Block, Stream, parse, seal
-from .recipe import Part, Recipe
-from .registry import RAW, Coding
+from .loss import largest_difference
+from .recipe import BitRange, Recipe
+from .registry import RAW
 from .transforms import (
     Colour,
     Values,
@@ -33,15 +41,15 @@ from .transforms import (
 Frames = npt.NDArray[Any]
 
 KINDS = {"b": (1,), "u": (1, 2, 4, 8), "i": (1, 2, 4, 8), "f": (2, 4, 8)}
-"""Item sizes of the dtypes that blocks hold, by NumPy's letter of their kind."""
+"""The item sizes of the dtypes that blocks hold, by NumPy's letter for their kind."""
 
 
 def check_dtype(dtype: np.dtype[Any]) -> None:
     """Raise UnsupportedError unless blocks can hold `dtype`."""
     if dtype.itemsize not in KINDS.get(dtype.kind, ()):
         raise UnsupportedError(
-            f"dtype {dtype} is no pixel that h5vidstack holds: bool, integers of 8 to 64 bits, "
-            "and floats of 16, 32 and 64 bits; make a complex image two stacks"
+            f"h5vidstack cannot hold pixels of dtype {dtype}. It holds bool, integers of 8 to 64 "
+            "bits, and floats of 16, 32 and 64 bits; pack a complex image as two stacks"
         )
 
 
@@ -51,19 +59,20 @@ def encode(frames: Frames, recipe: Recipe, *, verify: bool = True) -> bytes:
     Parameters
     ----------
     frames
-        ``(n, H, W)`` or ``(n, H, W, C)``, of a dtype of `KINDS` in any byte order; no
-        axis empty.
+        ``(n, H, W)`` or ``(n, H, W, C)``, of a dtype of `KINDS` in any byte order. No axis is
+        empty.
     recipe
-        How. A stream that its codec does not shrink, or does not take, is stored raw.
+        How they are coded. A stream that its codec does not shrink, or does not take, is stored
+        raw.
     verify
         Decode the block and compare it with `frames` before returning it.
 
     Raises
     ------
     UnsupportedError
-        For a dtype that blocks do not hold, or more bits than a strict recipe's codec holds.
+        If blocks do not hold the dtype, or the codec of a strict recipe does not hold the bits.
     NotExactError
-        If the check finds a difference, or one above the recipe's bound.
+        If the check finds a difference that the recipe does not allow.
     """
     block, frames = assemble(frames, recipe)
     data = seal(block, frames.dtype)
@@ -73,7 +82,7 @@ def encode(frames: Frames, recipe: Recipe, *, verify: bool = True) -> bytes:
 
 
 def encode_lossy(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
-    """Code a run of frames, and say what a reader will get.
+    """Code a run of frames, and return them as a reader will get them.
 
     Returns
     -------
@@ -83,7 +92,7 @@ def encode_lossy(frames: Frames, recipe: Recipe) -> tuple[bytes, Frames]:
     Raises
     ------
     UnsupportedError, NotExactError
-        As `encode`, always verified.
+        As of `encode`, which here always verifies.
     """
     block, frames = assemble(frames, recipe)
     data = seal(block, frames.dtype)
@@ -106,13 +115,13 @@ def decode(
     data
         The block's bytes.
     chunk
-        ``(n, H, W, C)`` that the block may fill at most: nothing larger is allocated.
+        ``(n, H, W, C)``: the most that the block may fill. Nothing larger is allocated.
     dtype
-        Of the pixels, in native byte order.
+        The pixels' dtype, in native byte order.
     frames
-        How many frames to decode; None: all. Codecs are run no further than this.
+        How many frames to decode; None: all. Codecs decode no further than this.
     out
-        Decode into this array, and return it, if it has the shape of the result.
+        If it has the shape of the result, frames are decoded into it, and it is returned.
 
     Returns
     -------
@@ -136,12 +145,12 @@ def decode_from(
     frames: int | None = None,
     out: Frames | None = None,
 ) -> tuple[Frames, bool]:
-    """As `decode`, but frames before `first` are decoded only if others need them.
+    """Decode as `decode` does, but frames before `first` only if others need them.
 
     Returns
     -------
     tuple
-        The frames, and whether each stands alone: then those before `first` are anything.
+        The frames, and whether each stands alone. If so, those before `first` may hold anything.
     """
     block = parse(data, chunk, np.dtype(np.uint8) if dtype.kind == "b" else dtype)
     k = block.frames if frames is None else min(frames, block.frames)
@@ -158,17 +167,17 @@ def decode_from(
 
 
 def _decode(block: Block, pixels: Frames) -> None:
-    """Fill pixels with as many of a block's first frames."""
+    """Fill pixels with the first frames of a block."""
     if _decoded_in_place(block, pixels):
         return
     made = pixels if pixels.flags.c_contiguous else np.empty(pixels.shape, pixels.dtype)
     words, how = made.view(container(8 * made.itemsize)), block.mapping
     if (
         block.channels == 1
-        and how.kind == value_map.Kind.LINEAR
+        and how.kind == value_map.MapKind.LINEAR
         and container(how.bits) == words.dtype
     ):
-        values = _component(block, 0, words)  # no new memory, which takes its time to come
+        values = _component(block, 0, words)  # in place, because new memory takes time to get
     else:
         values = _values(block, (len(pixels), block.height, block.width))
     value_map.to_pixels(how, values, pixels.dtype, made)
@@ -177,7 +186,7 @@ def _decode(block: Block, pixels: Frames) -> None:
 
 
 def padded(pixels: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Bring decoded pixels to a chunk's shape: what a block does not hold is zero."""
+    """Bring decoded pixels to a chunk's shape; pixels that the block does not hold are zero."""
     if pixels.shape == shape:
         return pixels
     whole = np.zeros(shape, pixels.dtype)
@@ -186,18 +195,18 @@ def padded(pixels: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]
 
 
 def frame_crcs(frames: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
-    """CRC-32 (ISO 3309, as zlib's) of the raw C-order bytes of each frame."""
+    """Return the CRC-32 (ISO 3309, as zlib's) of the raw C-order bytes of each frame."""
     return np.array([zlib.crc32(np.ascontiguousarray(frame).data) for frame in frames], np.uint32)
 
 
 def whole_shape(frames: Frames) -> tuple[int, int, int, int]:
-    """``(n, H, W, C)`` of frames of either form."""
+    """Return ``(n, H, W, C)`` of frames with or without channels."""
     n, height, width = frames.shape[:3]
     return n, height, width, frames.shape[3] if frames.ndim == 4 else 1
 
 
 def assemble(frames: Frames, recipe: Recipe) -> tuple[Block, Frames]:
-    """All of `encode` but the bytes: the block, and its frames in native order without gaps."""
+    """Code frames as a block; return it, and the frames in native byte order without gaps."""
     check_dtype(frames.dtype)
     frames = np.ascontiguousarray(frames, frames.dtype.newbyteorder("="))
     if frames.dtype.kind == "b":
@@ -208,8 +217,8 @@ def assemble(frames: Frames, recipe: Recipe) -> tuple[Block, Frames]:
     found, parts = mapped[0], components(*mapped, recipe)
     streams = []
     for number, component in enumerate(parts):
-        for part in recipe.parts(found.bits):
-            stream = encode_part(component, number, part)
+        for bits in recipe.ranges(found.bits):
+            stream = encode_range(component, number, bits)
             if stream is not None:
                 streams.append(stream)
     n, height, width, channels = whole_shape(frames)
@@ -217,23 +226,23 @@ def assemble(frames: Frames, recipe: Recipe) -> tuple[Block, Frames]:
     return Block(n, height, width, channels, found, colour, recipe.predictor, streams), frames
 
 
-def to_values(frames: Frames, recipe: Recipe) -> tuple[value_map.Mapping, Values]:
-    """The first step of a recipe: pixels to values of as few bits as may be."""
+def to_values(frames: Frames, recipe: Recipe) -> tuple[value_map.ValueMap, Values]:
+    """Take the first step of a recipe: from pixels to values of as few bits as possible."""
     return _map(frames, recipe) or value_map.map_exactly(frames)
 
 
-def _map(frames: Frames, recipe: Recipe) -> tuple[value_map.Mapping, Values] | None:
-    """Map pixels as a recipe wants; None where a lossy codec has no range to code."""
+def _map(frames: Frames, recipe: Recipe) -> tuple[value_map.ValueMap, Values] | None:
+    """Map pixels as a recipe wants; return None where a lossy codec has no range to code."""
     if not recipe.top.lossless:
-        depth = min(recipe.top.engine.depths[-1], 8 * frames.itemsize)
+        depth = min(recipe.top.codec.depths[-1], 8 * frames.itemsize)
         return value_map.map_to_depth(frames, depth)
     if recipe.bound:
         return value_map.map_within(frames, recipe.bound)
     return value_map.map_exactly(frames)
 
 
-def components(found: value_map.Mapping, values: Values, recipe: Recipe) -> list[Values]:
-    """The steps between `to_values` and coding: components, predictions subtracted."""
+def components(found: value_map.ValueMap, values: Values, recipe: Recipe) -> list[Values]:
+    """Take the steps between `to_values` and coding: to components without their predictions."""
     if not found.bits:
         return []
     colour = recipe.colour_of(values.shape[3] if values.ndim == 4 else 1)
@@ -243,25 +252,25 @@ def components(found: value_map.Mapping, values: Values, recipe: Recipe) -> list
     ]
 
 
-def encode_part(component: Values, number: int, part: Part) -> Stream | None:
-    """Code some bits of a component; None where they are all 0."""
-    low, bits, coding = part
+def encode_range(component: Values, number: int, wanted: BitRange) -> Stream | None:
+    """Code some bits of a component as a stream; return None where they are all 0."""
+    low, bits, coding = wanted
     plane = take_bits(component, low, bits)
     if not plane.any():
         return None
-    depth = coding.engine.depth_for(bits)
+    depth = coding.codec.depth_for(bits)
     if depth is not None:
         wide = plane.astype(container(depth), copy=False)
         packets, extradata = coding.encode(wide, depth)
-        stream = Stream(coding.engine, number, low, bits, depth, extradata, packets)
+        stream = Stream(coding.codec, number, low, bits, depth, extradata, packets)
         if stream.nbytes < plane.size * bits / 8:
             return stream
-    packets, extradata = Coding("raw").encode(plane, bits)
+    packets, extradata = RAW.encode(plane, bits, {})
     return Stream(RAW, number, low, bits, bits, extradata, packets)
 
 
 def _decoded_in_place(block: Block, pixels: Frames) -> bool:
-    """Decode right into the pixels, where streams are pixels; False where they are not."""
+    """Decode right into the pixels, if streams are pixels; return whether they are."""
     plain = block.mapping.trivial and block.colour == Colour.NONE
     plain = plain and not block.predictor
     words = pixels.view(container(8 * pixels.itemsize)) if plain else pixels
@@ -277,7 +286,7 @@ def _decoded_in_place(block: Block, pixels: Frames) -> bool:
 
 
 def _values(block: Block, shape: tuple[int, int, int]) -> Values:
-    """The values of a block's first frames, ``(k, h, w)`` or ``(k, h, w, C)``."""
+    """Return the values of a block's first frames, ``(k, h, w)`` or ``(k, h, w, C)``."""
     bits = block.mapping.bits
     if not bits:
         return np.zeros(shape if block.channels == 1 else (*shape, block.channels), np.uint8)
@@ -293,7 +302,7 @@ def _values(block: Block, shape: tuple[int, int, int]) -> Values:
 
 
 def _component(block: Block, number: int, values: Values) -> Values:
-    """The values of a component, for which there is room: `values`, or others instead."""
+    """Return the values of a component, in `values` or in another array."""
     streams = [stream for stream in block.streams if stream.component == number]
     if len(streams) == 1 and not streams[0].low and container(streams[0].depth) == values.dtype:
         _decode_into(streams[0], values)
@@ -303,7 +312,7 @@ def _component(block: Block, number: int, values: Values) -> Values:
 
 
 def _join(streams: Sequence[Stream], values: Values) -> None:
-    """Put values together of their bits, the highest first: so they need no other memory."""
+    """Put values together from their bits, the highest first, so that it takes no other memory."""
     if not streams:
         values[...] = 0
         return
@@ -333,7 +342,7 @@ def _decode_into(stream: Stream, out: Values) -> None:
     where = (stream.first,) if stream.codec.seeks else ()
     stream.codec.decode(stream.packets, stream.extradata, stream.depth, out, *where)
     limit = stream.depth if stream.codec is RAW else 8 * out.itemsize
-    if stream.bits < limit:  # a lossy codec may go over, and so may a hostile stream
+    if stream.bits < limit:  # a lossy codec or a hostile stream may give values of more bits
         np.minimum(out, out.dtype.type((1 << stream.bits) - 1), out=out)
 
 
@@ -346,7 +355,7 @@ def check(frames: Frames, decoded: Frames, recipe: Recipe) -> None:
 
 
 def _check_equal(frames: Frames, decoded: Frames, recipe: Recipe) -> None:
-    words = container(8 * frames.itemsize)  # as bits: NaN differs from itself
+    words = container(8 * frames.itemsize)  # compared as bits, because NaN differs from itself
     if not np.array_equal(decoded.view(words), frames.view(words)):
         raise NotExactError(
             f"a block of {recipe} did not decode to its input; nothing was written. "
@@ -357,26 +366,6 @@ def _check_equal(frames: Frames, decoded: Frames, recipe: Recipe) -> None:
 def _check_bound(frames: Frames, decoded: Frames, recipe: Recipe) -> None:
     if largest_difference(frames, decoded) > recipe.bound:
         raise NotExactError(
-            f"a block of {recipe} is further than {recipe.bound} from its input; nothing was "
+            f"a block of {recipe} differs from its input by more than {recipe.bound}; nothing was "
             "written. Please report this with the versions that `h5vidstack --version` prints"
         )
-
-
-def largest_difference(frames: Frames, decoded: Frames) -> float:
-    """The largest absolute difference of two arrays; inf where one is NaN or infinite alone."""
-    return float(np.max(differences(frames, decoded), initial=0))
-
-
-def differences(frames: Frames, decoded: Frames) -> npt.NDArray[np.float64]:
-    """Absolute differences of each pixel; 0 where NaN meets NaN, or an infinity its like."""
-    if frames.dtype.kind != "f":
-        larger, smaller = np.maximum(frames, decoded), np.minimum(frames, decoded)
-        unsigned = f"u{frames.itemsize}"
-        apart: npt.NDArray[np.float64] = (larger.view(unsigned) - smaller.view(unsigned)).astype(
-            np.float64
-        )
-        return apart
-    with np.errstate(invalid="ignore", over="ignore"):
-        found = np.abs(decoded.astype(np.float64) - frames.astype(np.float64))
-    same = (frames == decoded) | (np.isnan(frames) & np.isnan(decoded))
-    return np.where(same, 0.0, np.where(np.isnan(found), np.inf, found))

@@ -1,4 +1,7 @@
-"""The headers of a block: bytes to `Block` and back (spec/format.md, "Block")."""
+"""The bytes of a block as a `Block`, and back; its pixels stay coded.
+
+The layout is normative in spec/format.md, section "Block".
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..codecs import registry, value_map
 from ..errors import BlockError
+from . import registry, value_map
+from .codec import Codec, Packet
 from .transforms import Colour, Predictor
 
 MAGIC = b"H5VB"
@@ -27,7 +31,7 @@ _CRC_FROM = 8  # the CRC covers everything behind itself
 
 @dataclass(frozen=True)
 class Stream:
-    """Some bits of one component, coded.
+    """Some bits of one component, as a codec coded them.
 
     Attributes
     ----------
@@ -36,45 +40,45 @@ class Stream:
     depth
         Bits of the pixels that the codec was given.
     packets
-        One a frame, or one for all.
+        One for each frame, or one for all.
     """
 
-    codec: registry.Codec
+    codec: Codec
     component: int
     low: int
     bits: int
     depth: int
     extradata: bytes
-    packets: Sequence[bytes | memoryview]
+    packets: Sequence[Packet]
     first: int = 0
-    """The first frame that is wanted, where the codec can seek."""
+    """The first frame that is wanted, if the codec can seek."""
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its packets, their sizes and the decoder configuration."""
+        """How many bytes its packets, their sizes and the decoder configuration take."""
         sizes = self.size_width * len(self.packets)
         return sum(map(len, self.packets)) + sizes + len(self.extradata)
 
     @property
     def size_width(self) -> int:
-        """Bytes that the size of each packet takes in the block."""
+        """How many bytes the size of each packet takes in the block."""
         most = max(map(len, self.packets), default=0)
         return max(1, (most.bit_length() + 7) // 8)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A parsed block; its pixels are still coded.
+    """A block whose headers were read; its pixels are still coded.
 
-    `frames`, `height` and `width` may be smaller than the chunk's: what is missing
-    is zero.
+    `frames`, `height` and `width` may be smaller than those of the chunk. The pixels that it lacks
+    are zero.
     """
 
     frames: int
     height: int
     width: int
     channels: int
-    mapping: value_map.Mapping
+    mapping: value_map.ValueMap
     colour: Colour
     predictor: Predictor
     streams: list[Stream]
@@ -86,7 +90,7 @@ class Block:
         return alone and self.predictor != Predictor.PREVIOUS
 
     def between(self, first: int, last: int) -> Block:
-        """Frames `first` to ``last - 1`` of a block that can seek."""
+        """Return frames `first` to ``last - 1`` of a block that can seek."""
         frame = self.height * self.width * self.channels
         streams = [
             replace(stream, first=first)
@@ -99,7 +103,7 @@ class Block:
 
 
 def seal(block: Block, dtype: np.dtype[Any]) -> bytes:
-    """The bytes of a block of pixels of `dtype`."""
+    """Return the bytes of a block of pixels of `dtype`."""
     parts = [
         b"",  # the header's place
         _STEPS.pack(block.colour, block.predictor, 0),
@@ -145,7 +149,7 @@ def seal(block: Block, dtype: np.dtype[Any]) -> bytes:
 def find_blocks(
     data: mmap,
 ) -> Iterator[tuple[int, int, tuple[int, int, int, int], np.dtype[Any]]]:
-    """Find sound blocks among any bytes: start, length, shape ``(n, H, W, C)``, dtype."""
+    """Find sound blocks among any bytes; yield start, length, shape ``(n, H, W, C)`` and dtype."""
     at = data.find(MAGIC)
     while at >= 0:
         step = len(MAGIC)
@@ -159,7 +163,7 @@ def find_blocks(
 
 
 def resealed(data: bytes) -> bytes:
-    """A damaged block with a length and a CRC that are right: what can be decoded, is."""
+    """Return a damaged block with the right length and CRC, so that decoding tries it."""
     body = data[_CRC_FROM : _CRC_FROM + 4] + struct.pack("<I", len(data)) + data[_CRC_FROM + 8 :]
     return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
 
@@ -170,7 +174,7 @@ def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -
     Parameters
     ----------
     chunk, dtype
-        Of the dataset that the block stands in.
+        The chunk shape and the dtype of the dataset that holds the block.
 
     Raises
     ------
@@ -178,18 +182,22 @@ def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -
         If it is damaged, or does not fit `chunk` or `dtype`.
     """
     if len(data) < _HEADER.size or data[:4] != MAGIC:
-        raise BlockError("not an h5vidstack block: its first bytes are wrong")
+        raise BlockError(
+            f"these are no h5vidstack block: they begin with {bytes(data[:4])!r}, not {MAGIC!r}"
+        )
     (_, crc, version, flags, kind, itemsize, length, n, height, width, channels, streams) = (
         _HEADER.unpack_from(data)
     )
     if length != len(data):
-        raise BlockError(f"a block of {length} bytes has {len(data)}: cut short or overwritten")
+        raise BlockError(
+            f"a block states {length} bytes, but has {len(data)}: it was cut short or overwritten"
+        )
     if zlib.crc32(memoryview(data)[_CRC_FROM:]) != crc:
         raise BlockError("CRC-32 of a block is wrong: its bytes were damaged")
     if version != VERSION or flags:
         raise BlockError(
-            f"a block of version {version}, flags {flags}; this h5vidstack reads version "
-            f"{VERSION}, flags 0"
+            f"a block has version {version} and flags {flags}; this h5vidstack reads version "
+            f"{VERSION} and flags 0: upgrade it"
         )
     if (kind, itemsize) != (dtype.kind.encode(), dtype.itemsize):
         raise BlockError(f"a block of dtype {kind!r}{itemsize} stands where {dtype} was promised")
@@ -197,7 +205,7 @@ def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -
     if min(shape) < 1 or any(a > b for a, b in zip(shape, chunk, strict=True)):
         raise BlockError(f"a block of shape {shape} does not fit its chunk {chunk}")
     if channels != chunk[3]:
-        raise BlockError(f"a block of {channels} channels, not {chunk[3]}")
+        raise BlockError(f"a block has {channels} channels, not {chunk[3]}")
     colour, predictor, position = _parse_steps(data, _HEADER.size, channels)
     pixels = n * height * width * channels
     how, position = value_map.unpack(data, position, dtype, pixels)
@@ -206,7 +214,10 @@ def parse(data: bytes, chunk: tuple[int, int, int, int], dtype: np.dtype[Any]) -
         stream, position = _parse_stream(data, position, n)
         mask = ((1 << stream.bits) - 1) << stream.low
         if stream.component >= channels or mask >> how.bits or used[stream.component] & mask:
-            raise BlockError("a stream holds bits that are not there, or another's")
+            raise BlockError(
+                f"a stream holds bits {stream.low} to {stream.low + stream.bits - 1} of component "
+                f"{stream.component}, which the block lacks or another stream holds"
+            )
         used[stream.component] |= mask
         found.append(stream)
     if position != length:
@@ -220,7 +231,10 @@ def _parse_steps(data: bytes, at: int, channels: int) -> tuple[Colour, Predictor
     colour, predictor, reserved = _STEPS.unpack_from(data, at)
     known = colour in _COLOURS and predictor in _PREDICTORS
     if not known or reserved or (colour and channels < 3):
-        raise BlockError("a block uses a transform that is unknown here; upgrade h5vidstack")
+        raise BlockError(
+            f"a block uses colour transform {colour} and predictor {predictor}, which are unknown "
+            "here; upgrade h5vidstack"
+        )
     return Colour(colour), Predictor(predictor), at + _STEPS.size
 
 
@@ -233,12 +247,19 @@ def _parse_stream(data: bytes, position: int, frames: int) -> tuple[Stream, int]
     position += _STREAM.size
     codec = registry.BY_ID.get(codec_id)
     if codec is None:
-        raise BlockError(f"a stream of codec {codec_id}: unknown here; upgrade h5vidstack")
+        raise BlockError(
+            f"a stream has codec {codec_id}, which is unknown here; upgrade h5vidstack"
+        )
     known = 1 <= width <= 4 and not zeros
     if not known or depth not in codec.depths or bits > depth:
-        raise BlockError("a stream uses a transform that is unknown here; upgrade h5vidstack")
+        raise BlockError(
+            f"a stream of {codec.name} holds {bits} bits at depth {depth} in a way that is unknown "
+            "here; upgrade h5vidstack"
+        )
     if not bits or count != (1 if codec.whole else frames):
-        raise BlockError(f"a stream of {count} packets in a block of {frames} frames")
+        raise BlockError(
+            f"a stream has {count} packets and {bits} bits in a block of {frames} frames"
+        )
     if extra and not codec.configured:
         raise BlockError(f"a stream of {codec.name} takes no decoder configuration")
     if position + width * count + extra > len(data):

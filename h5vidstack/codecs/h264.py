@@ -1,4 +1,7 @@
-"""H.264 packets in Annex B form. Source: ITU-T H.264, 7.3, 7.4 and annex B."""
+"""The NAL units of H.264 packets in Annex B form.
+
+Source: ITU-T H.264, 7.3, 7.4 and annex B.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from av.video.codeccontext import VideoCodecContext
 from ..errors import BlockError
 
 START_CODE = b"\0\0\1"
-"""Stands before each unit; within one it never occurs."""
+"""It stands before each unit, and never occurs within one."""
 MAX_UNITS = 16
-"""NAL units of a packet. Each may decode the whole picture, from 11 bytes on."""
+"""A packet has at most so many NAL units, because 11 bytes may decode a whole picture."""
 
 AS_THEY_CAME = "H.264 packets as they came"
-"""How a pile is coded, in words, whose packets were not made here."""
+"""How a pile is coded, in words, if its packets were copied from a video file."""
 
 IDR, SEI, SPS, PPS, DELIMITER, FILLER = 5, 6, 7, 8, 9, 12
 _SLICES = (1, 2, 5)
@@ -24,22 +27,22 @@ _B_SLICES = (1, 6)
 _WITH_CHROMA_FORMAT = {
     bytes([profile]) for profile in (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
 }
-"""Profiles whose SPS tells how colour is sampled; the others have 4:2:0. Source: 7.3.2.1.1."""
+"""Profiles whose SPS states how colour is sampled; others have 4:2:0. Source: 7.3.2.1.1."""
 
 
 def units(packet: bytes) -> list[bytes]:
-    """The NAL units of a packet, without start codes; the first byte says what each is."""
+    """Return the NAL units of a packet without start codes; a unit's first byte tells its kind."""
     # The zero byte that may precede a start code stays with the unit before it.
     return [unit for unit in packet.split(START_CODE)[1:] if unit]
 
 
 def kind(unit: bytes) -> int:
-    """What a unit is: one of the numbers above, 1 for a slice of a picture that is no IDR."""
+    """Return the kind of a unit, as `IDR` or `SEI`; 1 is a slice of a picture that is no IDR."""
     return unit[0] & 0x1F
 
 
 def without(packet: bytes, kinds: Sequence[int]) -> bytes:
-    """A packet without its units of some kinds."""
+    """Return a packet without its units of some kinds."""
     head, *_ = packet.split(START_CODE, 1)
     return head + joined(unit for unit in units(packet) if kind(unit) not in kinds)
 
@@ -47,24 +50,24 @@ def without(packet: bytes, kinds: Sequence[int]) -> bytes:
 def without_sei(packet: bytes) -> bytes:
     """Drop the SEI units of a packet.
 
-    x264 writes half a kilobyte of its settings into every key frame; a block keeps
-    them once, in the stack's attributes.
+    x264 writes half a kilobyte of its settings into every key frame. The stack's attributes hold
+    them once instead.
     """
     return without(packet, (SEI,))
 
 
 def joined(found: Iterable[bytes]) -> bytes:
-    """Units as a packet, or what goes before one."""
+    """Join units to a packet, or to what goes before one."""
     return b"".join(START_CODE + unit for unit in found)
 
 
 def has_b_slices(found: Iterable[bytes]) -> bool:
-    """Whether units hold slices of B pictures, which are decoded before they are shown."""
+    """Return whether units hold slices of B pictures, which are not decoded in display order."""
     return any(_slice_type(unit) in _B_SLICES for unit in found if kind(unit) in _SLICES)
 
 
 def is_monochrome(configuration: bytes) -> bool:
-    """Whether pictures have luma only, by each SPS of what goes before a stream.
+    """Return whether pictures have luma only, by each SPS in what goes before a stream.
 
     Parameters
     ----------
@@ -85,12 +88,12 @@ def is_monochrome(configuration: bytes) -> bool:
 
 
 def _slice_type(unit: bytes) -> int:
-    # Both numbers fit into these bytes, in which no emulation prevention can stand.
+    # Both numbers fit into these bytes, which cannot hold an emulation prevention byte.
     return _second_number(unit[1:9])
 
 
 def _second_number(data: bytes) -> int:
-    """The second number of a header; numbers are Exp-Golomb codes."""
+    """Return the second number of a header, whose numbers are Exp-Golomb codes."""
     bits = "".join(f"{byte:08b}" for byte in data)
     value = -1
     for _ in range(2):
@@ -101,7 +104,7 @@ def _second_number(data: bytes) -> int:
 
 
 def display_order(packets: Sequence[bytes]) -> list[int]:
-    """Place of each packet's picture among those of a closed run, as they are shown.
+    """Return the place of each packet's picture among those of a closed run, as they are shown.
 
     Raises
     ------
@@ -122,5 +125,5 @@ def display_order(packets: Sequence[bytes]) -> list[int]:
     except av.FFmpegError as error:
         raise BlockError(f"FFmpeg cannot decode a stream: {error}") from error
     if sorted(shown) != list(range(len(packets))):
-        raise BlockError(f"a stream of {len(packets)} packets has other pictures")
+        raise BlockError(f"a stream of {len(packets)} packets has {len(shown)} pictures")
     return [place for _, place in sorted(zip(shown, range(len(shown)), strict=True))]

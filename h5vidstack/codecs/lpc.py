@@ -15,7 +15,7 @@ from typing import Any
 
 from ..codecs import lpc_numpy
 from ..errors import BlockError
-from .av_engine import Encoded, Plane
+from .codec import Encoded, Plane
 
 REFERENCES = {"intra": 0, "chain": 1, "centre": 2}
 """How the frames of a block refer to each other, and the numbers of that in a stream."""

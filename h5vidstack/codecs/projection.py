@@ -1,7 +1,7 @@
-"""Frames as weighted sums of a few images: what a reader needs of a PCA.
+"""Frames made as weighted sums of a few images, which is how a PCA is read.
 
-The arithmetic is exact, so that every machine gives the same pixels: weights and images
-are whole numbers, whose sums of products float64 holds without rounding.
+The arithmetic is exact, so that every machine gives the same pixels. Weights and images are
+whole numbers, and float64 holds the sums of their products without rounding.
 Normative: spec/format.md, "Principal components".
 """
 
@@ -19,13 +19,13 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.integer[Any]]
 
 EXACT = 2**53
-"""Whole numbers below it are float64s."""
+"""Float64 holds all whole numbers up to this one."""
 COLUMNS = 1 << 16
-"""Pixels that are rebuilt at a time."""
+"""So many pixels are rebuilt at a time."""
 
 
 class Basis:
-    """Images of which frames are made.
+    """The images of which frames are made.
 
     Parameters
     ----------
@@ -43,7 +43,10 @@ class Basis:
         self, mean: npt.NDArray[Any], components: Whole, step: float, dtype: np.dtype[Any]
     ) -> None:
         if mean.shape != components.shape[1:]:
-            raise FormatError(f"a mean of shape {mean.shape}, components of {components.shape[1:]}")
+            raise FormatError(
+                f"the mean of a PCA has shape {mean.shape}, but its components have "
+                f"{components.shape[1:]}: the file is damaged"
+            )
         self.mean, self.step, self.dtype = mean.astype(np.float64), step, dtype
         self.components, self.narrow = components, mean.dtype == np.float32
         self._largest = int(np.abs(components.astype(np.int64)).max(initial=0))
@@ -58,10 +61,16 @@ class Basis:
         """
         n, k = coefficients.shape
         if k != len(self.components):
-            raise FormatError(f"{k} coefficients a frame for {len(self.components)} components")
+            raise FormatError(
+                f"a frame has {k} coefficients for {len(self.components)} components: the file is "
+                "damaged"
+            )
         most = int(np.abs(coefficients.astype(np.int64)).max(initial=0))
         if most * self._largest * k >= EXACT:
-            raise FormatError("coefficients and components are too large for exact sums")
+            raise FormatError(
+                f"coefficients up to {most} and components up to {self._largest} are too large for "
+                "exact sums: the file is damaged"
+            )
         weights = coefficients.astype(np.float64)
         images, mean = self.components.reshape(k, -1), self.mean.ravel()
         flat = np.empty((n, mean.size), self.dtype)

@@ -1,4 +1,4 @@
-"""How a block is to be coded: the choice that packing makes for each pile."""
+"""The recipe of a block: how its frames are to be coded, as packing chooses for each pile."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..errors import UnsupportedError
 from .registry import CODECS, Coding
 from .transforms import Colour, Predictor
 
-Part = tuple[int, int, Coding]
-"""Some bits of each value, coded as one stream: the lowest, how many, and how."""
+BitRange = tuple[int, int, Coding]
+"""Some bits of each value that become one stream: the lowest bit, how many, and their coding."""
 
 TOP_BITS = 16
-"""So many of the highest bits a codec of pictures gets, where values have more."""
+"""A codec of pictures gets so many of the highest bits, where values have more."""
 
 _USUAL = Coding()
 _DEEP = Coding("lpc-chain")
@@ -28,9 +28,9 @@ class Recipe:
     Attributes
     ----------
     bound
-        Largest absolute difference to the input that is allowed; 0: none.
+        The largest absolute difference to the input that is allowed; 0: none.
     colour
-        What becomes of channels.
+        What is done with the channels of colour.
     predictor
         See `Predictor`.
     top
@@ -38,8 +38,8 @@ class Recipe:
     low
         How the bits below the highest 16 are coded, where `top` holds no more than those.
     strict
-        If `top` does not hold so many bits, refuse; else they are coded by lpc, and
-        more than 16 bits by LZMA.
+        Refuse values of more bits than `top` holds. Without it, such values are coded by lpc, or
+        by LZMA if they have more than 16 bits.
     """
 
     top: Coding = _USUAL
@@ -50,9 +50,10 @@ class Recipe:
     strict: bool = False
 
     def colour_of(self, channels: int) -> Colour:
-        """What becomes of so many channels.
+        """Return what is done with so many channels.
 
-        Nothing where the codec is lossy: differences modulo the range would go round.
+        Nothing is done for a lossy codec, because its errors would carry differences modulo the
+        range from one end of it to the other.
         """
         return self.colour if channels > 1 and self.top.lossless else Colour.NONE
 
@@ -61,18 +62,18 @@ class Recipe:
         """Whether blocks decode to their input, bit for bit."""
         return self.bound == 0 and self.top.lossless
 
-    def parts(self, bits: int) -> list[Part]:
-        """Split values of so many bits.
+    def ranges(self, bits: int) -> list[BitRange]:
+        """Split values of so many bits into ranges of bits, each for a codec that holds it.
 
         Raises
         ------
         UnsupportedError
             If `top` cannot hold them, and `strict`.
         """
-        if self.top.engine.depth_for(bits) is not None:
+        if self.top.codec.depth_for(bits) is not None:
             return [(0, bits, self.top)]
         rest = bits - TOP_BITS
-        if rest > 0 and self.top.engine.depth_for(TOP_BITS) is not None:
+        if rest > 0 and self.top.codec.depth_for(TOP_BITS) is not None:
             return [(0, rest, self.low), (rest, TOP_BITS, self.top)]
         if self.strict:
             raise UnsupportedError(too_deep(self.top, bits))
@@ -94,13 +95,13 @@ def too_deep(coding: Coding, bits: int) -> str:
         if codec.lossless and codec.depths[-1] >= min(bits, TOP_BITS)
     ]
     return (
-        f"{coding.codec} holds values of up to {coding.engine.depths[-1]} bits, and these frames "
-        f"take {bits}; name {', '.join(others)}, or no codec"
+        f"{coding.codec.name} holds values of up to {coding.codec.depths[-1]} bits, and these "
+        f"frames take {bits}; name {', '.join(others)}, or no codec"
     )
 
 
 def check_bound(bound: float) -> float:
-    """A largest absolute error as given by a user.
+    """Return a largest absolute error that a user gave, as a float.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def check_bound(bound: float) -> float:
     """
     if not (isinstance(bound, (int, float)) and math.isfinite(bound) and bound > 0):
         raise UnsupportedError(
-            f"a maximum error of {bound} means nothing: it must be a number above 0; "
-            "without one, packing is exact"
+            f"the maximum error is {bound}, but it must be a number above 0; without one, packing "
+            "is exact"
         )
     return float(bound)

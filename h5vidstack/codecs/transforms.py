@@ -1,4 +1,4 @@
-"""Reversible steps between a block's values and the planes that codecs take (numpy).
+"""The reversible steps between a block's values and the planes that codecs take, in numpy.
 
 All arithmetic is modulo ``2**bits``, on unsigned arrays just large enough.
 Normative: spec/format.md, "From planes to pixels".
@@ -22,17 +22,17 @@ Values = npt.NDArray[Any]
 
 
 TOGETHER = 1 << 18
-"""Values on which all steps are done before the next: they stay in the processor's cache."""
+"""All steps are done on so many values before the next, so that they stay in the cache."""
 
 
 FOLDED_BITS = 16
-"""Differences of wider values are not folded: LZMA makes those of floats 2 to 4 % smaller so."""
+"""Differences of wider values are not folded, because LZMA then makes floats 2 to 4 % smaller."""
 
 
 class Predictor(IntEnum):
-    """What is subtracted from a value before it is coded; what is outside counts as 0.
+    """What is subtracted from a value before it is coded. Pixels outside count as 0.
 
-    Codecs that see bytes, not pictures, profit from it.
+    It helps codecs that see bytes instead of pictures.
     """
 
     NONE = 0
@@ -41,7 +41,7 @@ class Predictor(IntEnum):
     LEFT = 2
     """The pixel to the left."""
     LINEAR = 3
-    """Twice the pixel to the left, less the one left of that: a straight line."""
+    """Twice the pixel to the left, minus the one left of that: a straight line."""
 
 
 class Colour(IntEnum):
@@ -49,12 +49,12 @@ class Colour(IntEnum):
 
     NONE = 0
     LIFT = 1
-    """The mean of all; red less green; blue less the mean of both; alpha."""
+    """The mean of all; red minus green; blue minus the mean of red and green; alpha."""
 
 
 @cache
 def container(bits: int) -> np.dtype[Any]:
-    """The smallest unsigned dtype for values of so many bits."""
+    """Return the smallest unsigned dtype for values of so many bits."""
     size = next(size for size in (1, 2, 4, 8) if bits <= 8 * size)
     return np.dtype(f"u{size}")
 
@@ -88,7 +88,7 @@ def from_components(components: Sequence[Values], bits: int, colour: Colour, out
 
 
 def _share(difference: Values, shift: int, bits: int) -> Values:
-    """A ``2**shift``-th of a difference that half of the range was added to, rounded down."""
+    """Return a ``2**shift``-th, rounded down, of a difference to which half the range was added."""
     one = difference.dtype.type
     part: Values = (difference >> one(shift)) - one((1 << (bits - 1)) >> shift)
     return part
@@ -97,8 +97,8 @@ def _share(difference: Values, shift: int, bits: int) -> Values:
 def predict(values: Values, bits: int, predictor: Predictor) -> Values:
     """Subtract predictions from ``(n, H, W)`` values.
 
-    Of values of up to 16 bits a difference d of ``-2**(bits-1) <= d < 2**(bits-1)`` becomes 2d,
-    or -2d-1 where it is negative ("zigzag"), so that small ones have no high bits.
+    Where values have up to 16 bits, a difference d of ``-2**(bits-1) <= d < 2**(bits-1)`` becomes
+    2d, or -2d-1 where it is negative ("zigzag"). So small differences have no high bits.
     """
     if predictor == Predictor.NONE:
         return values
@@ -114,7 +114,7 @@ def predict(values: Values, bits: int, predictor: Predictor) -> Values:
 
 
 def unpredict(rest: Values, bits: int, predictor: Predictor) -> Values:
-    """Undo `predict`, in place where that can be."""
+    """Undo `predict`, in place where that is possible."""
     if predictor == Predictor.NONE:
         return rest
     rest = np.ascontiguousarray(rest)
@@ -137,7 +137,7 @@ def _unfold(rest: Values) -> None:
 
 
 def _differences(values: Values, axis: int) -> Values:
-    """What cumulative sums along an axis of ``(n, H, W)`` undo."""
+    """Return differences along an axis of ``(n, H, W)``, which cumulative sums undo."""
     rest = np.empty(values.shape, values.dtype)
     found, given = np.moveaxis(rest, axis, 0), np.moveaxis(values, axis, 0)
     found[0] = given[0]
@@ -146,18 +146,18 @@ def _differences(values: Values, axis: int) -> Values:
 
 
 def _add_frames(values: Values) -> None:
-    """Cumulative sums of the frames of ``(n, H, W)``, in place."""
+    """Replace each frame of ``(n, H, W)`` by the sum of all up to it."""
     for earlier, later in pairwise(values):
         later += earlier
 
 
 def _add_rows(values: Values) -> None:
-    """Cumulative sums along the rows of ``(n, H, W)`` without gaps, in place."""
+    """Replace each pixel of ``(n, H, W)``, without gaps, by the sum of its row up to it."""
     rows, width = values.shape[0] * values.shape[1], values.shape[2]
-    # NumPy lets other threads run only while it accumulates more than 500 rows.
+    # NumPy lets other threads run only while it accumulates more than 500 rows, so rows are cut.
     parts = next((n for n in (1, 2, 4, 8) if rows * n > 500 and width % n == 0), 1)
     cut = values.reshape(rows * parts, width // parts)
-    # Small integers it accumulates at a third of the speed of larger ones.
+    # NumPy accumulates small integers at a third of the speed of larger ones.
     sums = _scratch.take(cut.shape, np.result_type(values.dtype, np.uint32))
     np.add.accumulate(cut, axis=1, dtype=sums.dtype, out=sums)
     cut[...] = sums
@@ -167,13 +167,13 @@ def _add_rows(values: Values) -> None:
 
 
 class _Scratch(threading.local):
-    """Memory that a thread uses again: new memory takes longer to come than it takes to add."""
+    """Memory that a thread uses again, because getting new memory takes longer than adding."""
 
     def __init__(self) -> None:
         self._bytes = np.empty(0, np.uint8)
 
     def take(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Values:
-        """An array of any content, until the next is taken."""
+        """Return an array of any content, which is valid until the next is taken."""
         size = math.prod(shape) * dtype.itemsize
         if size > TOGETHER * 4:
             return np.empty(shape, dtype)
@@ -189,13 +189,13 @@ _AXES = {Predictor.PREVIOUS: (0, 1), Predictor.LEFT: (2, 1), Predictor.LINEAR: (
 
 
 def in_pieces(values: Values) -> list[slice]:
-    """Runs of frames, on each of which some steps are done before the next."""
+    """Return runs of frames; on each of them some steps are done before the next run."""
     step = max(1, TOGETHER // max(1, math.prod(values.shape[1:])))
     return [slice(start, start + step) for start in range(0, len(values), step)]
 
 
 def take_bits(values: Values, low: int, count: int) -> Values:
-    """Bits `low` to ``low + count - 1`` of values, C-contiguous."""
+    """Return bits `low` to ``low + count - 1`` of values, C-contiguous."""
     dtype = container(count)
     if low == 0 and dtype == values.dtype:
         return np.ascontiguousarray(_mask(values, count))
@@ -204,7 +204,7 @@ def take_bits(values: Values, low: int, count: int) -> Values:
 
 
 def _mask(values: Values, bits: int) -> Values:
-    """Values modulo ``2**bits``."""
+    """Return values modulo ``2**bits``."""
     if bits == 8 * values.itemsize:
         return values
     masked: Values = values & values.dtype.type((1 << bits) - 1)

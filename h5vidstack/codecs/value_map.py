@@ -1,4 +1,4 @@
-"""Pixels to unsigned values of as few bits as may be, and back.
+"""How the pixels of a block become unsigned values of as few bits as possible, and back.
 
 A *word* is a pixel's bytes as an unsigned integer (two's complement, IEEE 754).
 Normative: spec/format.md, "From values to pixels".
@@ -23,17 +23,17 @@ Pixels = npt.NDArray[Any]
 Words = npt.NDArray[Any]
 
 SAMPLE = 4096
-"""Pixels looked at before all of them are."""
+"""So many pixels are looked at before all of them are."""
 PART = 1 << 16
-"""Pixels among which values are looked for at a time."""
+"""Values are looked for among so many pixels at a time."""
 FEW = 1 / 1000
-"""Share of pixels that may be kept apart, so that the others need fewer bits."""
+"""This share of the pixels may be kept apart, so that the others need fewer bits."""
 MAX_PALETTE = 1 << 16
 SCALED_BITS = 32
-"""Most bits of a value that is scaled."""
+"""A scaled value has at most so many bits."""
 
 
-class Kind(IntEnum):
+class MapKind(IntEnum):
     """How a value becomes a pixel."""
 
     LINEAR = 0
@@ -44,22 +44,22 @@ class Kind(IntEnum):
     """``pixel = base + value * step`` in float64, rounded to the pixel's dtype."""
 
 
-_KINDS = frozenset(Kind)
+_KINDS = frozenset(MapKind)
 _NOTHING = np.empty(0, np.uint64)
 _PACKED = struct.Struct("<BBH8s8sIII")
 
 
 @dataclass(frozen=True)
-class Mapping:
-    """How values of `bits` bits become pixels; see `Kind`.
+class ValueMap:
+    """How values of `bits` bits become pixels; see `MapKind`.
 
     Attributes
     ----------
     positions, words
-        Pixels that are not made of values: where, in C order of the block, and what.
+        Pixels that are not made of values: their places in C order of the block, and their words.
     """
 
-    kind: Kind
+    kind: MapKind
     bits: int
     base: float
     step: float
@@ -70,17 +70,17 @@ class Mapping:
     @property
     def trivial(self) -> bool:
         """Whether a value is the pixel's word itself."""
-        return (self.kind, self.base, self.step, len(self.positions)) == (Kind.LINEAR, 0, 1, 0)
+        return (self.kind, self.base, self.step, len(self.positions)) == (MapKind.LINEAR, 0, 1, 0)
 
-    def between(self, first: int, last: int) -> Mapping:
-        """The mapping of a run of a block's pixels."""
+    def between(self, first: int, last: int) -> ValueMap:
+        """Return the map of a run of a block's pixels."""
         start, stop = np.searchsorted(self.positions, (first, last))
         positions = self.positions[start:stop] - np.uint64(first)
         return replace(self, positions=positions, words=self.words[start:stop])
 
     def pack(self) -> bytes:
-        """The bytes that a block keeps of it."""
-        form = "<d" if self.kind == Kind.SCALED else "<Q"
+        """Return the bytes by which a block stores the map."""
+        form = "<d" if self.kind == MapKind.SCALED else "<Q"
         gaps = np.diff(self.positions, prepend=np.uint32(0))
         table = b"".join(
             part.astype(part.dtype.newbyteorder("<")).tobytes()
@@ -100,13 +100,13 @@ class Mapping:
         return head + packed
 
 
-def identity(dtype: np.dtype[Any]) -> Mapping:
-    """The mapping that does nothing."""
+def identity(dtype: np.dtype[Any]) -> ValueMap:
+    """Return the map by which a value is the pixel's word itself."""
     return _linear(dtype, 8 * dtype.itemsize, 0, 1)
 
 
-def unpack(data: bytes, at: int, dtype: np.dtype[Any], pixels: int) -> tuple[Mapping, int]:
-    """Read what `Mapping.pack` wrote for a block of so many pixels; say where it ends.
+def unpack(data: bytes, at: int, dtype: np.dtype[Any], pixels: int) -> tuple[ValueMap, int]:
+    """Read what `ValueMap.pack` wrote for a block of so many pixels, and return where it ends.
 
     Raises
     ------
@@ -114,40 +114,45 @@ def unpack(data: bytes, at: int, dtype: np.dtype[Any], pixels: int) -> tuple[Map
         If it is damaged.
     """
     if at + _PACKED.size > len(data):
-        raise BlockError("a mapping runs past the end of its block")
+        raise BlockError("the value map runs past the end of its block")
     code, bits, reserved, base, step, colours, patches, length = _PACKED.unpack_from(data, at)
     at += _PACKED.size
     if code not in _KINDS or reserved:
-        raise BlockError(f"a mapping of kind {code}: unknown here; upgrade h5vidstack")
-    kind = Kind(code)
-    most = SCALED_BITS if kind == Kind.SCALED else 8 * dtype.itemsize
+        raise BlockError(
+            f"a value map is of kind {code}, which is unknown here; upgrade h5vidstack"
+        )
+    kind = MapKind(code)
+    most = SCALED_BITS if kind == MapKind.SCALED else 8 * dtype.itemsize
     if bits > most or colours > MAX_PALETTE or patches > pixels or at + length > len(data):
-        raise BlockError("a mapping of impossible size")
-    form = "<d" if kind == Kind.SCALED else "<Q"
+        raise BlockError(
+            f"a value map of {bits} bits, {colours} palette entries, {patches} pixels kept apart "
+            f"and {length} bytes does not fit a block of {pixels} pixels of {dtype}"
+        )
+    form = "<d" if kind == MapKind.SCALED else "<Q"
     (base,), (step,) = struct.unpack(form, base), struct.unpack(form, step)
     size = (colours + patches) * dtype.itemsize + 4 * patches
     if not size:
-        return Mapping(kind, bits, base, step, _NOTHING, _NOTHING, _NOTHING), at + length
+        return ValueMap(kind, bits, base, step, _NOTHING, _NOTHING, _NOTHING), at + length
     try:
         table = zlib.decompressobj().decompress(data[at : at + length], size)
     except zlib.error as error:
-        raise BlockError(f"a mapping is damaged: {error}") from error
+        raise BlockError(f"the tables of a value map are damaged: {error}") from error
     if len(table) != size:
-        raise BlockError(f"a mapping's tables have {len(table)} bytes, not {size}")
+        raise BlockError(f"the tables of a value map have {len(table)} bytes, not {size}")
     word = f"<u{dtype.itemsize}"
     palette = np.frombuffer(table, word, colours)
     gaps = np.frombuffer(table, "<u4", patches, palette.nbytes)
     words = np.frombuffer(table, word, patches, palette.nbytes + gaps.nbytes)
     positions = np.cumsum(gaps, dtype=np.uint64)
     if patches and positions[-1] >= pixels:
-        raise BlockError("a mapping names a pixel outside of its block")
-    return Mapping(kind, bits, base, step, palette, positions, words), at + length
+        raise BlockError(f"a value map names pixel {positions[-1]} of a block of {pixels} pixels")
+    return ValueMap(kind, bits, base, step, palette, positions, words), at + length
 
 
-def to_pixels(mapping: Mapping, values: Values, dtype: np.dtype[Any], out: Pixels) -> None:
+def to_pixels(mapping: ValueMap, values: Values, dtype: np.dtype[Any], out: Pixels) -> None:
     """Turn values into pixels of `dtype`, ``out`` (C-contiguous, of the values' shape).
 
-    Of a linear mapping the values may be in ``out`` already, as its words.
+    The values of a linear map may be in ``out`` already, as its words.
 
     Raises
     ------
@@ -155,16 +160,18 @@ def to_pixels(mapping: Mapping, values: Values, dtype: np.dtype[Any], out: Pixel
         If a value has no entry in the palette.
     """
     words = out.view(container(8 * dtype.itemsize))
-    if mapping.kind == Kind.LINEAR:
+    if mapping.kind == MapKind.LINEAR:
         if not np.may_share_memory(words, values):
             words[...] = values
         if mapping.step != 1:
             words *= words.dtype.type(int(mapping.step) % (1 << 8 * dtype.itemsize))
         if mapping.base:
             words += words.dtype.type(int(mapping.base) % (1 << 8 * dtype.itemsize))
-    elif mapping.kind == Kind.PALETTE:
+    elif mapping.kind == MapKind.PALETTE:
         if values.max(initial=0) >= len(mapping.palette):
-            raise BlockError("a value has no entry in the block's palette")
+            raise BlockError(
+                f"value {values.max()} has no entry in a block's palette of {len(mapping.palette)}"
+            )
         np.take(mapping.palette, values, out=words, mode="clip")
     else:
         out[...] = _scaled(mapping, values, dtype)
@@ -173,14 +180,14 @@ def to_pixels(mapping: Mapping, values: Values, dtype: np.dtype[Any], out: Pixel
         words.reshape(-1)[mapping.positions[:within]] = mapping.words[:within]
 
 
-def _scaled(mapping: Mapping, values: Values, dtype: np.dtype[Any]) -> Pixels:
-    """Pixels of a scaled mapping, before what is kept apart."""
+def _scaled(mapping: ValueMap, values: Values, dtype: np.dtype[Any]) -> Pixels:
+    """Return the pixels of a scaled map, without those that are kept apart."""
     with np.errstate(over="ignore", invalid="ignore"):
         return to_dtype(mapping.base + values.astype(np.float64) * mapping.step, dtype)
 
 
 def to_dtype(numbers: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> Pixels:
-    """Round numbers to a dtype, within its finite range; integers to the nearest, ties to even."""
+    """Round numbers to a dtype, within its finite range. Integers: to the nearest, ties to even."""
     if dtype.kind == "f":
         return np.clip(numbers, np.finfo(dtype).min, np.finfo(dtype).max).astype(dtype)
     limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
@@ -191,7 +198,7 @@ def to_dtype(numbers: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> Pixels:
     return np.clip(rounded, limits.min, most).astype(limits.dtype).view(dtype)
 
 
-def map_exactly(frames: Pixels) -> tuple[Mapping, Values]:
+def map_exactly(frames: Pixels) -> tuple[ValueMap, Values]:
     """Map pixels of any dtype to values that give them back, bit for bit."""
     if frames.dtype.kind == "f":
         return _whole_numbers(frames) or _words(frames, frames.view(f"u{frames.itemsize}"), 0)
@@ -206,11 +213,11 @@ def map_exactly(frames: Pixels) -> tuple[Mapping, Values]:
     return _words(frames, unsigned, base)
 
 
-def map_within(frames: Pixels, bound: float) -> tuple[Mapping, Values]:
+def map_within(frames: Pixels, bound: float) -> tuple[ValueMap, Values]:
     """Map pixels to multiples of a step, so that no pixel moves by more than `bound`.
 
-    What is not finite stays bit for bit. Where the dtype is too coarse for the bound,
-    the mapping is exact.
+    Pixels that are not finite stay as they are, bit for bit. Where the dtype is too coarse for
+    the bound, the map is exact.
     """
     if frames.dtype.kind != "f":
         return _whole_steps(frames, math.floor(bound))
@@ -219,7 +226,7 @@ def map_within(frames: Pixels, bound: float) -> tuple[Mapping, Values]:
         return map_exactly(frames)
     low = float(frames.min(initial=np.inf, where=finite))
     high = float(frames.max(initial=-np.inf, where=finite))
-    # What rounding to the dtype adds is taken off first.
+    # Rounding to the dtype adds an error of its own, which is subtracted from the bound first.
     span = high - low
     most = frames.dtype.type(max(abs(low), abs(high)))
     room = min(bound, span) - float(most - np.nextafter(most, frames.dtype.type(0)))
@@ -228,10 +235,11 @@ def map_within(frames: Pixels, bound: float) -> tuple[Mapping, Values]:
     return _scale(frames, low, 2 * room, bound, finite) or map_exactly(frames)
 
 
-def map_to_depth(frames: Pixels, depth: int) -> tuple[Mapping, Values] | None:
+def map_to_depth(frames: Pixels, depth: int) -> tuple[ValueMap, Values] | None:
     """Map pixels to values of at most `depth` bits for a lossy codec, coarsely if need be.
 
-    None where they have no range: all are equal, or not finite, or it is infinite.
+    Return None where pixels have no range to scale: if all are equal, if none is finite, or if
+    the range is infinite.
     """
     finite = np.isfinite(frames)
     if not finite.any():
@@ -245,24 +253,24 @@ def map_to_depth(frames: Pixels, depth: int) -> tuple[Mapping, Values] | None:
     return _scale(frames, low, step, math.inf, finite)
 
 
-def _linear(dtype: np.dtype[Any], bits: int, base: int, step: int) -> Mapping:
-    return _plain(Kind.LINEAR, dtype, bits, base % (1 << 8 * dtype.itemsize), step)
+def _linear(dtype: np.dtype[Any], bits: int, base: int, step: int) -> ValueMap:
+    return _plain(MapKind.LINEAR, dtype, bits, base % (1 << 8 * dtype.itemsize), step)
 
 
-def _plain(kind: Kind, dtype: np.dtype[Any], bits: int, base: float, step: float) -> Mapping:
-    """A mapping with empty tables."""
+def _plain(kind: MapKind, dtype: np.dtype[Any], bits: int, base: float, step: float) -> ValueMap:
+    """Return a map with empty tables."""
     nothing = np.empty(0, container(8 * dtype.itemsize))
-    return Mapping(kind, bits, base, step, nothing, np.empty(0, np.uint32), nothing)
+    return ValueMap(kind, bits, base, step, nothing, np.empty(0, np.uint32), nothing)
 
 
-def _patched(mapping: Mapping, unsigned: Words, apart: npt.NDArray[np.bool_]) -> Mapping:
-    """The mapping with some pixels kept apart."""
+def _patched(mapping: ValueMap, unsigned: Words, apart: npt.NDArray[np.bool_]) -> ValueMap:
+    """Return the map with some pixels kept apart."""
     positions = np.flatnonzero(apart).astype(np.uint32)
     return replace(mapping, positions=positions, words=unsigned.reshape(-1)[positions])
 
 
-def _words(frames: Pixels, unsigned: Words, base: int) -> tuple[Mapping, Values]:
-    """Words by a palette, or as multiples of a common step above a base."""
+def _words(frames: Pixels, unsigned: Words, base: int) -> tuple[ValueMap, Values]:
+    """Map words by a palette, or as multiples of a common step above a base."""
     dtype, word = frames.dtype, unsigned.dtype.type
     low, high = int(unsigned.min()), int(unsigned.max())
     if low == high:
@@ -273,7 +281,7 @@ def _words(frames: Pixels, unsigned: Words, base: int) -> tuple[Mapping, Values]
     if few is not None:
         palette, values = few
         bits = (len(palette) - 1).bit_length()
-        mapping = replace(_plain(Kind.PALETTE, dtype, bits, 0, 0), palette=palette + offset)
+        mapping = replace(_plain(MapKind.PALETTE, dtype, bits, 0, 0), palette=palette + offset)
         return mapping, values.astype(container(bits))
     step = _common_step(above)
     if step > 1:
@@ -284,11 +292,12 @@ def _words(frames: Pixels, unsigned: Words, base: int) -> tuple[Mapping, Values]
 
 def _sample(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     flat = array.reshape(-1)
-    return flat[:: max(1, flat.size // SAMPLE) | 1]  # odd: widths are mostly even
+    # Widths are mostly even, so an odd step meets all columns.
+    return flat[:: max(1, flat.size // SAMPLE) | 1]
 
 
 def _common_step(words: Words) -> int:
-    """The greatest number that divides all words."""
+    """Return the greatest number that divides all words."""
     step = int(np.gcd.reduce(_sample(words)))
     while step > 1:
         rest = words % words.dtype.type(step)
@@ -299,7 +308,7 @@ def _common_step(words: Words) -> int:
 
 
 def _palette(words: Words) -> tuple[Words, Values] | None:
-    """The words that occur, and each pixel's place among them, where that saves bits."""
+    """Return the words that occur, and each pixel's place among them, if that saves bits."""
     seen = np.unique(_sample(words))
     if len(seen) > min(SAMPLE // 4, int(seen[-1] - seen[0]) // 2):
         return None
@@ -316,7 +325,10 @@ def _palette(words: Words) -> tuple[Words, Values] | None:
 
 
 def _distinct(words: Words, high: int, most: int) -> Words:
-    """The words that occur, none above `high`, in order; perhaps not all if more than `most`."""
+    """Find the words that occur, none of which is above `high`, in order.
+
+    The search may end when there are more than `most`.
+    """
     if high >= 1 << 20:
         return np.unique(words)
     occurs = np.zeros(high + 1, bool)
@@ -327,8 +339,8 @@ def _distinct(words: Words, high: int, most: int) -> Words:
     return np.flatnonzero(occurs).astype(words.dtype)
 
 
-def _window(frames: Pixels, low: int, high: int) -> tuple[Mapping, Values] | None:
-    """Fewer bits for nearly all integers; the few outside are kept apart."""
+def _window(frames: Pixels, low: int, high: int) -> tuple[ValueMap, Values] | None:
+    """Map nearly all integers to fewer bits, and keep the few outside apart, if possible."""
     sample = np.sort(_sample(frames), axis=None)
     margin = int(len(sample) * FEW)
     inner_low, inner_high = int(sample[margin]), int(sample[-1 - margin])
@@ -347,8 +359,8 @@ def _window(frames: Pixels, low: int, high: int) -> tuple[Mapping, Values] | Non
     return None
 
 
-def _whole_numbers(frames: Pixels) -> tuple[Mapping, Values] | None:
-    """Floats that are integers: counts, or labels."""
+def _whole_numbers(frames: Pixels) -> tuple[ValueMap, Values] | None:
+    """Map floats that are whole numbers, as counts or labels are; None for others."""
     seen = _sample(frames)
     seen = seen[np.isfinite(seen)].astype(np.float64)
     limit = 2 ** (SCALED_BITS - 2)
@@ -361,8 +373,8 @@ def _whole_numbers(frames: Pixels) -> tuple[Mapping, Values] | None:
     return _scale(frames, np.floor(low), 1.0, 0.0, finite)
 
 
-def _whole_steps(frames: Pixels, bound: int) -> tuple[Mapping, Values]:
-    """Integers to the middles of ranges that are ``2 bound + 1`` wide."""
+def _whole_steps(frames: Pixels, bound: int) -> tuple[ValueMap, Values]:
+    """Map integers to the middles of ranges that are ``2 bound + 1`` wide."""
     low, high = int(frames.min()), int(frames.max())
     step = 2 * bound + 1
     if bound < 1 or step > high - low:
@@ -387,16 +399,16 @@ def _whole_steps(frames: Pixels, bound: int) -> tuple[Mapping, Values]:
 
 def _scale(
     frames: Pixels, low: float, step: float, bound: float, finite: npt.NDArray[np.bool_]
-) -> tuple[Mapping, Values] | None:
-    """Pixels as ``low + value * step``; those that are off by more than `bound` are kept apart.
+) -> tuple[ValueMap, Values] | None:
+    """Map pixels as ``low + value * step``, and keep apart those that are off by more than `bound`.
 
-    None where too many finite ones are.
+    Return None if too many finite ones are.
     """
     whole = np.where(finite, frames, low).astype(np.float64)
     values = np.rint((whole - low) / step)
     bits = int(values.max()).bit_length()
     values = values.astype(container(max(bits, 1)))
-    mapping = _plain(Kind.SCALED, frames.dtype, bits, low, step)
+    mapping = _plain(MapKind.SCALED, frames.dtype, bits, low, step)
     made = _scaled(mapping, values, frames.dtype)
     unsigned = frames.view(container(8 * frames.itemsize))
     if bound == 0:

@@ -82,7 +82,7 @@ def _groups(layout: Layout, file: StackFile) -> Iterator[Group]:
                 len(members) * frame_bytes(file.shape[1:], file.dtype.itemsize),
                 pile.stored_bytes,
                 pile.data.id.get_num_chunks() if pile.data.chunks else 0,
-                coding.codec if coding else None,
+                coding.codec.name if coding else None,
                 coding.preset if coding and ours else None,
                 words,
             )

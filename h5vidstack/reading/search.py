@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs.block import differences
+from ..codecs.loss import differences
 from ..errors import QueryError
 from ..shapes import Numbers, Shape, window_frames
 from ..similar.fingerprints import HASHES, Hashes, hash_images

@@ -26,7 +26,7 @@ from ..layout.writer import Order, PileWriter, Record, StackWriter, write_text
 from ..pool import in_order
 from ..shapes import MAX_BLOCK_BYTES, Pixels, Shape, frame_bytes, leading_chunk, split_axes
 from ..similar.fingerprints import Fingerprints, fingerprint, join
-from ..sources.base import ArraySource
+from ..sources.array_source import ArraySource
 from ..writing.coders import BlockCoder
 from ..writing.encoder import PileEncoder
 from .raw import own_space, own_type, set_no_fill_value

@@ -12,7 +12,7 @@ from ..reading.groups import Group
 from ..reading.stack_reader import StackReader
 from ..shapes import Pixels
 from ..similar.fingerprints import to_8bit
-from ..sources.apart import refuse_source
+from ..sources.overlap import refuse_source
 
 MARGIN = 12
 TEXT = 14

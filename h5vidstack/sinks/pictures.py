@@ -13,8 +13,8 @@ from ..care import fidelity
 from ..errors import OutputError
 from ..layout.output import complete_or_absent
 from ..shapes import Pixels
-from ..sources.apart import refuse_source
-from ..sources.base import DEFAULT_OPTIONS, SourceOptions
+from ..sources.overlap import refuse_source
+from ..sources.source import DEFAULT_OPTIONS, SourceOptions
 from .contact_sheet import BACKGROUND, FAINT, INK, MARGIN, TEXT, small
 
 COLUMNS = 5

@@ -20,7 +20,7 @@ from ..layout.output import complete_or_absent, open_hdf5_output
 from ..pool import Progress, Step, default_workers, in_order
 from ..reading.stack_reader import StackReader
 from ..shapes import Pixels, Shape, window_frames
-from ..sources.apart import refuse_source
+from ..sources.overlap import refuse_source
 
 IMAGE_FORMATS = ("png", "tiff")
 STREAM_FORMATS = ("npy", "png", "tiff", "raw")

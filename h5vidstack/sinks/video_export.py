@@ -18,7 +18,7 @@ import av
 import numpy as np
 from av.video.frame import VideoFrame
 
-from ..codecs import h264
+from ..codecs.av_planes import plane_items
 from ..codecs.block_format import Block, Stream
 from ..codecs.transforms import Colour, Predictor
 from ..errors import BlockError, NotExactError, OutputError, UnsupportedError
@@ -29,13 +29,14 @@ from ..reading.chunk_grid import Chunks
 from ..reading.stack_file import StackFile
 from ..reading.stack_reader import StackReader
 from ..shapes import MAX_EDGE, Pixels
-from ..sources.apart import refuse_source
+from ..sources.overlap import refuse_source
 
 CONTAINERS = {".mkv": "matroska", ".mp4": "mp4"}
 MAX_FPS = 1000
 """Matroska counts milliseconds."""
 
-_COPIED = {"mp4": ("x264",), "matroska": ("x264", "ffv1")}
+_COPIED = {"mp4": ("h264",), "matroska": ("h264", "ffv1")}
+"""Codecs whose packets a container holds as they are, by FFmpeg's names."""
 _OPTIONS = {
     "libx264": {"preset": "medium", "qp": "0"},
     "libx264rgb": {"preset": "medium", "qp": "0"},
@@ -175,7 +176,7 @@ class _Job:
             pile, kinds, orders = file.piles[0], set(), list[list[int]]()
             try:
                 for stream in _streams(file, pile):
-                    kinds.add((stream.codec.name, stream.depth) if stream else ("", 0))
+                    kinds.add((stream.codec.ffmpeg, stream.depth) if stream else (None, 0))
                     orders.append(_display_order(stream))
             except (BlockError, *HDF5_ERRORS):
                 return False  # decoding it says which frames
@@ -194,7 +195,7 @@ class _Job:
                 if stream is None:  # `copy` has seen that there is none
                     continue
                 if target is None:
-                    self.codec = "ffv1" if stream.codec.name == "ffv1" else "h264"
+                    self.codec = str(stream.codec.ffmpeg)
                     like = cleanup.enter_context(self._like(stream))
                     target = output.add_stream_from_template(like.streams.video[0])
                     target.time_base = 1 / self.rate
@@ -312,10 +313,9 @@ def _display_order(stream: Stream | None) -> list[int]:
     """Place of each packet's picture in its block; only H.264 that was not made here differs."""
     if stream is None:
         return []
-    packets = list(map(bytes, stream.packets))
-    if stream.codec.name != "x264":
-        return list(range(len(packets)))
-    return h264.display_order(packets)
+    if stream.codec.display_order is None:
+        return list(range(len(stream.packets)))
+    return stream.codec.display_order(list(map(bytes, stream.packets)))
 
 
 def _only_stream(block: Block) -> Stream | None:
@@ -344,18 +344,14 @@ def _writing(path: Path, container: str) -> Iterator[Any]:
 def _views(frame: Any) -> list[Pixels]:
     """``(H, W)`` views of a picture: its gray, or R, G, B[, A]; swscale has no part in it."""
     name, dtype = frame.format.name, np.uint16 if frame.format.name.endswith("le") else np.uint8
-
-    def rows(plane: Any, values: int) -> Pixels:
-        whole: Pixels = np.frombuffer(plane, dtype).reshape(plane.height, -1)
-        return whole[:, : plane.width * values]
-
     if name in _PACKED:
         values, places = _PACKED[name]
-        pixels = rows(frame.planes[0], values).reshape(frame.height, frame.width, values)
+        items = plane_items(frame.planes[0], dtype, values)
+        pixels = items.reshape(frame.height, frame.width, values)
         return [pixels[..., place] for place in places]
     if name.startswith("gb"):
-        return [rows(frame.planes[plane], 1) for plane in _GBR[: len(frame.planes)]]
-    return [rows(frame.planes[0], 1)]
+        return [plane_items(frame.planes[plane], dtype) for plane in _GBR[: len(frame.planes)]]
+    return [plane_items(frame.planes[0], dtype)]
 
 
 def _gray(depth: int) -> str:

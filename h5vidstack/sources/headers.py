@@ -1,9 +1,8 @@
-"""What the header of a file states of its frames, read without any library that decodes them.
+"""What the header of a file states of its frames, as a check of the library that decodes them.
 
-(But of a video FFmpeg says what its container states, and only what we make of it is proved.)
-Each parser takes a few fields where its format's specification has them, and gives up on all that
-it does not know: an odd header states nothing. What it does state must be true of the frames that
-came, whatever decoded them.
+Each parser takes a few fields from where the specification of its format has them, without any
+library. It gives up on all that it does not know, so that an odd header states nothing. What a
+header does state must be true of the frames that came, whatever decoded them.
 """
 
 from __future__ import annotations
@@ -18,39 +17,42 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..errors import SourceError
 from ..shapes import Shape
+from .source import Source, SourceOptions
 
 Data = Any
 """The bytes of a file: a `mmap`."""
 
+AnySource = TypeVar("AnySource", bound=Source)
+
 
 @dataclass(frozen=True)
 class Header:
-    """What a file states of its frames; None and () are for what it does not state.
+    """What a file states of its frames; None and () stand for what it does not state.
 
     Attributes
     ----------
     format
-        Its name, for the user.
+        The format's name, for the user.
     size
         Height and width.
     bits
-        Of a sample.
+        How many a sample has.
     kind
-        Of a sample, as of numpy's dtypes: u, i or f.
+        The kind of a sample, as numpy names it: u, i or f.
     channels
         The numbers of channels that frames can have.
     count
-        Number of frames.
+        The number of frames.
     values
-        Number of samples in all frames.
+        The number of samples in all frames.
     pages
-        Number of pages of a TIFF, of which each or the first may stand for several frames.
+        The number of pages of a TIFF, of which each or the first may stand for several frames.
     """
 
     format: str
@@ -63,14 +65,32 @@ class Header:
     pages: int | None = None
 
 
-def compare_headers(
+def checked(
+    source: AnySource, path: Path, header: Header | None, options: SourceOptions
+) -> AnySource:
+    """Return a source if its frames are what a header states; otherwise close it.
+
+    Raises
+    ------
+    SourceError
+        If the header contradicts.
+    """
+    try:
+        compare(path, header, source.frame, source.dtype, source.count, gray=options.gray)
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def compare(
     path: Path,
+    header: Header | None,
     frame: Shape,
     dtype: np.dtype[Any],
     count: int | None,
     *,
     gray: bool = False,
-    stream: int | None = None,
 ) -> None:
     """See that frames that came from a file are what its header states.
 
@@ -78,21 +98,20 @@ def compare_headers(
     ----------
     path
         The file.
+    header
+        What it states; None: nothing.
     frame, dtype
-        What a frame of it is.
+        The shape of a frame that came, and its dtype.
     count
-        How many there are; None: that is not known yet.
+        How many came; None: that is not known yet.
     gray
-        Frames may have lost channels, for gray was made of them.
-    stream
-        Of a video: the number of the stream that they are from.
+        Frames may have lost channels, because gray was made of them.
 
     Raises
     ------
     SourceError
         If the header contradicts.
     """
-    header = read_header(path) if stream is None else read_stream(path, stream)
     if header is None:
         return
     came = Header(
@@ -123,7 +142,7 @@ _ODD = (
     OSError, ValueError, IndexError, KeyError, StopIteration, struct.error, SyntaxError,
     OverflowError,
 )  # fmt: skip
-"""What a header raises that is cut off, or leads outside of its file."""
+"""The exceptions that a header raises if it is cut off, or leads outside of its file."""
 _KINDS = {"u": "unsigned", "i": "signed", "f": "floating point"}
 
 
@@ -133,7 +152,7 @@ def _pixels(size: tuple[int, ...] | None) -> str:
 
 
 def _dtypes(bits: int, kind: str) -> list[np.dtype[Any]]:
-    """The types that hold samples of so many bits, and no more than they need."""
+    """Return the types that hold samples of so many bits, and are no wider than needed."""
     size = next((size for size in (1, 2, 4, 8) if bits <= 8 * size), None)
     names = [f"{kind}{size}", *(["?", "u1"] if bits == 1 else [])]
     found = []
@@ -144,7 +163,7 @@ def _dtypes(bits: int, kind: str) -> list[np.dtype[Any]]:
 
 
 def read_header(path: Path) -> Header | None:
-    """Return what a file states of its frames; None if that is nothing."""
+    """Return what a file states of its frames, or None if it states nothing that is known here."""
     with (
         contextlib.suppress(*_ODD),
         path.open("rb") as file,
@@ -154,19 +173,6 @@ def read_header(path: Path) -> Header | None:
             if re.match(magic, data, re.DOTALL):
                 return parse(data)
     return None
-
-
-def read_stream(path: Path, number: int) -> Header | None:
-    """Return what a container states of one of its streams; None if that is nothing."""
-    from .streams import open_video
-
-    with open_video(path) as container:
-        context = container.streams[number].codec_context
-        if context.format is None or context.format.name.startswith("bayer"):  # bits of 2x2 pixels
-            return None
-        bits = max(component.bits for component in context.format.components)
-        kind = "f" if re.search("f(16|32)", context.format.name) else "u"
-        return Header(f"{context.name} stream", (context.height, context.width), bits, kind)
 
 
 def _png(data: Data) -> Header | None:
@@ -253,7 +259,8 @@ def _npy(data: Data) -> Header | None:
     if dtype.kind not in "biuf":
         return None
     bits = 1 if dtype.kind == "b" else 8 * dtype.itemsize
-    values = (len(data) - start - length) // dtype.itemsize  # of the file, not of its words
+    # The samples are counted in the file, whatever its header states.
+    values = (len(data) - start - length) // dtype.itemsize
     if values != math.prod(stated["shape"]):
         return Header(".npy", values=values)
     return Header(".npy", bits=bits, kind="u" if bits == 1 else dtype.kind, values=values)
@@ -264,19 +271,19 @@ def _npy(data: Data) -> Header | None:
 _WIDTH, _LENGTH, _BITS, _SAMPLES, _FORMAT = 256, 257, 258, 277, 339
 _SUBFILE, COMPRESSION, PHOTOMETRIC, _DESCRIPTION = 254, 259, 262, 270
 _LIKE = (_WIDTH, _LENGTH, _BITS, _SAMPLES, _FORMAT)
-"""Tags that tell pages of one kind."""
+"""Tags that are the same in pages of one kind."""
 _TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _ENOUGH = 1 << 12
-"""No more values of a tag are read, nor bytes of a text."""
+"""No more values of a tag, or bytes of a text, are read."""
 _OTHER = {34412, 33628, 33629, 33630, 33631, 65420, 51123, 34361, 32997, 330, 50838}
-"""Tags of programs that make more, or less, of a page than a frame: LSM, STK, NDPI, ..., also
-pyramids (SubIFDs) and volumes (ImageDepth)."""
+"""Tags of programs for which a page is more or less than a frame (LSM, STK, NDPI and others), and
+those of pyramids (SubIFDs) and volumes (ImageDepth)."""
 
 Tags = dict[int, tuple[Any, ...]]
 
 
 def page_tags(path: Path) -> Tags:
-    """Return the tags of a TIFF's first page that are read here; none of an odd file."""
+    """Return the tags of a TIFF's first page that are read here; an odd file has none."""
     with (
         contextlib.suppress(*_ODD),
         path.open("rb") as file,
@@ -311,7 +318,7 @@ def _tiff(data: Data) -> Header | None:
 
 
 def _pages(data: Data) -> Iterator[Tags]:
-    """The tags of each page; the description only of the first."""
+    """Yield the tags of each page; the description only of the first."""
     order = {b"II": "<", b"MM": ">"}[data[:2]]
     big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
     offset, inline = struct.Struct(f"{order}{'Q' if big else 'I'}"), 8 if big else 4

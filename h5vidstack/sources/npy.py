@@ -1,17 +1,21 @@
-"""Frames from NumPy's ``.npy`` files."""
+"""Frames from NumPy's ``.npy`` files; ``.npz`` files are refused."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import SourceError
-from .arrays import array_source
-from .base import Source, SourceOptions
+from .array_source import array_source
+from .headers import checked, read_header
+from .source import Source, SourceFile, SourceOptions
 
 
-def npy_source(path: Path, options: SourceOptions) -> Source:
+def is_npy(file: SourceFile) -> bool:
+    """Return whether a file begins as an ``.npy`` file."""
+    return file.head.startswith(b"\x93NUMPY")
+
+
+def npy_source(file: SourceFile, options: SourceOptions) -> Source:
     """Open an ``.npy`` array, memory-mapped.
 
     Raises
@@ -19,16 +23,29 @@ def npy_source(path: Path, options: SourceOptions) -> Source:
     SourceError
         If it cannot be read, or the file is longer or shorter than its array.
     """
+    path = file.path
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # numpy lets every kind out on damaged headers
+    except Exception as error:  # numpy raises every kind of exception on damaged headers
         raise SourceError(f"cannot read {path}: {error}") from error
     size, end = path.stat().st_size, array.offset + array.nbytes
     if end != size:
         raise SourceError(
-            f"{path} has {size - end} bytes behind its array of shape {array.shape} {array.dtype}: "
-            "perhaps more arrays, saved into the one file; save each into its own"
+            f"{path} has {size - end} bytes behind its array of shape {array.shape} {array.dtype}. "
+            "If several arrays were saved into this file, save each into its own"
         )
     source = array_source(array, str(path), options)
     source.file_bytes = size
-    return source
+    return checked(source, path, read_header(path), options)
+
+
+def is_npz(file: SourceFile) -> bool:
+    """Return whether a file is a ZIP archive that is named as one of arrays."""
+    return file.head.startswith(b"PK\x03\x04") and file.path.suffix.lower() == ".npz"
+
+
+def refuse_npz(file: SourceFile, options: SourceOptions) -> Source:
+    """Raise SourceError, because an ``.npz`` file holds several arrays."""
+    raise SourceError(
+        f"{file.path} holds several arrays: pass one, as numpy.load({file.name!r})['name']"
+    )

@@ -1,4 +1,4 @@
-"""Frames of a source that runs only once, kept on disk so that they can be read again."""
+"""The spool, which keeps the frames of a source on disk so that they can be read again."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SourceError
-from ..shapes import frame_bytes
-from .base import Access, Array, Source
+from ..shapes import Pixels, frame_bytes
+from .source import Access, Source
 
 BATCH = 16
-"""Frames that are kept at a time."""
+"""So many frames are kept at a time."""
 FREE_SHARE = 0.5
-"""A spool takes no more than this share of what is free on the disk."""
+"""A spool takes at most this share of the free space on the disk."""
 
 
 class Spool(Source):
-    """A source, and all of its frames that have been read, in an unnamed file.
+    """A source whose frames are kept in an unnamed file as they are read.
 
     Parameters
     ----------
     source
-        Read once, by `batches`; not closed.
+        It is read once, by `batches`, and not closed.
     folder
         Where the file is made.
     limit
-        Bytes that it may take. When they are used up, or the source is known to need
-        more, frames are kept no longer: then `access` falls to what the source has.
+        How many bytes the file may take. When they are used up, or the source is known to need
+        more, no more frames are kept, and `access` falls to that of the source.
     """
 
     def __init__(self, source: Source, folder: Path, limit: int) -> None:
@@ -55,13 +55,13 @@ class Spool(Source):
         """What `take` can do now."""
         return Access.AGAIN if not self._full else min(self._source.access, Access.AGAIN)
 
-    def batches(self, size: int) -> Iterator[Array]:  # noqa: D102
+    def batches(self, size: int) -> Iterator[Pixels]:  # noqa: D102
         for batch in self._source.batches(size):
             if not self._full:
                 self._keep(batch)
             yield batch
 
-    def _keep(self, batch: Array) -> None:
+    def _keep(self, batch: Pixels) -> None:
         self._room -= batch.nbytes
         if self._room < 0:
             self._full = True
@@ -77,7 +77,7 @@ class Spool(Source):
         else:
             self._kept += len(batch)
 
-    def take(self, numbers: npt.NDArray[np.intp]) -> Array:  # noqa: D102
+    def take(self, numbers: npt.NDArray[np.intp]) -> Pixels:  # noqa: D102
         frames = np.empty((len(numbers), *self.frame), self.dtype)
         for place, number in enumerate(numbers.tolist()):
             if number < self._kept:
@@ -93,17 +93,17 @@ class Spool(Source):
 
 
 class Replay(Source):
-    """A source that runs only once, run through and kept, to be run through again.
+    """A source that gives frames only once, read to its end and kept to be read again.
 
     Parameters
     ----------
     spool
-        Nothing of it read yet; not closed.
+        A spool of which nothing was read yet. It is not closed.
 
     Raises
     ------
     SourceError
-        If the spool cannot keep it all.
+        If the spool cannot keep all frames.
     """
 
     def __init__(self, spool: Spool) -> None:
@@ -112,18 +112,18 @@ class Replay(Source):
         self.count = sum(len(batch) for batch in spool.batches(BATCH))
         if spool.access == Access.ONCE:
             raise SourceError(
-                f"{spool.name} runs only once and is too large to be spooled (see --spool-limit), "
-                "but a PCA, and the range of values for a relative maximum error, need it twice: "
-                "allow more, or give an absolute maximum error"
+                f"{spool.name} gives its frames only once and is too large to be spooled. A PCA, "
+                "or the range of values for a relative maximum error, needs them twice: allow "
+                "more by --spool-limit, or give an absolute maximum error"
             )
         self.access = Access.RANDOM
 
-    def batches(self, size: int) -> Iterator[Array]:  # noqa: D102
+    def batches(self, size: int) -> Iterator[Pixels]:  # noqa: D102
         for start in range(0, self.count or 0, size):
             yield self.take(np.arange(start, min(start + size, self.count or 0)))
 
-    def take(self, numbers: npt.NDArray[np.intp]) -> Array:  # noqa: D102
+    def take(self, numbers: npt.NDArray[np.intp]) -> Pixels:  # noqa: D102
         return self._spool.take(numbers)
 
     def close(self) -> None:
-        """Do nothing: the spool is another's."""
+        """Do nothing, because the caller closes the spool."""

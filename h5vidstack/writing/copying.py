@@ -22,8 +22,8 @@ from ..layout.writer import Order, StackWriter
 from ..pool import Progress, Step, in_order
 from ..shapes import Pixels, frame_bytes
 from ..similar.fingerprints import Fingerprints, fingerprint, join
-from ..sources.base import Source
-from ..sources.packets import ANEW, Packets
+from ..sources.source import Source
+from ..sources.video.packets import ANEW, Packets
 from .coders import BlockCoder
 
 _CODED_ANEW = (

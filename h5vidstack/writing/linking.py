@@ -21,7 +21,7 @@ from ..layout.piles import Pile
 from ..layout.writer import Order, Record, StackWriter
 from ..shapes import Shape
 from ..similar.fingerprints import HASHES, Fingerprints
-from ..sources.names import match
+from ..sources.file_names import match
 from .appending import Earlier, joined_axes, joined_method
 
 Target = str | os.PathLike[str]

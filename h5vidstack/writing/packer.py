@@ -25,11 +25,11 @@ from ..layout.stack_group import open_layout
 from ..layout.writer import Record, StackWriter, write_table
 from ..pool import Progress
 from ..shapes import Shape, choose_chunk, frame_bytes, structure_bytes
-from ..sources.apart import refuse_source
-from ..sources.base import Access, Source, SourceOptions
-from ..sources.kinds import open_source
-from ..sources.packets import look
+from ..sources.openers import open_source
+from ..sources.overlap import refuse_source
+from ..sources.source import Access, Source, SourceOptions
 from ..sources.spool import Replay, Spool
+from ..sources.video.packets import find_packets
 from .appending import find_earlier
 from .copying import Copying, check_copy
 from .crew import Crew
@@ -302,7 +302,7 @@ def pack(
         block.check_dtype(opened.dtype)
         crew = Crew(workers, executor)
         journal = cleanup.enter_context(resumable(target.resolve(), stack)) if resume else None
-        packets = look(opened, chunk_frames) if copy else None
+        packets = find_packets(opened, chunk_frames) if copy else None
         if packets is not None:
             chunk_frames, tile = packets.run, (0, 0)
         shape = opened.frame, opened.dtype.itemsize, chunk_frames, tile

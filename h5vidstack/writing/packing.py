@@ -18,7 +18,7 @@ from ..layout.writer import Order, StackWriter
 from ..pool import Progress, Step
 from ..shapes import CHUNK_FRAMES, Numbers, Pixels, Shape, frame_bytes, window_frames
 from ..similar.fingerprints import Fingerprints
-from ..sources.base import Access, Source
+from ..sources.source import Access, Source
 from ..sources.spool import Spool
 from .appending import Earlier
 from .coders import BlockCoder, Coder, DifferenceCoder, PlainCoder, mean_frame

@@ -24,7 +24,7 @@ from ..pool import Progress, Step, in_order
 from ..reading.chunk_grid import to_words
 from ..shapes import Pixels, Shape, frame_bytes, window_frames
 from ..similar.fingerprints import Fingerprints, fingerprint, join
-from ..sources.base import Source
+from ..sources.source import Source
 from ..writing import pca
 from .coders import BlockCoder
 from .crew import Crew

@@ -7,6 +7,7 @@ from frames import moving, noise
 
 from h5vidstack import BlockError
 from h5vidstack.codecs import block
+from h5vidstack.codecs.loss import largest_difference
 from h5vidstack.codecs.recipe import Recipe
 from h5vidstack.codecs.registry import Coding
 
@@ -17,7 +18,7 @@ def test_lossy_codecs_are_close_and_always_decode_alike(preset, shape):
     frames = (moving(shape) // 8).astype(np.uint8)
     coding = Coding(preset, None if preset == "mp4" else 12)
     data, decoded = block.encode_lossy(frames, Recipe(coding))
-    assert block.largest_difference(frames, decoded) < 40
+    assert largest_difference(frames, decoded) < 40
     for _ in range(5):
         again = block.decode(data, block.whole_shape(frames), frames.dtype)
         np.testing.assert_array_equal(again, decoded)
@@ -34,9 +35,9 @@ def test_a_decoder_that_failed_is_not_used_again(name):
         out = np.zeros_like(frames)
         for bad in (packets[0][: turn + 1], b"", bytes(len(packets[0])), noise((300,)).tobytes()):
             with contextlib.suppress(BlockError):
-                coding.engine.decode([bad, *packets[1:]], extradata, 8, np.zeros_like(frames))
-            coding.engine.decode(packets, extradata, 8, out[: turn % 2 + 1])
-            coding.engine.decode(packets, extradata, 8, out)
+                coding.codec.decode([bad, *packets[1:]], extradata, 8, np.zeros_like(frames))
+            coding.codec.decode(packets, extradata, 8, out[: turn % 2 + 1])
+            coding.codec.decode(packets, extradata, 8, out)
             np.testing.assert_array_equal(out, frames)
 
 
@@ -45,9 +46,9 @@ def test_a_stream_begins_with_a_key_frame():
     packets, extradata = coding.encode(frames, 8)
     out = np.empty_like(frames)
     for _ in range(2):
-        coding.engine.decode(packets, extradata, 8, out)  # another's key frame does not do
+        coding.codec.decode(packets, extradata, 8, out)  # another's key frame does not do
         with pytest.raises(BlockError):
-            coding.engine.decode(packets[1:], extradata, 8, out[:2])
+            coding.codec.decode(packets[1:], extradata, 8, out[:2])
 
 
 def test_many_threads_decode_streams_of_many_sizes():
@@ -61,7 +62,7 @@ def test_many_threads_decode_streams_of_many_sizes():
         for turn in range(200):
             frames, packets, extradata = streams[20 + (start + turn * 7) % 20]
             out = np.empty_like(frames)
-            coding.engine.decode(packets, extradata, 8, out)
+            coding.codec.decode(packets, extradata, 8, out)
             if not np.array_equal(out, frames):
                 return False
         return True

@@ -76,7 +76,7 @@ def test_verify_refuses_a_codec_that_is_not_exact(monkeypatch):
     frames = moving((4, 64, 64))
     with pytest.raises(NotExactError, match="did not decode to its input"):
         block.encode(frames, Recipe())
-    with pytest.raises(NotExactError, match="further than 2.0"):
+    with pytest.raises(NotExactError, match="by more than 2.0"):
         block.encode(frames, Recipe(bound=2.0))
     block.encode(frames, Recipe(), verify=False)
 

@@ -21,16 +21,16 @@ SIZES = [
 @pytest.mark.parametrize("name", [name for name, row in PRESETS.items() if row.lossless])
 def test_every_preset_at_every_depth(name, shape):
     coding = Coding(name)
-    for depth in coding.engine.depths:
+    for depth in coding.codec.depths:
         for frames in (deep(shape, depth), deep(shape, depth) // 2, noise(shape) >> 1):
             frames = frames.astype(np.uint64) & np.uint64((1 << depth) - 1)
             frames = frames.astype(container(depth))
             packets, extradata = coding.encode(frames, depth)
             out = np.empty_like(frames)
-            coding.engine.decode(packets, extradata, depth, out)
+            coding.codec.decode(packets, extradata, depth, out)
             np.testing.assert_array_equal(out, frames)
             first = np.empty_like(frames[:1])
-            coding.engine.decode(packets, extradata, depth, first)
+            coding.codec.decode(packets, extradata, depth, first)
             np.testing.assert_array_equal(first, frames[:1])
 
 

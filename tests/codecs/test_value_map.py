@@ -9,8 +9,9 @@ from hypothesis.extra import numpy as npst
 
 from h5vidstack import BlockError
 from h5vidstack.codecs import block, value_map
+from h5vidstack.codecs.loss import largest_difference
 from h5vidstack.codecs.recipe import Recipe
-from h5vidstack.codecs.registry import Coding
+from h5vidstack.codecs.registry import CODECS, PRESETS, Coding
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
 
@@ -22,7 +23,7 @@ def test_the_bound_holds_for_every_pixel(dtype, data):
     frames = data.draw(npst.arrays(np.dtype(dtype), shape))
     bound = data.draw(st.floats(1e-6, 1e9))
     coded, decoded = block.encode_lossy(frames, Recipe(bound=bound))
-    assert block.largest_difference(frames, decoded) <= bound
+    assert largest_difference(frames, decoded) <= bound
     if frames.dtype.kind == "f":
         special = ~np.isfinite(frames)
         assert decoded[special].tobytes() == frames[special].tobytes()
@@ -56,11 +57,11 @@ def test_ranges_are_compacted():
     assert exactly((ramp % 1000 * 64).astype(np.uint16)).bits == 10
     assert exactly((ramp % 1000 * 24 + 5).astype(np.int32)).bits == 10
     few = np.array([0, 3, 17, 4000, 65535], np.uint16)[ramp % 5]
-    assert (exactly(few).kind, exactly(few).bits) == (value_map.Kind.PALETTE, 3)
+    assert (exactly(few).kind, exactly(few).bits) == (value_map.MapKind.PALETTE, 3)
     levels = (np.arange(256, dtype=np.uint8) / np.float32(255))[ramp % 256]
-    assert (exactly(levels).kind, exactly(levels).bits) == (value_map.Kind.PALETTE, 8)
+    assert (exactly(levels).kind, exactly(levels).bits) == (value_map.MapKind.PALETTE, 8)
     counts = (ramp % 3000).astype(np.float32)
-    assert (exactly(counts).kind, exactly(counts).bits) == (value_map.Kind.SCALED, 12)
+    assert (exactly(counts).kind, exactly(counts).bits) == (value_map.MapKind.SCALED, 12)
     narrow = np.sin(ramp).astype(np.float32).astype(np.float64)
     assert exactly(narrow).bits < 40
     assert exactly(np.full((2, 5, 5), -1e300)).bits == 0
@@ -101,6 +102,18 @@ def test_a_hostile_palette_and_patch():
     found, values = value_map.map_exactly(frames)
     with pytest.raises(BlockError, match="palette"):
         value_map.to_pixels(found, values + np.uint8(5), frames.dtype, np.empty_like(frames))
-    patched = value_map.Mapping(0, 8, 0, 1, found.palette[:0], np.array([99]), found.palette[:1])
-    with pytest.raises(BlockError, match="outside"):
+    patched = value_map.ValueMap(0, 8, 0, 1, found.palette[:0], np.array([99]), found.palette[:1])
+    with pytest.raises(BlockError, match="names pixel 99"):
         value_map.unpack(patched.pack(), 0, frames.dtype, 99)
+
+
+def test_the_tables_agree():
+    assert len({codec.id for codec in CODECS.values()}) == len(CODECS)
+    assert len({preset.id for preset in PRESETS.values()}) == len(PRESETS)
+    for codec in CODECS.values():
+        own = [preset for preset in PRESETS.values() if preset.codec is codec]
+        assert own
+        assert sum(preset.usual for preset in own) <= 1
+        assert Coding.of(codec.name).codec is codec
+        assert list(codec.depths) == sorted(codec.depths)
+        assert codec.lossless or not any(preset.lossless for preset in own)

@@ -180,7 +180,7 @@ def recipes():
     for preset in ("raw", "lpc-fast", "x264-slow", "ffv1-context",
                    "deflate-runs", "lzma", "mp4"):  # fmt: skip
         coding = Coding(preset)
-        for predictor in Predictor if coding.engine.predicted else (Predictor.NONE,):
+        for predictor in Predictor if coding.codec.predicted else (Predictor.NONE,):
             yield f"{preset} {predictor.name}", 1, Recipe(coding, predictor=predictor)
     for colour in Colour:
         yield f"colour {colour.name}", 3, Recipe(Coding("lpc-fast"), colour=colour)

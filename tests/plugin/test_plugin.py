@@ -29,9 +29,9 @@ import h5vidstack
 from h5vidstack import BlockError
 from h5vidstack.codecs import block
 from h5vidstack.codecs.block_format import parse, seal
-from h5vidstack.codecs.bytewise import MAX_DICTIONARY
 from h5vidstack.codecs.h264 import MAX_UNITS
 from h5vidstack.codecs.lpc import REFERENCES
+from h5vidstack.codecs.lzma import MAX_DICTIONARY
 from h5vidstack.codecs.recipe import Recipe
 from h5vidstack.codecs.registry import CODECS, PRESETS, Coding
 from h5vidstack.codecs.transforms import FOLDED_BITS, Colour, Predictor

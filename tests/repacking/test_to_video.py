@@ -9,7 +9,7 @@ from whole_files import beside, drifting
 
 import h5vidstack
 from h5vidstack.cli import main
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
 
 
 @pytest.mark.parametrize("name", ["out.h5::/entry/data", "out.h5::/h5vidstack/entry/data"])

@@ -9,9 +9,9 @@ import av
 import numpy as np
 from PIL import Image
 
-from h5vidstack.sources.base import SourceOptions
-from h5vidstack.sources.kinds import open_source
-from h5vidstack.sources.pixel_formats import PIXEL_FORMATS
+from h5vidstack.sources.openers import open_source
+from h5vidstack.sources.source import SourceOptions
+from h5vidstack.sources.video.pixel_formats import PIXEL_FORMATS
 
 HEIGHT, WIDTH, COUNT = 7, 14, 3
 

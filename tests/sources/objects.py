@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from h5vidstack.sources.base import SourceOptions
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
+from h5vidstack.sources.source import SourceOptions
 
 FRAMES = np.random.default_rng(3).integers(0, 4000, (6, 12, 15)).astype(np.uint16)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from h5vidstack.sources.base import SourceOptions
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
+from h5vidstack.sources.source import SourceOptions
 
 RANDOM = np.random.default_rng(11)
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.sources.apart import refuse_source
+from h5vidstack.sources.overlap import refuse_source
 
 FRAMES = np.random.default_rng(5).integers(0, 256, (6, 12, 15)).astype(np.uint8)
 

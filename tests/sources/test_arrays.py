@@ -11,7 +11,7 @@ from objects import FRAMES, read, same
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
 
 
 def masked():

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from h5vidstack import SourceError
-from h5vidstack.sources import images, tiff
-from h5vidstack.sources.headers import Header, compare_headers, read_header
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.headers import Header, compare, read_header
+from h5vidstack.sources.images import image_source
+from h5vidstack.sources.openers import open_source
+from h5vidstack.sources.tiff import tiff_source
 
 GRAY, RGB = moving((4, 19, 22)), moving((4, 19, 22, 3))
 
@@ -107,15 +108,15 @@ def test_one_page_of_imagej_stands_for_many():
 def test_contradictions(frame, dtype, count, what):
     path = made("film.webp")
     with pytest.raises(SourceError, match=rf"film.webp states {what}"):
-        compare_headers(path, frame, np.dtype(dtype), count)
+        compare(path, read_header(path), frame, np.dtype(dtype), count)
 
 
 def test_what_is_no_contradiction():
-    path = made("film.webp")
-    compare_headers(path, (19, 22, 3), np.dtype("u1"), None)
-    compare_headers(path, (19, 22), np.dtype("u1"), 4, gray=True)
-    compare_headers(made("planes.tif"), (19, 22), np.dtype("u1"), 12)
-    compare_headers(made("bit.png"), (19, 22), np.dtype("?"), 1)
+    webp, tiff, png = map(made, ("film.webp", "planes.tif", "bit.png"))
+    compare(webp, read_header(webp), (19, 22, 3), np.dtype("u1"), None)
+    compare(webp, read_header(webp), (19, 22), np.dtype("u1"), 4, gray=True)
+    compare(tiff, read_header(tiff), (19, 22), np.dtype("u1"), 12)
+    compare(png, read_header(png), (19, 22), np.dtype("?"), 1)
 
 
 class Wrong:
@@ -133,8 +134,8 @@ class Wrong:
 
 def test_images_are_compared(monkeypatch):
     path = made("deep.png")
-    right = images.open_image
-    monkeypatch.setattr(images, "open_image", lambda path: Wrong(right(path)))
+    right = image_source.open_image
+    monkeypatch.setattr(image_source, "open_image", lambda path: Wrong(right(path)))
     with pytest.raises(SourceError, match="deep.png states 16 bits a sample"):
         open_source(path)
 
@@ -142,7 +143,7 @@ def test_images_are_compared(monkeypatch):
 def test_tiffs_are_compared(monkeypatch):
     path = made("pages.tif")
     unsigned = property(lambda _: np.dtype("u2"), lambda *_: None)
-    monkeypatch.setattr(tiff.TiffSource, "dtype", unsigned, raising=False)
+    monkeypatch.setattr(tiff_source.TiffSource, "dtype", unsigned, raising=False)
     with pytest.raises(SourceError, match=r"16 bits a sample \(signed\), but .* uint16"):
         open_source(path)
 

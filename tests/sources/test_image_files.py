@@ -12,7 +12,7 @@ from pictures import RANDOM, read, same
 from PIL import Image, ImageFile
 
 import h5vidstack
-from h5vidstack.sources import image_files
+from h5vidstack.sources.images import image_formats
 
 
 @pytest.mark.parametrize("kind", ["png", "tiff", "x.tif"])
@@ -243,9 +243,9 @@ def test_pointers_of_what_was_not_fetched():
 
 
 def test_every_way_of_the_table_is_a_decoder():
-    assert all(callable(way) for way in image_files.TABLE.values())
+    assert all(callable(way) for way in image_formats.DECODERS.values())
     with pytest.raises(h5vidstack.SourceError, match="no PNG, JPEG"):
-        image_files.read_header(io.BytesIO(b"P5 3 3 255 ").getvalue())
+        image_formats.read_image_header(io.BytesIO(b"P5 3 3 255 ").getvalue())
 
 
 PALETTE = (b"PLTE", bytes(range(12)))

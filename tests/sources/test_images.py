@@ -6,7 +6,7 @@ from pictures import RANDOM, read, same
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.sources.kinds import read_image
+from h5vidstack.sources.openers import read_image
 
 
 def test_animations_are_whole_pictures():
@@ -23,7 +23,7 @@ def test_animations_are_whole_pictures():
     with pytest.raises(h5vidstack.SourceError, match="holds 5 images"):
         read_image("a.gif")
     pages[0].save("d.gif", save_all=True, append_images=pages[1:], disposal=2, transparency=3)
-    with pytest.raises(h5vidstack.SourceError, match="taken away before the next"):
+    with pytest.raises(h5vidstack.SourceError, match="removes a picture before it shows the next"):
         read("d.gif")
 
 

@@ -11,8 +11,8 @@ from frames import moving, noise
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.sources.base import SourceOptions
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
+from h5vidstack.sources.source import SourceOptions
 
 
 def all_frames(source, **options):

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.sources.kinds import open_source
-from h5vidstack.sources.names import natural_order
+from h5vidstack.sources.file_names import natural_order
+from h5vidstack.sources.openers import open_source
 
 FRAMES = np.random.default_rng(5).integers(0, 256, (6, 12, 15)).astype(np.uint8)
 
@@ -81,7 +81,7 @@ def test_what_desktops_leave_is_passed_over_and_the_rest_is_said():
     Path("in/notes.txt").write_text("about them")
     Path("in/dir.png").mkdir()
     (note,) = open_source("in").notes
-    assert note == "in also holds what is no image, and was passed over: dir.png, notes.txt."
+    assert note == "in also holds what is no image, and was left out: dir.png, notes.txt."
     with pytest.raises(h5vidstack.SourceError, match="dir.png"):
         read("in/*")
 
@@ -101,7 +101,7 @@ def test_hidden_images():
     save("in")
     save("in", FRAMES[:2], ".h{}.png")
     (note,) = open_source("in").notes
-    assert note == "in also holds hidden images, which were passed over: .h0.png, .h1.png."
+    assert note == "in also holds hidden images, which were left out: .h0.png, .h1.png."
     np.testing.assert_array_equal(read("in"), FRAMES)
     np.testing.assert_array_equal(read("in/*"), FRAMES)
     np.testing.assert_array_equal(read("in/.h*"), FRAMES[:2])

@@ -5,7 +5,7 @@ import pytest
 from objects import FRAMES, same
 
 import h5vidstack
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
 
 
 def test_npy_is_its_one_array_to_the_last_byte():

@@ -12,7 +12,13 @@ from PIL import Image
 import h5vidstack
 from h5vidstack.cli import main
 from h5vidstack.codecs import h264
-from h5vidstack.sources.pixel_formats import PIXEL_FORMATS, Kind, find_format, format_notes, pixels
+from h5vidstack.sources.video.pixel_formats import (
+    PIXEL_FORMATS,
+    SampleKind,
+    find_format,
+    format_notes,
+    pixels,
+)
 
 # By bytes of a pixel, in the order of the stack: an independent reading of FFmpeg's names.
 BYTES = {
@@ -59,14 +65,14 @@ def expected(frame, gray):
 
 RAW = sorted(
     name for name in PIXEL_FORMATS
-    if name in known_formats and PIXEL_FORMATS[name].kind in (Kind.GRAY, Kind.BAYER, Kind.RGB, Kind.YUV)
+    if name in known_formats and PIXEL_FORMATS[name].kind in (SampleKind.GRAY, SampleKind.BAYER, SampleKind.RGB, SampleKind.YUV)
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", RAW)
 def test_samples_come_out_as_they_are_stored(name):
     """Through a file where NUT has a code for the pixel format, else of the picture itself."""
-    found, gray = PIXEL_FORMATS[name], PIXEL_FORMATS[name].kind in (Kind.YUV, Kind.GRAY)
+    found, gray = PIXEL_FORMATS[name], PIXEL_FORMATS[name].kind in (SampleKind.YUV, SampleKind.GRAY)
     frames = [filled(name, seed) for seed in range(COUNT)]
     want = [pixels(frame, found, gray) for frame in frames]
     for frame, one in zip(frames, want, strict=True):
@@ -74,7 +80,7 @@ def test_samples_come_out_as_they_are_stored(name):
         if formula is not None:
             np.testing.assert_array_equal(one, formula)
     assert want[0].dtype == found.dtype
-    channels = len(found.channels) if found.kind is Kind.RGB else 1
+    channels = len(found.channels) if found.kind is SampleKind.RGB else 1
     assert want[0].shape == (HEIGHT, WIDTH, channels)[: 2 + (channels > 1)]
     try:
         write("x.nut", frames)
@@ -111,9 +117,9 @@ EXACT = {  # pixel formats that FFmpeg makes of another one without loss
 @pytest.mark.parametrize("name", [(one, *others) for one, others in EXACT.items()])
 def test_formats_agree_where_ffmpeg_converts_without_loss(name):
     one, *others = name
-    gray = PIXEL_FORMATS[one].kind is not Kind.RGB
+    gray = PIXEL_FORMATS[one].kind is not SampleKind.RGB
     frame = filled(one)
-    for plane in frame.planes[1:] if PIXEL_FORMATS[one].kind is Kind.YUV else ():
+    for plane in frame.planes[1:] if PIXEL_FORMATS[one].kind is SampleKind.YUV else ():
         items = np.frombuffer(plane, PIXEL_FORMATS[one].item)
         items[:] = 1 << (PIXEL_FORMATS[one].bits - 1)
     want = pixels(frame, PIXEL_FORMATS[one], gray)
@@ -230,7 +236,7 @@ def test_notes_on_samples():
 
 def test_every_pixel_format_can_be_had_or_says_why():
     for name in set(PIXEL_FORMATS) & set(known_formats):
-        if PIXEL_FORMATS[name].kind is Kind.YUV:
+        if PIXEL_FORMATS[name].kind is SampleKind.YUV:
             made, said = None, f"{name}; --gray"
             try:
                 made = pixels(filled(name), PIXEL_FORMATS[name], gray=False).shape

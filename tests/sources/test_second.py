@@ -12,7 +12,7 @@ from PIL import Image
 
 import h5vidstack
 from h5vidstack.cli import main
-from h5vidstack.sources import tiff
+from h5vidstack.sources.tiff import tiff_source
 
 GRAY, RGB = moving((4, 19, 22)), moving((4, 19, 22, 3))
 DEEP = GRAY.astype(np.uint16) * 257
@@ -82,8 +82,10 @@ def test_read_as_pack_does(make):
 
 def test_a_fault_of_packs_reader_shows(monkeypatch):
     source = one_tiff(DEEP)
-    right = tiff.TiffFrames.read
-    monkeypatch.setattr(tiff.TiffFrames, "read", lambda self, number: right(self, number) ^ 1)
+    right = tiff_source.TiffFrames.read
+    monkeypatch.setattr(
+        tiff_source.TiffFrames, "read", lambda self, number: right(self, number) ^ 1
+    )
     (problem,), _ = verified(source)
     assert problem == "frames 0, 1, 2, 3: pixels differ from the source"
 

@@ -13,7 +13,7 @@ from virtual_files import FRAMES, comes_out, pack, parts, put, put_virtual, refu
 
 import h5vidstack
 from h5vidstack.cli import main
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
 
 ALL = h5s.UNLIMITED
 

@@ -13,9 +13,9 @@ from PIL import Image
 from tiffs import LONG, SHORT, gray_tags, pack_bits, write_tiff
 
 import h5vidstack
-from h5vidstack.sources.apart import refuse_source
-from h5vidstack.sources.base import Access, SourceOptions
-from h5vidstack.sources.kinds import open_source, read_image
+from h5vidstack.sources.openers import open_source, read_image
+from h5vidstack.sources.overlap import refuse_source
+from h5vidstack.sources.source import Access, SourceOptions
 
 imagecodecs = pytest.importorskip("imagecodecs")
 RANDOM = np.random.default_rng(7)
@@ -161,7 +161,7 @@ def test_an_imagej_stack_of_one_page(order):
     with pytest.raises(h5vidstack.SourceError, match=r"cut\.tif.*(corrupted|cut short)"):
         open_source("cut.tif")
     Path("less.tif").write_bytes(Path("a.tif").read_bytes().replace(b"slices=5", b"slides=5"))
-    with pytest.raises(h5vidstack.SourceError, match="tells of 5 images.*::/pages"):
+    with pytest.raises(h5vidstack.SourceError, match="states 5 images.*::/pages"):
         open_source("less.tif")
 
 
@@ -268,7 +268,7 @@ def test_pages_of_other_kinds_are_not_read_as_the_first():
     odd = values((48, 32), "u1")
     pages[4] = (gray_tags(48, 32, 8), [odd.tobytes()])
     write_tiff("x.tif", pages)
-    with pytest.raises(h5vidstack.SourceError, match=r"page 4 of x\.tif: .*another kind"):
+    with pytest.raises(h5vidstack.SourceError, match=r"page 4 of x\.tif: .*but page 0 is"):
         read("x.tif")
     with pytest.raises(h5vidstack.SourceError, match="holds 2 series"):
         read("x.tif::/pages")

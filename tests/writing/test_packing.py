@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import h5vidstack
-from h5vidstack.sources import base
-from h5vidstack.sources.base import Access, FrameSource
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.array_source import ArraySource
+from h5vidstack.sources.frame_source import FrameSource
+from h5vidstack.sources.openers import open_source
+from h5vidstack.sources.source import Access
 
 METHODS = ["auto", "video", "groupvideo"]
 
@@ -42,7 +43,7 @@ def test_levels_of_access():
     assert open_source(SWEEP).access == Access.CHEAP
     assert isinstance(open_source(iter(SWEEP)), FrameSource)
     assert open_source(iter(SWEEP)).access == Access.ONCE
-    source = base.ArraySource(SWEEP.reshape(9, 10, 40, 56), "x")
+    source = ArraySource(SWEEP.reshape(9, 10, 40, 56), "x")
     np.testing.assert_array_equal(source.take(np.array([89, 3, 3])), SWEEP[[89, 3, 3]])
 
 

@@ -20,8 +20,8 @@ import numpy as np
 from frames import pixels
 
 import h5vidstack
-from h5vidstack.sources.base import DEFAULT_OPTIONS, SourceOptions
-from h5vidstack.sources.kinds import open_source
+from h5vidstack.sources.openers import open_source
+from h5vidstack.sources.source import DEFAULT_OPTIONS, SourceOptions
 
 Truths = list[Any]
 """What a file holds, by one decoder after another; the first decides, and the rest must agree.

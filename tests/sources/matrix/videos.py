@@ -14,7 +14,7 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
-from h5vidstack.sources.base import SourceOptions
+from h5vidstack.sources.source import SourceOptions
 
 from .core import Case, Unwritable, product, samples, title
 

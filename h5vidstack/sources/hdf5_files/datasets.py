@@ -1,4 +1,4 @@
-"""Frames from HDF5: datasets, and stacks, also at URLs."""
+"""Frames from datasets of HDF5 and from stacks, also at URLs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import h5py
 from h5py import h5t
 
-from ..errors import FormatError, SourceError
-from ..hdf5.opening import open_hdf5
-from ..layout.names import DEFAULT_STACK, damage_as_error, is_stack, split_target
-from ..reading.stack_reader import StackReader
-from .arrays import plain_axes
-from .base import Array, ArraySource, Source, SourceOptions
+from ...errors import FormatError, SourceError
+from ...hdf5.opening import open_hdf5
+from ...layout.names import DEFAULT_STACK, SEPARATOR, damage_as_error, is_stack
+from ...reading.stack_reader import StackReader
+from ...shapes import Pixels
+from ..array_source import ArraySource, plain_axes
+from ..source import Source, SourceFile, SourceOptions
 from .links import candidates, get, why_absent
 from .storage import Storage, examine
 
@@ -26,13 +27,52 @@ _NO_PIXELS = {
     h5t.OPAQUE: "bytes without a meaning",
     h5t.TIME: "times",
 }
-"""Kinds of values that are no pixels, in words, with a way out where there is one."""
+"""Kinds of values that are no pixels, in words, with a way out if there is one."""
 
 
-def hdf5_source(name: str, options: SourceOptions) -> Source:
-    """``file.h5::/path``: a dataset of at least three axes, or a stack."""
-    path, inner = split_target(name)
-    inner = inner or DEFAULT_STACK
+def is_hdf5_file(file: SourceFile) -> bool:
+    """Return whether a file begins as HDF5, or the user named a place inside it."""
+    return bool(file.inner) or file.head.startswith(b"\x89HDF")
+
+
+def is_hidden_hdf5_file(file: SourceFile) -> bool:
+    """Return whether HDF5 begins behind bytes of another program, as in files of MATLAB."""
+    return bool(h5py.is_hdf5(file.path))
+
+
+def is_h5py_object(source: Any) -> bool:
+    """Return whether an object is a dataset or a group of h5py."""
+    return isinstance(source, (h5py.Group, h5py.Dataset))
+
+
+def h5py_source(source: Any, options: SourceOptions) -> Source:
+    """Open a dataset of h5py.
+
+    Raises
+    ------
+    SourceError
+        If it is a group, or its file is closed.
+    """
+    if not source:
+        raise SourceError(f"the HDF5 file of this {type(source).__name__} is closed: open it again")
+    name = f"{source.file.filename}{SEPARATOR}{source.name}"
+    if isinstance(source, h5py.Group):
+        raise SourceError(
+            f"{name} is a group of HDF5: give one of its datasets; in the file would do: "
+            f"{candidates(source.file)}"
+        )
+    return dataset_source(source, name, options)
+
+
+def hdf5_source(opened: SourceFile, options: SourceOptions) -> Source:
+    """Open what ``file.h5::/path`` names: a dataset of at least three axes, or a stack.
+
+    Raises
+    ------
+    SourceError
+        If there is neither.
+    """
+    name, path, inner = opened.name, opened.path, opened.inner or DEFAULT_STACK
     try:
         file = open_hdf5(str(path))
     except FormatError as error:
@@ -57,7 +97,7 @@ def hdf5_source(name: str, options: SourceOptions) -> Source:
 
 
 class DatasetSource(ArraySource):
-    """An HDF5 dataset; where its pixels are in other files, these are watched while it is read."""
+    """A dataset of HDF5; other files that hold its pixels are watched while it is read."""
 
     def __init__(
         self,
@@ -70,7 +110,7 @@ class DatasetSource(ArraySource):
         super().__init__(pixels, name, gray=options.gray, owner=owner)
         self._storage = storage
 
-    def _piece(self, index: tuple[Any, ...], count: int) -> Array:
+    def _piece(self, index: tuple[Any, ...], count: int) -> Pixels:
         piece = super()._piece(index, count)
         self._storage.check()
         return piece
@@ -82,12 +122,12 @@ def dataset_source(
     options: SourceOptions,
     owner: contextlib.ExitStack | None = None,
 ) -> Source:
-    """A dataset, all of whose pixels are there.
+    """Open a dataset, and see that all of its pixels are there.
 
     Parameters
     ----------
     owner
-        Is closed with the source.
+        It is closed with the source.
     """
     owner = owner or contextlib.ExitStack()
     try:
@@ -112,7 +152,7 @@ def dataset_source(
 
 
 def remote_source(url: str, options: SourceOptions) -> Source:
-    """A stack at a URL."""
+    """Open a stack at a URL."""
     try:
         stack = StackReader(url)
     except FormatError as error:
@@ -126,9 +166,9 @@ def _check_type(dataset: h5py.Dataset, name: str) -> None:
     try:
         dtype = dataset.dtype
     except TypeError as error:
-        raise SourceError(f"{name} is of a type that NumPy has not: {error}") from error
+        raise SourceError(f"{name} is of a type that NumPy does not have: {error}") from error
     if kind == h5t.COMPOUND and dtype.kind == "c":
-        return  # whoever checks dtypes says what to do
+        return  # the check of dtypes later says what to do
     if kind in _NO_PIXELS:
         raise SourceError(f"{name} holds no pixels, but {_NO_PIXELS[kind]}")
     names = h5py.check_enum_dtype(dtype)

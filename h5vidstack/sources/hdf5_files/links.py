@@ -1,4 +1,4 @@
-"""Where links and names in HDF5 files lead: to other files, to objects, or nowhere."""
+"""The links and names in HDF5 files, and the files or objects to which they lead."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from collections.abc import Iterator
 import h5py
 from h5py import h5o
 
-from ..errors import SourceError
-from ..layout.names import SEPARATOR, is_stack
+from ...errors import SourceError
+from ...layout.names import SEPARATOR, is_stack
 
 SHOWN = 20
-"""Names that an error message lists at most."""
+"""An error message lists at most so many names."""
 FOLLOWED = 1000
-"""Links that are followed, to list what a file holds."""
+"""At most so many links are followed to list what a file holds."""
 DEEPEST = 16
-"""Links in a row that HDF5 follows."""
+"""HDF5 follows so many links in a row."""
 
 
 class NowhereError(Exception):
-    """A file or an object that is not there; what it says is the part of a sentence."""
+    """A file or an object is not there; the message is a part of a sentence."""
 
 
 def open_file(file: h5py.File, name: str, variable: str, prefix: str = "") -> h5py.File:
@@ -34,7 +34,7 @@ def open_file(file: h5py.File, name: str, variable: str, prefix: str = "") -> h5
     Parameters
     ----------
     file, name
-        The one that names it, and the name.
+        The file that names it, and the name.
     variable
         The environment variable with folders in which HDF5 looks first.
     prefix
@@ -67,7 +67,7 @@ def open_file(file: h5py.File, name: str, variable: str, prefix: str = "") -> h5
 
 
 def _places(file: h5py.File, name: str, variable: str, prefix: str) -> Iterator[str]:
-    """Where HDF5 looks for a file that another one names."""
+    """Yield the places where HDF5 looks for a file that another one names."""
     given = os.path.abspath(file.filename)
     here, actual = os.path.dirname(given), os.path.dirname(os.path.realpath(given))
     if os.path.isabs(name):
@@ -84,9 +84,9 @@ def _places(file: h5py.File, name: str, variable: str, prefix: str) -> Iterator[
 
 
 def why_absent(file: h5py.File, path: str) -> str | None:
-    """What is wrong with the first link that leads nowhere on the way to a path.
+    """Return what is wrong with the first link on the way to a path that leads nowhere.
 
-    None if no link is: then the path just names nothing.
+    Return None if every link leads somewhere; then the path just names nothing.
     """
     try:
         _follow(file, path, 0)
@@ -96,7 +96,7 @@ def why_absent(file: h5py.File, path: str) -> str | None:
 
 
 def _follow(file: h5py.File, path: str, depth: int) -> None:
-    """Go along a path; raise `NowhereError` where it ends, without words if no link is to blame."""
+    """Follow a path; raise `NowhereError` where it ends, without words if no link is broken."""
     if depth > DEEPEST:
         raise NowhereError("it goes in a circle")
     here = "/"
@@ -122,14 +122,14 @@ def _follow(file: h5py.File, path: str, depth: int) -> None:
 
 
 def get(file: h5py.File, path: str) -> h5py.HLObject | None:
-    """The object at a path; None where none can be reached."""
-    with contextlib.suppress(KeyError, OSError, RuntimeError):  # h5py's words for broken links
+    """Return the object at a path, or None if none can be reached."""
+    with contextlib.suppress(KeyError, OSError, RuntimeError):  # h5py raises these for broken links
         return file[os.fsencode(path)]
     return None
 
 
 def candidates(file: h5py.File) -> str:
-    """What of a file can be packed, also behind links, and which links are broken; in words."""
+    """List in words what can be packed of a file, also behind links, and which links are broken."""
     found: list[str] = []
     broken: list[str] = []
     for path, node in _objects(file):
@@ -150,17 +150,17 @@ def _listed(names: list[str]) -> str:
 
 
 def dtype_name(node: h5py.Dataset) -> str:
-    """The dtype of a dataset, for people."""
+    """Return the dtype of a dataset in words."""
     try:
         return str(node.dtype)
-    except TypeError:  # NumPy has not all types
+    except TypeError:  # NumPy does not have all types
         return "of a type unknown to NumPy"
 
 
 def _objects(file: h5py.File) -> Iterator[tuple[str, h5py.HLObject | None]]:
-    """Paths and objects of a file, each object once, also behind links; None: a broken link.
+    """Yield the paths and objects of a file, each object once, also those behind links.
 
-    What is inside of stacks is their own.
+    The object of a broken link is None. What is inside of stacks is left out.
     """
     seen = {_key(file["/"])}
     waiting: list[tuple[str, h5py.Group]] = [("/", file["/"])]
@@ -185,6 +185,6 @@ def _objects(file: h5py.File) -> Iterator[tuple[str, h5py.HLObject | None]]:
 
 
 def _key(node: h5py.HLObject) -> tuple[int, int]:
-    """What is the same for each name of an object."""
+    """Return what identifies an object under each of its names."""
     info = h5o.get_info(node.id)
     return info.fileno, info.addr

@@ -1,4 +1,4 @@
-"""What became of each packet of a video stream, and what is missing."""
+"""The record of what became of each packet of a video stream, and of what is missing."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..text import in_words
-from .streams import Choice, open_video
+from ...text import in_words
+from .streams import ChosenStream, open_video
 
 _KEY, _HIDDEN, _REFERENCE, _DOUBTFUL = 1, 2, 4, 8
-"""Of a packet: it can be decoded alone; players do not show it; it is no picture for itself but
-for others to refer to; it may be damaged."""
+"""What is known of a packet: it can be decoded alone; players do not show it; it is only for others
+to refer to; it may be damaged."""
 
 _VP8_SHOWN = 0x10
 """A bit of a VP8 packet's first byte. Source: RFC 6386, 9.1."""
 
 _STEADY = 0.9
-"""Where so many of the intervals between frames are equal, a longer one is a gap."""
+"""If this share of the intervals between frames is equal, a longer one is a gap."""
 
 _FROM_START = ("mxf",)
-"""Containers that state the time between their first and last frame, not that of the last."""
+"""Containers that state the time from their first frame to their last, not the time of the last."""
 
 _TRANSPORT_PACKETS = 188, 192, 204
-"""Bytes of a packet of MPEG-TS: plain, with a time code, with error correction."""
+"""The bytes of a packet of MPEG-TS: plain, with a time code, with error correction."""
 
 _NO_INTERVALS = ("mpeg",)
 """Containers in which only some frames have a time."""
 
 _CLOSED_BY_DURATION = ("nut", "asf")
-"""Containers of which FFmpeg finds a duration only if they are complete."""
+"""Containers in which FFmpeg finds a duration only if they are complete."""
 
 _SLACK = {"asf": 8.0}
-"""By how many frames a stated duration may be too long. That of ASF counts frames that wait for
-others to be decoded."""
+"""By how many frames a stated duration may be too long. In ASF it counts frames that wait until
+others are decoded."""
 
 
 class PacketRecord:
     """The packets of a stream in the order in which they are decoded.
 
-    A packet has a number, and its time is when its picture is shown. Packets from one key frame
-    to the next build on each other, so that damage to one makes the rest doubtful.
+    A packet has a number, and a time at which its picture is shown. Packets from one key frame to
+    the next build on each other, so damage to one makes the rest doubtful.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class PacketRecord:
         The stream, and what the file says of it.
     """
 
-    def __init__(self, path: Path, chosen: Choice) -> None:
+    def __init__(self, path: Path, chosen: ChosenStream) -> None:
         self._path, self._chosen = path, chosen
         self._times, self._decoding_times = array("q"), array("q")
         self._frames, self._flags = array("q"), bytearray()
@@ -68,7 +68,7 @@ class PacketRecord:
 
     @property
     def newest(self) -> int:
-        """Number of the packet that came last."""
+        """The number of the packet that came last."""
         return len(self._times) - 1
 
     @property
@@ -92,7 +92,7 @@ class PacketRecord:
             self._first_key = number if self._first_key < 0 else self._first_key
             self._newest_key = number
             self._suspect_before, self._suspect = self._suspect, False
-        # What is shown before its key frame may refer to packets before that.
+        # A picture that is shown before its key frame may refer to packets before that.
         behind = self._suspect_before and time < self._times[self._newest_key]
         reference = self._chosen.codec == "vp8" and not bytes(packet)[0] & _VP8_SHOWN
         self._flags.append(
@@ -103,7 +103,7 @@ class PacketRecord:
         )
 
     def add_empty(self) -> None:
-        """Count a packet without data: its picture is that before it."""
+        """Count a packet without data, whose picture repeats the one before."""
         self._empty += 1
 
     def give(self, number: int, frame: int) -> None:
@@ -111,7 +111,7 @@ class PacketRecord:
         self._frames[number] = frame
 
     def doubt(self, number: int) -> None:
-        """Enter damage to a packet, and so to those that build on it."""
+        """Enter damage to a packet, which also spoils those that build on it."""
         for place in range(max(number, 0), len(self._times)):
             if place > number and self._flags[place] & _KEY:
                 return
@@ -119,7 +119,7 @@ class PacketRecord:
         self._suspect = True
 
     def leads_in(self, number: int) -> bool:
-        """Whether a packet comes before the first key frame, so that nothing can be made of it."""
+        """Return whether a packet comes before the first key frame and so gives no picture."""
         if number < 0:
             return False
         if self._first_key < 0 or number < self._first_key:
@@ -127,7 +127,7 @@ class PacketRecord:
         return self._times[number] < self._times[self._first_key]
 
     def place(self, number: int) -> int:
-        """Number of the first frame that a packet may change."""
+        """Return the number of the first frame that a packet may change."""
         shown = [
             time
             for place, time in enumerate(self._times)
@@ -139,16 +139,16 @@ class PacketRecord:
         return sum(time < self._times[number] for time in shown)
 
     def doubtful(self) -> list[int]:
-        """Numbers of the frames that came of damaged packets, or build on them."""
+        """Return the numbers of the frames that come from damaged packets, or build on them."""
         flagged = zip(self._frames, self._flags, strict=True)
         return sorted({frame for frame, flags in flagged if flags & _DOUBTFUL and frame >= 0})
 
     def missing(self) -> str | None:
-        """Say what the file states that did not come, after its end."""
+        """Return what the file states that did not come, once it was read to its end."""
         stated, came = self._chosen.stated, len(self._times) + self._empty
         if came < stated:
             if self._chosen.container == "avi" and self._end >= stated:
-                return None  # frames were dropped: `notes` says where
+                return None  # frames were dropped, and `notes` says where
             if self._chosen.container == "mov" and _all_packets(self._path, self._chosen) >= stated:
                 self._cut = stated - came
                 return None
@@ -172,7 +172,7 @@ class PacketRecord:
         return None
 
     def notes(self) -> Iterator[str]:
-        """Say in whole sentences what was left out, after the file's end."""
+        """Yield whole sentences on what was left out, once the file was read to its end."""
         flags = np.frombuffer(bytes(self._flags), np.uint8)
         none = (np.array(self._frames) < 0) & (flags & _REFERENCE == 0)
         hidden = int((none & (flags & _HIDDEN > 0)).sum()) + self._cut
@@ -216,7 +216,7 @@ class PacketRecord:
         return number < first or self._times[number] < self._times[max(first, 0)]
 
     def _behind(self, packets: list[int]) -> list[int]:
-        """The frames after which the pictures of packets would have come."""
+        """Return the frames after which the pictures of packets would have come."""
         times, frames = np.array(self._times), np.array(self._frames)
         given = np.sort(times[frames >= 0])
         behind = np.searchsorted(given, times[packets]) - 1 if packets else given[:0]
@@ -238,7 +238,7 @@ class PacketRecord:
             )
 
     def _gaps(self, times: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], int]:
-        """Behind which frames there are gaps, and how many frames would fill them."""
+        """Return behind which frames there are gaps, and how many frames would fill them."""
         steps = np.diff(np.sort(times))
         if len(steps) < 2 or self._untimed or self._chosen.container in _NO_INTERVALS:
             return np.empty(0, np.intp), 0
@@ -250,8 +250,8 @@ class PacketRecord:
         return gaps, int(np.rint(steps[gaps] / usual).sum()) - len(gaps)
 
 
-def _all_packets(path: Path, chosen: Choice) -> int:
-    """How many packets there are, also those that an edit list leaves out."""
+def _all_packets(path: Path, chosen: ChosenStream) -> int:
+    """Return how many packets there are, also counting those that an edit list leaves out."""
     with open_video(path, ignore_editlist="1") as container:
         packets = container.demux(container.streams[chosen.index])
         return sum(packet.size > 0 for packet in packets)

@@ -1,13 +1,14 @@
-"""What the name of a source names: a file, a folder, a pattern, a place inside a file.
+"""The names of sources: the file, folder, pattern or place in a file that each names; their order.
 
-What exists is never a pattern, and its name is never split: ``scan[1]`` is that folder if there
-is one, also in ``scan[1]/*.png``, and so is ``run::1``.
+The name of something that exists is never a pattern, and never split. So ``scan[1]`` is that folder
+if it exists, also in ``scan[1]/*.png``, and ``run::1`` is that file.
 
-Files come in natural order, where a number counts as one. It is a run of digits, or two runs with
-one point between them (``t0.25`` comes before ``t0.5``); with more points, as in ``1.2.10``, each
-run is a number of its own. A minus before a number is a sign only if another name has the number
-without one at that place (``t-1`` before ``t0``); else it is a hyphen, as in ``img-1``, ``img-2``.
-The ending of a name is compared last.
+Files come in natural order: numbers in names are compared as numbers. A number is a run of digits,
+or two runs with one point between them (``t0.25`` comes before ``t0.5``). If there are more points,
+as in ``1.2.10``, each run is a number of its own. A minus before a number is a sign only if another
+name has a number without one at that place (``t-1`` before ``t0``). Otherwise it is a hyphen, as in
+``img-1`` and ``img-2``. The ending of a name is compared last. The package natsort does not fit,
+because it takes points and signs in all names one way, whatever the other names are.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from ..errors import SourceError
 from ..layout.names import existing_folder, split_target
 
 SHOWN = 3
-"""So many names are given in a message; the rest is counted."""
+"""A message gives so many names, and counts the others."""
 
 _NUMBER = re.compile(r"(?<![0-9.])[0-9]+\.[0-9]+(?![0-9]*\.[0-9])(?![0-9])|[0-9]+")
 _JUNK = {".ds_store", "thumbs.db", "desktop.ini", "ehthumbs.db"}
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedPath:
     """What the name of a source names.
 
     Attributes
@@ -49,37 +50,37 @@ class Named:
     matches: tuple[Path, ...] = ()
 
 
-def find_named(name: str) -> Named:
-    """Find what a name that is no URL names.
+def find_named(name: str) -> NamedPath:
+    """Return what a name that is no URL names.
 
     Raises
     ------
     SourceError
-        If there is nothing of this name.
+        If nothing has this name.
     """
     if not name:
-        raise SourceError("the name of the source is empty: perhaps a variable that is not set")
+        raise SourceError("the name of the source is empty; perhaps a variable is not set")
     path, inner = split_target(name)
     if os.path.lexists(path):
         check_paths([path])
-        return Named(path, inner)
+        return NamedPath(path, inner)
     if not glob.has_magic(str(path)):
         raise SourceError(f"no such file or folder: {path}")
     matches = match(path)
     if inner is None:
-        return Named(path, None, tuple(matches))
+        return NamedPath(path, None, tuple(matches))
     if len(matches) == 1:
-        return Named(matches[0], inner)
+        return NamedPath(matches[0], inner)
     raise SourceError(f"{path} matches {len(matches)} files, so {inner} could be in any: name one")
 
 
 def match(pattern: Path) -> list[Path]:
-    """Find the files that match a pattern, in natural order; an existing folder is no pattern.
+    """Return the files that match a pattern, in natural order; an existing folder is no pattern.
 
     Raises
     ------
     SourceError
-        If there are none, or links lead to what is missing.
+        If no file matches, or links lead to missing files.
     """
     folder = existing_folder(pattern)
     escaped = os.path.join(glob.escape(str(folder)), str(pattern.relative_to(folder)))
@@ -91,18 +92,18 @@ def match(pattern: Path) -> list[Path]:
 
 
 def is_junk(path: Path) -> bool:
-    """Whether a file is what a desktop leaves in folders: ``.DS_Store``, ``._x``, ``Thumbs.db``."""
+    """Return whether a desktop left this file, as ``.DS_Store``, ``._x`` or ``Thumbs.db``."""
     return path.name.startswith("._") or path.name.lower() in _JUNK
 
 
 def check_paths(paths: Iterable[Path]) -> None:
-    """Raise SourceError if any path is a link to what is missing, or a pipe or device."""
+    """Raise SourceError if any path is a link to a missing file, or a pipe or device."""
     paths = list(paths)
     dangling = [path for path in paths if path.is_symlink() and not path.exists()]
     if dangling:
         dangling = natural_order(dangling)[0]
         raise SourceError(
-            f"{some(dangling)}: {'a link' if len(dangling) == 1 else 'links'} to what is missing "
+            f"{some(dangling)}: {'a link' if len(dangling) == 1 else 'links'} to missing files "
             f"({dangling[0]} leads to {os.readlink(dangling[0])}); fetch the files, or remove "
             "the links"
         )
@@ -115,7 +116,7 @@ def check_paths(paths: Iterable[Path]) -> None:
 
 
 def some(names: Sequence[object]) -> str:
-    """Join names for a message, the first few only."""
+    """Join the first few names for a message, and count the others."""
     shown = ", ".join(map(str, names[:SHOWN]))
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
 
@@ -126,8 +127,8 @@ def natural_order(paths: Iterable[Path]) -> tuple[list[Path], str | None]:
     Returns
     -------
     paths, note
-        `note` is a sentence for the user where names hold decimal numbers, and would be in
-        another order if the digits behind the point were a number of their own.
+        `note` is a sentence for the user if names hold decimal numbers, and would be in another
+        order if the digits behind the point were a number of their own.
     """
     paths = list(paths)
     unsigned = {before for path in paths for before in _places(path)}
@@ -148,7 +149,7 @@ def natural_order(paths: Iterable[Path]) -> tuple[list[Path], str | None]:
 
 
 def _key(stem: str, unsigned: set[str], decimals: bool) -> list[tuple[bool, Decimal, str]]:
-    """Text and numbers in turn; texts compare with texts, numbers with numbers."""
+    """Return text and numbers in turn, so that texts meet texts, and numbers meet numbers."""
     key, end = [], 0
     for found in (_NUMBER if decimals else re.compile("[0-9]+")).finditer(stem):
         text, number = stem[end : found.start()], Decimal(found[0])
@@ -160,7 +161,7 @@ def _key(stem: str, unsigned: set[str], decimals: bool) -> list[tuple[bool, Deci
 
 
 def _places(path: Path) -> Iterable[str]:
-    """What stands before each number of a name that has no minus, with numbers as ``#``."""
+    """Yield what stands before each number of a name that has no minus, with numbers as ``#``."""
     stem = os.path.splitext(path)[0]
     for found in _NUMBER.finditer(stem):
         if not stem[: found.start()].endswith("-"):

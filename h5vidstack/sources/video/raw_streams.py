@@ -1,7 +1,8 @@
-"""Whether a file is what FFmpeg takes it for: some of its demuxers look for pictures anywhere.
+"""Checks whether a file is the video that FFmpeg takes it for.
 
-A ZIP archive, a PDF or a database that has JPEGs in it is "raw MJPEG" for FFmpeg. So the beginning
-of a file must be that of the format, and raw MJPEG must be JPEGs from end to end.
+Some of FFmpeg's demuxers look for pictures anywhere: to them, a ZIP archive, a PDF or a database
+with JPEGs in it is raw MJPEG. So a file must begin as its format does, and raw MJPEG must be JPEGs
+from end to end.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import mmap
 import re
 from pathlib import Path
 
-from ..errors import SourceError
-from .image_files import jpeg_parts
+from ...errors import SourceError
+from ..images.jpeg import jpeg_parts
+
+UNKNOWN = "is no input that h5vidstack knows (images, .npy, HDF5, video)"
+"""What is said of a file that no kind of source takes; video is the last one that is asked."""
 
 _BEGINNINGS: dict[str, bytes] = {
     "dv": rb"\x1f\x07\x00[\x3f\xbf]",
@@ -28,7 +32,7 @@ _BEGINNINGS: dict[str, bytes] = {
     "obu": rb"\x12\x00",
     "vc1": rb"\x00\x00\x01\x0f",
 }
-"""How files of the formats begin which FFmpeg looks for behind their beginning, too."""
+"""How files begin, for the formats that FFmpeg also finds behind the beginning of a file."""
 
 
 def check_beginning(path: Path, container: str) -> None:
@@ -47,7 +51,7 @@ def check_beginning(path: Path, container: str) -> None:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if re.compile(beginning, re.DOTALL).match(data) is None:
             raise SourceError(
-                f"{path} is no input that h5vidstack knows (images, .npy, HDF5, video): FFmpeg "
+                f"{path} {UNKNOWN}: FFmpeg "
                 f"finds {container} in it, but it does not begin as such a file. If it is an "
                 "archive or a document, take its pictures out of it first; if it is a video, "
                 "ffmpeg -i IN -c copy OUT.mkv makes a proper file of it"

@@ -1,4 +1,4 @@
-"""Frames from image files and TIFFs, in natural order of their names."""
+"""Frames from image files, also TIFFs, in natural order of their names."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Error, SourceError
-from ..sources import tiff
-from .base import Access, Array, FrameSource, LabelledFrames
-from .headers import compare_headers
-from .image_files import open_frames, read_header
-from .names import check_paths, is_junk, natural_order, some
+from ...errors import Error, SourceError
+from ...shapes import Pixels
+from ..file_names import check_paths, is_junk, natural_order, some
+from ..frame_source import FrameSource, LabelledFrames
+from ..headers import compare, read_header
+from ..source import Access, Source, SourceFile, SourceOptions
+from ..tiff.tiff_source import TIFF_SUFFIXES, TiffFrames, is_tiff
+from .image_formats import FORMATS, find_image_format, open_frames, read_image_header
 
-IMAGE_SUFFIXES = tiff.SUFFIXES | {
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp",
-}  # fmt: skip
+IMAGE_SUFFIXES = TIFF_SUFFIXES.union(*(one.endings for one in FORMATS))
 _POINTERS = (b"annex/objects/", b"version https://git-lfs")
+"""What the files hold that git-annex and Git LFS leave in place of images."""
 
 
 def list_images(folder: Path) -> tuple[list[Path], list[str]]:
@@ -55,26 +56,45 @@ def list_images(folder: Path) -> tuple[list[Path], list[str]]:
         raise SourceError(f"the folder {folder} holds no image (no file ends in {endings})")
     known = set(found)
     left = [path.name for path in hidden if is_image(path)]
-    note = f"{folder} also holds hidden images, which were passed over: {some(left)}."
+    note = f"{folder} also holds hidden images, which were left out: {some(left)}."
     notes = [note] if left else []
     left = [path.name for path in there if path not in known]
-    note = f"{folder} also holds what is no image, and was passed over: {some(left)}."
+    note = f"{folder} also holds what is no image, and was left out: {some(left)}."
     return found, [*notes, note] if left else notes
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file's name ends as an image's."""
+    """Return whether a file's name ends as an image's."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not is_junk(path)
 
 
+def is_image_file(file: SourceFile) -> bool:
+    """Return whether a file is an image by how it begins, or by its name."""
+    found = find_image_format(file.head)
+    return (found is not None and found.certain) or is_image(file.path)
+
+
+def image_source(file: SourceFile, options: SourceOptions) -> Source:
+    """Open one image file, whose pictures are the frames."""
+    return ImageSource([file.path], file.name, options.gray)
+
+
+def folder_source(folder: Path, name: str, options: SourceOptions) -> Source:
+    """Open the images directly in a folder."""
+    paths, notes = list_images(folder)
+    images = ImageSource(paths, name, options.gray)
+    images.notes += notes
+    return images
+
+
 class ImageFrames:
-    """The frames of an image file that is no TIFF, by number; attributes as of `TiffFrames`."""
+    """The frames of an image file that is no TIFF, by number; attributes are as of `TiffFrames`."""
 
     def __init__(self, path: Path, data: bytes) -> None:
         self.path, self.notes = path, list[str]()
         self.files = [os.path.realpath(path)]
         with _as_source_error(path):
-            header = read_header(data)
+            header = read_image_header(data)
             self._read = open_frames(header)
         self.count, self.conversion = header.count, header.conversion
         if header.orientation != 1:
@@ -83,7 +103,7 @@ class ImageFrames:
                 f"{header.orientation}); its pixels are kept as stored."
             )
 
-    def read(self, number: int) -> Array:
+    def read(self, number: int) -> Pixels:
         """Return a frame by its number."""
         with _as_source_error(self.path):
             return self._read(number)
@@ -92,29 +112,29 @@ class ImageFrames:
         """Do nothing: the file was read whole."""
 
 
-def open_image(path: Path) -> ImageFrames | tiff.TiffFrames:
+def open_image(path: Path) -> ImageFrames | TiffFrames:
     """Open an image file of any kind.
 
     Raises
     ------
     SourceError
-        If it cannot be read, is of no known kind, or not whole.
+        If it cannot be read, is of no known kind, or is not whole.
     """
     try:
         with path.open("rb") as file:
             head = file.read(8)
-            data = b"" if tiff.is_tiff(head) else head + file.read()
+            data = b"" if is_tiff(head) else head + file.read()
     except OSError as error:
         raise SourceError(f"cannot read the image {path}: {error.strerror}") from error
     if any(mark in data[:100] for mark in _POINTERS):
         raise SourceError(f"{path} is a pointer of git-annex or Git LFS, not an image: fetch it")
-    return tiff.TiffFrames(path) if tiff.is_tiff(head) else ImageFrames(path, data)
+    return TiffFrames(path) if is_tiff(head) else ImageFrames(path, data)
 
 
 class ImageSource(FrameSource):
     """Images in natural order of their paths; each picture of a file is a frame.
 
-    An OME-TIFF that is of several files gives the frames of all at the first of them.
+    An OME-TIFF made of several files gives the frames of all of them in place of the first.
     """
 
     access = Access.AGAIN
@@ -124,14 +144,15 @@ class ImageSource(FrameSource):
         paths: list[Path],
         name: str,
         gray: bool,
-        opener: Callable[[Path], ImageFrames | tiff.TiffFrames] | None = None,
+        opener: Callable[[Path], ImageFrames | TiffFrames] | None = None,
     ) -> None:
         self._open = opener or open_image
         ordered, note = natural_order(paths)
         self.notes += [note] if note else []
         self._places: list[tuple[Path, int, str]] = []  # of the frames read so far
-        self._held: ImageFrames | tiff.TiffFrames | None = None  # what `take` opened last
-        self._told: dict[str, tuple[int, int]] = {}  # note without its file -> place, how often
+        self._held: ImageFrames | TiffFrames | None = None  # what `take` opened last
+        # For each note without its file: its place, and how often it came.
+        self._told: dict[str, tuple[int, int]] = {}
         self.paths = ordered
         try:
             self.file_bytes = sum(path.stat().st_size for path in ordered)
@@ -155,16 +176,17 @@ class ImageSource(FrameSource):
                     self._places.append((path, number, label))
                     pixels = frames.read(number)
                     if number == 0:
-                        compare_headers(path, pixels.shape, pixels.dtype, frames.count)
+                        header = read_header(path)
+                        compare(path, header, pixels.shape, pixels.dtype, frames.count)
                     yield label, pixels
                 self._tell(path, frames.notes)
 
     def _count_on(self, more: int) -> None:
-        """Correct the number of frames: until a file is opened, it is taken to have one."""
+        """Correct the number of frames, which counts a file as one frame until it is opened."""
         self.count = (self.count or 0) + more
 
     def _tell(self, path: Path, notes: list[str]) -> None:
-        """Take over what is to be said of a file; what was said of others is only counted."""
+        """Take over the notes on a file; count those that other files had, too."""
         for note in notes:
             general = note.replace(str(path), "\0")
             place, often = self._told.get(general, (len(self.notes), 0))
@@ -175,7 +197,7 @@ class ImageSource(FrameSource):
                 self.notes[place] = f"{first} The same holds for {often} more."
             self._told[general] = place, often + 1
 
-    def take(self, numbers: npt.NDArray[np.intp]) -> Array:  # noqa: D102
+    def take(self, numbers: npt.NDArray[np.intp]) -> Pixels:  # noqa: D102
         frames = np.empty((len(numbers), *self.frame), self.dtype)
         for place in np.argsort(numbers, kind="stable"):  # animations are decoded from their start
             frame = frames[place]
@@ -204,6 +226,6 @@ def _as_source_error(path: Path) -> Iterator[Any]:
     except Error as error:
         raise SourceError(f"cannot read the image {path}: {error}") from error
     except MemoryError as error:
-        raise SourceError(f"cannot read the image {path}: memory does not suffice") from error
-    except Exception as error:  # decoders let every kind out on damaged files
+        raise SourceError(f"cannot read the image {path}: there is not enough memory") from error
+    except Exception as error:  # decoders raise every kind of exception on damaged files
         raise SourceError(f"cannot read the image {path}: it is damaged ({error})") from error

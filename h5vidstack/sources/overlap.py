@@ -1,4 +1,4 @@
-"""No output may be a file that its frames come from."""
+"""The check that no output overwrites a file that its frames come from."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..hdf5.opening import is_url
 from ..layout.names import DEFAULT_STACK, is_stack, split_target
 from ..layout.piles import Part
 from ..reading.stack_file import StackFile
-from .images import list_images
-from .names import find_named
-from .tiff import TiffFrames, is_tiff
+from .file_names import find_named
+from .images.image_source import list_images
+from .tiff.tiff_source import TiffFrames, is_tiff
 
 
 def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool = False) -> bool:
@@ -26,11 +26,11 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
     Parameters
     ----------
     output
-        A file, which is replaced, or ``file.h5::/path``: only that path in it is.
+        A file, which is replaced, or ``file.h5::/path``, of which only that path is replaced.
     source
-        Anything that `pack` takes; only paths can be told to be the same, also through links.
+        Anything that `pack` takes. Only paths can be recognized, also through links.
     repack
-        A stack may be packed into its own place: what it holds is in the new one.
+        A stack may be packed into its own place, because the new one holds the same frames.
 
     Returns
     -------
@@ -40,12 +40,12 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
     Raises
     ------
     OutputError
-        If `output` is one of the source's files, or holds the source within that file.
+        If `output` is one of the source's files, or a place in such a file that holds the source.
     """
     path, replaced = split_target(output)
     try:
         there = path.stat()
-    except OSError:  # nothing is there, so nothing is lost; or writing will say why not
+    except OSError:  # nothing is there to be lost, or writing will say why it fails
         return False
     in_place = False
     for file, inner in _with_parts_of_tiff(path, _files(source)):
@@ -69,7 +69,7 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
 
 
 def _files(source: Any) -> Iterator[tuple[Path, str | None]]:
-    """Files that a source names, and where in them."""
+    """Yield the files that a source names, and the places in them."""
     if isinstance(source, (list, tuple)):
         for item in source:
             yield from _files(item)
@@ -89,7 +89,7 @@ def _files(source: Any) -> Iterator[tuple[Path, str | None]]:
 def _with_parts_of_tiff(
     output: Path, files: Iterator[tuple[Path, str | None]]
 ) -> Iterator[tuple[Path, str | None]]:
-    """Files, and those that hold further pages of theirs, as far as the output may be such one."""
+    """Yield files, and if the output is a TIFF also the files that hold further pages of theirs."""
     may_be = _begins_as_tiff(output)
     for file, inner in files:
         yield file, inner
@@ -102,7 +102,7 @@ def _with_parts_of_tiff(
 
 
 def _begins_as_tiff(path: Path) -> bool:
-    if not path.is_file():  # to open a pipe would wait for its other end
+    if not path.is_file():  # opening a pipe would wait for its other end
         return False
     with contextlib.suppress(OSError), path.open("rb") as file:
         return is_tiff(file.read(8))
@@ -110,7 +110,7 @@ def _begins_as_tiff(path: Path) -> bool:
 
 
 def _parts(file: Path, inner: str) -> list[Part]:
-    """The parts of a stack that are in other files."""
+    """Return the parts of a stack that are in other files."""
     if not h5py.is_hdf5(file):
         return []
     try:

@@ -1,6 +1,6 @@
-"""Whether all pixels of an HDF5 dataset are there.
+"""The storage of an HDF5 dataset, and whether all of its pixels are there.
 
-HDF5 gives its fill value, or bytes of something else, for what is not: without an error.
+If pixels are missing, HDF5 gives its fill value or other bytes without an error.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import h5py
 import numpy as np
 from h5py import h5f, h5o, h5s
 
-from ..errors import SourceError
-from ..hdf5.filter import check_chunks
-from ..hdf5.required_filters import require_filters
-from ..layout.names import SEPARATOR
-from ..shapes import Shape
+from ...errors import SourceError
+from ...hdf5.filter import check_chunks
+from ...hdf5.required_filters import require_filters
+from ...layout.names import SEPARATOR
+from ...shapes import Shape
 from .links import NowhereError, dtype_name, get, open_file, why_absent
 
 SHOWN = 5
-"""NowhereError things that an error message lists at most."""
+"""An error message lists at most so many missing things."""
 PROBED = 100
-"""Numbers of a name with ``%b`` that are looked for behind one that is missing."""
+"""Behind a missing source with ``%b`` in its name, so many further numbers are looked for."""
 
 _ALL = h5s.SEL_ALL
 
@@ -39,8 +39,8 @@ def examine(dataset: h5py.Dataset, name: str, keep: ExitStack) -> Storage:
     name
         What to call it in error messages.
     keep
-        Gets the files of a virtual dataset's sources. While these are open HDF5 can open them
-        again, however many files are open.
+        It gets the open files of a virtual dataset's sources. While these are open, HDF5 can open
+        them again, however many files are open.
 
     Raises
     ------
@@ -67,16 +67,16 @@ class Storage:
     Attributes
     ----------
     stored_bytes
-        What they take, in all files; of a source of a virtual dataset that is used in part,
-        all of it.
+        What they take in all files. A source of a virtual dataset counts as a whole, even if only
+        a part of it is used.
     missing
-        What is not there, parts of a sentence.
+        What is not there, as parts of a sentence.
     dtypes
-        Of the datasets that hold the pixels.
+        The dtypes of the datasets that hold the pixels.
     variables
-        In which of the environment's HDF5 looks for folders of what is missing.
+        The environment variables that name folders where HDF5 looks for what is missing.
     files
-        The other files that hold pixels, and which ones they are.
+        The other files that hold pixels, with their devices and inodes.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Storage:
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def notes(self) -> Iterator[str]:
-        """What the user must know, whole sentences."""
+        """Yield what the user must know, in whole sentences."""
         gives = "HDF5 gives the fill value for them"
         if self._holes:
             yield (
@@ -106,12 +106,12 @@ class Storage:
             yield f"{self._unmapped} pixels of {self.name} have no source: {gives}"
 
     def check(self) -> None:
-        """See that the other files are still there: HDF5 opens them when it first needs them.
+        """See that the other files are still there, because HDF5 opens each when it first needs it.
 
         Raises
         ------
         SourceError
-            If one is not, or another one of the same name.
+            If one was removed, or replaced by another.
         """
         for path, known in self.files.items():
             try:
@@ -119,10 +119,12 @@ class Storage:
             except OSError:
                 found = (0, 0)
             if found != known:
-                raise SourceError(f"{path} was removed or replaced while {self.name} was read")
+                raise SourceError(
+                    f"{path} was removed or replaced while {self.name} was read; bring it back"
+                )
 
     def look(self, dataset: h5py.Dataset, name: str) -> None:
-        """Examine a dataset; those that it is made of, too."""
+        """Examine a dataset, and those of which it is made."""
         info = h5o.get_info(dataset.id)
         key = info.fileno, info.addr
         if key in self._above:
@@ -214,21 +216,21 @@ class Storage:
 
 
 def _identity(path: str) -> tuple[int, int]:
-    """Which file it is that has a name now."""
+    """Return what identifies the file that has a name now."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a source of a virtual dataset must be like.
+    """What a virtual dataset needs of one of its sources.
 
     Attributes
     ----------
     least
-        The least shape; None: all of it is taken.
+        The least shape; None: all of the source is taken.
     pixels
-        How many it must then have.
+        How many pixels it must then have.
     """
 
     least: Shape | None
@@ -238,13 +240,13 @@ class Need:
         return f"{self.pixels} pixels" if self.least is None else " x ".join(map(str, self.least))
 
     def and_of(self, other: Need) -> Need:
-        """What meets both."""
+        """Return the need that meets both."""
         if self.least is None or other.least is None:
             return self if self.least is None else other
         return Need(tuple(map(max, self.least, other.least)))
 
     def met_by(self, shape: Shape) -> bool:
-        """Whether a dataset of this shape does."""
+        """Return whether a dataset of this shape meets it."""
         if self.least is None:
             return math.prod(shape) == self.pixels
         return len(shape) == len(self.least) and all(map(int.__ge__, shape, self.least))
@@ -258,7 +260,7 @@ class _Sources:
         self._files: dict[str, h5py.File | NowhereError] = {".": file}
 
     def get(self, file: str, path: str) -> h5py.Dataset:
-        """One of them; `NowhereError` if it is not there."""
+        """Return one of them; raise `NowhereError` if it is not there."""
         if file not in self._files:
             try:
                 found = open_file(self._file, file, "HDF5_VDS_PREFIX", self._prefix)
@@ -276,7 +278,7 @@ class _Sources:
         raise NowhereError(f"{opened.filename}{SEPARATOR}/{path.lstrip('/')} ({said})")
 
     def has(self, file: str, path: str) -> bool:
-        """Whether there is such a one."""
+        """Return whether there is such a source."""
         try:
             self.get(file, path)
         except NowhereError:
@@ -286,7 +288,7 @@ class _Sources:
 
 @dataclass(frozen=True)
 class _Axis:
-    """What a regular selection takes of an axis: `block` of every `stride`, `count` times."""
+    """The part of an axis in a regular selection: `block` of `stride` entries, `count` times."""
 
     start: int
     stride: int
@@ -298,23 +300,23 @@ class _Axis:
         return bool(self.count == h5s.UNLIMITED)
 
     def within(self, edge: int) -> int:
-        """How many entries of an axis of this length are taken."""
+        """Return how many entries of an axis of this length are taken."""
         full, rest = divmod(max(0, edge - self.start), self.stride)
         return full * self.block + min(rest, self.block)
 
     def least_edge(self, taken: int) -> int:
-        """How long the axis must be, so that so many entries are taken."""
+        """Return how long the axis must be so that so many entries are taken."""
         if not taken:
             return 0
         full, rest = divmod(taken - 1, self.block)
         return self.start + full * self.stride + rest + 1
 
     def repeats(self, edge: int) -> int:
-        """How many blocks begin within an axis of this length."""
+        """Return how many blocks begin within an axis of this length."""
         return math.ceil(max(0, edge - self.start) / self.stride)
 
     def clipped(self, edge: int) -> list[tuple[int, int]]:
-        """First entry, and the one behind the last, of each run within an axis of this length."""
+        """Return the ends of each run within an axis of this length, the last one exclusive."""
         if not self.unlimited and (self.count == 1 or self.stride == self.block):
             return [(self.start, min(edge, self.start + self.count * self.block))]
         count = min(self.count, self.repeats(edge))
@@ -323,7 +325,7 @@ class _Axis:
 
 
 def _axes(space: h5s.SpaceID) -> list[_Axis] | None:
-    """What a selection takes of each axis; None if it is no regular one."""
+    """Return what a selection takes of each axis, or None if it is not regular."""
     kind = space.get_select_type()
     if kind == _ALL:
         return [_Axis(0, max(1, edge), 1, edge) for edge in space.shape]
@@ -334,7 +336,7 @@ def _axes(space: h5s.SpaceID) -> list[_Axis] | None:
 
 @dataclass(frozen=True)
 class _Mapping:
-    """Which part of a virtual dataset is which part of a source."""
+    """A mapping of a virtual dataset: which part of it is which part of a source."""
 
     target: h5s.SpaceID
     source: h5s.SpaceID
@@ -342,7 +344,7 @@ class _Mapping:
     dataset: str
 
     def needs(self, shape: Shape, sources: _Sources) -> Iterator[tuple[tuple[str, str], Need]]:
-        """Sources, and what each must be like for a virtual dataset of a shape."""
+        """Yield sources, and what a virtual dataset of a shape needs of each."""
         target, source = _axes(self.target), _axes(self.source)
         growing = next((n for n, axis in enumerate(target or ()) if axis.unlimited), None)
         if target is None or growing is None:
@@ -364,7 +366,7 @@ class _Mapping:
             yield self._named(0), Need(tuple(least))
 
     def _named(self, number: int) -> tuple[str, str]:
-        """The names of file and dataset: ``%b`` is a number, ``%%`` a percent sign."""
+        """Return the names of file and dataset: ``%b`` is a number, ``%%`` a percent sign."""
         made = (
             re.sub("%([%b])", lambda found: "%" if found[1] == "%" else str(number), name)
             for name in (self.file, self.dataset)
@@ -372,7 +374,7 @@ class _Mapping:
         return (next(made), next(made))
 
     def _whole(self, pixels: int, axes: list[_Axis] | None) -> Need:
-        """What a source must be like of which a limited selection is taken."""
+        """Return what is needed of a source of which a limited selection is taken."""
         if self.source.get_select_type() == _ALL:  # then its shape is not stored
             return Need(None, pixels)
         if axes is not None:
@@ -380,7 +382,7 @@ class _Mapping:
         return Need(tuple(last + 1 for last in self.source.get_select_bounds()[1]))
 
     def place(self, shape: Shape) -> list[list[list[tuple[int, int]]]]:
-        """Boxes of the virtual dataset that it fills: runs of entries, axis by axis."""
+        """Return the boxes of the virtual dataset that it fills: runs of entries for each axis."""
         axes = _axes(self.target)
         if axes is not None:
             return [[axis.clipped(edge) for axis, edge in zip(axes, shape, strict=True)]]
@@ -391,7 +393,7 @@ class _Mapping:
 
 
 def _unmapped(shape: Shape, places: list[list[list[list[tuple[int, int]]]]]) -> int:
-    """How many pixels of a virtual dataset no mapping fills."""
+    """Return how many pixels of a virtual dataset no mapping fills."""
     boxes = [box for found in places for box in found]
     # The cells between all ends of boxes are filled wholly, or not at all.
     ends = [

@@ -1,4 +1,4 @@
-"""Frames from video files, by PyAV, and whether they are all of them and sound."""
+"""Frames from video files by PyAV, with checks that none is missing or damaged."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..codecs import h264
-from ..errors import SourceError
-from ..text import in_words
-from .base import Array, FrameSource, LabelledFrames, SourceOptions
+import av
+import numpy as np
+
+from ...codecs import h264
+from ...errors import SourceError
+from ...shapes import Pixels
+from ...text import in_words
+from ..frame_source import FrameSource, LabelledFrames
+from ..headers import checked
+from ..source import SourceFile, SourceOptions
 from .ffmpeg_log import listening, logged_errors
 from .packet_record import PacketRecord
 from .pixel_formats import (
-    Kind,
     PixelFormat,
+    SampleKind,
     check_use,
     conversion,
     find_format,
@@ -23,38 +29,39 @@ from .pixel_formats import (
     luma_only,
     pixels,
 )
-from .streams import Choice, choose_stream, open_video
+from .streams import ChosenStream, choose_stream, open_video, stream_header
 
 _CHECKS = {"err_detect": "crccheck+bitstream+buffer"}
-"""What decoders look for. They do not stop at it ("explode"): the log tells all of it, and of a
-stream that begins in the middle only some errors are damage."""
+"""The errors that decoders look for. They do not stop at them ("explode"), because the log has
+all of them, and in a stream that begins in the middle only some of them are damage."""
 
 _UNALIGNED, _OUTPUT_CORRUPT, _COPY_OPAQUE = 1, 1 << 3, 1 << 7
-"""Flags of decoders: cut edges off to the pixel; give doubtful frames, too, and mark them; say
-which packet a frame is of. Source: libavcodec/avcodec.h."""
+"""Flags of decoders: crop to the pixel; give doubtful frames, too, and mark them; tell from which
+packet a frame is. Source: libavcodec/avcodec.h."""
 
 _AFTER_LEAD_IN = ("h264: mmco: ", "h264: number of reference frames")
-"""Beginnings of messages that, up to the second key frame, say no more than that pictures before
-the first are not in the file, which need not be needed. A lost picture has other messages, too."""
+"""How messages begin that are ignored up to the second key frame. There they only mean that the
+file lacks pictures from before the first one. A lost picture has other messages, too."""
 
 _PATIENCE = 100
-"""How often reading may fail in a row, where damage is accepted, until the file counts as over."""
+"""If damage is accepted and reading fails more often than this in a row, the file is over."""
 
 
-def video_source(path: Path, options: SourceOptions) -> VideoSource:
+def video_source(file: SourceFile, options: SourceOptions) -> VideoSource:
     """Open the film of a video file; see `streams.choose_stream` and `VideoSource`."""
-    return VideoSource(path, options)
+    source = VideoSource(file.path, options)
+    return checked(source, file.path, stream_header(file.path, source.stream), options)
 
 
 class VideoSource(FrameSource):
-    """The frames of a video stream, each gray, RGB or RGBA by its pixel format.
+    """The frames of a video stream, which are gray, RGB or RGBA by its pixel format.
 
     Attributes
     ----------
     path
         The file.
     stream
-        Number of the stream among all of the file.
+        The number of the stream among all of the file.
     """
 
     def __init__(self, path: Path, options: SourceOptions) -> None:
@@ -73,10 +80,10 @@ class _Reading:
     Attributes
     ----------
     notes, doubtful, conversion
-        As of `Source`.
+        As those of a `Source`.
     """
 
-    def __init__(self, path: Path, chosen: Choice, options: SourceOptions) -> None:
+    def __init__(self, path: Path, chosen: ChosenStream, options: SourceOptions) -> None:
         self._path, self._chosen, self._options = path, chosen, options
         self._record = PacketRecord(path, chosen)
         self._format: PixelFormat | None = None
@@ -94,7 +101,7 @@ class _Reading:
         with listening(), open_video(self._path) as container:
             stream = container.streams[self._chosen.index]
             context = stream.codec_context
-            # FFmpeg's own threads would make it unknown to which frame an error belongs.
+            # With FFmpeg's own threads, nothing would tell to which frame an error belongs.
             context.thread_count = 1
             context.options = _CHECKS
             context.flags |= _UNALIGNED | _OUTPUT_CORRUPT | _COPY_OPAQUE
@@ -106,8 +113,6 @@ class _Reading:
 
     def _packets(self, container: Any, stream: Any) -> Iterator[Any]:
         """Yield the packets, and None at the end."""
-        import av
-
         failures = 0
         packets = container.demux(stream)
         while failures <= _PATIENCE:
@@ -133,9 +138,7 @@ class _Reading:
         yield None
 
     def _decode(self, context: Any, packet: Any) -> list[Any]:
-        """The frames that come of a packet, without those before the first whole picture."""
-        import av
-
+        """Return the frames that a packet gives, without those before the first whole picture."""
         record, frames, failure = self._record, [], ""
         if packet is not None:
             record.add(packet)
@@ -151,7 +154,7 @@ class _Reading:
         if record.first_group:
             trouble = [one for one in trouble if not one.startswith(_AFTER_LEAD_IN)]
         if trouble and record.leads_in(record.newest):
-            self._spoiled = True  # and so is all that builds on it, up to the first key frame
+            self._spoiled = True  # as all that builds on it, up to the first key frame
         elif trouble:
             self._damaged(record.newest, trouble[0])
             record.doubt(record.newest)
@@ -177,8 +180,8 @@ class _Reading:
             )
         self._causes.append(why)
 
-    def _take(self, frame: Any, stream: Any) -> Array:
-        """The pixels of a frame, which must be of one kind with the first."""
+    def _take(self, frame: Any, stream: Any) -> Pixels:
+        """Return the pixels of a frame, which must be of the same kind as the first."""
         shape = frame.format.name, frame.width, frame.height
         if self._format is None or self._shape is None:
             self._format, self._shape = self._begin(frame, stream), shape
@@ -190,25 +193,25 @@ class _Reading:
             )
         if self._monochrome and not is_neutral(frame):
             raise SourceError(
-                f"frame {self._given} of {self._path} has colour, though its head tells of luma "
+                f"frame {self._given} of {self._path} has colour, though its head states luma "
                 "only; --gray (gray=True) keeps the luma"
             )
         taken = pixels(frame, self._format, self._options.gray)
-        if self._format.kind is Kind.PALETTE:
+        if self._format.kind is SampleKind.PALETTE:
             taken = self._with_alpha(taken)
         return taken
 
     def _begin(self, frame: Any, stream: Any) -> PixelFormat:
-        """See what the first frame is, and say what is to be said of all."""
+        """Find out the kind of the first frame, and note what holds for all frames."""
         gray = self._options.gray
         found = find_format(frame.format.name, str(self._path))
         context = stream.codec_context
         head = (context.extradata or b"") if context.name == "h264" else b""
-        if found.kind is Kind.YUV and h264.is_monochrome(head):
+        if found.kind is SampleKind.YUV and h264.is_monochrome(head):
             self._monochrome, found = not gray, luma_only(found)
         if context.name == "mjpeg" and found.alpha:
             raise SourceError(
-                f"{self._path} has JPEGs of four inks (CMYK), and FFmpeg makes colours of them: "
+                f"{self._path} has JPEGs of four inks (CMYK), of which FFmpeg would make colours: "
                 "read it by another library and pack the array"
             )
         check_use(found, gray, str(self._path))
@@ -228,9 +231,9 @@ class _Reading:
         return found
 
     def _refuse_negative(self, found: PixelFormat, context: Any) -> None:
-        """Refuse gray that may be stored with 0 for white, without a word of that."""
+        """Refuse gray that may be stored with 0 for white, because the file does not state it."""
         raw = context.name == "rawvideo" and self._chosen.container == "mov"
-        if raw and found.kind in (Kind.GRAY, Kind.BIT) and found.bits <= 8:
+        if raw and found.kind in (SampleKind.GRAY, SampleKind.BIT) and found.bits <= 8:
             raise SourceError(
                 f"{self._path} is uncompressed gray video of {found.bits} bits in a QuickTime "
                 "file. FFmpeg writes it with 0 for white, and reads it as if 0 were black. If a "
@@ -238,10 +241,8 @@ class _Reading:
                 f"-pix_fmt {found.name} OUT.mkv, else without -vf negate"
             )
 
-    def _with_alpha(self, taken: Array) -> Array:
-        """Make all frames of a palette like the first: without alpha, or with it."""
-        import numpy as np
-
+    def _with_alpha(self, taken: Pixels) -> Pixels:
+        """Give all frames of a palette alpha, if the first has it."""
         if not self._given:
             self._alpha = taken.shape[2] == 4
         if self._alpha and taken.shape[2] == 3:
@@ -249,7 +250,7 @@ class _Reading:
         return taken
 
     def _check_end(self) -> None:
-        """See that all came that the file says it holds, and say what is to be said."""
+        """See that all frames came that the file states, and complete the notes."""
         path, record = self._path, self._record
         self.doubtful += record.doubtful()
         missing = record.missing()

@@ -1,7 +1,7 @@
-"""Images read by decoders that `pack` does not use, to prove what it has read.
+"""Images read by decoders that `pack` does not use, as a proof of what it has read.
 
-A second decoder counts only where it gives samples of the same kind (shape and dtype): where it
-does not, it means something else (other channels, inks made colours), and pack's reader decides.
+A second decoder counts only if it gives samples of the same shape and dtype. Otherwise it means
+something else (other channels, or inks made colours), and pack's reader decides.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Source, SourceOptions
+from ..shapes import Pixels
 from .headers import COMPRESSION, PHOTOMETRIC, page_tags, read_header
-from .images import ImageFrames, ImageSource, open_image
-from .tiff import TiffFrames, TiffSource
-from .video import VideoSource
+from .images.image_source import ImageFrames, ImageSource, open_image
+from .source import Source, SourceOptions
+from .tiff.tiff_source import TiffFrames, TiffSource
+from .video.video_source import VideoSource
 
-Page = Callable[[Any, Any, int], Array]
-"""Decodes a picture: imagecodecs, the bytes of the file, number of the picture."""
+Page = Callable[[Any, Any, int], Pixels]
+"""Decodes a picture, given imagecodecs, the bytes of the file and the picture's number."""
 
 _KEPT = {0, 1, 2}
-"""What PhotometricInterpretation is where libtiff leaves samples as they are stored."""
+"""The values of PhotometricInterpretation for which libtiff leaves samples as they are stored."""
 _BITS = {8, 16, 32, 64}
-"""How wide samples are that imagecodecs takes from libtiff as they are; it fails at some others."""
+"""The bits of samples that imagecodecs takes from libtiff as they are; it fails at some others."""
 _LOSSY = {6, 7, 34892}
-"""Compression by JPEG, of which libtiff makes colours in ways of its own."""
+"""Compression by JPEG, for which libtiff makes colours in ways of its own."""
 
 _DECODERS: list[tuple[bytes, str, Page]] = [
     (
@@ -43,23 +44,23 @@ _DECODERS: list[tuple[bytes, str, Page]] = [
     (rb"\xff\xd8\xff", "libjpeg-turbo", lambda codecs, data, _: codecs.jpeg8_decode(data)),
     (rb"RIFF....WEBP", "libwebp", lambda codecs, data, _: codecs.webp_decode(data)),
 ]
-"""How a file begins, and what of imagecodecs reads it."""
+"""How a file begins, and which decoder of imagecodecs reads it."""
 
 
 def second_source(source: Source, options: SourceOptions) -> tuple[Source, Callable[[], list[str]]]:
-    """Have image files of a source be read by second decoders, where there are such.
+    """Return a source whose image files are read by second decoders, where there are any.
 
     Parameters
     ----------
     source
-        As pack opens it. It is closed if another is returned.
+        The source as pack opens it. It is closed if another is returned.
     options
         How it was opened.
 
     Returns
     -------
     source, said
-        `said` tells, after it was read, by what: sentences for the user.
+        `said` returns sentences for the user on what read it, once it was read.
     """
     if isinstance(source, VideoSource):
         return source, lambda: ["The video was decoded by PyAV, as pack did; only another program "
@@ -71,7 +72,7 @@ def second_source(source: Source, options: SourceOptions) -> tuple[Source, Calla
     else:
         return source, list
     try:
-        import imagecodecs
+        import imagecodecs  # optional, and slow to import
     except ImportError:
         advice = 'pip install "h5vidstack[imagecodecs]" for an independent check'
         return source, lambda: [f"The images were decoded as pack did; {advice}."]
@@ -101,7 +102,7 @@ def _said(found: Counter[str]) -> list[str]:
 
 
 class _Second:
-    """Frames of a file by its second decoder; attributes as of those that pack reads."""
+    """The frames of a file by its second decoder; attributes are as of those that pack reads."""
 
     def __init__(self, frames: ImageFrames | TiffFrames, codecs: Any, found: Counter[str]) -> None:
         self._frames, self._codecs, self._found = frames, codecs, found
@@ -115,7 +116,7 @@ class _Second:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._frames, name)
 
-    def read(self, number: int) -> Array:
+    def read(self, number: int) -> Pixels:
         """Return the second decoder's frame, if it is of the kind of pack's, else pack's."""
         pixels = self._frames.read(number)
         for other in self._others(number):
@@ -125,11 +126,11 @@ class _Second:
         self._found[""] += 1
         return pixels
 
-    def _others(self, number: int) -> Iterator[Array]:
-        """What the second decoder gives, also with planes of samples last."""
+    def _others(self, number: int) -> Iterator[Pixels]:
+        """Yield what the second decoder gives, also with planes of samples last."""
         if self._decode is None:
             return
-        # A decoder that cannot read it says so by exceptions of many kinds.
+        # A decoder that cannot read the file raises exceptions of many kinds.
         with (
             contextlib.suppress(Exception),
             self._frames.path.open("rb") as file,
@@ -142,7 +143,7 @@ class _Second:
 
 
 def _fits(frames: ImageFrames | TiffFrames, name: str) -> bool:
-    """Whether the pictures that a decoder counts are frames, and its samples are as stored."""
+    """Return whether the pictures of a decoder are frames, and its samples are as stored."""
     if name != "libtiff":
         return frames.count == 1
     header, tags = read_header(frames.path), page_tags(frames.path)

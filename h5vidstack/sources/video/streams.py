@@ -1,15 +1,19 @@
-"""The video streams of a file, and which of them is its film."""
+"""The video streams of a file: which of them is read, and what the file states of it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..errors import SourceError
+import av
+
+from ...errors import SourceError
+from ..headers import Header
 from .ffmpeg_log import logged_errors
-from .raw_streams import check_beginning
+from .raw_streams import UNKNOWN, check_beginning
 
 VIDEO_FORMATS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,av1,obu,flv,asf,ogg,"
@@ -19,35 +23,35 @@ VIDEO_FORMATS = (
 
 _DEFAULT, _ATTACHED_PICTURE, _TIMED_THUMBNAILS, _DEPENDENT = 1, 1 << 10, 1 << 11, 1 << 19
 _PASSED_OVER = _ATTACHED_PICTURE | _TIMED_THUMBNAILS | _DEPENDENT
-"""FFmpeg's dispositions of what is beside the film. Source: libavformat/avformat.h."""
+"""FFmpeg's dispositions of streams beside the film. Source: libavformat/avformat.h."""
 
 _STATED_DURATION = ("matroska", "mov", "flv", "asf", "ivf", "mxf")
-"""Containers whose head states how long they last. Of others FFmpeg estimates it."""
+"""Containers whose head states how long they last. For others, FFmpeg estimates it."""
 
 _STILL_BRANDS = frozenset(("avif", "heic", "heim", "heis", "heix", "mif1", "mif2"))
 """Major brands of ISO media files that hold pictures, often cut into tiles, and no film."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The stream of a file that is read.
+@dataclass(frozen=True, kw_only=True)
+class ChosenStream:
+    """The stream of a file that is read, and what the file states of it.
 
     Attributes
     ----------
     index
         Its number among all streams.
     container, codec
-        FFmpeg's (first) names.
+        FFmpeg's names of them; of a container, the first of several.
     stated
-        How many frames the file says that it has; 0 if it does not.
+        How many frames the file states; 0 if it states nothing.
     duration
-        When the last frame ends, in seconds, if the file says that.
+        When the last frame ends, in seconds, if the file states it.
     complete
         FFmpeg knows how long the whole file lasts.
     rate
-        Usual frames a second, 0 if unknown.
+        The usual frames a second; 0 if unknown.
     time_base
-        Unit of its time stamps, in seconds.
+        The unit of its time stamps, in seconds.
     notes
         Whole sentences on other video streams.
     """
@@ -65,34 +69,30 @@ class Choice:
 
 def open_video(path: Path, **options: str) -> Any:
     """Open a file as a video, and as nothing else that FFmpeg reads (text, play lists)."""
-    import av
-
     options |= {"format_whitelist": VIDEO_FORMATS}
-    # "file:" so that a colon in the name is no protocol. Options of the container only, because
-    # PyAV 14 crashes where it would pass them on to streams that come late, as in FLV.
+    # "file:" keeps FFmpeg from taking a colon in the name for a protocol. The options are for the
+    # container only, because PyAV 14 crashes if it passes them on to streams that come late (FLV).
     return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
 
 
-def choose_stream(path: Path, wanted: int | None) -> Choice:
+def choose_stream(path: Path, wanted: int | None) -> ChosenStream:
     """Choose the video stream that a player would show.
 
-    Attached pictures and streams of one frame are passed over if there are others, and a stream
-    that is marked as default goes before others.
+    Attached pictures and streams of one frame are left out if there are others. A stream that is
+    marked as default goes before others.
 
     Parameters
     ----------
     path
         The file.
     wanted
-        Number of a stream that is to be read instead; None: choose.
+        The number of a stream that is read instead; None: choose.
 
     Raises
     ------
     SourceError
         If the file is no video, or has no such stream.
     """
-    import av
-
     errors: list[str] = []
     try:
         with logged_errors() as errors, open_video(path) as container:
@@ -104,13 +104,21 @@ def choose_stream(path: Path, wanted: int | None) -> Choice:
             return _chosen(path, container, wanted)
     except av.FFmpegError as error:
         said = f" ({errors[-1]})" if errors else ""
-        raise SourceError(
-            f"{path} is no input that h5vidstack knows (images, .npy, HDF5, video): "
-            f"{error.strerror}{said}"
-        ) from error
+        raise SourceError(f"{path} {UNKNOWN}: {error.strerror}{said}") from error
 
 
-def _chosen(path: Path, container: Any, wanted: int | None) -> Choice:
+def stream_header(path: Path, number: int) -> Header | None:
+    """Return what FFmpeg finds stated of one of a file's streams; None if that is nothing."""
+    with open_video(path) as container:
+        context = container.streams[number].codec_context
+        if context.format is None or context.format.name.startswith("bayer"):  # bits of 2x2 pixels
+            return None
+        bits = max(component.bits for component in context.format.components)
+        kind = "f" if re.search("f(16|32)", context.format.name) else "u"
+        return Header(f"{context.name} stream", (context.height, context.width), bits, kind)
+
+
+def _chosen(path: Path, container: Any, wanted: int | None) -> ChosenStream:
     videos, streams = container.streams.video, container.streams
     readable = [stream for stream in videos if stream.codec_context is not None]
     if wanted is not None:
@@ -135,21 +143,21 @@ def _chosen(path: Path, container: Any, wanted: int | None) -> Choice:
             f"{path} has several video streams. Read: {_describe(found)}; left out: "
             f"{'; '.join(others)}. --stream (stream=) chooses another."
         )
-    return Choice(
-        found.index,
-        container.format.name.split(",")[0],
-        found.codec_context.name,
-        max(found.frames, 0),
-        _duration(container, found),
-        bool(container.duration),
-        Fraction(found.average_rate or found.guessed_rate or 0),
-        Fraction(found.time_base or 0),
-        tuple(notes),
+    return ChosenStream(
+        index=found.index,
+        container=container.format.name.split(",")[0],
+        codec=found.codec_context.name,
+        stated=max(found.frames, 0),
+        duration=_duration(container, found),
+        complete=bool(container.duration),
+        rate=Fraction(found.average_rate or found.guessed_rate or 0),
+        time_base=Fraction(found.time_base or 0),
+        notes=tuple(notes),
     )
 
 
 def _duration(container: Any, stream: Any) -> Fraction | None:
-    """What the head of a file says of the end of a stream."""
+    """Return what the head of a file states of the end of a stream, in seconds."""
     for key, value in stream.metadata.items():
         if key.partition("-")[0] == "DURATION":  # Matroska
             parts = value.split(":")
@@ -167,7 +175,7 @@ def _disposition(stream: Any) -> int:
 
 
 def _lasting(path: Path, indices: list[int]) -> set[int]:
-    """Which streams have more than one packet; reads no more of the file than this needs."""
+    """Return the streams that have more than one packet, reading as little as that takes."""
     seen = dict.fromkeys(indices, 0)
     with open_video(path) as container:
         for packet in container.demux([container.streams[index] for index in indices]):
@@ -178,7 +186,7 @@ def _lasting(path: Path, indices: list[int]) -> set[int]:
 
 
 def _describe(stream: Any) -> str:
-    """A stream in words, as ``stream 1 (h264, 640x480, 24 frames)``."""
+    """Describe a stream, as ``stream 1 (h264, 640x480, 24 frames)``."""
     context = stream.codec_context
     what = [stream.type if context is None else context.name]
     if stream.type == "video" and context is not None:

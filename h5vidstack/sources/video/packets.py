@@ -1,4 +1,4 @@
-"""The packets of a video file as they are, in runs that can be decoded alone."""
+"""The H.264 packets of a video file, in runs that can be decoded alone and so be copied."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
 
-from ..codecs import h264
-from ..codecs.av_engine import X264
-from ..errors import SourceError, UnsupportedError
-from ..shapes import MAX_BLOCK_BYTES, Shape, frame_bytes
-from .base import Source
+from ...codecs import h264, x264
+from ...errors import SourceError, UnsupportedError
+from ...shapes import MAX_BLOCK_BYTES, Shape, frame_bytes
+from ..source import Source
 from .streams import open_video
-from .video import VideoSource
+from .video_source import VideoSource
 
 ANEW = "Without --copy (copy=True) it is coded anew, losslessly"
 _UNSEEN = (h264.SEI, h264.DELIMITER, h264.FILLER)
-"""Units that no picture needs."""
+"""The kinds of units that no picture needs."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Packets:
     path
         The file.
     stream
-        Number of the stream among all of the file.
+        The number of the stream among all of the file.
     count
-        Packets, of which each is a frame.
+        How many packets there are; each is a frame.
     run
-        At every multiple of so many frames a GOP begins.
+        A GOP begins at every multiple of so many frames.
     depth
-        Bits of a pixel.
+        The bits of a pixel.
     """
 
     path: Path
@@ -47,7 +48,7 @@ class Packets:
 
     def runs(self) -> Iterator[list[bytes]]:
         """Yield the packets of each run in decoding order; parameter sets are in the first."""
-        sets: dict[bytes, None] = {}  # in the order in which they came last
+        sets: dict[bytes, None] = {}  # ordered by when each came last
         packets: list[bytes] = []
         for packet, _ in _packets(self.path, self.stream):
             found = h264.units(packet)
@@ -67,24 +68,24 @@ class Packets:
             yield packets
 
 
-def look(opened: Source, run: int | None) -> Packets:
-    """See whether the packets of a video file can be kept, by reading all of them once.
+def find_packets(opened: Source, run: int | None) -> Packets:
+    """Find out whether the packets of a video file can be copied, by reading all of them once.
 
-    Whether they are sound is seen when they are copied, because each is decoded, too.
+    Damage is found later, when they are copied, because then each is decoded.
 
     Parameters
     ----------
     opened
         The source.
     run
-        Frames of a block; None: as few as the GOPs allow.
+        How many frames a block gets; None: as few as the GOPs allow.
 
     Raises
     ------
     SourceError
         If it is no video file.
     UnsupportedError
-        If its packets cannot be kept; the message says why.
+        If its packets cannot be copied; the message says why.
     """
     if not isinstance(opened, VideoSource):
         raise SourceError(f"{opened.name} is no video file, so there are no packets to copy")
@@ -110,7 +111,7 @@ def look(opened: Source, run: int | None) -> Packets:
 
 
 def _check_pictures(path: Path, number: int, frame: Shape) -> int:
-    """Refuse a coding that no block holds; the bits of a pixel."""
+    """Refuse pictures that no block holds; return the bits of a pixel."""
     with open_video(path) as container:
         stream = container.streams[number]
         codec = stream.codec_context.name
@@ -124,7 +125,7 @@ def _check_pictures(path: Path, number: int, frame: Shape) -> int:
             "RGB would have to be made of it at each read, by FFmpeg's swscale, which does not "
             "give the same on all machines"
         )
-    depth = next((depth for depth, names in X264.decoded.items() if name in names), None)
+    depth = next((depth for depth, names in x264.ENGINE.decoded.items() if name in names), None)
     if depth is None:
         raise UnsupportedError(
             f"{path} has pictures of {name}; a block holds 4:2:0 and gray, of 8 or 10 bits. {ANEW}"
@@ -135,7 +136,7 @@ def _check_pictures(path: Path, number: int, frame: Shape) -> int:
 
 
 def _run(path: Path, starts: Sequence[int], keys: int, count: int, wanted: int | None) -> int:
-    """The least number of frames at every multiple of which a GOP begins, or the wanted one."""
+    """Return the least number at every multiple of which a GOP begins, or the wanted one."""
     if not starts or starts[0]:
         raise UnsupportedError(f"{path} does not begin with a closed GOP (an IDR picture). {ANEW}")
     among = frozenset(starts)
@@ -180,10 +181,7 @@ def _lengths(starts: Sequence[int], count: int) -> str:
 
 
 def _packets(path: Path, number: int) -> Iterator[tuple[bytes, bool]]:
-    """Packets in Annex B form, without what no picture needs; and whether each is a key frame."""
-    import av
-    from av.bitstream import BitStreamFilterContext
-
+    """Yield packets in Annex B form, without needless units, and whether each is a key frame."""
     try:
         with open_video(path) as container:
             stream = container.streams[number]

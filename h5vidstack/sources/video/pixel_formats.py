@@ -1,25 +1,26 @@
-"""The pixel formats of FFmpeg that are read, and where in a decoded picture their samples are.
+"""The pixel formats of FFmpeg that are read, and where the samples of a decoded picture are.
 
-`PIXEL_FORMATS` is the whole list: what is not in it is refused. Samples are taken from there as
-they are stored; only colour that is stored as luma and chroma (YUV) becomes RGB by FFmpeg.
+`PIXEL_FORMATS` is the whole list; all other formats are refused. Samples are taken as they are
+stored. Only colour that is stored as luma and chroma (YUV) is made RGB by FFmpeg.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import product
 from typing import Any
 
+import av
 import numpy as np
 
-from ..errors import SourceError
-from .base import Array
+from ...codecs.av_planes import plane_items, plane_rows
+from ...errors import SourceError
+from ...shapes import Pixels
 
 
-class Kind(Enum):
+class SampleKind(Enum):
     """What the samples of a pixel are."""
 
     GRAY = "gray"
@@ -37,13 +38,14 @@ class Channel:
     Attributes
     ----------
     plane
-        Number of the plane.
+        The number of the plane.
     places
-        A row is groups of `group` items. These items of each group are samples, in this order.
+        A row consists of groups of `group` items. These items of each group are samples, in this
+        order.
     group
-        Items in a group.
+        How many items a group has.
     shift
-        An item holds the sample this many bits up.
+        The sample lies this many bits up in its item.
     """
 
     plane: int = 0
@@ -63,17 +65,17 @@ class PixelFormat:
     kind
         What the samples of a pixel are.
     item
-        Type of the items in a plane, with its byte order.
+        The type of the items in a plane, with its byte order.
     bits
-        Bits of a sample.
+        The bits of a sample.
     channels
-        The channels that are read, in the order of the stack; of YUV the luma, and the alpha.
+        The channels that are read, in the order of the stack; of YUV the luma and the alpha.
     alpha
-        Whether there is alpha. It is the last of `channels`, but not among those of gray.
+        Whether there is alpha. It is the last of `channels`, except for gray, which has only one.
     """
 
     name: str
-    kind: Kind
+    kind: SampleKind
     item: np.dtype[Any]
     bits: int
     channels: tuple[Channel, ...]
@@ -86,8 +88,8 @@ class PixelFormat:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the samples in a stack."""
-        if self.kind is Kind.BIT:
+        """The type of the samples in a stack."""
+        if self.kind is SampleKind.BIT:
             return np.dtype(np.bool_)
         if self.item.kind == "f":
             return self.item.newbyteorder("=")
@@ -95,7 +97,7 @@ class PixelFormat:
 
 
 def _orders(kind: str, size: int) -> Iterator[tuple[str, np.dtype[Any]]]:
-    """The endings of names, and the types of items, for both byte orders."""
+    """Yield the endings of names, and the types of items, for both byte orders."""
     for ending, order in (("le", "<"), ("be", ">")):
         yield ending, np.dtype(f"{order}{kind}{size}")
 
@@ -103,36 +105,38 @@ def _orders(kind: str, size: int) -> Iterator[tuple[str, np.dtype[Any]]]:
 def _grays() -> Iterator[PixelFormat]:
     gray, byte = (Channel(),), np.dtype(np.uint8)
     with_alpha = (Channel(group=2),)
-    yield PixelFormat("gray", Kind.GRAY, byte, 8, gray)
-    yield PixelFormat("ya8", Kind.GRAY, byte, 8, with_alpha, alpha=True)
-    yield PixelFormat("monow", Kind.BIT, byte, 1, gray)
-    yield PixelFormat("monob", Kind.BIT, byte, 1, gray)
-    yield PixelFormat("pal8", Kind.PALETTE, byte, 8, gray)
+    yield PixelFormat("gray", SampleKind.GRAY, byte, 8, gray)
+    yield PixelFormat("ya8", SampleKind.GRAY, byte, 8, with_alpha, alpha=True)
+    yield PixelFormat("monow", SampleKind.BIT, byte, 1, gray)
+    yield PixelFormat("monob", SampleKind.BIT, byte, 1, gray)
+    yield PixelFormat("pal8", SampleKind.PALETTE, byte, 8, gray)
     patterns = ("bggr", "rggb", "gbrg", "grbg")
     for pattern in patterns:
-        yield PixelFormat(f"bayer_{pattern}8", Kind.BAYER, byte, 8, gray)
+        yield PixelFormat(f"bayer_{pattern}8", SampleKind.BAYER, byte, 8, gray)
     for ending, item in _orders("u", 2):
         for bits in (9, 10, 12, 14, 16):
-            yield PixelFormat(f"gray{bits}{ending}", Kind.GRAY, item, bits, gray)
+            yield PixelFormat(f"gray{bits}{ending}", SampleKind.GRAY, item, bits, gray)
         for pattern in patterns:
-            yield PixelFormat(f"bayer_{pattern}16{ending}", Kind.BAYER, item, 16, gray)
-        yield PixelFormat(f"ya16{ending}", Kind.GRAY, item, 16, with_alpha, alpha=True)
+            yield PixelFormat(f"bayer_{pattern}16{ending}", SampleKind.BAYER, item, 16, gray)
+        yield PixelFormat(f"ya16{ending}", SampleKind.GRAY, item, 16, with_alpha, alpha=True)
     for ending, item in _orders("u", 4):
-        yield PixelFormat(f"gray32{ending}", Kind.GRAY, item, 32, gray)
+        yield PixelFormat(f"gray32{ending}", SampleKind.GRAY, item, 32, gray)
     for size in (2, 4):
         for ending, item in _orders("f", size):
-            yield PixelFormat(f"grayf{8 * size}{ending}", Kind.GRAY, item, 8 * size, gray)
-            yield PixelFormat(f"yaf{8 * size}{ending}", Kind.GRAY, item, 8 * size, with_alpha, True)
+            yield PixelFormat(f"grayf{8 * size}{ending}", SampleKind.GRAY, item, 8 * size, gray)
+            yield PixelFormat(
+                f"yaf{8 * size}{ending}", SampleKind.GRAY, item, 8 * size, with_alpha, True
+            )
 
 
 def _packed_rgb() -> Iterator[PixelFormat]:
     byte = np.dtype(np.uint8)
 
     def named(name: str, item: np.dtype[Any], order: str) -> PixelFormat:
-        """The format whose pixel has the channels of `order`, x being none."""
+        """Return the format whose pixel has the channels of `order`; x is no channel."""
         names = "rgba" if "a" in order else "rgb"
         channels = tuple(Channel(0, (order.index(one),), len(order)) for one in names)
-        return PixelFormat(name, Kind.RGB, item, 8 * item.itemsize, channels, "a" in order)
+        return PixelFormat(name, SampleKind.RGB, item, 8 * item.itemsize, channels, "a" in order)
 
     for order in ("rgb", "bgr"):
         yield named(f"{order}24", byte, order)
@@ -149,7 +153,7 @@ def _packed_rgb() -> Iterator[PixelFormat]:
         yield named(f"rgba128{ending}", item, "rgba")
         for order, shifts in (("rgb", (20, 10, 0)), ("bgr", (0, 10, 20))):
             channels = tuple(Channel(shift=shift) for shift in shifts)
-            yield PixelFormat(f"x2{order}10{ending}", Kind.RGB, item, 10, channels)
+            yield PixelFormat(f"x2{order}10{ending}", SampleKind.RGB, item, 10, channels)
     for size, order in product((2, 4), ("rgb", "rgba")):
         for ending, item in _orders("f", size):
             yield named(f"{order}f{8 * size}{ending}", item, order)
@@ -158,8 +162,8 @@ def _packed_rgb() -> Iterator[PixelFormat]:
 def _planar_rgb() -> Iterator[PixelFormat]:
     def named(depth: str, item: np.dtype[Any], bits: int, shift: int = 0) -> Iterator[PixelFormat]:
         planes = tuple(Channel(plane, shift=shift) for plane in (2, 0, 1, 3))
-        yield PixelFormat(f"gbrp{depth}", Kind.RGB, item, bits, planes[:3])
-        yield PixelFormat(f"gbrap{depth}", Kind.RGB, item, bits, planes, alpha=True)
+        yield PixelFormat(f"gbrp{depth}", SampleKind.RGB, item, bits, planes[:3])
+        yield PixelFormat(f"gbrap{depth}", SampleKind.RGB, item, bits, planes, alpha=True)
 
     yield from named("", np.dtype(np.uint8), 8)
     for ending, item in _orders("u", 2):
@@ -180,32 +184,32 @@ def _planar_yuv() -> Iterator[PixelFormat]:
     for sampling in samplings:
         for name in (f"yuv{sampling}p", f"yuvj{sampling}p", f"yuva{sampling}p"):
             alpha = name.startswith("yuva")
-            yield PixelFormat(name, Kind.YUV, byte, 8, (luma, *[over] * alpha), alpha)
+            yield PixelFormat(name, SampleKind.YUV, byte, 8, (luma, *[over] * alpha), alpha)
     for name in ("nv12", "nv21", "nv16", "nv24", "nv42"):
-        yield PixelFormat(name, Kind.YUV, byte, 8, (luma,))
+        yield PixelFormat(name, SampleKind.YUV, byte, 8, (luma,))
     for ending, item in _orders("u", 2):
         for sampling, bits, alpha in product(samplings, (9, 10, 12, 14, 16), (False, True)):
             name = f"yuv{'a' * alpha}{sampling}p{bits}{ending}"
-            yield PixelFormat(name, Kind.YUV, item, bits, (luma, *[over] * alpha), alpha)
-        yield PixelFormat(f"nv20{ending}", Kind.YUV, item, 10, (luma,))
+            yield PixelFormat(name, SampleKind.YUV, item, bits, (luma, *[over] * alpha), alpha)
+        yield PixelFormat(f"nv20{ending}", SampleKind.YUV, item, 10, (luma,))
         for bits in (10, 12, 16):
             high = (replace(luma, shift=16 - bits),)
             for name in (f"p0{bits}", f"p2{bits}", f"p4{bits}"):
-                yield PixelFormat(f"{name}{ending}", Kind.YUV, item, bits, high)
-            yield PixelFormat(f"yuv444p{bits}msb{ending}", Kind.YUV, item, bits, high)
+                yield PixelFormat(f"{name}{ending}", SampleKind.YUV, item, bits, high)
+            yield PixelFormat(f"yuv444p{bits}msb{ending}", SampleKind.YUV, item, bits, high)
 
 
 def _packed_yuv() -> Iterator[PixelFormat]:
     byte = np.dtype(np.uint8)
 
     def named(name: str, item: np.dtype[Any], bits: int, order: str, shift: int = 0) -> PixelFormat:
-        """The format whose pixels have the samples of `order`: y is luma, a is alpha."""
+        """Return the format whose pixels have the samples of `order`; y is luma, a is alpha."""
         size = len(order)
         channels = tuple(
             Channel(0, tuple(at for at, one in enumerate(order) if one == wanted), size, shift)
             for wanted in ("ya" if "a" in order else "y")
         )
-        return PixelFormat(name, Kind.YUV, item, bits, channels, "a" in order)
+        return PixelFormat(name, SampleKind.YUV, item, bits, channels, "a" in order)
 
     for name, order in {
         "yuyv422": "yuyv", "yvyu422": "yvyu", "uyvy422": "uyvy", "uyyvyy411": "uyyvyy",
@@ -228,24 +232,24 @@ PIXEL_FORMATS = {
     for family in (_grays, _packed_rgb, _planar_rgb, _planar_yuv, _packed_yuv)
     for one in family()
 }
-"""By FFmpeg's names. Some only newer versions of it know, and a few it may get one day."""
+"""All pixel formats that are read, by FFmpeg's names. Only newer versions of FFmpeg know some."""
 
 
 _CRASHES_FFMPEG_7 = frozenset((
     "ayuv64be", "nv20be", "nv20le", "uyyvyy411", "xv30be", "xv36be", "y210be", "y212be",
 ))  # fmt: skip
-"""Formats of which FFmpeg 7 cannot make RGB; PyAV does not ask it before it tries."""
+"""Formats of which FFmpeg 7 cannot make RGB; PyAV tries without asking it first."""
 
 
 def find_format(name: str, where: str) -> PixelFormat:
-    """Find a pixel format, or say what to do about it.
+    """Return a pixel format by its name; the error says what to do if it is not read.
 
     Parameters
     ----------
     name
         FFmpeg's name.
     where
-        The picture that has it, for the error.
+        What to call the picture in the error.
 
     Raises
     ------
@@ -262,42 +266,39 @@ def find_format(name: str, where: str) -> PixelFormat:
 
 
 def _command(name: str) -> str:
-    """A command that makes a video of another pixel format, without further loss."""
-    from av import VideoFormat
-
-    deep = any(component.bits > 8 for component in VideoFormat(name).components)
+    """Return a command that makes a video of another pixel format, without further loss."""
+    deep = any(component.bits > 8 for component in av.VideoFormat(name).components)
     return f"ffmpeg -i IN -c:v ffv1 -pix_fmt {'gbrp16le' if deep else 'bgr0'} OUT.mkv"
 
 
 def luma_only(found: PixelFormat) -> PixelFormat:
-    """A planar YUV format, into which FFmpeg decodes what has luma only, as gray."""
-    return replace(found, kind=Kind.GRAY, channels=found.channels[:1], alpha=False)
+    """Return a planar YUV format as gray, because FFmpeg decodes pictures with luma only as YUV."""
+    return replace(found, kind=SampleKind.GRAY, channels=found.channels[:1], alpha=False)
 
 
 def is_neutral(frame: Any) -> bool:
-    """Whether all chroma of a decoded planar YUV picture is that of gray."""
+    """Return whether all chroma of a decoded planar YUV picture is that of gray."""
     found = PIXEL_FORMATS[frame.format.name]
     for plane in frame.planes[1:3]:
-        items = np.frombuffer(plane, found.item).reshape(plane.height, -1)[:, : plane.width]
-        if (items != 1 << (found.bits - 1)).any():
+        if (plane_items(plane, found.item) != 1 << (found.bits - 1)).any():
             return False
     return True
 
 
 def check_use(found: PixelFormat, gray: bool, where: str) -> None:
-    """Refuse what a stack cannot hold.
+    """Refuse a pixel format that a stack cannot hold.
 
     Raises
     ------
     SourceError
         If the format has gray with alpha, or deep colour of which gray is wanted.
     """
-    if found.kind is Kind.GRAY and found.alpha and not gray:
+    if found.kind is SampleKind.GRAY and found.alpha and not gray:
         raise SourceError(
             f"{where} has pixel format {found.name}: gray and alpha, two channels, which a stack "
             "cannot hold. --gray (gray=True) keeps the gray"
         )
-    if gray and found.kind is Kind.RGB and found.dtype != np.uint8:
+    if gray and found.kind is SampleKind.RGB and found.dtype != np.uint8:
         raise SourceError(
             f"{where} has pixel format {found.name}, and gray of colour is only made of 8 bits. "
             "Leave out --gray (gray=True) to keep the colour exactly, or make gray by FFmpeg: "
@@ -306,17 +307,17 @@ def check_use(found: PixelFormat, gray: bool, where: str) -> None:
 
 
 def conversion(found: PixelFormat, gray: bool) -> str | None:
-    """Say what makes the pixels of a stack, if they are not the samples as they are stored."""
-    if gray and found.kind in (Kind.RGB, Kind.PALETTE):
+    """Return what makes the pixels of a stack, if they are not the samples as stored."""
+    if gray and found.kind in (SampleKind.RGB, SampleKind.PALETTE):
         return f"gray made from {found.name} by ITU-R BT.601"
-    if found.kind is Kind.YUV and not gray:
+    if found.kind is SampleKind.YUV and not gray:
         return f"RGB{'A' * found.alpha} made by FFmpeg from {found.name}"
     return None
 
 
 def format_notes(found: PixelFormat, gray: bool) -> Iterator[str]:
-    """Say what the user must know of the samples of a format, in whole sentences."""
-    if found.kind is Kind.BAYER:
+    """Yield what the user must know of the samples of a format, in whole sentences."""
+    if found.kind is SampleKind.BAYER:
         yield (
             f"Frames are the Bayer mosaic as it is stored ({found.name}), one value a pixel; "
             "no colour was made of it."
@@ -325,14 +326,14 @@ def format_notes(found: PixelFormat, gray: bool) -> Iterator[str]:
         yield "Bits are kept as they are stored (monow): True is black."
     if gray and found.alpha:
         yield f"Only gray was kept; the alpha of {found.name} was left out."
-    if found.channels[0].shift and not found.shared and (gray or found.kind is Kind.RGB):
+    if found.channels[0].shift and not found.shared and (gray or found.kind is SampleKind.RGB):
         yield (
             f"Values are 0 to {(1 << found.bits) - 1}: {found.name} stores their {found.bits} bits "
             f"as the upper ones of {8 * found.item.itemsize}."
         )
 
 
-def pixels(frame: Any, found: PixelFormat, gray: bool) -> Array:
+def pixels(frame: Any, found: PixelFormat, gray: bool) -> Pixels:
     """Take the pixels of a decoded picture.
 
     Parameters
@@ -342,11 +343,11 @@ def pixels(frame: Any, found: PixelFormat, gray: bool) -> Array:
     found
         Its pixel format.
     gray
-        Of YUV take the luma; without it, FFmpeg makes RGB.
+        Take the luma of YUV; without it, FFmpeg makes RGB.
 
     Returns
     -------
-    Array
+    Pixels
         ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``. A palette that has alpha gives the last.
 
     Raises
@@ -354,20 +355,20 @@ def pixels(frame: Any, found: PixelFormat, gray: bool) -> Array:
     SourceError
         If FFmpeg does not convert this pixel format.
     """
-    if found.kind is Kind.BIT:
-        bits = np.unpackbits(_rows(frame, 0), axis=1)[:, : frame.width]
+    if found.kind is SampleKind.BIT:
+        bits = np.unpackbits(plane_rows(frame.planes[0]), axis=1)[:, : frame.width]
         return bits.astype(np.bool_)
-    if found.kind is Kind.PALETTE:
+    if found.kind is SampleKind.PALETTE:
         return _by_palette(frame)
-    if found.kind is Kind.YUV and not gray:
+    if found.kind is SampleKind.YUV and not gray:
         return _converted(frame, found)
-    return _stored(frame, found, found.channels[:1] if found.kind is Kind.YUV else found.channels)
+    return _stored(
+        frame, found, found.channels[:1] if found.kind is SampleKind.YUV else found.channels
+    )
 
 
-def _converted(frame: Any, found: PixelFormat) -> Array:
-    """RGB or RGBA that FFmpeg makes of YUV; alpha of 8 bits is that of the file."""
-    import av
-
+def _converted(frame: Any, found: PixelFormat) -> Pixels:
+    """Return RGB or RGBA that FFmpeg makes of YUV; alpha of 8 bits is taken as stored."""
     exact = found.alpha and found.bits <= 8
     names = (("rgb24", "rgb24"), ("rgb48le", "rgba64le"))
     target = PIXEL_FORMATS[names[found.bits > 8][found.alpha]]
@@ -386,17 +387,17 @@ def _converted(frame: Any, found: PixelFormat) -> Array:
     return np.concatenate([colour, _samples(frame, found, found.channels[-1])[..., None]], axis=2)
 
 
-def _stored(frame: Any, found: PixelFormat, channels: tuple[Channel, ...]) -> Array:
-    """Channels as they are stored: ``(H, W)`` of one, else ``(H, W, C)``."""
+def _stored(frame: Any, found: PixelFormat, channels: tuple[Channel, ...]) -> Pixels:
+    """Return channels as they are stored, ``(H, W)`` for one channel, else ``(H, W, C)``."""
     taken = np.empty((len(channels), frame.height, frame.width), found.dtype)
     for channel, out in zip(channels, taken, strict=True):
         out[...] = _samples(frame, found, channel)
     return taken[0] if len(taken) == 1 else np.ascontiguousarray(np.moveaxis(taken, 0, -1))
 
 
-def _samples(frame: Any, found: PixelFormat, channel: Channel) -> Array:
-    """The samples of one channel, ``(H, W)``."""
-    rows = _rows(frame, channel.plane)
+def _samples(frame: Any, found: PixelFormat, channel: Channel) -> Pixels:
+    """Return the samples of one channel, ``(H, W)``."""
+    rows = plane_rows(frame.planes[channel.plane])
     height, width, places = frame.height, frame.width, channel.places
     groups = -(-width // len(places))
     items = rows[:, : groups * channel.group * found.item.itemsize].view(found.item)
@@ -409,26 +410,11 @@ def _samples(frame: Any, found: PixelFormat, channel: Channel) -> Array:
     return samples[:, :width]
 
 
-def _by_palette(frame: Any) -> Array:
-    """RGB or RGBA by the palette, which has four bytes for a colour, as a native number ARGB."""
-    numbers = _rows(frame, 0)[:, : frame.width]
+def _by_palette(frame: Any) -> Pixels:
+    """Return RGB or RGBA by the palette, in which a colour is a native 32-bit number ARGB."""
+    numbers = plane_items(frame.planes[0], np.uint8)
     palette = np.frombuffer(frame.planes[1], np.uint32)[:256]
     shifts = np.array([16, 8, 0, 24], np.uint32)
     colours = ((palette[:, None] >> shifts) & 255).astype(np.uint8)
     found = colours[numbers]
     return found if (found[..., 3] != 255).any() else np.ascontiguousarray(found[..., :3])
-
-
-def _rows(frame: Any, number: int) -> Array:
-    """The bytes of a plane, a view of ``(H, line size)``.
-
-    The line size is negative if the rows are stored from the last to the first, as in AVI files of
-    uncompressed RGB. The plane's address is that of the first row all the same.
-    """
-    plane = frame.planes[number]
-    line, height = plane.line_size, frame.height
-    if line > 0:
-        return np.frombuffer(plane, np.uint8)[: line * height].reshape(height, line)
-    first = plane.buffer_ptr + line * (height - 1)
-    memory = (ctypes.c_uint8 * (-line * height)).from_address(first)
-    return np.frombuffer(memory, np.uint8).reshape(height, -line)[::-1]

@@ -1,4 +1,4 @@
-"""What FFmpeg says only to its log: the errors of one thread, while it reads or decodes."""
+"""The errors that FFmpeg reports only to its log, collected for one thread."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from av import logging
+
 HARMLESS = (
     "unable to decode APP fields",  # a camera's own data in JPEG
     "Unknown or unsupported tag",  # a further field in TIFF
 )
-"""Beginnings of messages that FFmpeg calls errors, but that no pixel depends on."""
+"""How messages begin that FFmpeg calls errors, though no pixel depends on them."""
 
 GRAVE = ("End mismatch",)  # JPEG 2000
-"""Beginnings of messages that FFmpeg calls warnings, but that say that data are damaged."""
+"""How messages begin that FFmpeg calls warnings, though they mean that data are damaged."""
 
 
 class _Switch:
-    """FFmpeg's log, turned on for as long as any thread listens.
+    """The switch that turns FFmpeg's log on for as long as any thread listens.
 
-    The log's level is one for the whole process. It is as before when the last listener goes.
+    The whole process has one level of the log. It is set back when the last listener leaves.
     """
 
     def __init__(self) -> None:
@@ -32,8 +34,6 @@ class _Switch:
         self._others: list[Any] = []
 
     def on(self) -> None:
-        from av import logging
-
         with self._lock:
             self._listeners += 1
             if self._listeners > 1:
@@ -41,16 +41,14 @@ class _Switch:
             level = logging.get_level()
             self._before = level, logging.get_skip_repeated()
             if level is None or level < logging.WARNING:
-                # What other threads do meanwhile must not appear, because it did not before.
+                # Messages of other threads must not appear meanwhile, because they did not before.
                 self._swallow = logging.Capture(local=False)
                 self._others = self._swallow.__enter__()
                 logging.set_level(logging.WARNING)
-            # PyAV drops a message that equals the last one, be it that of another file.
+            # PyAV drops a message that equals the last one, even if that is of another file.
             logging.set_skip_repeated(False)
 
     def off(self) -> None:
-        from av import logging
-
         with self._lock:
             self._listeners -= 1
             if self._listeners:
@@ -59,7 +57,7 @@ class _Switch:
             logging.set_skip_repeated(repeated)
             if self._swallow is None:
                 return
-            # PyAV fails where a thread is about to log while the level becomes None: let it pass.
+            # PyAV fails if a thread is about to log while the level becomes None, so wait for it.
             logging.set_level(logging.PANIC)
             time.sleep(0.001)
             logging.set_level(level)
@@ -67,7 +65,7 @@ class _Switch:
             self._swallow = None
 
     def forget(self) -> None:
-        """Forget what other threads logged."""
+        """Forget the messages of other threads."""
         self._others.clear()
 
 
@@ -88,15 +86,13 @@ def listening() -> Iterator[None]:
 def logged_errors() -> Iterator[list[str]]:
     """Collect what FFmpeg logs as an error in this thread.
 
-    FFmpeg must not use threads of its own meanwhile: their messages cannot be told apart.
+    FFmpeg must not use threads of its own meanwhile, because their messages cannot be told apart.
 
     Yields
     ------
     list of str
-        Filled with the messages when the block ends; those that are `HARMLESS` are left out.
+        It is filled with the messages when the block ends, without those that are `HARMLESS`.
     """
-    from av import logging
-
     messages: list[str] = []
     with listening(), logging.Capture() as logs:
         try:
