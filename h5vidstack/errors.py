@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 
@@ -36,6 +37,30 @@ class NotExactError(Error):
 
 class SelectionError(Error, IndexError):
     """An index that numpy would refuse too."""
+
+
+class AccessError(Error, OSError):
+    """The system refuses access to a file: too many are open, no permission, no locks, no space.
+
+    `errno` and `strerror` are the system's, as those of every OSError.
+
+    Parameters
+    ----------
+    name
+        Of the file.
+    number
+        The system's number of the error.
+    cure
+        What helps, in words.
+    """
+
+    def __init__(self, name: str, number: int, cure: str) -> None:
+        super().__init__(name, number, cure)
+        self.errno, self.strerror, self.filename = number, os.strerror(number), name
+        self._text = f"{name} cannot be used: {self.strerror}; {cure}"
+
+    def __str__(self) -> str:
+        return self._text
 
 
 class ClosedError(Error, ValueError):

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from ..codecs import loss
 from ..errors import SourceError
 from ..hdf5 import standard_filters
-from ..layout.names import DEFAULT_STACK, damage_as_error
+from ..hdf5.failures import DamageError, damage_as_error
+from ..layout.names import DEFAULT_STACK, require_dataset
 from ..layout.stack_group import Layout
 from ..pool import Progress, Step
 from ..reading.stack_file import StackFile, split_readable
@@ -175,12 +176,11 @@ def _pca_tables(path: str | os.PathLike[str]) -> dict[str, list[float]]:
         names = ("singular_values", "explained_variance_ratio")
         if not all(name in pca for name in names):  # they are for people, and may be missing
             return {}
-        tables = {
-            name: [float(value) for value in standard_filters.read(pca[name])] for name in names
-        }
-        if {len(table) for table in tables.values()} != {pca["components"].shape[0]}:
-            raise ValueError("its spectra have not one number a component")
-        return tables
+        tables = {name: standard_filters.read(require_dataset(pca, name)) for name in names}
+        count = require_dataset(pca, "components").shape[0]
+        if any(table.dtype.kind != "f" or table.shape != (count,) for table in tables.values()):
+            raise DamageError("its spectra do not have one number for each component")
+        return {name: table.tolist() for name, table in tables.items()}
 
     return _ask_pca(path, read) or {}
 

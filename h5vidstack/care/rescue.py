@@ -15,8 +15,9 @@ from ..codecs.recipe import Recipe
 from ..codecs.registry import Coding
 from ..errors import BlockError, FormatError
 from ..hdf5 import standard_filters
+from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import FILTER_ID, pipeline
-from ..layout.names import damage_as_error, read_table
+from ..layout.names import read_table, require_dataset
 from ..layout.writer import Order, Record, StackWriter, write_table
 from ..pool import Progress, Step, default_workers, in_order
 from ..reading.chunk_grid import Chunks, PcaChunks
@@ -173,10 +174,10 @@ class Rescue:
     def _original(self) -> Numbers | None:
         """Numbers that the frames had in a stack from which they were saved before."""
         group = self._file.layout.group
-        if group is None or "original" not in group:
-            return None
         with damage_as_error(f"{self._file.name}/original"):
-            length = group["original"].shape[0]
+            if group is None or "original" not in group:
+                return None
+            length = require_dataset(group, "original").shape[0]
             numbers: Numbers = read_table(group, "original", length).astype(np.intp)
         if length < self._file.shape[0]:  # frames that were added since
             numbers = np.append(numbers, np.full(self._file.shape[0] - length, -1))

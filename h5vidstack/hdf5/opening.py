@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import h5py
 from h5py._objects import phil
 
-from ..errors import FormatError, UnsupportedError
+from ..errors import AccessError, FormatError, UnsupportedError
+from .failures import system_errors
 from .remote_pages import RemoteFile, marks_recording
 
 Answer = TypeVar("Answer")
@@ -27,18 +28,25 @@ def open_hdf5(path: str) -> h5py.File:
     Raises
     ------
     FormatError
-        If it cannot be opened.
+        If there is no such file, it is not HDF5, or it is open for writing.
+    AccessError
+        If the system refuses it.
     """
     if not os.path.isfile(path):
         kind = f"{path} is a folder" if os.path.isdir(path) else f"no such file: {path}"
         raise FormatError(kind)
     try:
-        return _open_recording(path) if is_recording(path) else h5py.File(path, "r")
+        with system_errors(path):
+            return _open_recording(path) if is_recording(path) else h5py.File(path, "r")
+    except AccessError:
+        raise
     except BlockingIOError as error:
-        raise FormatError(f"{path} is open for writing elsewhere") from error
+        raise FormatError(f"{path} is open for writing elsewhere; close it there first") from error
     except OSError as error:
         if "already open for w" in str(error):
-            raise FormatError(f"{path} is open for writing elsewhere, or was not closed") from error
+            raise FormatError(
+                f"{path} is open for writing elsewhere, or was not closed; close it there first"
+            ) from error
         raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
 
 

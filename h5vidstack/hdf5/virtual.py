@@ -118,9 +118,11 @@ def places(dataset: h5py.Dataset, videos: Sequence[Source]) -> tuple[Numbers, Nu
     for mapping in range(plist.get_virtual_count()):
         source = plist.get_virtual_filename(mapping), plist.get_virtual_dsetname(mapping)
         number = numbers.get(source)
-        frames = _whole_frames(plist.get_virtual_vspace(mapping), dataset.shape[1:])
-        found = _whole_frames(plist.get_virtual_srcspace(mapping), dataset.shape[1:])
+        frames = _whole_frames(plist.get_virtual_vspace(mapping), dataset.shape)
+        found = _whole_frames(plist.get_virtual_srcspace(mapping), dataset.shape)
         if number is None or frames is None or found is None or len(frames) != len(found):
+            return None
+        if len(frames) and frames.max() >= len(group):
             return None
         group[frames], position[frames] = number, found
     return group, position
@@ -131,16 +133,20 @@ def _named(video: Source) -> tuple[str, str]:
     return video[0].replace("%", "%%"), str(video[1].name).replace("%", "%%")
 
 
-def _whole_frames(space: h5py.h5s.SpaceID, frame: Shape) -> Numbers | None:
-    """The numbers of the frames that a selection takes whole, in order."""
+def _whole_frames(space: h5py.h5s.SpaceID, shape: Shape) -> Numbers | None:
+    """Return the numbers of the frames that a selection takes whole, in order.
+
+    None if it takes other things, or more than the ``(N, H, W[, C])`` of the virtual dataset.
+    """
+    most, *frame = shape
     if space.get_select_type() == h5py.h5s.SEL_ALL:
-        return np.arange(space.shape[0])
+        return np.arange(space.shape[0]) if space.shape[0] <= most else None
     if space.get_select_type() != h5py.h5s.SEL_HYPERSLABS or not space.is_regular_hyperslab():
         return None
     start, stride, count, block = space.get_regular_hyperslab()
     gaps = any(c > 1 and s != b for c, s, b in zip(count[1:], stride[1:], block[1:], strict=True))
     covered = tuple(c * b for c, b in zip(count[1:], block[1:], strict=True))
-    if gaps or any(start[1:]) or covered != frame:
+    if gaps or any(start[1:]) or covered != tuple(frame) or count[0] * block[0] > most:
         return None
     first = start[0] + np.arange(count[0]) * stride[0]
     numbers: Numbers = (first[:, np.newaxis] + np.arange(block[0])).ravel()

@@ -20,8 +20,9 @@ from h5py import h5z
 
 from ..errors import FormatError, UnsupportedError, extra
 from ..hdf5 import standard_filters
+from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import FILTER_ID, pipeline, stored_coding
-from ..layout.names import DEFAULT_STACK, damage_as_error
+from ..layout.names import DEFAULT_STACK
 from ..layout.stack_group import Layout
 from ..reading.stack_file import StackFile, split_readable
 from ..shapes import Shape

@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 import h5py
 
-from ..errors import OutputError
+from ..errors import Error, OutputError
+from ..hdf5.failures import cure, error_number
 from ..hdf5.opening import is_recording, open_hdf5
 from ..shapes import LEAST_STRUCTURE
 from .names import BESIDE, is_stack
@@ -134,10 +135,15 @@ def errors_of_writing(shown: Path) -> Iterator[None]:
     """Turn the operating system's errors (disk full, no permission) into OutputError."""
     try:
         yield
+    except Error:
+        raise
     except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "errno = " not in str(error):
-            raise  # h5py's word for a failed write has that
-        raise OutputError(f"cannot write {shown}: {_reason(error)}") from error
+        number = error_number(error)
+        if isinstance(error, RuntimeError) and number is None:
+            raise
+        helps = cure(number)
+        ending = "" if helps is None else f"; {helps}"
+        raise OutputError(f"cannot write {shown}: {_reason(error)}{ending}") from error
 
 
 @contextlib.contextmanager

@@ -19,8 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
+from ..hdf5.failures import DamageError
 from ..hdf5.opening import is_url, open_hdf5
 from ..shapes import Numbers, Shape, split_axes
+from .names import require_dataset
 
 _DATA = ("video", "difference", "pca")
 """One of them is in each pile."""
@@ -104,17 +106,19 @@ class Pile:
 
 
 def open_pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:
-    """The datasets of a pile of pixels of a dtype."""
+    """Find the datasets of a pile of pixels of a dtype; DamageError if they are not there."""
     if "pca" in group:
         pca = group["pca"]
-        data = group["residual"] if "residual" in group else pca["coefficients"]
-        return Pile(data, (data.shape[0], *pca["mean"].shape), dtype, pca=pca)
-    mean = group.get("mean")
-    data = group["video" if mean is None else "difference"]
-    if not all(isinstance(node, h5py.Dataset) for node in (data, mean) if node is not None):
-        raise TypeError(f"{group.name} holds no pixels")
+        mean = require_dataset(pca, "mean")
+        place, name = (group, "residual") if "residual" in group else (pca, "coefficients")
+        data = require_dataset(place, name)
+        return Pile(data, (data.shape[0], *mean.shape), dtype, pca=pca)
+    mean = require_dataset(group, "mean") if "mean" in group else None
+    data = require_dataset(group, "video" if mean is None else "difference")
     if data.is_virtual or data.chunks is None:
-        raise TypeError(f"{data.name} is not chunked")
+        raise DamageError(f"{data.name} is not chunked")
+    if data.ndim < 3:
+        raise DamageError(f"{data.name} of shape {data.shape} holds no frames")
     leading, frame = split_axes(data.shape)
     shape = (math.prod(leading), *frame)
     return Pile(data, shape, (data if mean is None else mean).dtype, mean)
@@ -202,12 +206,12 @@ class Parts:
             raise FormatError(f"{self._name} itself links other files: link the parts anew")
         target = _TARGET.fullmatch(link.path)
         if target is None:
-            raise ValueError(f"{group.name} links {link.path}, which is in no pile of a stack")
+            raise DamageError(f"{group.name} links {link.path}, which is in no pile of a stack")
         stack, number = target[1], int(target[2])
         layout = self._layout(link.filename, stack, self._open_layout)
         path = self._files[link.filename].filename
         part = Part(link.filename, path, stack, number, layout)
-        length = group["members"].shape[0]
+        length = require_dataset(group, "members").shape[0]
         if number >= len(layout.piles) or layout.piles[number].length < length:
             raise FormatError(changed(part, self._name))
         pile = layout.piles[number]

@@ -9,8 +9,9 @@ from pathlib import Path
 import h5py
 
 from ..errors import FormatError, OutputError
+from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import open_hdf5
-from .names import BESIDE, STACK_ATTRIBUTES, STACK_MEMBERS, damage_as_error, find_stacks, is_stack
+from .names import BESIDE, STACK_ATTRIBUTES, STACK_MEMBERS, find_stacks, is_stack
 
 _SUFFIXES = {
     "an image": "png apng jpg jpeg jpe jfif jp2 j2k jpx jxl jxr tif tiff btf tf8 gif bmp dib webp "

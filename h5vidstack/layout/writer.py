@@ -18,6 +18,7 @@ from .._version import __version__
 from ..codecs.loss import Loss
 from ..codecs.projection import Basis, Floats, Whole
 from ..hdf5 import virtual
+from ..hdf5.failures import DamageError
 from ..hdf5.filter import Video
 from ..hdf5.standard_filters import shuffled
 from ..hdf5.virtual_mappings import mappings_crc32
@@ -288,7 +289,7 @@ class StackWriter:
             if len(mappings) <= virtual.MAX_MAPPINGS:
                 virtual.create(group, "frames", shape, self._dtype, mappings, videos)
                 group.file.flush()
-                with contextlib.suppress(ValueError):  # of an HDF5 that keeps them otherwise
+                with contextlib.suppress(DamageError):  # of an HDF5 that keeps them otherwise
                     group.attrs[MAPPINGS_CRC] = np.uint32(mappings_crc32(group, "frames"))
         self.write_attributes(shape, record)
 

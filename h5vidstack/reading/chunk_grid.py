@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -15,10 +17,11 @@ from ..codecs.block_format import Block, parse, resealed
 from ..codecs.projection import Basis
 from ..errors import BlockError, FormatError
 from ..hdf5 import standard_filters
-from ..hdf5.chunk_bytes import LocalChunks, Stored
+from ..hdf5.chunk_bytes import Chunk, LocalChunks, Stored
+from ..hdf5.failures import DamageError, damage_as_error, hdf5_errors
 from ..hdf5.filter import FILTER_ID, check_chunks, pipeline
 from ..hdf5.remote import Range
-from ..layout.names import HDF5_ERRORS, damage_as_error
+from ..layout.names import require_dataset, scalar
 from ..shapes import (
     CHUNK_FRAMES,
     Pixels,
@@ -139,9 +142,9 @@ class Chunks:
         BlockError
             If the chunk is damaged; the message names its frames.
         """
-        offset, extent = self.offset(chunk), (frames, *self.extent(chunk)[1:])
-        try:
-            place = self._place(offset)
+        extent = (frames, *self.extent(chunk)[1:])
+        with self._errors(chunk):
+            place = self._place(self.offset(chunk))
             if not self._direct and (not self._chunked or self._bytes.range(place) is not None):
                 return self._read_region(self._region(chunk, frames)), False
             found = self._bytes.get(place)
@@ -149,27 +152,41 @@ class Chunks:
                 if not self._holes:
                     raise BlockError("the block is missing")
                 return np.full(extent, self._fill, self._stored), False
-            filter_mask, data = found
-            if self._plain:
-                whole = standard_filters.unpacked(found, self._filters, self._stored, self.chunks)
-                return whole[tuple(map(slice, extent))], False
-            if self.lenient and not filter_mask:
-                data = resealed(data)
-            alone = False
-            if filter_mask:  # HDF5's word for "stored without the filter"
-                pixels = np.frombuffer(data, self._stored).reshape(self.chunks)
-            else:
-                shape = stack_shape(self.chunks)
-                pixels, alone = block.decode_from(first, data, shape, self._native, frames, out)
-                pixels = pixels.astype(self._stored, copy=False)
-        except (BlockError, *HDF5_ERRORS) as error:
-            self._bytes.check()
-            last = offset[0] + self.extent(chunk)[0] - 1
-            where = f"frames {offset[0]}-{last}" + (f" at {offset[1:]}" if any(offset[1:]) else "")
-            raise BlockError(f"{self.name}, {where}: {error}") from error
+            pixels, alone = self._decode(found, frames, out, first)
         if pixels.shape == extent:
             return pixels, alone  # `out` itself where that was filled
         return block.padded(pixels[tuple(map(slice, extent))], extent), alone
+
+    def _decode(
+        self, found: Chunk, frames: int, out: Pixels | None, first: int
+    ) -> tuple[Pixels, bool]:
+        """Decode a chunk's bytes; the result may be larger than what was asked for."""
+        filter_mask, data = found
+        if self._plain:
+            pixels = standard_filters.unpacked(found, self._filters, self._stored, self.chunks)
+            return pixels, False
+        if filter_mask:  # HDF5's word for "stored without the filter"
+            if len(data) != math.prod(self.chunks) * self._stored.itemsize:
+                raise BlockError(f"a chunk without the filter has {len(data)} bytes")
+            return np.frombuffer(data, self._stored).reshape(self.chunks), False
+        if self.lenient:
+            data = resealed(data)
+        shape = stack_shape(self.chunks)
+        pixels, alone = block.decode_from(first, data, shape, self._native, frames, out)
+        return pixels.astype(self._stored, copy=False), alone
+
+    @contextlib.contextmanager
+    def _errors(self, chunk: Shape) -> Iterator[None]:
+        """Turn damage of a chunk into a BlockError that names its frames."""
+        try:
+            with hdf5_errors(self.name):
+                yield
+        except (BlockError, DamageError) as error:
+            self._bytes.check()
+            offset = self.offset(chunk)
+            last = offset[0] + self.extent(chunk)[0] - 1
+            where = f"frames {offset[0]}-{last}" + (f" at {offset[1:]}" if any(offset[1:]) else "")
+            raise BlockError(f"{self.name}, {where}: {error}") from error
 
     def block(self, chunk: Shape) -> Block | None:
         """Parse a chunk's block without decoding it; None where there is none.
@@ -181,15 +198,17 @@ class Chunks:
         """
         if type(self) is not Chunks or not self._coded:
             return None
-        filter_mask, data = self._bytes.get(self._place(self.offset(chunk))) or (1, b"")
-        return None if filter_mask else parse(data, stack_shape(self.chunks), self._native)
+        with self._errors(chunk):
+            filter_mask, data = self._bytes.get(self._place(self.offset(chunk))) or (1, b"")
+            return None if filter_mask else parse(data, stack_shape(self.chunks), self._native)
 
-    def stored(self, chunk: Shape) -> tuple[int, bytes]:
-        """Filter mask and bytes of a chunk that is there, as they are in the file."""
-        found = self._bytes.get(self._place(self.offset(chunk)))
-        if found is None:
-            raise BlockError(f"{self.name}: the block at {self.offset(chunk)} is missing")
-        return found
+    def stored(self, chunk: Shape) -> Chunk:
+        """Return filter mask and bytes of a chunk as they are in the file; it must be there."""
+        with self._errors(chunk):
+            found = self._bytes.get(self._place(self.offset(chunk)))
+            if found is None:
+                raise BlockError("the block is missing")
+            return found
 
     def range(self, chunk: Shape) -> Range | None:
         """First byte of a chunk to be fetched, and the one behind its last; None if there is none.
@@ -340,17 +359,19 @@ class PcaChunks(Chunks):
         stored: Stored | None = None,
     ) -> None:
         with damage_as_error(name):
-            mean, components = standard_filters.read(pca["mean"]), pca["components"]
-            self._coefficients = standard_filters.read(pca["coefficients"])
-            whole = components.dtype.kind == "i" and self._coefficients.dtype.kind == "i"
-            if not whole or self._coefficients.shape != (data.shape[0], components.shape[0]):
+            mean, components, self._coefficients = (
+                standard_filters.read(require_dataset(pca, table))
+                for table in ("mean", "components", "coefficients")
+            )
+            kinds = [table.dtype.kind for table in (mean, components, self._coefficients)]
+            expected = (data.shape[0], components.shape[0])
+            if kinds != ["f", "i", "i"] or self._coefficients.shape != expected:
                 raise FormatError(
                     f"{name}: coefficients are {self._coefficients.shape} "
                     f"{self._coefficients.dtype}, components {components.shape} {components.dtype}"
                 )
-            self._basis = Basis(
-                mean, standard_filters.read(components), float(pca.attrs["step"]), dtype
-            )
+            step = float(scalar(pca.attrs.get("step")))
+            self._basis = Basis(mean, components, step, dtype)
         self._residual = data.ndim != 2
         if self._residual:
             super().__init__(data, name, stored=stored)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from ..codecs.h264 import AS_THEY_CAME
 from ..codecs.registry import PRESETS, Coding
+from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import stored_coding
-from ..layout.names import damage_as_error
 from ..layout.stack_group import Layout
 from ..shapes import frame_bytes
 from .stack_file import StackFile

@@ -12,10 +12,11 @@ import h5py
 
 from ..errors import UnsupportedError
 from ..hdf5.chunk_bytes import RemoteChunks
+from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import LocalFile, is_url, open_file
 from ..hdf5.remote import Plan
 from ..hdf5.remote_pages import RemoteFile
-from ..layout.names import SEPARATOR, damage_as_error, split_target
+from ..layout.names import SEPARATOR, require_dataset, split_target
 from ..layout.piles import Checks, Pile
 from ..layout.stack_group import Layout, open_layout
 from ..shapes import Numbers, Shape
@@ -236,7 +237,7 @@ def _index_bytes(layout: Layout) -> int:
     if layout.in_order or layout.group is None:
         return 0
     with damage_as_error(str(layout.group.name)):
-        tables = (layout.group["index/group"], layout.group["index/position"])
+        tables = [require_dataset(layout.group, f"index/{name}") for name in ("group", "position")]
         return sum(table.id.get_storage_size() for table in tables)
 
 

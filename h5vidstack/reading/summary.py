@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ..layout.names import DEFAULT_STACK, damage_as_error
+from ..hdf5.failures import damage_as_error
+from ..layout.names import DEFAULT_STACK
 from ..layout.piles import Pile
 from ..shapes import frame_bytes
 from .groups import groups

@@ -9,8 +9,9 @@ import h5py
 from h5py import h5t
 
 from ..errors import FormatError, SourceError
+from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import open_hdf5
-from ..layout.names import DEFAULT_STACK, damage_as_error, is_stack, split_target
+from ..layout.names import DEFAULT_STACK, is_stack, split_target
 from ..reading.stack_reader import StackReader
 from .arrays import plain_axes
 from .base import Array, ArraySource, Source, SourceOptions
