@@ -20,7 +20,6 @@ from ..sinks import unpacking
 from ..sinks.video_export import MAX_FPS
 from ..sinks.video_export import export as export_video
 from ..stack import Stack
-from ..startup import end_tidily
 from ..text import json_text
 from ..writing import linking, packer
 from ..writing.copying import check_copy
@@ -28,6 +27,7 @@ from . import tables
 from .option_types import Frames
 from .options import coding_options, examples, executor, json_option, overwrite_option, typed
 from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
+from .signals import end_tidily
 from .terminal import printable, progress_bar, say
 
 

@@ -173,7 +173,9 @@ def _frames_problems(
     else:
         last = {video: number for number, video in enumerate(videos)}  # of those that are the same
         same = np.array([last[video] for video in videos])
-        yield from _wrong("frames", (found[0] != same[pile]) | (found[1] != position))
+        known = pile < len(same)
+        expected = same[np.where(known, pile, 0).astype(np.intp)]
+        yield from _wrong("frames", ~known | (found[0] != expected) | (found[1] != position))
 
 
 def _wrong_mappings(group: h5py.Group | None, raw: io.RawIOBase | None) -> bool:

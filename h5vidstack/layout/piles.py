@@ -101,8 +101,9 @@ class Pile:
         """Bytes that it takes in the file."""
         # Not `values()`: that gives None for what cannot be opened.
         parts = [self.pca[name] for name in self.pca] if self.pca is not None else []
-        parts += [part for part in (self.data, self.mean) if part is not None]
-        return sum({part.id: part.id.get_storage_size() for part in parts}.values())
+        parts += [self.data, self.mean]
+        tables = [part for part in parts if isinstance(part, h5py.Dataset)]
+        return sum({table.id: table.id.get_storage_size() for table in tables}.values())
 
 
 def open_pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:

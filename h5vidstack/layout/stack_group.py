@@ -139,6 +139,8 @@ class Layout:
         with damage_as_error(self._pile_name(number)):
             table = read_table(self.group, f"groups/{number:06d}/members", length)
             members: Numbers = table.astype(np.intp)
+            if len(members) and not 0 <= members.min() <= members.max() < self.shape[0]:
+                raise DamageError(f"a frame number is not in 0 to {self.shape[0] - 1}")
         return members
 
     def typical(self, number: int, members: Numbers) -> int:

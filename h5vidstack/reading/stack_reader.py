@@ -26,16 +26,6 @@ from .stack_file import StackFile, split_readable
 CACHE_BYTES = 256 << 20
 PART_BYTES = 16 << 20
 """Pixels that those who split a stack among workers best read at a time."""
-_opening = threading.Lock()
-
-
-def _renew_lock() -> None:
-    global _opening
-    _opening = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):  # the lock may be held by a thread that the fork lost
-    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class StackReader(Description):
@@ -90,7 +80,16 @@ class StackReader(Description):
         self._cache_bytes, self._workers = cache_bytes, workers or default_workers()
         self._closed = False
         self._session: Session | None = None
+        self._locks: dict[int, threading.Lock] = {}
         self._describe()
+
+    @property
+    def _opening(self) -> threading.Lock:
+        """Held while the file is opened and closed, which may wait for a network.
+
+        Each process has its own: the thread that holds a lock is not there after a fork.
+        """
+        return self._locks.setdefault(os.getpid(), threading.Lock())
 
     def _describe(self) -> None:
         """Note what stays when the stack is closed."""
@@ -103,7 +102,7 @@ class StackReader(Description):
         """The session of this process; a fork or an unpickling starts a new one."""
         session = self._session
         if session is None or session.process != os.getpid():
-            with _opening:
+            with self._opening:
                 session = self._session
                 if self._closed:
                     raise ClosedError(f"the stack {self._path} is closed")
@@ -293,13 +292,13 @@ class StackReader(Description):
         """
         if self._closed:
             raise ClosedError(f"the stack {self._path} is closed")
-        with _opening:
+        with self._opening:
             self._session = None  # reads that are under way keep it, and then it ends
         self._describe()
 
     def close(self) -> None:
         """Close the file and stop the threads; later reads raise ClosedError."""
-        with _opening:
+        with self._opening:
             session, self._session, self._closed = self._session, None, True
         if session is not None and session.process == os.getpid():
             session.close()

@@ -1,6 +1,5 @@
 """The command line: what it prints, and its exit codes."""
 
-import contextlib
 import json
 import os
 import pty
@@ -20,8 +19,8 @@ from frames import moving
 from PIL import Image
 
 import h5vidstack
-from h5vidstack import startup
 from h5vidstack.cli import main
+from h5vidstack.layout.writer import StackWriter
 
 
 def run(*arguments, code=0):
@@ -175,76 +174,79 @@ def test_python_m_and_a_progress_bar_only_on_a_terminal():
     assert "frames/s" in shown
 
 
-class WhereItIsLost:
-    """Python prints what is raised when an object is dropped, and goes on."""
-
-    def __init__(self, number):
-        self.number = number
-
-    def __del__(self):
-        os.kill(os.getpid(), self.number)
-
-
 @pytest.mark.parametrize(
     ("number", "code", "words"), [(signal.SIGINT, 130, "\nAborted!\n"), (signal.SIGTERM, 143, "")]
 )
-@pytest.mark.parametrize("how", ["raised", "lost", "replaced", "an error"])
-def test_a_signal_leaves_nothing(monkeypatch, how, number, code, words):
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_signal_leaves_nothing(monkeypatch, fails, number, code, words):
     np.save("a.npy", moving((40, 16, 16)))
-    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), sys.unraisablehook
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
-    def interrupt(*args, **kwargs):
-        if how == "raised":
-            os.kill(os.getpid(), number)
-        elif how == "lost":
-            WhereItIsLost(number)
-        elif how == "replaced":  # as threading.Condition.wait may do
-            with contextlib.suppress(KeyboardInterrupt, SystemExit):
-                os.kill(os.getpid(), number)
-            raise RuntimeError("release unlocked lock")
-        else:  # as HDF5 makes of what a filter raises
-            with contextlib.suppress(KeyboardInterrupt, SystemExit):
-                os.kill(os.getpid(), number)
+    def interrupted(*args, **kwargs):
+        os.kill(os.getpid(), number)
+        if fails:
             raise OSError("cannot be written")
-        time.sleep(60)
+        return StackWriter(*args, **kwargs)
 
-    monkeypatch.setattr("h5vidstack.writing.packer.StackWriter", interrupt)
-    result = run("pack", "a.npy", "x.h5", code=code)
+    with monkeypatch.context() as patch:
+        patch.setattr("h5vidstack.writing.packer.StackWriter", interrupted)
+        result = run("pack", "a.npy", "x.h5", code=code)
     assert result.stderr == words
     assert os.listdir() == ["a.npy"]
-    assert handlers == (
-        signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), sys.unraisablehook
-    )  # fmt: skip
+    assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
+    run("pack", "a.npy", "x.h5")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.parametrize(
-    "argv", [["-m", "h5vidstack"], [f"{Path(sys.executable).parent}/h5vidstack"]]
+    ("arguments", "signals"), [("pack a.npy y.h5", 2), ("verify x.h5 --against a.npy", 1)]
 )
-def test_ctrl_c_while_all_is_imported(argv):
-    """At whatever moment it comes: no traceback, 130."""
-    if not Path(argv[-1]).exists() and argv[0] != "-m":
-        pytest.skip("not installed")
-    Path("sitecustomize.py").write_text("""if True:
-        import builtins, os, signal
-        real = builtins.__import__
-        def interrupted(name, *rest):
-            if name.partition(".")[0] == "h5py":
-                os.kill(os.getpid(), signal.SIGINT)
-            return real(name, *rest)
-        builtins.__import__ = interrupted""")
-    found = subprocess.run(
-        [sys.executable, *argv, "--version"], capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": os.getcwd()},
-    )  # fmt: skip
-    assert (found.returncode, found.stderr) == (130, "")
+def test_what_ends_at_once(monkeypatch, arguments, signals):
+    """A second signal ends a command that writes, and the first one a command that reads."""
+    np.save("a.npy", moving((40, 16, 16)))
+    run("pack", "a.npy", "x.h5")
+
+    def interrupted(*args, **kwargs):
+        for _ in range(signals):
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+    child = os.fork()
+    if not child:
+        try:
+            monkeypatch.setattr("h5vidstack.writing.packer.StackWriter", interrupted)
+            monkeypatch.setattr("h5vidstack.care.verification.verify", interrupted)
+            signal.alarm(20)
+            main(arguments.split())
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    run("pack", "a.npy", "y.h5")  # which removes what the killed one left
+    assert sorted(os.listdir()) == ["a.npy", "x.h5", "y.h5"]
 
 
-def test_only_the_command_handles_ctrl_c():
-    assert startup.is_command(["/bin/h5vidstack", "info"], ["python", "/bin/h5vidstack", "info"])
-    assert startup.is_command(["-m", "info"], ["python", "-P", "-m", "h5vidstack", "info"])
-    assert not startup.is_command(["-m", "-q"], ["python", "-m", "pytest", "-q"])
-    assert not startup.is_command(["x.py", "h5vidstack"], ["python", "x.py", "h5vidstack"])
-    assert not startup.is_command([""], ["python"])
+def test_importing_handles_no_signals():
+    code = """if True:
+        import signal, sys
+        def state(): return [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM)),
+                             sys.unraisablehook, sys.excepthook]
+        before = state()
+        import h5vidstack
+        assert state() == before"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_bug_is_not_called_damage(monkeypatch):
+    h5vidstack.pack(moving((4, 16, 16)), "x.h5")
+
+    def mistaken(*args):
+        raise TypeError("a bug")
+
+    for place in ("layout.stack_group.read_table", "reading.chunk_grid.block.decode_from"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"h5vidstack.{place}", mistaken)
+            result = CliRunner().invoke(main, ["verify", "x.h5"])
+        assert isinstance(result.exception, TypeError), place
 
 
 def test_the_output_is_not_the_source():
