@@ -7,8 +7,8 @@ Python ends (see `h5vidstack.hdf5.filter`). The names in ``__all__`` are public,
 """
 
 from ._version import __version__
-from .care.fidelity import Recovery, check
-from .care.salvage import Salvage, recover
+from .care.fidelity import Fidelity, check
+from .care.salvage import Recovered, recover
 from .care.verification import verify
 from .errors import (
     AccessError,
@@ -47,6 +47,7 @@ __all__ = [
     "ClosedError",
     "Error",
     "Exported",
+    "Fidelity",
     "FormatError",
     "Group",
     "Linked",
@@ -57,10 +58,9 @@ __all__ = [
     "PackReport",
     "QueryError",
     "Recorder",
-    "Recovery",
+    "Recovered",
     "RemoteError",
     "RepackReport",
-    "Salvage",
     "SelectionError",
     "SourceError",
     "Stack",

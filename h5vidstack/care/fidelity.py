@@ -30,7 +30,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Recovery:
+class Fidelity:
     """What `check` found.
 
     Attributes
@@ -85,7 +85,7 @@ def check(
     stream: int | None = None,
     accept_damaged: bool = False,
     progress: Progress | None = None,
-) -> Recovery:
+) -> Fidelity:
     """Measure the error of the frames that a stack gives back.
 
     Parameters
@@ -111,7 +111,7 @@ def check(
     with StackReader(path, cache_bytes=0) as stack:
         attrs = stack.attrs
         measured = (None,) * 6 if against is None else _compare(stack, against, options, progress)
-        return Recovery(
+        return Fidelity(
             str(attrs.get("method", "a bare dataset")),
             stack.shape,
             stack.dtype.name,
@@ -216,7 +216,7 @@ def triple(
     return given, got, np.nan_to_num(apart, nan=0, posinf=0, neginf=0)
 
 
-def lines(found: Recovery) -> list[str]:
+def lines(found: Fidelity) -> list[str]:
     """What `check` found, for people."""
     shape = " x ".join(map(str, found.shape))
     rows = [f"{found.method}: {shape} {found.dtype}"]

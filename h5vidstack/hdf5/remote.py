@@ -1,7 +1,13 @@
-"""The bytes behind a URL, fetched through fsspec: few requests, several at once."""
+"""The bytes behind a URL, fetched through fsspec: few requests, several at once.
+
+fsspec says which ranges one request takes. Its `cat_ranges` is not used to fetch them, because it
+returns only when all are there: here blocks are decoded while later ones are fetched, a failed
+request is repeated alone, and each request names the version of the file that was opened.
+"""
 
 from __future__ import annotations
 
+import bisect
 import re
 import threading
 import time
@@ -59,7 +65,8 @@ class RemoteBytes:
         self.url = url
         protocol = re.split("::|://", url)[0]
         with extra(_EXTRAS.get(protocol, "remote")):
-            import fsspec
+            import fsspec.utils  # optional, and slow to import
+        self._merged = fsspec.utils.merge_offset_ranges
         try:
             self._fs, self._path = fsspec.core.url_to_fs(url, **options)
             info = self._info()
@@ -82,7 +89,7 @@ class RemoteBytes:
         self.size, self.identity = int(info["size"]), _identity(info)
         self._fetch_one = self._opener(info)
         self._pool = ThreadPoolExecutor(CONNECTIONS, "h5vidstack-fetch")
-        self._plans: list[Plan] = []
+        self._prefetches: list[Prefetch] = []
         self._lock = threading.Lock()
 
     def _info(self) -> dict[str, Any]:
@@ -153,33 +160,45 @@ class RemoteBytes:
                 f"{self.url} has changed since it was opened; open it again (or Stack.refresh)"
             )
 
-    def ahead(self, ranges: Iterable[Range]) -> Plan:
+    def ahead(self, ranges: Iterable[Range]) -> Prefetch:
         """Begin to fetch ranges that will be read soon, neighbours together."""
-        plan = Plan(self)
-        for piece in together(ranges):
-            try:
-                got = self._pool.submit(self.fetch, piece[0][0], max(end for _, end in piece))
-            except RuntimeError as error:
-                raise ClosedError(f"{self.url} was closed while it was read") from error
-            plan.pieces.update((wanted, (piece[0][0], got)) for wanted in piece)
+        prefetch = Prefetch(self)
+        wanted = sorted(set(ranges))
+        starts, ends = ([found[side] for found in wanted] for side in (0, 1))
+        _, firsts, lasts = self._merged([""] * len(wanted), starts, ends, GAP, PIECE)
+        try:
+            pieces = [
+                self._pool.submit(self.fetch, first, last)
+                for first, last in zip(firsts, lasts, strict=True)
+            ]
+        except RuntimeError as error:
+            raise ClosedError(f"{self.url} was closed while it was read") from error
+        for start, end in wanted:
+            number = bisect.bisect_right(firsts, start) - 1
+            if end <= lasts[number]:
+                prefetch.pieces[start, end] = firsts[number], pieces[number]
         with self._lock:
-            self._plans.append(plan)
-        return plan
+            self._prefetches.append(prefetch)
+        return prefetch
 
     def read(self, start: int, end: int) -> bytes:
         """Get a range: of what is fetched already, or is being fetched, or by a request."""
         with self._lock:
-            found = [plan.pieces[start, end] for plan in self._plans if (start, end) in plan.pieces]
+            found = [
+                prefetch.pieces[start, end]
+                for prefetch in self._prefetches
+                if (start, end) in prefetch.pieces
+            ]
         if not found:
             return self.fetch(start, end)
         first, got = found[0]
         return got.result()[start - first : end - first]
 
-    def forget(self, plan: Plan) -> None:
+    def forget(self, prefetch: Prefetch) -> None:
         """Drop what was fetched ahead."""
         with self._lock:
-            self._plans.remove(plan)
-        for _, got in plan.pieces.values():
+            self._prefetches.remove(prefetch)
+        for _, got in prefetch.pieces.values():
             got.cancel()
 
     def close(self) -> None:
@@ -196,7 +215,7 @@ class RemoteBytes:
 _CURE = "download it and open the copy, or serve it by a server that can (nginx, S3)"
 
 
-class Plan:
+class Prefetch:
     """Ranges that are being fetched: the first byte of the piece each is in, and the piece."""
 
     def __init__(self, file: RemoteBytes) -> None:
@@ -206,19 +225,6 @@ class Plan:
     def close(self) -> None:
         """Drop them."""
         self._file.forget(self)
-
-
-def together(ranges: Iterable[Range]) -> list[list[Range]]:
-    """Put ranges together that are near each other, for one request each."""
-    pieces: list[list[Range]] = []
-    for start, end in sorted(set(ranges)):
-        piece = pieces[-1] if pieces else None
-        last = max(stop for _, stop in piece) if piece else 0
-        if piece and start - last <= GAP and max(end, last) - piece[0][0] <= PIECE:
-            piece.append((start, end))
-        else:
-            pieces.append([(start, end)])
-    return pieces
 
 
 def _identity(info: Mapping[str, Any]) -> tuple[str, ...]:

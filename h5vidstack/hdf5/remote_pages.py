@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import h5py
 
 from ..errors import ClosedError, FormatError
-from .remote import Plan, Range, RemoteBytes
+from .remote import Prefetch, Range, RemoteBytes
 
 Answer = TypeVar("Answer")
 
@@ -139,7 +139,7 @@ class RemoteFile:
         held = self._held(start, end)
         return self.data.read(start, end) if held is None else held
 
-    def ahead(self, ranges: Iterable[Range]) -> Plan:
+    def ahead(self, ranges: Iterable[Range]) -> Prefetch:
         """Begin to fetch what will be read soon and is in no page; see `RemoteBytes.ahead`."""
         return self.data.ahead(found for found in ranges if self._held(*found) is None)
 

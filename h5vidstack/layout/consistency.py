@@ -14,7 +14,6 @@ import numpy.typing as npt
 from ..errors import FormatError
 from ..hdf5 import virtual
 from ..hdf5.failures import DamageError, hdf5_errors
-from ..hdf5.virtual_mappings import mappings_crc32
 from ..similar.fingerprints import HASHES
 from .names import MAPPINGS_CRC, read_table, require_dataset, scalar
 from .piles import Checks
@@ -184,7 +183,7 @@ def _wrong_mappings(group: h5py.Group | None, raw: io.RawIOBase | None) -> bool:
         group is not None
         and MAPPINGS_CRC in group.attrs
         and group.id.links.exists(b"frames")
-        and mappings_crc32(group, "frames", raw) != scalar(group.attrs[MAPPINGS_CRC])
+        and virtual.mappings_crc32(group, "frames", raw) != scalar(group.attrs[MAPPINGS_CRC])
     )
 
 

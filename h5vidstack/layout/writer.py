@@ -21,7 +21,6 @@ from ..hdf5 import virtual
 from ..hdf5.failures import DamageError
 from ..hdf5.filter import Video
 from ..hdf5.standard_filters import shuffled
-from ..hdf5.virtual_mappings import mappings_crc32
 from ..shapes import Numbers, Shape, split_axes
 from ..similar.fingerprints import Fingerprints, Hashes
 from .names import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, text
@@ -290,7 +289,7 @@ class StackWriter:
                 virtual.create(group, "frames", shape, self._dtype, mappings, videos)
                 group.file.flush()
                 with contextlib.suppress(DamageError):  # of an HDF5 that keeps them otherwise
-                    group.attrs[MAPPINGS_CRC] = np.uint32(mappings_crc32(group, "frames"))
+                    group.attrs[MAPPINGS_CRC] = np.uint32(virtual.mappings_crc32(group, "frames"))
         self.write_attributes(shape, record)
 
     def write_attributes(self, shape: Shape, record: Record) -> None:

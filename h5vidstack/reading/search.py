@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -52,37 +52,39 @@ def hamming(table: Hashes, query: int) -> npt.NDArray[np.uint8]:
     return distances
 
 
-def find(
-    image: Any,
-    k: int,
-    *,
-    tables: Callable[[str], Hashes],
-    read: Callable[[Numbers], npt.NDArray[Any]],
-    frame: Shape,
-    dtype: np.dtype[Any],
-    name: str,
-    max_distance: int | None,
-    rerank: bool,
-) -> list[Match]:
-    """Search a stack; see `Stack.find`.
+class Searchable(Protocol):
+    """What a search needs of a stack; see `StackReader`."""
 
-    Parameters
-    ----------
-    tables, read
-        Give a hash table by its name, and the pixels of frames by their numbers.
-    frame, dtype
-        Of the stack's frames.
-    """
+    @property
+    def shape(self) -> Shape:
+        """``(N, H, W[, C])``."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the pixels."""
+
+    def hashes(self, name: str) -> Hashes:
+        """Return the table of one image hash."""
+
+    def read(self, key: Numbers) -> npt.NDArray[Any]:
+        """Return the pixels of frames."""
+
+
+def find(
+    stack: Searchable, image: Any, k: int, name: str, max_distance: int | None, rerank: bool
+) -> list[Match]:
+    """Search a stack; see `Stack.find`, whose `hash` is `name` here."""
+    frame, dtype = stack.shape[1:], stack.dtype
     check_hash(name)
     check_count("k", k, 1)
     if max_distance is not None:
         check_count("max_distance", max_distance, 0)
     query = check_query(image)
     hashes = dict(zip(HASHES, hash_images(query[np.newaxis]), strict=True))
-    distances = hamming(tables(name), int(hashes[name][0]))
+    distances = hamming(stack.hashes(name), int(hashes[name][0]))
     pixels = rerank and mismatch(query, frame, dtype) is None
     count = max(4 * k, CANDIDATES) if pixels else k
-    others = [(tables(other), int(hashes[other][0])) for other in HASHES if other != name]
+    others = [(stack.hashes(other), int(hashes[other][0])) for other in HASHES if other != name]
     nearest = _nearest(distances, count, max_distance, others)
     if not pixels:
         return [Match(int(number), int(distances[number]), None) for number in nearest]
@@ -90,7 +92,7 @@ def find(
     matches = []
     for start in range(0, len(nearest), step):
         numbers = nearest[start : start + step]
-        for number, found in zip(numbers, read(numbers), strict=True):
+        for number, found in zip(numbers, stack.read(numbers), strict=True):
             matches.append(Match(int(number), int(distances[number]), _rmse(found, query)))
     matches.sort(key=lambda match: (match.rmse, match.distance, match.frame))
     return matches[:k]

@@ -14,7 +14,7 @@ from ..errors import UnsupportedError
 from ..hdf5.chunk_bytes import RemoteChunks
 from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import LocalFile, is_url, open_file
-from ..hdf5.remote import Plan
+from ..hdf5.remote import Prefetch
 from ..hdf5.remote_pages import RemoteFile
 from ..layout.names import SEPARATOR, require_dataset, split_target
 from ..layout.piles import Checks, Pile
@@ -219,7 +219,7 @@ class StackFile:
                 yield wanted[start:stop]
             start = stop
 
-    def ahead(self, blocks: Blocks) -> Plan | None:
+    def ahead(self, blocks: Blocks) -> Prefetch | None:
         """Begin to fetch blocks of a remote file; to be closed when they were read."""
         if not isinstance(self._file, RemoteFile):
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,9 +16,8 @@ from ..errors import ClosedError, FormatError, OutputError
 from ..layout.names import DEFAULT_STACK
 from ..pool import default_workers
 from ..reading import search
-from ..shapes import WINDOW_BYTES, Pixels, frame_bytes
+from ..shapes import WINDOW_BYTES, Pixels, Shape, frame_bytes
 from ..similar.fingerprints import Hashes
-from .description import Description
 from .groups import Group, groups
 from .selection import Selection, parse
 from .session import Session
@@ -28,7 +28,7 @@ PART_BYTES = 16 << 20
 """Pixels that those who split a stack among workers best read at a time."""
 
 
-class StackReader(Description):
+class StackReader:
     """A packed stack of images: an ``(N, H, W)`` or ``(N, H, W, C)`` array on disk.
 
     ``stack[key]`` gives what numpy gives for the same key on the same array: integers,
@@ -110,6 +110,69 @@ class StackReader(Description):
                     file = StackFile(self._path, self._stack, self._options)
                     self._session = session = Session(file, self._cache_bytes, self._workers)
         return session
+
+    @property
+    def path(self) -> str:
+        """Absolute path of the file, or its URL."""
+        return self._path
+
+    @property
+    def storage_options(self) -> dict[str, Any]:
+        """What was given for fsspec, with a URL."""
+        return dict(self._options)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What is another when the file has changed: its size, and its time or ETag."""
+        return self._identity
+
+    @property
+    def stack(self) -> str:
+        """Path of the stack in the file."""
+        return self._stack
+
+    @property
+    def shape(self) -> Shape:
+        """``(N, H, W)`` or ``(N, H, W, C)``."""
+        return self._shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the pixels."""
+        return self._dtype
+
+    @property
+    def chunks(self) -> Shape:
+        """Shape of a block: frames, rows, columns[, channels]."""
+        return self._chunks
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """Attributes of the stack (spec/format.md); `settings` as a dict."""
+        return self._attrs
+
+    @property
+    def leading_shape(self) -> Shape:
+        """The axes before the frame's as they were packed; usually ``(N,)``."""
+        return self._leading_shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self._shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole stack as an array."""
+        return self.size * self._dtype.itemsize
+
+    def __len__(self) -> int:
+        return self._shape[0]
 
     def __repr__(self) -> str:
         state = "closed " if self._closed else ""
@@ -253,17 +316,7 @@ class StackReader(Description):
         QueryError
             If `image` is none, or there is no such hash.
         """
-        return search.find(
-            image,
-            k,
-            tables=self.live().file.hashes,
-            read=self.read,
-            frame=self._shape[1:],
-            dtype=self._dtype,
-            name=hash,
-            max_distance=max_distance,
-            rerank=rerank,
-        )
+        return search.find(self, image, k, hash, max_distance, rerank)
 
     def near_duplicates(
         self, max_distance: int = 4, *, hash: str = "phash"
