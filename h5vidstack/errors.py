@@ -24,7 +24,7 @@ class OutputError(Error):
 
 
 class FormatError(Error):
-    """The file is not an h5vidstack stack, or is of a newer format."""
+    """The file holds no h5vidstack stack, is damaged, or is of a newer format."""
 
 
 class BlockError(Error):
@@ -36,7 +36,7 @@ class NotExactError(Error):
 
 
 class SelectionError(Error, IndexError):
-    """An index that numpy would refuse too."""
+    """NumPy would refuse this index, too."""
 
 
 class AccessError(Error, OSError):
@@ -68,7 +68,7 @@ class ClosedError(Error, ValueError):
 
 
 class QueryError(Error):
-    """A search that makes no sense: no image, no such hash."""
+    """The search makes no sense: the query is no image, or there is no such hash."""
 
 
 class WorkerError(Error):

@@ -144,7 +144,7 @@ def _without_stale(blocks: list[_Found]) -> list[_Found]:
 
 
 def _table(path: Path, stack: str) -> tuple[list[int] | None, Loss]:
-    """The CRC-32 of each frame, and the loss, if that much can still be read."""
+    """Return the CRC-32 of each frame, and the loss, as far as they can still be read."""
     table, loss = None, UNKNOWN
     with (
         contextlib.suppress(FormatError),

@@ -127,7 +127,7 @@ def check(
 def _compare(
     stack: StackReader, against: Any, options: SourceOptions, progress: Progress | None
 ) -> tuple[bool, float, float, float, int, int]:
-    """Exact, largest error, MSE, PSNR, the worst frame, one in the middle."""
+    """Return exactness, largest error, MSE, PSNR, the worst frame, and one in the middle."""
     parts, exact, done = [], True, 0
     with contextlib.closing(open_source(against, options)) as source:
         if (source.frame, source.dtype) != (stack.shape[1:], stack.dtype.newbyteorder("=")):
@@ -157,7 +157,7 @@ def _compare(
 def _ask_pca(
     path: str | os.PathLike[str], question: Callable[[h5py.Group], Answer]
 ) -> Answer | None:
-    """What a function finds in the group of a stack's PCA; None for other stacks."""
+    """Return what a function finds in the group of a stack's PCA; None for other stacks."""
     file, inner = split_readable(path)
     opened = StackFile(file, inner or DEFAULT_STACK)
 
@@ -170,7 +170,7 @@ def _ask_pca(
 
 
 def _pca_tables(path: str | os.PathLike[str]) -> dict[str, list[float]]:
-    """The spectra of a PCA by name; empty for other stacks."""
+    """Return the spectra of a PCA by name; none for other stacks."""
 
     def read(pca: h5py.Group) -> dict[str, list[float]]:
         names = ("singular_values", "explained_variance_ratio")
@@ -186,7 +186,7 @@ def _pca_tables(path: str | os.PathLike[str]) -> dict[str, list[float]]:
 
 
 def components(path: str | os.PathLike[str]) -> tuple[Pixels, Pixels] | None:
-    """Mean and components of a PCA, ``(H, W[, C])`` and ``(k, H, W[, C])``; else None."""
+    """Return ``(H, W[, C])`` mean and ``(k, H, W[, C])`` components of a PCA; else None."""
     return _ask_pca(
         path,
         lambda pca: (standard_filters.read(pca["mean"]), standard_filters.read(pca["components"])),
@@ -199,7 +199,7 @@ def triple(
     number: int,
     options: SourceOptions = DEFAULT_OPTIONS,
 ) -> tuple[Pixels, Pixels, npt.NDArray[np.float64]]:
-    """A frame as it was packed, as it is read, and their difference in float64."""
+    """Return a frame as it was packed, as it is read, and their difference in float64."""
     with contextlib.closing(open_source(against, options)) as source:
         start = 0
         for frames in source.batches(16):
@@ -217,7 +217,7 @@ def triple(
 
 
 def lines(found: Fidelity) -> list[str]:
-    """What `check` found, for people."""
+    """Say what `check` found, for people, a line each."""
     shape = " x ".join(map(str, found.shape))
     rows = [f"{found.method}: {shape} {found.dtype}"]
     stated = "lossless"

@@ -30,7 +30,7 @@ from ..writing.encoder import PileEncoder
 
 
 def _options(filters: dict[int, tuple[int, ...]]) -> dict[str, Any]:
-    """HDF5 filters as h5py's `create_dataset` takes them."""
+    """Return HDF5 filters as h5py's `create_dataset` takes them."""
     if FILTER_ID in filters:
         return {"compression": FILTER_ID, "compression_opts": filters[FILTER_ID][:3]}
     found: dict[str, Any] = {
@@ -43,7 +43,7 @@ def _options(filters: dict[int, tuple[int, ...]]) -> dict[str, Any]:
 
 
 class Owners:
-    """Which frames a place of a pile holds, by what is left of the tables.
+    """Say which frames a place of a pile holds, by what is left of the tables.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Owners:
             self._by_place = self._from_members(file)
 
     def _from_members(self, file: StackFile) -> dict[tuple[int, int], list[int]]:
-        """Places by the piles' own tables; copies are told by their CRC."""
+        """Return what the piles' own tables say of places; copies are found by their CRC."""
         found: dict[tuple[int, int], list[int]] = {}
         for number in range(len(file.piles)):
             try:
@@ -87,7 +87,7 @@ class Owners:
         return found
 
     def numbers(self, pile: int, position: int, crc: int) -> list[int]:
-        """Frames that are at a place, of those whose CRC it has."""
+        """Return the frames that are at a place, of those whose CRC it has."""
         if self._by_place is None:
             held = [position]
         elif self._crc32 is None:
@@ -159,7 +159,7 @@ class Rescue:
         return bool(len(self.saved))
 
     def _single_frames(self, pile: Chunks, row: int) -> list[Pixels | None]:
-        """The frames of a damaged run, as far as something can be decoded."""
+        """Decode the frames of a damaged run one by one, as far as that works."""
         step = pile.chunks[0]
         count = min(step, pile.shape[0] - row * step)
         frames: list[Pixels | None] = [None] * count
@@ -229,7 +229,7 @@ class Rescue:
             write_table(writer.group, "original", numbers[self.saved].astype(np.uint64))
 
     def _original(self) -> Numbers | None:
-        """Numbers that the frames had in a stack from which they were saved before."""
+        """Return the numbers that frames had in a stack from which they were saved before."""
         group = self._file.layout.group
         with damage_as_error(f"{self._file.name}/original"):
             if group is None or "original" not in group:

@@ -26,7 +26,7 @@ DRAWN_EVERY = 0.1
 
 
 def printable(text: str) -> str:
-    """Text from a damaged file may hold what no terminal takes."""
+    """Return text without what no terminal takes; damaged files may hold it."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -119,7 +119,7 @@ class _Bar:
 
 
 def _progress_line(doing: str, step: Step, seconds: float, width: int) -> str:
-    """What a bar says after so many seconds; it is drawn where the rest leaves room."""
+    """Say what a bar shows after so many seconds; it is drawn where the rest leaves room."""
     if step.doing and not step.frames:
         return f"{doing}  {_minutes(seconds)}"
     parts = [doing]
@@ -147,7 +147,7 @@ def _minutes(seconds: float) -> str:
 
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
-    """A bar with rates on stderr, if that is a terminal; where something is encoded it follows."""
+    """Show a bar with rates on stderr, if that is a terminal; stop where a signal asks to."""
     bar = _Bar(label)
 
     def show(step: Step) -> None:
@@ -163,7 +163,7 @@ def progress_bar(label: str) -> Iterator[Progress]:
 
 @contextlib.contextmanager
 def steps_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar of steps on stderr, if that is a terminal, that says which one runs."""
+    """Show on stderr, if that is a terminal, which step runs; stop where a signal asks to."""
     with contextlib.ExitStack() as cleanup:
         bar: Any = None
 

@@ -21,10 +21,10 @@ Range = tuple[int, int]
 """First byte, and the one behind the last."""
 
 GAP = 64 << 10
-"""So many bytes between two ranges are fetched, too, to save a request."""
+"""Most bytes between two ranges that are fetched with them, to save a request."""
 
 PIECE = 4 << 20
-"""Ranges are fetched together up to so many bytes."""
+"""Most bytes that one request fetches for several ranges."""
 
 CONNECTIONS = 8
 ATTEMPTS = 3
@@ -97,10 +97,10 @@ class RemoteBytes:
         return dict(self._fs.info(self._path))
 
     def _opener(self, info: Mapping[str, Any]) -> Callable[[int, int], bytes]:
-        """How to get a range: as the file system's own files do it, which see to more.
+        """Return a function that gets a range, as the file system's own files do.
 
-        Those of HTTP do not take the whole file for an answer, those of S3 ask for the version
-        that was opened; HTTP can be asked for it.
+        These do more than `cat_file`. Those of HTTP refuse a whole file as an answer, and those of
+        S3 ask for the version that was opened; for HTTP, a header asks for it here.
         """
         etag, options = info.get("ETag", ""), {}
         if "http" in str(self._fs.protocol):
@@ -207,8 +207,8 @@ class RemoteBytes:
 
     def _no_ranges(self) -> RemoteError:
         return RemoteError(
-            f"{self.url}: its server gives no parts of files (no HTTP range requests), only "
-            f"whole ones; {_CURE}"
+            f"{self.url}: its server does not support range requests, and gives only whole "
+            f"files; {_CURE}"
         )
 
 
@@ -216,14 +216,20 @@ _CURE = "download it and open the copy, or serve it by a server that can (nginx,
 
 
 class Prefetch:
-    """Ranges that are being fetched: the first byte of the piece each is in, and the piece."""
+    """Ranges that are being fetched.
+
+    Attributes
+    ----------
+    pieces
+        For each range the first byte of the piece that holds it, and the piece.
+    """
 
     def __init__(self, file: RemoteBytes) -> None:
         self._file = file
         self.pieces: dict[Range, tuple[int, Future[bytes]]] = {}
 
     def close(self) -> None:
-        """Drop them."""
+        """Drop what was fetched."""
         self._file.forget(self)
 
 
@@ -232,7 +238,7 @@ def _identity(info: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, in one line; fsspec hides it behind a FileNotFoundError of the URL."""
+    """Say what went wrong, in one line; fsspec hides it behind a FileNotFoundError."""
     cause = error.__cause__ or error
     status = getattr(cause, "status", None)
     if status == 0:  # aiohttp's, where the answers were no trouble: TooManyRedirects

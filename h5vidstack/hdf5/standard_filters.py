@@ -1,8 +1,8 @@
 """Chunks as HDF5's own filters make them: shuffle, deflate, fletcher32.
 
-They are made and undone here, so that all cores take part, and because HDF5 2.0 trusts what a
-damaged chunk holds: it takes memory behind one that inflates to less than the chunk, and
-memory without limit for one that inflates to more. Source: HDF5 File Format Specification,
+They are made and undone here, so that all cores take part, and because HDF5 2.0 trusts a damaged
+chunk. If one inflates to less than a chunk, HDF5 reads memory behind it; if to more, HDF5 takes
+memory without limit. Source: HDF5 File Format Specification,
 "Filter pipeline".
 """
 
@@ -30,7 +30,7 @@ _WEIGHTS = np.stack([np.ones(_RUN), np.arange(_RUN, 0, -1.0)], axis=1)
 
 
 def fletcher32(data: bytes | memoryview) -> bytes:
-    """HDF5's checksum (H5checksum.c, H5_checksum_fletcher32), as it stands behind a chunk.
+    """Return HDF5's checksum (H5_checksum_fletcher32), as it stands behind a chunk.
 
     Two sums of big-endian words modulo 65535: of them, and of the sums so far.
     """
@@ -50,7 +50,7 @@ def fletcher32(data: bytes | memoryview) -> bytes:
 
 
 def shuffled(values: npt.NDArray[Any]) -> bytes:
-    """The bytes of C-contiguous values as HDF5's shuffle puts them: all first ones first."""
+    """Return C-contiguous values as HDF5's shuffle puts them: all first bytes first."""
     return values.reshape(-1, 1).view(np.uint8).T.tobytes()
 
 
@@ -60,7 +60,7 @@ def unshuffled(data: memoryview, itemsize: int) -> bytes:
 
 
 def is_plain(dataset: h5py.Dataset) -> bool:
-    """Whether `read_chunk` reads it: in chunks, by no other filters than these."""
+    """Whether `read_chunk` can read a dataset: it has chunks, and no other filters than these."""
     known = {h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE, h5z.FILTER_FLETCHER32}
     return dataset.chunks is not None and {code for code, *_ in pipeline(dataset)} <= known
 

@@ -121,7 +121,7 @@ def create(
 
 
 def places(dataset: h5py.Dataset, videos: Sequence[MappedVideo]) -> tuple[Numbers, Numbers] | None:
-    """Where a virtual dataset looks for each frame: group and position, -1 where nowhere.
+    """Return where a virtual dataset looks for each frame: group and position, or -1.
 
     Of videos that are the same the last one counts. None if it is no virtual dataset, or maps
     other things than whole frames of `videos`.
@@ -145,7 +145,7 @@ def places(dataset: h5py.Dataset, videos: Sequence[MappedVideo]) -> tuple[Number
 
 
 def _named(video: MappedVideo) -> tuple[str, str]:
-    """Names of file and dataset; HDF5 takes them for formats, in which ``%b`` is a number."""
+    """Return names of file and dataset; HDF5 takes them for formats with ``%b`` as a number."""
     return video[0].replace("%", "%%"), str(video[1].name).replace("%", "%%")
 
 
@@ -172,7 +172,7 @@ def _whole_frames(space: h5py.h5s.SpaceID, shape: Shape) -> Numbers | None:
 
 
 def mappings_crc32(group: h5py.Group, name: str, raw: io.RawIOBase | None = None) -> int:
-    """CRC-32 of the mappings of a virtual dataset in a file that is flushed.
+    """Return the CRC-32 of the mappings of a virtual dataset in a file that is flushed.
 
     The dataset is not opened.
 
@@ -217,7 +217,7 @@ def _opened_again(path: str) -> io.RawIOBase:
 
 
 def _messages(read: Read, address: int) -> Iterator[tuple[int, bytes]]:
-    """Type and bytes of the messages of an object header of version 2."""
+    """Yield type and bytes of each message of an object header of version 2."""
     head = read(address, 6)
     if head[:5] != b"OHDR\x02":
         raise DamageError("its header is damaged, or of HDF5's oldest form")
@@ -242,7 +242,7 @@ def _messages(read: Read, address: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _heap_object(read: Read, heap: int, index: int) -> bytes:
-    """An object of a global heap, all of which must be sound: else HDF5 may never come back."""
+    """Return an object of a global heap; if that is damaged anywhere, HDF5 may hang."""
     head = read(heap, 16)
     if head[:5] != b"GCOL\x01":
         raise DamageError("its global heap is damaged")

@@ -1,4 +1,4 @@
-"""Do the tables of a stack (spec/format.md, "Layout") contradict each other?"""
+"""Find contradictions between the tables of a stack (spec/format.md, "Layout")."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Table = npt.NDArray[Any]
 
 
 def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
-    """Say where they do, a sentence each; `raw` are the bytes of a remote file."""
+    """Yield a sentence for each contradiction; `raw` are the bytes of a remote file."""
     if layout.group is None:
         return
     n = layout.shape[0]
@@ -65,7 +65,7 @@ def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
 
 
 def _part_problems(layout: Layout) -> Iterator[str]:
-    """Whether what lies in other files is what was linked."""
+    """Say where what lies in other files is not what was linked."""
     checks = Checks(layout)
     for number, pile in enumerate(layout.piles):
         try:
@@ -80,7 +80,7 @@ def _part_problems(layout: Layout) -> Iterator[str]:
 
 
 def _original_problems(layout: Layout, n: int) -> Iterator[str]:
-    """Whether the numbers that frames had in a damaged stack can be read."""
+    """Say if the numbers that frames had in a damaged stack cannot be read."""
     group = layout.group
     try:
         with hdf5_errors("original"):
@@ -113,7 +113,7 @@ def _read(layout: Layout, name: str, length: int) -> Generator[str, None, Table 
 
 
 def _typical_problems(layout: Layout, number: int, members: Table) -> Iterator[str]:
-    """Whether the frame that stands for a pile is in it."""
+    """Say if the frame that stands for a pile is not in it."""
     try:
         typical = layout.typical(number, members)
     except FormatError as error:

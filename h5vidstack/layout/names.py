@@ -1,7 +1,4 @@
-"""Names inside the HDF5 file (spec/format.md, "Layout"), and the small things that need them.
-
-Only this package knows them.
-"""
+"""Names inside the HDF5 file (spec/format.md, "Layout"), and how tables and attributes are read."""
 
 from __future__ import annotations
 
@@ -128,7 +125,7 @@ def scalar(value: Any, kinds: str = "biuf") -> Any:
 
 
 def find_stacks(file: h5py.Group) -> list[str]:
-    """Paths of the stacks in a file or a group of it, from there."""
+    """Return the paths of the stacks in a file, or in a group and relative to it."""
     found = []
 
     def visit(name: str | bytes, node: h5py.HLObject) -> None:

@@ -1,4 +1,4 @@
-"""Piles of a stack: the datasets that hold their frames, here or in other files.
+"""Piles of a stack are the datasets that hold its frames, here or in other files.
 
 HDF5 would follow links to other files itself (spec/format.md, "Parts"), but it would take a file
 of that name from the working folder, too, wait at a pipe, or give zeros for a missing file.
@@ -45,10 +45,10 @@ class Tables(Protocol):
         """The file that holds its tables."""
 
     def members(self, number: int) -> Numbers:
-        """Original frame number of each position of a pile."""
+        """Return the original frame number of each position of a pile."""
 
     def crc32(self) -> npt.NDArray[np.uint32] | None:
-        """CRC-32 of each frame."""
+        """Return the CRC-32 of each frame."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def open_pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:
 
 
 def written(data: h5py.Dataset) -> Shape:
-    """The shape up to the last run of frames whose blocks are all there.
+    """Return the shape up to the last run of frames whose blocks are all there.
 
     A writer makes room for a run before it writes it.
     """
@@ -186,7 +186,7 @@ class Parts:
         self._layouts: dict[tuple[str, str], Tables] = {}
 
     def pile(self, group: h5py.Group) -> Pile | None:
-        """The pile that a group links; None if the group holds it itself.
+        """Return the pile that a group links; None if the group holds it itself.
 
         Raises
         ------
@@ -245,7 +245,7 @@ class Parts:
 
 
 def changed(part: Part, name: str) -> str:
-    """What is wrong with a part, and what to do; `name` is of the file that links it."""
+    """Say what is wrong with a part, and what to do; `name` is of the file that links it."""
     return (
         f"{part} was changed after {name} was made of it; link the parts again, or bring the "
         "old file back"
@@ -282,7 +282,7 @@ class Checks:
         self._sound.add(number)
 
     def _table(self, name: str, layout: Tables) -> npt.NDArray[np.uint32] | None:
-        """CRC-32 of each frame of a stack, read once."""
+        """Return the CRC-32 of each frame of a stack, which is read once."""
         if name not in self._crc32:
             self._crc32[name] = layout.crc32()
         return self._crc32[name]

@@ -80,7 +80,7 @@ class Layout:
     parts: Parts | None = None
 
     def places(self) -> tuple[Numbers, Numbers] | None:
-        """Pile and position of each frame, ``(N,)`` each; None where one pile has all in order.
+        """Return pile and position of each frame; None where one pile has all in order.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class Layout:
             self.parts.close()
 
     def members(self, number: int) -> Numbers:
-        """Original frame number of each position of a pile.
+        """Return the original frame number of each position of a pile.
 
         Of frames that are stored once for several numbers it is the first.
 
@@ -144,7 +144,7 @@ class Layout:
         return members
 
     def typical(self, number: int, members: Numbers) -> int:
-        """Original number of a frame that stands for a pile of these members.
+        """Return the original number of the frame that stands for a pile of these members.
 
         Raises
         ------
@@ -159,7 +159,7 @@ class Layout:
             return int(scalar(typical, "iu"))
 
     def coding(self, number: int) -> str | None:
-        """How a pile is coded, in words, if the file says so."""
+        """Return how a pile is coded, in words; None if the file does not say."""
         if self.group is None:
             return None
         with damage_as_error(self._pile_name(number)):
@@ -170,7 +170,7 @@ class Layout:
         return f"{data.file.filename}{SEPARATOR}{data.parent.name}"
 
     def hashes(self, name: str) -> npt.NDArray[np.uint64]:
-        """The table of one image hash, ``(N,)``.
+        """Return the table of one image hash, ``(N,)``.
 
         Raises
         ------
@@ -192,7 +192,7 @@ class Layout:
         return table
 
     def crc32(self) -> npt.NDArray[np.uint32] | None:
-        """CRC-32 of the raw bytes of each frame, shape ``(N,)``.
+        """Return the CRC-32 of the raw bytes of each frame, ``(N,)``.
 
         None for a bare dataset, and for a table of which `problems` tells that it is bad.
         """
@@ -292,7 +292,7 @@ def _address(group: h5py.Group, path: bytes) -> int | None:
 
 
 def _beside(file: h5py.File, data: h5py.Dataset) -> h5py.Group | None:
-    """The stack whose only pile is a dataset, which has a path of its own."""
+    """Return the stack whose only pile is a dataset that has a path of its own."""
     if isinstance(file.get(BESIDE), h5py.Group):
         for stack in find_stacks(file[BESIDE]):
             group = file[os.fsencode(BESIDE + stack)]

@@ -253,7 +253,7 @@ class StackWriter:
         options: Mapping[str, Any],
         chunk: Shape | None = None,
     ) -> h5py.Dataset:
-        """A dataset to which frames are added."""
+        """Create a dataset to which frames are added."""
         return group.create_dataset(
             name,
             shape=(0, *self._frame),

@@ -33,7 +33,7 @@ from ..shapes import (
 )
 
 PCA_BYTES = 1 << 22
-"""Frames of a PCA are rebuilt together up to so many bytes."""
+"""Most bytes of frames of a PCA that are rebuilt together."""
 
 
 def to_words(pixels: Pixels) -> Pixels:
@@ -55,14 +55,14 @@ class Chunks:
     name
         What to call it in error messages.
     holes
-        Chunks that were never written hold the fill value; else they are missed.
+        Whether chunks that were never written hold the fill value; otherwise they are an error.
     stored
-        Where the bytes come from, if not from `video`, which then need not stay open.
+        Where the bytes come from, if not from `video`. Then `video` need not stay open.
 
     Attributes
     ----------
     lenient
-        Decode blocks whose CRC is wrong, too: what comes of them must be checked otherwise.
+        Whether blocks with a wrong CRC are decoded, too. The caller must check their frames.
 
     Raises
     ------
@@ -103,18 +103,18 @@ class Chunks:
                 check_chunks(video)
 
     def extent(self, chunk: Shape) -> Shape:
-        """Shape of the part of a chunk that lies inside the stack."""
+        """Return the shape of the part of a chunk that lies inside the stack."""
         return tuple(
             min(step, edge - number * step)
             for number, step, edge in zip(chunk, self.chunks, self.shape, strict=True)
         )
 
     def offset(self, chunk: Shape) -> Shape:
-        """Where a chunk begins, in frames and pixels."""
+        """Return where a chunk begins, in frames and pixels."""
         return tuple(number * step for number, step in zip(chunk, self.chunks, strict=True))
 
     def row(self, number: int) -> list[Shape]:
-        """All chunks that hold a run of frames, by their numbers on each axis."""
+        """List all chunks that hold a run of frames, by their numbers on each axis."""
         counts = (
             -(-edge // step) for edge, step in zip(self.shape[1:], self.chunks[1:], strict=True)
         )
@@ -211,7 +211,7 @@ class Chunks:
             return found
 
     def range(self, chunk: Shape) -> Range | None:
-        """First byte of a chunk to be fetched, and the one behind its last; None if there is none.
+        """Return the first byte of a chunk to be fetched and the one behind its last.
 
         Also where HDF5 reads for us.
         """
@@ -241,7 +241,7 @@ class Chunks:
         return frames
 
     def leniently(self) -> Chunks:
-        """The same dataset, `lenient`."""
+        """Return the same dataset, but `lenient`."""
         other = copy.copy(self)
         other.lenient = True
         return other
@@ -256,7 +256,7 @@ class Chunks:
         return frame
 
     def _region(self, chunk: Shape, frames: int) -> tuple[slice, ...]:
-        """Where the first frames of a chunk lie in the dataset."""
+        """Return where the first frames of a chunk lie in the dataset."""
         extent = (frames, *self.extent(chunk)[1:])
         return tuple(slice(o, o + e) for o, e in zip(self.offset(chunk), extent, strict=True))
 
@@ -272,14 +272,14 @@ class Chunks:
         return self._coded or self._plain
 
     def _place(self, offset: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Where in the dataset a chunk begins: it may have several axes that count frames."""
+        """Return where a chunk begins in a dataset that may have several axes of frames."""
         if len(self._leading) == 1:
             return offset
         first = map(int, np.unravel_index(offset[0], self._leading))
         return (*first, *offset[1:])
 
     def _read_region(self, region: tuple[slice, ...]) -> Pixels:
-        """Pixels of a dataset that HDF5 alone reads."""
+        """Read pixels through HDF5, where it alone can."""
         if len(self._leading) == 1:
             return self._bytes.region(region)
         numbers = np.arange(region[0].start, region[0].stop)

@@ -58,7 +58,7 @@ class Group:
 
 
 def groups(file: StackFile) -> list[Group]:
-    """The piles of an open stack.
+    """Describe the piles of an open stack.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _groups(layout: Layout, file: StackFile) -> Iterator[Group]:
 
 
 def _named(words: str | None) -> Coding | None:
-    """What codes the highest bits, of which a recipe speaks last; not what the filter writes.
+    """Return what codes the highest bits, which a recipe names last.
 
     Of a pile that was added to, as of the filter's parameters, it is the first recipe's.
     """

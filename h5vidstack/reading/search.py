@@ -44,7 +44,7 @@ class Match:
 
 
 def hamming(table: Hashes, query: int) -> npt.NDArray[np.uint8]:
-    """Hamming distance of each hash of ``(n,)`` uint64 to a query, ``(n,)`` uint8."""
+    """Return the Hamming distance of each hash of ``(n,)`` uint64 to a query, as uint8."""
     distances = np.empty(len(table), np.uint8)
     for start in range(0, len(table), BLOCK):
         piece = slice(start, start + BLOCK)
@@ -138,7 +138,7 @@ def _nearest(
     max_distance: int | None,
     others: Sequence[tuple[Hashes, int]],
 ) -> Numbers:
-    """Numbers of the nearest, nearest first; equal ones by the other hashes, then in order."""
+    """Return the nearest frames, nearest first; other hashes decide between equals."""
     reach = int(np.searchsorted(np.cumsum(np.bincount(distances, minlength=65)), count))
     if max_distance is not None:
         reach = min(reach, max_distance)

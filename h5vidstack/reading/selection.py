@@ -281,7 +281,7 @@ def _expand(key: tuple[Any, ...], shape: Shape) -> list[Any]:
 
 
 def _expand_index(item: Any, shape: Shape, used: int, after: tuple[Any, ...] | None) -> list[Any]:
-    """An integer, integer array, or boolean mask (which becomes one array an axis).
+    """Spell out an integer, integer array, or boolean mask (one index array an axis).
 
     `after` are the items that follow where an ellipsis came before, else None.
     """
@@ -310,7 +310,7 @@ def _expand_index(item: Any, shape: Shape, used: int, after: tuple[Any, ...] | N
 
 
 def _width(item: Any) -> int:
-    """How many axes an item of a key takes."""
+    """Return how many axes an item of a key takes."""
     if item is None or item is Ellipsis:
         return 0
     if isinstance(item, slice):
@@ -366,14 +366,14 @@ def _split_positions(
 
 
 def _as_slice(indices: Indices) -> Place:
-    """Indices that count up by one as a slice."""
+    """Return indices as a slice, if they count up by one."""
     if (np.diff(indices) == 1).all():
         return slice(int(indices[0]), int(indices[-1]) + 1, 1)
     return indices
 
 
 def _ends(source: Place) -> tuple[int, int]:
-    """The least and the largest index that a non-empty place in a chunk takes."""
+    """Return the least and the largest index that a non-empty place in a chunk takes."""
     if not isinstance(source, slice):
         return int(source.min()), int(source.max())
     stop = source.stop if source.stop is not None else -1

@@ -20,10 +20,10 @@ from .selection import ChunkRead, PileFrames, Selection, parse
 from .stack_file import Blocks, StackFile
 
 KEPT_SHARE = 0.25
-"""A read of more decoded bytes than this share of the cache goes past it."""
+"""A read that decodes more than this share of the cache does not use the cache."""
 
 TOGETHER = 1 << 20
-"""Blocks of together so many decoded bytes are one task of the pool."""
+"""Decoded bytes of the blocks that are one task of the pool, where blocks are small."""
 
 
 class Session:
@@ -41,7 +41,7 @@ class Session:
         self.pool = ThreadPoolExecutor(workers, "h5vidstack-decode")
 
     def chunk_reads(self, selection: Selection) -> Iterator[tuple[Chunks, ChunkRead]]:
-        """What to decode for a selection: each block once."""
+        """Yield what to read for a selection: each chunk once."""
         places = self.file.places
         if places is None:
             pile = self.file.pile(0)
@@ -81,7 +81,7 @@ class Session:
         if len(jobs) == 1:
             self.fill(*jobs[0], plain)
             return
-        # A large read would only push out of the cache what is read again and again.
+        # A large read would only push blocks out of the cache that are read again and again.
         large = len(jobs) * self.block_bytes > self.cache.limit * KEPT_SHARE
         work = self.stream if large else self.fill
         # A trip through the pool costs as much as some blocks of tiny frames.

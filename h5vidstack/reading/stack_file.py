@@ -29,14 +29,14 @@ Blocks = Iterable[tuple[Chunks, Shape]]
 """Chunks of piles."""
 
 INDEX_BYTES = 1 << 20
-"""The index of a remote stack is read when that is opened, if it takes no more than so much."""
+"""Most bytes of a remote stack's index that is read when the stack is opened, not later."""
 
 AHEAD_BYTES = 32 << 20
-"""Blocks of a remote stack that are fetched at a time."""
+"""Bytes of blocks of a remote stack that are fetched at a time."""
 
 
 def split_readable(target: str | os.PathLike[str]) -> tuple[str, str | None]:
-    """As `split_target`, for what is only read: an absolute path, or a URL.
+    """Split what is only read, as `split_target`: an absolute path, or a URL.
 
     In a URL the path in the file begins behind the last ``::/``; any other ``::`` is for fsspec,
     which chains file systems by it: ``simplecache::s3://bucket/file.h5::/entry/stack``.
@@ -175,7 +175,7 @@ class StackFile:
         return self._places[0]
 
     def pile(self, number: int) -> Chunks:
-        """A pile to read frames from.
+        """Return a pile to read frames from.
 
         Raises
         ------
@@ -187,7 +187,7 @@ class StackFile:
         return self.piles[number]
 
     def hashes(self, name: str) -> Hashes:
-        """The table of one image hash, read once; see `Layout.hashes`."""
+        """Return the table of one image hash, which is read once; see `Layout.hashes`."""
         if name not in self._hashes:
             self._hashes[name] = self.ask(lambda layout: layout.hashes(name))
         return self._hashes[name]
@@ -233,7 +233,7 @@ class StackFile:
 
 
 def _index_bytes(layout: Layout) -> int:
-    """Bytes that `Layout.places` has to read."""
+    """Return how many bytes `Layout.places` has to read."""
     if layout.in_order or layout.group is None:
         return 0
     with damage_as_error(str(layout.group.name)):
@@ -242,7 +242,7 @@ def _index_bytes(layout: Layout) -> int:
 
 
 def _name(pile: Pile, path: str) -> str:
-    """What to call one of many piles."""
+    """Return what to call one of many piles."""
     file = path if pile.part is None else pile.part.path
     return f"{file}{SEPARATOR}{pile.data.name}"
 

@@ -25,7 +25,7 @@ from .stack_file import StackFile, split_readable
 
 CACHE_BYTES = 256 << 20
 PART_BYTES = 16 << 20
-"""Pixels that those who split a stack among workers best read at a time."""
+"""Bytes of pixels that are best read at a time where a stack is split among workers."""
 
 
 class StackReader:
@@ -99,7 +99,7 @@ class StackReader:
         self._leading_shape = file.leading_shape
 
     def live(self) -> Session:
-        """The session of this process; a fork or an unpickling starts a new one."""
+        """Return the session of this process; after a fork or unpickling it is a new one."""
         session = self._session
         if session is None or session.process != os.getpid():
             with self._opening:
@@ -261,7 +261,7 @@ class StackReader:
         return groups(self.live().file)
 
     def hashes(self, name: str = "phash") -> Hashes:
-        """The table of one image hash: phash, ahash or dhash.
+        """Return the table of one image hash: phash, ahash or dhash.
 
         Returns
         -------

@@ -84,5 +84,5 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _parts(piles: Sequence[Pile]) -> list[str]:
-    """Stacks in other files that hold its piles."""
+    """List the stacks in other files that hold its piles."""
     return list(dict.fromkeys(str(pile.part) for pile in piles if pile.part is not None))
