@@ -11,8 +11,7 @@ from typing import Any
 import click
 
 from .. import text
-from ..care import rehash as rehashing
-from ..care import salvage
+from ..care import rehashing, salvage
 from ..cli import colours
 from ..errors import UnsupportedError
 from ..layout.replacing import kind_of_name

@@ -57,7 +57,7 @@ class Group:
         return self.raw_bytes / self.stored_bytes if self.stored_bytes else None
 
 
-def groups(file: StackFile) -> list[Group]:
+def describe_groups(file: StackFile) -> list[Group]:
     """Describe the piles of an open stack.
 
     Raises

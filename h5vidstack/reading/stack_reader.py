@@ -18,7 +18,7 @@ from ..pool import default_workers
 from ..reading import search
 from ..shapes import WINDOW_BYTES, Pixels, Shape, frame_bytes
 from ..similar.fingerprints import Hashes
-from .groups import Group, groups
+from .groups import Group, describe_groups
 from .selection import Selection, parse
 from .session import Session
 from .stack_file import StackFile, split_readable
@@ -258,7 +258,7 @@ class StackReader:
     @property
     def groups(self) -> list[Group]:
         """The piles of similar frames, in packed order."""
-        return groups(self.live().file)
+        return describe_groups(self.live().file)
 
     def hashes(self, name: str = "phash") -> Hashes:
         """Return the table of one image hash: phash, ahash or dhash.

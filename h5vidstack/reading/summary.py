@@ -11,7 +11,7 @@ from ..hdf5.failures import damage_as_error
 from ..layout.names import DEFAULT_STACK
 from ..layout.piles import Pile
 from ..shapes import frame_bytes
-from .groups import groups
+from .groups import describe_groups
 from .stack_file import StackFile, split_readable
 
 
@@ -36,7 +36,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     file, inner = split_readable(path)
     opened = StackFile(file, inner or DEFAULT_STACK)
     with contextlib.closing(opened), damage_as_error(opened.name):
-        attrs, piles = opened.attrs, groups(opened)
+        attrs, piles = opened.attrs, describe_groups(opened)
         raw = opened.shape[0] * frame_bytes(opened.shape[1:], opened.dtype.itemsize)
         stored = sum(pile.stored_bytes for pile in piles)
         return {
