@@ -29,7 +29,7 @@ from ..sources.kinds import open_source
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fidelity:
     """What `check` found.
 
@@ -60,12 +60,12 @@ class Fidelity:
     stated_max_error: float
     stated_mse: float
     stated_psnr: float | None
-    exact: bool | None
-    max_error: float | None
-    mse: float | None
-    psnr: float | None
-    worst: int | None
-    typical: int | None
+    exact: bool | None = None
+    max_error: float | None = None
+    mse: float | None = None
+    psnr: float | None = None
+    worst: int | None = None
+    typical: int | None = None
     singular_values: list[float] | None
     explained_variance_ratio: list[float] | None
 
@@ -110,24 +110,25 @@ def check(
     options = SourceOptions(gray, stream, accept_damaged)
     with StackReader(path, cache_bytes=0) as stack:
         attrs = stack.attrs
-        measured = (None,) * 6 if against is None else _compare(stack, against, options, progress)
+        measured = {} if against is None else _compare(stack, against, options, progress)
         return Fidelity(
-            str(attrs.get("method", "a bare dataset")),
-            stack.shape,
-            stack.dtype.name,
-            bool(attrs.get("lossless", True)),
-            float(attrs.get("max_error", 0.0)),
-            float(attrs.get("mse", 0.0)),
-            float(attrs["psnr"]) if "psnr" in attrs else None,
-            *measured,
-            *(tables.get(name) for name in ("singular_values", "explained_variance_ratio")),
+            method=attrs.get("method", "a bare dataset"),
+            shape=stack.shape,
+            dtype=stack.dtype.name,
+            stated_lossless=attrs.get("lossless", True),
+            stated_max_error=attrs.get("max_error", 0.0),
+            stated_mse=attrs.get("mse", 0.0),
+            stated_psnr=attrs.get("psnr"),
+            singular_values=tables.get("singular_values"),
+            explained_variance_ratio=tables.get("explained_variance_ratio"),
+            **measured,
         )
 
 
 def _compare(
     stack: StackReader, against: Any, options: SourceOptions, progress: Progress | None
-) -> tuple[bool, float, float, float, int, int]:
-    """Return exactness, largest error, MSE, PSNR, the worst frame, and one in the middle."""
+) -> dict[str, Any]:
+    """Return what `Fidelity` says of the measured errors."""
     parts, exact, done = [], True, 0
     with contextlib.closing(open_source(against, options)) as source:
         if (source.frame, source.dtype) != (stack.shape[1:], stack.dtype.newbyteorder("=")):
@@ -151,7 +152,14 @@ def _compare(
     together = loss.total([found], numbers * 0, numbers, stack.dtype)
     order = np.argsort(found.mse, kind="stable")
     worst, typical = int(np.lexsort((found.mse, found.worst))[-1]), int(order[len(order) // 2])
-    return exact, together.max_error, together.mse, together.psnr, worst, typical
+    return {
+        "exact": exact,
+        "max_error": together.max_error,
+        "mse": together.mse,
+        "psnr": together.psnr,
+        "worst": worst,
+        "typical": typical,
+    }
 
 
 def _ask_pca(

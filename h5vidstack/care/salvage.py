@@ -30,7 +30,7 @@ _MASK = 0xFFFFFFFF
 _UNDEFINED = 0xFFFFFFFFFFFFFFFF
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recovered:
     """What `recover` saved.
 
@@ -168,7 +168,12 @@ def _saved(
         lost = tuple(np.setdiff1d(np.arange(file.shape[0]), rescue.saved).tolist())
         said = tuple(note.replace(str(readable), str(source)) for note in rescue.notes)
         return Recovered(
-            str(output.target), output.stack, len(rescue.saved), lost, False, notes + said
+            path=str(output.target),
+            stack=output.stack,
+            saved=len(rescue.saved),
+            lost=lost,
+            carved=False,
+            notes=notes + said,
         )
 
 
@@ -192,7 +197,14 @@ def _carved(
             "are whole frames, all frames, or of one stack is not known"
         )
     lost = tuple(found.lost) if found.lost is not None else None
-    return Recovered(str(output.target), output.stack, len(found), lost, True, tuple(notes))
+    return Recovered(
+        path=str(output.target),
+        stack=output.stack,
+        saved=len(found),
+        lost=lost,
+        carved=True,
+        notes=tuple(notes),
+    )
 
 
 def _with_new_superblock(path: Path, copy: Path) -> None:

@@ -17,7 +17,7 @@ from ..shapes import frame_bytes
 from .stack_file import StackFile
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Group:
     """One pile of similar frames.
 
@@ -76,15 +76,15 @@ def _groups(layout: Layout, file: StackFile) -> Iterator[Group]:
             coding = _named(words) or stored_coding(pile.data)
             ours = words is None or not words.startswith(AS_THEY_CAME)
             yield Group(
-                number,
-                members,
-                layout.typical(number, members),
-                len(members) * frame_bytes(file.shape[1:], file.dtype.itemsize),
-                pile.stored_bytes,
-                pile.data.id.get_num_chunks() if pile.data.chunks else 0,
-                coding.codec if coding else None,
-                coding.preset if coding and ours else None,
-                words,
+                number=number,
+                frames=members,
+                typical=layout.typical(number, members),
+                raw_bytes=len(members) * frame_bytes(file.shape[1:], file.dtype.itemsize),
+                stored_bytes=pile.stored_bytes,
+                blocks=pile.data.id.get_num_chunks() if pile.data.chunks else 0,
+                codec=coding.codec if coding else None,
+                preset=coding.preset if coding and ours else None,
+                coding=words,
             )
 
 

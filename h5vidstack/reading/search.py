@@ -23,7 +23,7 @@ MOST_PIECES = 9
 """With more pieces than this, looking pieces up is no faster than comparing all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Match:
     """A frame like the query.
 
@@ -87,15 +87,19 @@ def find(
     others = [(stack.hashes(other), int(hashes[other][0])) for other in HASHES if other != name]
     nearest = _nearest(distances, count, max_distance, others)
     if not pixels:
-        return [Match(int(number), int(distances[number]), None) for number in nearest]
+        return [_match(number, distances, None) for number in nearest]
     step = window_frames(frame, dtype.itemsize)
     matches = []
     for start in range(0, len(nearest), step):
         numbers = nearest[start : start + step]
         for number, found in zip(numbers, stack.read(numbers), strict=True):
-            matches.append(Match(int(number), int(distances[number]), _rmse(found, query)))
+            matches.append(_match(number, distances, _rmse(found, query)))
     matches.sort(key=lambda match: (match.rmse, match.distance, match.frame))
     return matches[:k]
+
+
+def _match(number: np.intp, distances: npt.NDArray[np.uint8], rmse: float | None) -> Match:
+    return Match(frame=int(number), distance=int(distances[number]), rmse=rmse)
 
 
 def check_hash(name: str) -> None:
