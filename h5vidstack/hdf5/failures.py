@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import h5py
 
 from ..errors import AccessError, Error, FormatError
+from .filter import last_error
 
 try:
     import resource
@@ -95,18 +96,23 @@ def hdf5_errors(name: str) -> Iterator[None]:
     """Turn what h5py raises on a damaged file into DamageError.
 
     Only errors that were raised inside h5py are: the same kinds of error raised by our own code
-    are bugs, and pass.
+    are bugs, and pass. HDF5 calls our filter, too, and h5py then raises an error of its own; if the
+    filter's was a bug or an interrupt, that is raised again.
 
     Parameters
     ----------
     name
         What is read, for an AccessError.
     """
+    before = last_error()
     try:
         yield
     except Error:
         raise
     except _RAISED as error:
+        in_filter = last_error()
+        if in_filter is not None and in_filter is not before and not isinstance(in_filter, Error):
+            raise in_filter from error
         check_system(error, name)
         if not _raised_by_h5py(error):
             raise

@@ -29,6 +29,23 @@ def test_a_bug_stays_a_bug():
             file.visit(lambda name: 1 / 0)
 
 
+def test_a_bug_in_the_filter_stays_a_bug(monkeypatch):
+    with h5py.File("x.h5", "w") as file:
+        how = h5vidstack.Video("x264")
+        file.create_dataset("data", data=moving((8, 64, 64)), chunks=(8, 64, 64), **how)
+
+    def mistaken(*args):
+        raise TypeError("a bug")
+
+    with h5py.File("x.h5") as file:
+        with monkeypatch.context() as patch:
+            patch.setattr("h5vidstack.hdf5.filter._run_filter", mistaken)
+            with pytest.raises(TypeError, match="a bug"), hdf5_errors("x.h5"):
+                file["data"][:]
+        with pytest.raises(DamageError), hdf5_errors("x.h5"):
+            file["missing"]
+
+
 def test_too_many_open_files():
     for number in range(30):
         h5vidstack.pack(moving((2, 8, 8)), f"{number:02}.h5")
