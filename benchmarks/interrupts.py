@@ -1,8 +1,7 @@
 """Commands get a signal at a random Python call: python interrupts.py [COUNT [SEED [NAME ...]]].
 
-SIGINT or SIGTERM, also where Python drops exceptions, and in the code of its locks. Then the
-command must end with 130 or 143 and no words but "Aborted!"; the output is absent, old or new,
-and nothing else is left.
+It is SIGINT or SIGTERM. Then the command must end with 130 or 143 and no words but "Aborted!";
+the output is absent, old or new, and nothing else is left.
 """
 
 import functools
@@ -18,8 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from disasters import OPERATIONS, Bench, alone
 
-from h5vidstack import startup
-from h5vidstack.cli import main
+from h5vidstack.cli import main, signals
 
 WORDS = {signal.SIGINT: "\nAborted!\n", signal.SIGTERM: ""}
 KINDS = [
@@ -35,7 +33,7 @@ class Calls:
         self.number, self.last, self.count, self.place = number, last, 0, ""
 
     def __call__(self, frame, event, _):
-        ready = startup._under_way and signal.getsignal(signal.SIGTERM) is startup._stop
+        ready = signal.getsignal(signal.SIGTERM) is signals.ask
         if event != "call" or not ready:
             return
         self.count += 1

@@ -1,15 +1,17 @@
 """h5vidstack: large stacks of similar images in one exact, small HDF5 file.
 
-Importing it registers the HDF5 filter, so that h5py reads and writes such files,
-and changes nothing else.
+Importing it registers the HDF5 filter, so that h5py reads and writes such files, and changes
+nothing else: it installs no handlers but the one by which the filter flushes open files when
+Python ends (see `h5vidstack.hdf5.filter`). The names in ``__all__`` are public, and those of
+`h5vidstack.integrations`; all others may change.
 """
 
-from . import startup  # noqa: F401  # isort: skip  # before all others: Ctrl-C meanwhile
 from ._version import __version__
-from .care.fidelity import Recovery, check
-from .care.salvage import Salvage, recover
+from .care.fidelity import Fidelity, check
+from .care.salvage import Recovered, recover
 from .care.verification import verify
 from .errors import (
+    AccessError,
     BlockError,
     ClosedError,
     Error,
@@ -40,10 +42,12 @@ from .writing.recorder import Recorder, create
 
 __all__ = [
     "FILTER_ID",
+    "AccessError",
     "BlockError",
     "ClosedError",
     "Error",
     "Exported",
+    "Fidelity",
     "FormatError",
     "Group",
     "Linked",
@@ -54,10 +58,9 @@ __all__ = [
     "PackReport",
     "QueryError",
     "Recorder",
-    "Recovery",
+    "Recovered",
     "RemoteError",
     "RepackReport",
-    "Salvage",
     "SelectionError",
     "SourceError",
     "Stack",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 
@@ -23,7 +24,7 @@ class OutputError(Error):
 
 
 class FormatError(Error):
-    """The file is not an h5vidstack stack, or is of a newer format."""
+    """The file holds no h5vidstack stack, is damaged, or is of a newer format."""
 
 
 class BlockError(Error):
@@ -35,7 +36,31 @@ class NotExactError(Error):
 
 
 class SelectionError(Error, IndexError):
-    """An index that numpy would refuse too."""
+    """NumPy would refuse this index, too."""
+
+
+class AccessError(Error, OSError):
+    """The system refuses access to a file: too many are open, no permission, no locks, no space.
+
+    `errno` and `strerror` are the system's, as those of every OSError.
+
+    Parameters
+    ----------
+    name
+        Of the file.
+    number
+        The system's number of the error.
+    cure
+        What helps, in words.
+    """
+
+    def __init__(self, name: str, number: int, cure: str) -> None:
+        super().__init__(name, number, cure)
+        self.errno, self.strerror, self.filename = number, os.strerror(number), name
+        self._text = f"{name} cannot be used: {self.strerror}; {cure}"
+
+    def __str__(self) -> str:
+        return self._text
 
 
 class ClosedError(Error, ValueError):
@@ -43,7 +68,7 @@ class ClosedError(Error, ValueError):
 
 
 class QueryError(Error):
-    """A search that makes no sense: no image, no such hash."""
+    """The search makes no sense: the query is no image, or there is no such hash."""
 
 
 class WorkerError(Error):

@@ -61,7 +61,7 @@ class Stack(StackReader):
         return verification.verify(self, **options)
 
     def to_dask(self) -> Any:
-        """The stack as a lazy dask array, for any scheduler.
+        """Return the stack as a lazy dask array, for any scheduler.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class Stack(StackReader):
         return dask.to_dask(self)
 
     def _repr_html_(self) -> str | None:
-        """What Jupyter shows; None, which makes it show the text, where there is no more to see."""
+        """Return what Jupyter shows; None makes it show the text."""
         try:
             return None if self._closed else jupyter.html(self)
         except Error:

@@ -7,21 +7,27 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 _MENTIONED = 8
 """Runs of frame numbers that a sentence names before it counts the others."""
 
 
 def json_text(facts: Any) -> str:
-    """JSON, in which what is not finite is null."""
+    """Return JSON of facts that may hold NumPy's arrays and numbers; what is not finite is null."""
 
     def clean(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: clean(inner) for name, inner in value.items()}
         if isinstance(value, (list, tuple)):
             return [clean(inner) for inner in value]
+        if isinstance(value, (np.ndarray, np.generic)):
+            return clean(value.tolist())
+        if isinstance(value, bytes):
+            return value.decode(errors="replace")
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
-    return json.dumps(clean(facts))
+    return json.dumps(clean(facts), default=str)
 
 
 def runs(numbers: Sequence[int], most: int | None = None) -> str:

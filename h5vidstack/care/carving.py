@@ -18,8 +18,9 @@ from ..codecs import block
 from ..codecs.block_format import find_blocks
 from ..codecs.loss import Loss, stated
 from ..errors import BlockError, FormatError
+from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import open_hdf5
-from ..layout.names import HDF5_ERRORS, read_table
+from ..layout.names import read_table, require_dataset
 from ..pool import Progress, Step, default_workers, in_order
 from ..shapes import MAX_BLOCK_BYTES, Pixels
 
@@ -143,11 +144,15 @@ def _without_stale(blocks: list[_Found]) -> list[_Found]:
 
 
 def _table(path: Path, stack: str) -> tuple[list[int] | None, Loss]:
-    """The CRC-32 of each frame, and the loss, if that much can still be read."""
+    """Return the CRC-32 of each frame, and the loss, as far as they can still be read."""
     table, loss = None, UNKNOWN
-    with contextlib.suppress(FormatError, *HDF5_ERRORS), open_hdf5(str(path)) as file:
+    with (
+        contextlib.suppress(FormatError),
+        damage_as_error(str(path)),
+        open_hdf5(str(path)) as file,
+    ):
         group = file[stack]
-        length = group["index/crc32"].shape[0]
+        length = require_dataset(group, "index/crc32").shape[0]
         table = read_table(group, "index/crc32", length).tolist() or None  # a recording's is empty
         loss = stated(group.attrs)
     return table, loss

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from ..codecs import loss
 from ..errors import SourceError
 from ..hdf5 import standard_filters
-from ..layout.names import DEFAULT_STACK, damage_as_error
+from ..hdf5.failures import DamageError, damage_as_error
+from ..layout.names import DEFAULT_STACK, require_dataset
 from ..layout.stack_group import Layout
 from ..pool import Progress, Step
 from ..reading.stack_file import StackFile, split_readable
@@ -28,8 +29,8 @@ from ..sources.source import DEFAULT_OPTIONS, SourceOptions
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
-class Recovery:
+@dataclass(frozen=True, kw_only=True)
+class Fidelity:
     """What `check` found.
 
     Attributes
@@ -59,12 +60,12 @@ class Recovery:
     stated_max_error: float
     stated_mse: float
     stated_psnr: float | None
-    exact: bool | None
-    max_error: float | None
-    mse: float | None
-    psnr: float | None
-    worst: int | None
-    typical: int | None
+    exact: bool | None = None
+    max_error: float | None = None
+    mse: float | None = None
+    psnr: float | None = None
+    worst: int | None = None
+    typical: int | None = None
     singular_values: list[float] | None
     explained_variance_ratio: list[float] | None
 
@@ -84,7 +85,7 @@ def check(
     stream: int | None = None,
     accept_damaged: bool = False,
     progress: Progress | None = None,
-) -> Recovery:
+) -> Fidelity:
     """Measure the error of the frames that a stack gives back.
 
     Parameters
@@ -109,24 +110,25 @@ def check(
     options = SourceOptions(gray, stream, accept_damaged)
     with StackReader(path, cache_bytes=0) as stack:
         attrs = stack.attrs
-        measured = (None,) * 6 if against is None else _compare(stack, against, options, progress)
-        return Recovery(
-            str(attrs.get("method", "a bare dataset")),
-            stack.shape,
-            stack.dtype.name,
-            bool(attrs.get("lossless", True)),
-            float(attrs.get("max_error", 0.0)),
-            float(attrs.get("mse", 0.0)),
-            float(attrs["psnr"]) if "psnr" in attrs else None,
-            *measured,
-            *(tables.get(name) for name in ("singular_values", "explained_variance_ratio")),
+        measured = {} if against is None else _compare(stack, against, options, progress)
+        return Fidelity(
+            method=attrs.get("method", "a bare dataset"),
+            shape=stack.shape,
+            dtype=stack.dtype.name,
+            stated_lossless=attrs.get("lossless", True),
+            stated_max_error=attrs.get("max_error", 0.0),
+            stated_mse=attrs.get("mse", 0.0),
+            stated_psnr=attrs.get("psnr"),
+            singular_values=tables.get("singular_values"),
+            explained_variance_ratio=tables.get("explained_variance_ratio"),
+            **measured,
         )
 
 
 def _compare(
     stack: StackReader, against: Any, options: SourceOptions, progress: Progress | None
-) -> tuple[bool, float, float, float, int, int]:
-    """Exact, largest error, MSE, PSNR, the worst frame, one in the middle."""
+) -> dict[str, Any]:
+    """Return what `Fidelity` says of the measured errors."""
     parts, exact, done = [], True, 0
     with contextlib.closing(open_source(against, options)) as source:
         if (source.frame, source.dtype) != (stack.shape[1:], stack.dtype.newbyteorder("=")):
@@ -150,13 +152,20 @@ def _compare(
     together = loss.total([found], numbers * 0, numbers, stack.dtype)
     order = np.argsort(found.mse, kind="stable")
     worst, typical = int(np.lexsort((found.mse, found.worst))[-1]), int(order[len(order) // 2])
-    return exact, together.max_error, together.mse, together.psnr, worst, typical
+    return {
+        "exact": exact,
+        "max_error": together.max_error,
+        "mse": together.mse,
+        "psnr": together.psnr,
+        "worst": worst,
+        "typical": typical,
+    }
 
 
 def _ask_pca(
     path: str | os.PathLike[str], question: Callable[[h5py.Group], Answer]
 ) -> Answer | None:
-    """What a function finds in the group of a stack's PCA; None for other stacks."""
+    """Return what a function finds in the group of a stack's PCA; None for other stacks."""
     file, inner = split_readable(path)
     opened = StackFile(file, inner or DEFAULT_STACK)
 
@@ -169,24 +178,23 @@ def _ask_pca(
 
 
 def _pca_tables(path: str | os.PathLike[str]) -> dict[str, list[float]]:
-    """The spectra of a PCA by name; empty for other stacks."""
+    """Return the spectra of a PCA by name; none for other stacks."""
 
     def read(pca: h5py.Group) -> dict[str, list[float]]:
         names = ("singular_values", "explained_variance_ratio")
         if not all(name in pca for name in names):  # they are for people, and may be missing
             return {}
-        tables = {
-            name: [float(value) for value in standard_filters.read(pca[name])] for name in names
-        }
-        if {len(table) for table in tables.values()} != {pca["components"].shape[0]}:
-            raise ValueError("its spectra have not one number a component")
-        return tables
+        tables = {name: standard_filters.read(require_dataset(pca, name)) for name in names}
+        count = require_dataset(pca, "components").shape[0]
+        if any(table.dtype.kind != "f" or table.shape != (count,) for table in tables.values()):
+            raise DamageError("its spectra do not have one number for each component")
+        return {name: table.tolist() for name, table in tables.items()}
 
     return _ask_pca(path, read) or {}
 
 
 def components(path: str | os.PathLike[str]) -> tuple[Pixels, Pixels] | None:
-    """Mean and components of a PCA, ``(H, W[, C])`` and ``(k, H, W[, C])``; else None."""
+    """Return ``(H, W[, C])`` mean and ``(k, H, W[, C])`` components of a PCA; else None."""
     return _ask_pca(
         path,
         lambda pca: (standard_filters.read(pca["mean"]), standard_filters.read(pca["components"])),
@@ -199,7 +207,7 @@ def triple(
     number: int,
     options: SourceOptions = DEFAULT_OPTIONS,
 ) -> tuple[Pixels, Pixels, npt.NDArray[np.float64]]:
-    """A frame as it was packed, as it is read, and their difference in float64."""
+    """Return a frame as it was packed, as it is read, and their difference in float64."""
     with contextlib.closing(open_source(against, options)) as source:
         start = 0
         for frames in source.batches(16):
@@ -216,8 +224,8 @@ def triple(
     return given, got, np.nan_to_num(apart, nan=0, posinf=0, neginf=0)
 
 
-def lines(found: Recovery) -> list[str]:
-    """What `check` found, for people."""
+def lines(found: Fidelity) -> list[str]:
+    """Say what `check` found, for people, a line each."""
     shape = " x ".join(map(str, found.shape))
     rows = [f"{found.method}: {shape} {found.dtype}"]
     stated = "lossless"

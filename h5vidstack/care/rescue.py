@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from h5py import h5z
 
 from ..codecs.block import frame_crcs
@@ -15,8 +16,9 @@ from ..codecs.recipe import Recipe
 from ..codecs.registry import Coding
 from ..errors import BlockError, FormatError
 from ..hdf5 import standard_filters
+from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import FILTER_ID, pipeline
-from ..layout.names import damage_as_error, read_table
+from ..layout.names import read_table, require_dataset
 from ..layout.writer import Order, Record, StackWriter, write_table
 from ..pool import Progress, Step, default_workers, in_order
 from ..reading.chunk_grid import Chunks, PcaChunks
@@ -25,11 +27,10 @@ from ..shapes import CHUNK_FRAMES, Numbers, Pixels, choose_chunk
 from ..similar.fingerprints import HASHES, Fingerprints, Hashes, hash_images
 from ..writing.coders import BlockCoder
 from ..writing.encoder import PileEncoder
-from .owners import Owners
 
 
 def _options(filters: dict[int, tuple[int, ...]]) -> dict[str, Any]:
-    """HDF5 filters as h5py's `create_dataset` takes them."""
+    """Return HDF5 filters as h5py's `create_dataset` takes them."""
     if FILTER_ID in filters:
         return {"compression": FILTER_ID, "compression_opts": filters[FILTER_ID][:3]}
     found: dict[str, Any] = {
@@ -39,6 +40,63 @@ def _options(filters: dict[int, tuple[int, ...]]) -> dict[str, Any]:
     if h5z.FILTER_DEFLATE in filters:
         found |= {"compression": "gzip", "compression_opts": filters[h5z.FILTER_DEFLATE][0]}
     return found
+
+
+class Owners:
+    """Say which frames a place of a pile holds, by what is left of the tables.
+
+    Attributes
+    ----------
+    notes
+        What is wrong with them.
+    """
+
+    def __init__(self, file: StackFile, crc32: npt.NDArray[np.uint32] | None) -> None:
+        self.notes: list[str] = []
+        self._crc32 = crc32
+        self._by_place: dict[tuple[int, int], list[int]] | None = None
+        self._by_crc: dict[int, list[int]] = {}
+        for frame, crc in enumerate(() if crc32 is None else crc32.tolist()):
+            self._by_crc.setdefault(crc, []).append(frame)
+        try:
+            places = file.places
+            if places is not None:
+                self._by_place = {}
+                for frame, place in enumerate(zip(*map(np.ndarray.tolist, places), strict=True)):
+                    self._by_place.setdefault(place, []).append(frame)
+        except FormatError as error:
+            self.notes.append(f"{error}; frames were numbered by what each pile says of itself")
+            self._by_place = self._from_members(file)
+
+    def _from_members(self, file: StackFile) -> dict[tuple[int, int], list[int]]:
+        """Return what the piles' own tables say of places; copies are found by their CRC."""
+        found: dict[tuple[int, int], list[int]] = {}
+        for number in range(len(file.piles)):
+            try:
+                members = file.layout.members(number).tolist()
+            except FormatError as error:
+                self.notes.append(f"{error}; its frames were numbered by their CRC")
+                continue
+            found |= {(number, position): [frame] for position, frame in enumerate(members)}
+        named = {frame for frames in found.values() for frame in frames}
+        if self._crc32 is not None:
+            for frames in found.values():
+                if frames[0] < len(self._crc32):
+                    same = self._by_crc[int(self._crc32[frames[0]])]
+                    frames += [frame for frame in same if frame not in named]
+        return found
+
+    def numbers(self, pile: int, position: int, crc: int) -> list[int]:
+        """Return the frames that are at a place, of those whose CRC it has."""
+        if self._by_place is None:
+            held = [position]
+        elif self._crc32 is None:
+            return self._by_place.get((pile, position), [])
+        else:
+            held = self._by_place.get((pile, position), self._by_crc.get(crc, []))
+        if self._crc32 is None:
+            return held
+        return [frame for frame in held if frame >= len(self._crc32) or self._crc32[frame] == crc]
 
 
 class Rescue:
@@ -101,7 +159,7 @@ class Rescue:
         return bool(len(self.saved))
 
     def _single_frames(self, pile: Chunks, row: int) -> list[Pixels | None]:
-        """The frames of a damaged run, as far as something can be decoded."""
+        """Decode the frames of a damaged run one by one, as far as that works."""
         step = pile.chunks[0]
         count = min(step, pile.shape[0] - row * step)
         frames: list[Pixels | None] = [None] * count
@@ -171,12 +229,12 @@ class Rescue:
             write_table(writer.group, "original", numbers[self.saved].astype(np.uint64))
 
     def _original(self) -> Numbers | None:
-        """Numbers that the frames had in a stack from which they were saved before."""
+        """Return the numbers that frames had in a stack from which they were saved before."""
         group = self._file.layout.group
-        if group is None or "original" not in group:
-            return None
         with damage_as_error(f"{self._file.name}/original"):
-            length = group["original"].shape[0]
+            if group is None or "original" not in group:
+                return None
+            length = require_dataset(group, "original").shape[0]
             numbers: Numbers = read_table(group, "original", length).astype(np.intp)
         if length < self._file.shape[0]:  # frames that were added since
             numbers = np.append(numbers, np.full(self._file.shape[0] - length, -1))

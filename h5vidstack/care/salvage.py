@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +24,14 @@ from ..sources.overlap import refuse_source
 from ..writing.packer import pack
 from .carving import carve
 from .rescue import Rescue
-from .superblock import with_new_superblock
+
+_SUPERBLOCK_BYTES = 48
+_MASK = 0xFFFFFFFF
+_UNDEFINED = 0xFFFFFFFFFFFFFFFF
 
 
-@dataclass(frozen=True)
-class Salvage:
+@dataclass(frozen=True, kw_only=True)
+class Recovered:
     """What `recover` saved.
 
     Attributes
@@ -58,7 +63,7 @@ def recover(
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
-) -> Salvage:
+) -> Recovered:
     """Save every intact frame of a damaged stack, or of a recording that was not closed.
 
     Blocks that are sound are copied as they are. Of a damaged one, frames whose own CRC-32
@@ -77,7 +82,7 @@ def recover(
 
     Returns
     -------
-    Salvage
+    Recovered
 
     Raises
     ------
@@ -118,11 +123,11 @@ class _Output:
 
 def _mended(
     source: Path, stack: str, why: str, output: _Output, progress: Progress | None
-) -> Salvage:
+) -> Recovered:
     """Save from a file that HDF5 does not open: perhaps it does with another superblock."""
     with scratch(output.target) as copy:
         with errors_of_writing(output.target):
-            with_new_superblock(source, copy)
+            _with_new_superblock(source, copy)
         try:
             open_hdf5(str(copy)).close()
         except FormatError:
@@ -138,7 +143,7 @@ def _saved(
     notes: tuple[str, ...],
     output: _Output,
     progress: Progress | None,
-) -> Salvage:
+) -> Recovered:
     """Save from a file that HDF5 opens; `source` is its name, and what is carved if need be."""
     try:
         file = StackFile(str(readable), stack)
@@ -162,14 +167,19 @@ def _saved(
             rescue.write(StackWriter(group, file.shape[1:], file.dtype, chunk))
         lost = tuple(np.setdiff1d(np.arange(file.shape[0]), rescue.saved).tolist())
         said = tuple(note.replace(str(readable), str(source)) for note in rescue.notes)
-        return Salvage(
-            str(output.target), output.stack, len(rescue.saved), lost, False, notes + said
+        return Recovered(
+            path=str(output.target),
+            stack=output.stack,
+            saved=len(rescue.saved),
+            lost=lost,
+            carved=False,
+            notes=notes + said,
         )
 
 
 def _carved(
     source: Path, stack: str, why: str, output: _Output, progress: Progress | None
-) -> Salvage:
+) -> Recovered:
     """Save the frames of the blocks that are found without HDF5."""
     try:
         found = carve(source, stack, progress)
@@ -187,4 +197,56 @@ def _carved(
             "are whole frames, all frames, or of one stack is not known"
         )
     lost = tuple(found.lost) if found.lost is not None else None
-    return Salvage(str(output.target), output.stack, len(found), lost, True, tuple(notes))
+    return Recovered(
+        path=str(output.target),
+        stack=output.stack,
+        saved=len(found),
+        lost=lost,
+        carved=True,
+        notes=tuple(notes),
+    )
+
+
+def _with_new_superblock(path: Path, copy: Path) -> None:
+    """Copy a file and give it the superblock of one that this package wrote.
+
+    Little is in a superblock, but no HDF5 file opens without. In files of this package the root
+    group's header comes right behind it. Source: HDF5 File Format Specification, II.A
+    (superblock, version 3).
+    """
+    shutil.copyfile(path, copy)
+    with copy.open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        fields = 3, 8, 8, 0, 0, _UNDEFINED, size, _SUPERBLOCK_BYTES
+        head = b"\x89HDF\r\n\x1a\n" + struct.pack("<BBBBQQQQ", *fields)
+        file.write(head + struct.pack("<I", _lookup3(head)))
+
+
+def _lookup3(data: bytes) -> int:
+    """Return the checksum of a superblock: Bob Jenkins, lookup3.c (2006, public domain).
+
+    The number of bytes must be a multiple of 4, and no multiple of 12.
+    """
+    a = b = c = (0xDEADBEEF + len(data)) & _MASK
+    words: tuple[int, ...] = struct.unpack(f"<{len(data) // 4}I", data)
+    while len(words) > 3:
+        a, b, c = (x + y & _MASK for x, y in zip((a, b, c), words[:3], strict=True))
+        a, b, c = _mixed(a, b, c)
+        words = words[3:]
+    a, b, c = (x + y & _MASK for x, y in zip((a, b, c), (*words, 0, 0)[:3], strict=True))
+    for turn in (14, 11, 25, 16, 4, 14, 24):
+        c = (c ^ b) - _turned(b, turn) & _MASK
+        a, b, c = b, c, a
+    return b
+
+
+def _mixed(a: int, b: int, c: int) -> tuple[int, int, int]:
+    for turn in (4, 6, 8, 16, 19, 4):
+        a = (a - c & _MASK) ^ _turned(c, turn)
+        c = c + b & _MASK
+        a, b, c = b, c, a
+    return a, b, c
+
+
+def _turned(word: int, bits: int) -> int:
+    return (word << bits | word >> 32 - bits) & _MASK

@@ -1,4 +1,4 @@
-"""`verify`: does a stack still hold what was packed?"""
+"""`verify`: decode a whole stack and see whether it still holds what was packed."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ def _compare_copies(file: StackFile, against: Source, read: Callable[[Any], Pixe
 
 
 def _differing(numbers: Numbers, what: str) -> list[str]:
-    """One sentence for the frames of which something is true."""
+    """Say of which frames something is true, in one sentence; nothing if of none."""
     if not len(numbers):
         return []
     return [f"frame{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}: {what}"]

@@ -15,11 +15,11 @@ from ..cli import colours
 from ..cli import demo as demonstration
 from ..layout.output import complete_or_absent
 from ..sources.overlap import refuse_source
-from ..startup import end_tidily
 from ..text import json_text
 from .option_types import Methods, Pair
 from .options import examples, overwrite_option
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
+from .signals import end_tidily
 from .terminal import printable, progress_bar, say, steps_bar
 
 

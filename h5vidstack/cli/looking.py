@@ -24,11 +24,11 @@ from ..sources.openers import read_image
 from ..sources.overlap import refuse_source
 from ..sources.source import SourceOptions
 from ..stack import Stack
-from ..startup import end_tidily
 from ..text import json_text
 from . import tables
 from .options import examples, json_option, overwrite_option, reading_options
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
+from .signals import end_tidily
 from .terminal import printable, progress_bar, say
 
 

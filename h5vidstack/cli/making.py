@@ -11,8 +11,7 @@ from typing import Any
 import click
 
 from .. import text
-from ..care import rehash as rehashing
-from ..care import salvage
+from ..care import rehashing, salvage
 from ..cli import colours
 from ..errors import UnsupportedError
 from ..layout.replacing import kind_of_name
@@ -20,7 +19,6 @@ from ..sinks import unpacking
 from ..sinks.video_export import MAX_FPS
 from ..sinks.video_export import export as export_video
 from ..stack import Stack
-from ..startup import end_tidily
 from ..text import json_text
 from ..writing import linking, packer
 from ..writing.copying import check_copy
@@ -28,6 +26,7 @@ from . import tables
 from .option_types import Frames
 from .options import coding_options, examples, executor, json_option, overwrite_option, typed
 from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
+from .signals import end_tidily
 from .terminal import printable, progress_bar, say
 
 

@@ -14,11 +14,10 @@ from typing import Any
 import click
 
 from .._version import __version__
-from ..cli import colours
 from ..codecs.av_engine import library_versions
 from ..errors import Error
 from ..pool import Progress, Step
-from ..startup import asked_to_stop, interruptible
+from . import colours, signals
 
 BAR_WIDTH, LEAST_BAR = 24, 5
 """Of the bar, in characters: at most, and at least."""
@@ -27,7 +26,7 @@ DRAWN_EVERY = 0.1
 
 
 def printable(text: str) -> str:
-    """Text from a damaged file may hold what no terminal takes."""
+    """Return text without what no terminal takes; damaged files may hold it."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -40,7 +39,7 @@ class Commands(click.Group):
     """Turn our errors, and the system's, into one line and exit code 1."""
 
     def main(self, *args: Any, **extra: Any) -> Any:  # noqa: D102
-        with interruptible():
+        with signals.handled():
             return super().main(*args, **extra)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: D102
@@ -51,9 +50,9 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (Error, OSError) as error:
-            # The reader of our output has gone, or this is what HDF5 makes of a signal in a filter.
-            if getattr(error, "errno", 0) == errno.EPIPE or asked_to_stop():
+            if getattr(error, "errno", 0) == errno.EPIPE:  # the reader of our output has gone
                 raise
+            signals.check()  # what goes wrong after a signal does so because of it
             raise click.ClickException(printable(" ".join(str(error).split()))) from error
 
 
@@ -120,7 +119,7 @@ class _Bar:
 
 
 def _progress_line(doing: str, step: Step, seconds: float, width: int) -> str:
-    """What a bar says after so many seconds; it is drawn where the rest leaves room."""
+    """Say what a bar shows after so many seconds; it is drawn where the rest leaves room."""
     if step.doing and not step.frames:
         return f"{doing}  {_minutes(seconds)}"
     parts = [doing]
@@ -148,10 +147,11 @@ def _minutes(seconds: float) -> str:
 
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
-    """A bar with rates on stderr, if that is a terminal; where something is encoded it follows."""
+    """Show a bar with rates on stderr, if that is a terminal; stop where a signal asks to."""
     bar = _Bar(label)
 
     def show(step: Step) -> None:
+        signals.check()
         if sys.stderr is not None and sys.stderr.isatty():
             bar.tell(step)
 
@@ -163,12 +163,13 @@ def progress_bar(label: str) -> Iterator[Progress]:
 
 @contextlib.contextmanager
 def steps_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar of steps on stderr, if that is a terminal, that says which one runs."""
+    """Show on stderr, if that is a terminal, which step runs; stop where a signal asks to."""
     with contextlib.ExitStack() as cleanup:
         bar: Any = None
 
         def show(done: int, total: int, doing: str) -> None:
             nonlocal bar
+            signals.check()
             if not sys.stderr.isatty():
                 return
             if bar is None:

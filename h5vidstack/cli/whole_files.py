@@ -13,11 +13,11 @@ from ..choosing.profiles import PROFILES
 from ..codecs.registry import CODECS, PRESETS
 from ..repacking.repacker import RepackReport
 from ..repacking.repacker import repack as repack_file
-from ..startup import end_tidily
 from ..text import json_text
 from .option_types import Pair
 from .options import examples, json_option, overwrite_option, typed
 from .pipes import not_stdin, not_stdout
+from .signals import end_tidily
 from .terminal import progress_bar, say
 
 

@@ -22,13 +22,13 @@ class Stored(Protocol):
     """The chunks of one dataset, as they are stored; from any thread."""
 
     def get(self, offset: Shape) -> Chunk | None:
-        """The chunk that begins at an offset; None where there is none."""
+        """Return the chunk that begins at an offset; None where there is none."""
 
     def region(self, region: tuple[slice, ...]) -> npt.NDArray[Any]:
-        """A part of the dataset as HDF5 decodes it."""
+        """Return a part of the dataset as HDF5 decodes it."""
 
     def range(self, offset: Shape) -> Range | None:
-        """First byte of the chunk in the file, and the one behind its last; None as `get`."""
+        """Return the chunk's first byte in the file and the one behind its last; None as `get`."""
 
     def check(self) -> None:
         """Raise ClosedError or RemoteError where that is why reading failed."""
@@ -106,7 +106,7 @@ class RemoteChunks:
         self._file.data.check_unchanged()
 
     def _find(self, offset: Shape) -> tuple[Range, int] | None:
-        """Where the chunk is in the file, and its filter mask."""
+        """Return where the chunk is in the file, and its filter mask."""
         with self._lock:
             if self._grid is None:
                 self._grid, self._table = self._file.ask(self._index)
@@ -115,7 +115,7 @@ class RemoteChunks:
         return ((start, start + length), filter_mask) if length else None
 
     def _index(self, file: h5py.File) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint64]]:
-        """Number of each chunk of the grid, and first byte, length and mask by number."""
+        """Return the number of each chunk, and by number its first byte, length and mask."""
         dataset = file[self._path]
         counts = [-(-n // c) for n, c in zip(dataset.shape, self._chunks, strict=True)]
         found: list[tuple[int, int, int]] = [(0, 0, 0)]  # of chunks that are not there

@@ -120,7 +120,7 @@ def _run_filter(reading: bool, values: list[int], data: bytes) -> bytes:
 
 
 def _pack_dtype(dtype: np.dtype[Any]) -> int:
-    """A dtype as a filter parameter: item size, kind, and 1 for big-endian, a byte each."""
+    """Return a dtype as a filter parameter: item size, kind, 1 for big-endian, a byte each."""
     big = dtype.newbyteorder("<") != dtype
     return dtype.itemsize | ord(dtype.kind) << 8 | big << 16
 
@@ -133,7 +133,7 @@ def _unpack_dtype(number: int) -> np.dtype[Any]:
 
 
 def pipeline(dataset: h5py.Dataset) -> list[tuple[int, int, tuple[int, ...], bytes]]:
-    """The filters of a dataset in order: id, flags, parameters and name of each."""
+    """Return the filters of a dataset in order: id, flags, parameters and name of each."""
     plist = dataset.id.get_create_plist()
     return [plist.get_filter(number) for number in range(plist.get_nfilters())]
 
@@ -156,7 +156,7 @@ def check_chunks(dataset: h5py.Dataset) -> None:
 
 
 def stored_coding(dataset: h5py.Dataset) -> Coding | None:
-    """The coding that a dataset's own filter parameters name, or None without the filter."""
+    """Return the coding that a dataset's filter parameters name; None without the filter."""
     for code, _, values, _ in pipeline(dataset):
         if code == FILTER_ID and len(values) > 1 and values[1] in PRESETS_BY_ID:
             return Coding(preset=PRESETS_BY_ID[values[1]].name)
@@ -164,7 +164,7 @@ def stored_coding(dataset: h5py.Dataset) -> Coding | None:
 
 
 def parameters(values: list[int], shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[int]:
-    """Filter parameters to store for a dataset of `dtype` with chunks of `shape`.
+    """Return the filter parameters of a dataset of `dtype` with chunks of `shape`.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ _errors = threading.local()
 
 
 def last_error() -> BaseException | None:
-    """Why the filter last failed in this thread, or None.
+    """Return the error with which the filter last failed in this thread, or None.
 
     HDF5 2 lets h5py say no more than "filter returned failure during read"; this
     is the reason behind it.
@@ -251,7 +251,7 @@ _hdf5 = _Hdf5()
 
 
 def _dtype_of(type_id: int) -> np.dtype[Any]:
-    """The numpy dtype of an HDF5 integer, float or enumeration (as h5py's bool is one)."""
+    """Return the dtype of an HDF5 integer, float or enumeration (h5py's bool is one)."""
     type_class, size = _hdf5.type_class(type_id), _hdf5.type_size(type_id)
     order = ">" if _hdf5.type_order(type_id) == 1 else "<"  # H5T_ORDER_BE
     if type_class in (0, 8):  # H5T_INTEGER, H5T_ENUM; sign 0 is H5T_SGN_NONE
@@ -268,7 +268,7 @@ def _dtype_of(type_id: int) -> np.dtype[Any]:
 
 
 def _set_local(dcpl: int, type_id: int, space: int) -> int:
-    """At dataset creation: check dtype and chunk, store the chunk's shape as parameters."""
+    """Check dtype and chunk of a dataset that is created, and store its filter parameters."""
     try:
         dtype = _dtype_of(type_id)
         shape = (_hsize_t * 32)()

@@ -1,4 +1,4 @@
-"""Open HDF5 files for reading, also such that are being recorded, and remote ones."""
+"""Open HDF5 files for reading, also those that are being recorded, and remote ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from typing import Any, TypeVar
 import h5py
 from h5py._objects import phil
 
-from ..errors import FormatError, UnsupportedError
+from ..errors import AccessError, FormatError, UnsupportedError
+from .failures import system_errors
 from .remote_pages import RemoteFile, marks_recording
 
 Answer = TypeVar("Answer")
 
 READ_ATTEMPTS = 28
-"""HDF5 reads again what has a wrong checksum in a file that is being written, and waits twice as
-long each time, from a nanosecond on: so often takes 0.3 s. Its own 100 would take for ever."""
+"""How often HDF5 reads what has a wrong checksum in a file that is being recorded.
+
+It waits a nanosecond, then twice as long each time. So many attempts take 0.3 s, and HDF5's own
+100 would never end."""
 
 
 def open_hdf5(path: str) -> h5py.File:
@@ -27,23 +30,30 @@ def open_hdf5(path: str) -> h5py.File:
     Raises
     ------
     FormatError
-        If it cannot be opened.
+        If there is no such file, it is not HDF5, or it is open for writing.
+    AccessError
+        If the system refuses it.
     """
     if not os.path.isfile(path):
         kind = f"{path} is a folder" if os.path.isdir(path) else f"no such file: {path}"
         raise FormatError(kind)
     try:
-        return _open_recording(path) if is_recording(path) else h5py.File(path, "r")
+        with system_errors(path):
+            return _open_recording(path) if is_recording(path) else h5py.File(path, "r")
+    except AccessError:
+        raise
     except BlockingIOError as error:
-        raise FormatError(f"{path} is open for writing elsewhere") from error
+        raise FormatError(f"{path} is open for writing elsewhere; close it there first") from error
     except OSError as error:
         if "already open for w" in str(error):
-            raise FormatError(f"{path} is open for writing elsewhere, or was not closed") from error
+            raise FormatError(
+                f"{path} is open for writing elsewhere, or was not closed; close it there first"
+            ) from error
         raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
 
 
 def is_recording(path: str) -> bool:
-    """Whether the superblock says so."""
+    """Whether a file's superblock says that a recorder writes it."""
     with open(path, "rb") as file:
         return marks_recording(file.read(12))
 
@@ -58,7 +68,7 @@ def _open_recording(path: str) -> h5py.File:
 
 
 def is_url(target: str | os.PathLike[str]) -> bool:
-    """Whether this is for fsspec: ``https://...``, ``s3://...``; also chained by ``::``."""
+    """Whether fsspec must open this: ``https://...``, ``s3://...``, also chained by ``::``."""
     name = os.fsdecode(target)
     return re.match(r"[A-Za-z][\w+.-]*(::|://)", name) is not None and "://" in name
 
@@ -94,7 +104,7 @@ class LocalFile:
         return question(self._file)
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         self._file.close()
 
 

@@ -1,7 +1,13 @@
-"""The bytes behind a URL, fetched through fsspec: few requests, several at once."""
+"""The bytes behind a URL, fetched through fsspec: few requests, several at once.
+
+fsspec says which ranges one request takes. Its `cat_ranges` is not used to fetch them, because it
+returns only when all are there: here blocks are decoded while later ones are fetched, a failed
+request is repeated alone, and each request names the version of the file that was opened.
+"""
 
 from __future__ import annotations
 
+import bisect
 import re
 import threading
 import time
@@ -15,10 +21,10 @@ Range = tuple[int, int]
 """First byte, and the one behind the last."""
 
 GAP = 64 << 10
-"""So many bytes between two ranges are fetched, too, to save a request."""
+"""Most bytes between two ranges that are fetched with them, to save a request."""
 
 PIECE = 4 << 20
-"""Ranges are fetched together up to so many bytes."""
+"""Most bytes that one request fetches for several ranges."""
 
 CONNECTIONS = 8
 ATTEMPTS = 3
@@ -59,7 +65,8 @@ class RemoteBytes:
         self.url = url
         protocol = re.split("::|://", url)[0]
         with extra(_EXTRAS.get(protocol, "remote")):
-            import fsspec
+            import fsspec.utils  # optional, and slow to import
+        self._merged = fsspec.utils.merge_offset_ranges
         try:
             self._fs, self._path = fsspec.core.url_to_fs(url, **options)
             info = self._info()
@@ -82,7 +89,7 @@ class RemoteBytes:
         self.size, self.identity = int(info["size"]), _identity(info)
         self._fetch_one = self._opener(info)
         self._pool = ThreadPoolExecutor(CONNECTIONS, "h5vidstack-fetch")
-        self._plans: list[Plan] = []
+        self._prefetches: list[Prefetch] = []
         self._lock = threading.Lock()
 
     def _info(self) -> dict[str, Any]:
@@ -90,10 +97,10 @@ class RemoteBytes:
         return dict(self._fs.info(self._path))
 
     def _opener(self, info: Mapping[str, Any]) -> Callable[[int, int], bytes]:
-        """How to get a range: as the file system's own files do it, which see to more.
+        """Return a function that gets a range, as the file system's own files do.
 
-        Those of HTTP do not take the whole file for an answer, those of S3 ask for the version
-        that was opened; HTTP can be asked for it.
+        These do more than `cat_file`. Those of HTTP refuse a whole file as an answer, and those of
+        S3 ask for the version that was opened; for HTTP, a header asks for it here.
         """
         etag, options = info.get("ETag", ""), {}
         if "http" in str(self._fs.protocol):
@@ -153,33 +160,45 @@ class RemoteBytes:
                 f"{self.url} has changed since it was opened; open it again (or Stack.refresh)"
             )
 
-    def ahead(self, ranges: Iterable[Range]) -> Plan:
+    def ahead(self, ranges: Iterable[Range]) -> Prefetch:
         """Begin to fetch ranges that will be read soon, neighbours together."""
-        plan = Plan(self)
-        for piece in together(ranges):
-            try:
-                got = self._pool.submit(self.fetch, piece[0][0], max(end for _, end in piece))
-            except RuntimeError as error:
-                raise ClosedError(f"{self.url} was closed while it was read") from error
-            plan.pieces.update((wanted, (piece[0][0], got)) for wanted in piece)
+        prefetch = Prefetch(self)
+        wanted = sorted(set(ranges))
+        starts, ends = ([found[side] for found in wanted] for side in (0, 1))
+        _, firsts, lasts = self._merged([""] * len(wanted), starts, ends, GAP, PIECE)
+        try:
+            pieces = [
+                self._pool.submit(self.fetch, first, last)
+                for first, last in zip(firsts, lasts, strict=True)
+            ]
+        except RuntimeError as error:
+            raise ClosedError(f"{self.url} was closed while it was read") from error
+        for start, end in wanted:
+            number = bisect.bisect_right(firsts, start) - 1
+            if end <= lasts[number]:
+                prefetch.pieces[start, end] = firsts[number], pieces[number]
         with self._lock:
-            self._plans.append(plan)
-        return plan
+            self._prefetches.append(prefetch)
+        return prefetch
 
     def read(self, start: int, end: int) -> bytes:
         """Get a range: of what is fetched already, or is being fetched, or by a request."""
         with self._lock:
-            found = [plan.pieces[start, end] for plan in self._plans if (start, end) in plan.pieces]
+            found = [
+                prefetch.pieces[start, end]
+                for prefetch in self._prefetches
+                if (start, end) in prefetch.pieces
+            ]
         if not found:
             return self.fetch(start, end)
         first, got = found[0]
         return got.result()[start - first : end - first]
 
-    def forget(self, plan: Plan) -> None:
+    def forget(self, prefetch: Prefetch) -> None:
         """Drop what was fetched ahead."""
         with self._lock:
-            self._plans.remove(plan)
-        for _, got in plan.pieces.values():
+            self._prefetches.remove(prefetch)
+        for _, got in prefetch.pieces.values():
             got.cancel()
 
     def close(self) -> None:
@@ -188,37 +207,30 @@ class RemoteBytes:
 
     def _no_ranges(self) -> RemoteError:
         return RemoteError(
-            f"{self.url}: its server gives no parts of files (no HTTP range requests), only "
-            f"whole ones; {_CURE}"
+            f"{self.url}: its server does not support range requests, and gives only whole "
+            f"files; {_CURE}"
         )
 
 
 _CURE = "download it and open the copy, or serve it by a server that can (nginx, S3)"
 
 
-class Plan:
-    """Ranges that are being fetched: the first byte of the piece each is in, and the piece."""
+class Prefetch:
+    """Ranges that are being fetched.
+
+    Attributes
+    ----------
+    pieces
+        For each range the first byte of the piece that holds it, and the piece.
+    """
 
     def __init__(self, file: RemoteBytes) -> None:
         self._file = file
         self.pieces: dict[Range, tuple[int, Future[bytes]]] = {}
 
     def close(self) -> None:
-        """Drop them."""
+        """Drop what was fetched."""
         self._file.forget(self)
-
-
-def together(ranges: Iterable[Range]) -> list[list[Range]]:
-    """Put ranges together that are near each other, for one request each."""
-    pieces: list[list[Range]] = []
-    for start, end in sorted(set(ranges)):
-        piece = pieces[-1] if pieces else None
-        last = max(stop for _, stop in piece) if piece else 0
-        if piece and start - last <= GAP and max(end, last) - piece[0][0] <= PIECE:
-            piece.append((start, end))
-        else:
-            pieces.append([(start, end)])
-    return pieces
 
 
 def _identity(info: Mapping[str, Any]) -> tuple[str, ...]:
@@ -226,7 +238,7 @@ def _identity(info: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, in one line; fsspec hides it behind a FileNotFoundError of the URL."""
+    """Say what went wrong, in one line; fsspec hides it behind a FileNotFoundError."""
     cause = error.__cause__ or error
     status = getattr(cause, "status", None)
     if status == 0:  # aiohttp's, where the answers were no trouble: TooManyRedirects

@@ -1,4 +1,4 @@
-"""What HDF5 has to know of a remote file: fetched in pages, which stay.
+"""The pages of a remote file that HDF5 reads; they are fetched once and kept.
 
 HDF5 never waits for the network. It reads the pages that are here; where one is missing the
 question that was asked of the file is given up, the page is fetched, and the question is asked
@@ -21,22 +21,23 @@ from typing import Any, TypeVar
 import h5py
 
 from ..errors import ClosedError, FormatError
-from .remote import Plan, Range, RemoteBytes
+from .remote import Prefetch, Range, RemoteBytes
 
 Answer = TypeVar("Answer")
 
 PAGE = 64 << 10
 HEAD, TAIL, STEP = 4 * PAGE, 2 * PAGE, 4 * PAGE
-"""Fetched when a file is opened: packing puts what HDF5 needs first, other programs also last."""
+"""Bytes that are fetched when a file is opened: packing puts what HDF5 needs first, other programs
+also put it last."""
 
 MOST_AT_ONCE = 64 * PAGE
-"""Who reads on is given twice as much each time, up to so many bytes."""
+"""Most bytes of one request. A question that reads on gets twice as much each time."""
 
 KEPT = 1024
 """Pages to keep between questions."""
 
 QUESTION = 16384
-"""Pages that one question may take: a file that needs more is not one of ours."""
+"""Most pages that one question may take. Our files need fewer; a damaged one may not end."""
 
 
 class RemoteFile:
@@ -50,7 +51,7 @@ class RemoteFile:
     Attributes
     ----------
     data
-        Its bytes.
+        The bytes behind the URL.
     size, identity
         Of these; see `RemoteBytes`.
     view
@@ -104,7 +105,7 @@ class RemoteFile:
                     self._pages.popitem(last=False)
 
     def _try(self, question: Callable[[h5py.File], Answer], view: _View) -> list[Answer]:
-        """The answer, which is worth nothing if a page was missing."""
+        """Return the answer in a list; it is worth nothing if a page was missing."""
         try:
             with _opened(view, self.url) as file:
                 return [question(file)]
@@ -139,12 +140,12 @@ class RemoteFile:
         held = self._held(start, end)
         return self.data.read(start, end) if held is None else held
 
-    def ahead(self, ranges: Iterable[Range]) -> Plan:
+    def ahead(self, ranges: Iterable[Range]) -> Prefetch:
         """Begin to fetch what will be read soon and is in no page; see `RemoteBytes.ahead`."""
         return self.data.ahead(found for found in ranges if self._held(*found) is None)
 
     def _held(self, start: int, end: int) -> bytes | None:
-        """Some bytes, if their pages are here."""
+        """Return some bytes, or None if one of their pages is not here."""
         first = start // PAGE
         pages = [self._pages.get(number) for number in range(first, -(-end // PAGE))]
         held = [page for page in pages if page is not None]

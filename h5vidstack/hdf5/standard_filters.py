@@ -1,8 +1,8 @@
 """Chunks as HDF5's own filters make them: shuffle, deflate, fletcher32.
 
-They are made and undone here, so that all cores take part, and because HDF5 2.0 trusts what a
-damaged chunk holds: it takes memory behind one that inflates to less than the chunk, and
-memory without limit for one that inflates to more. Source: HDF5 File Format Specification,
+They are made and undone here, so that all cores take part, and because HDF5 2.0 trusts a damaged
+chunk. If one inflates to less than a chunk, HDF5 reads memory behind it; if to more, HDF5 takes
+memory without limit. Source: HDF5 File Format Specification,
 "Filter pipeline".
 """
 
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from h5py import h5z
 
 from ..shapes import Shape
+from .failures import DamageError
 from .filter import pipeline
 
 _MOST = 1100
@@ -29,7 +30,7 @@ _WEIGHTS = np.stack([np.ones(_RUN), np.arange(_RUN, 0, -1.0)], axis=1)
 
 
 def fletcher32(data: bytes | memoryview) -> bytes:
-    """HDF5's checksum (H5checksum.c, H5_checksum_fletcher32), as it stands behind a chunk.
+    """Return HDF5's checksum (H5_checksum_fletcher32), as it stands behind a chunk.
 
     Two sums of big-endian words modulo 65535: of them, and of the sums so far.
     """
@@ -49,7 +50,7 @@ def fletcher32(data: bytes | memoryview) -> bytes:
 
 
 def shuffled(values: npt.NDArray[Any]) -> bytes:
-    """The bytes of C-contiguous values as HDF5's shuffle puts them: all first ones first."""
+    """Return C-contiguous values as HDF5's shuffle puts them: all first bytes first."""
     return values.reshape(-1, 1).view(np.uint8).T.tobytes()
 
 
@@ -59,21 +60,21 @@ def unshuffled(data: memoryview, itemsize: int) -> bytes:
 
 
 def is_plain(dataset: h5py.Dataset) -> bool:
-    """Whether `read_chunk` reads it: in chunks, by no other filters than these."""
+    """Whether `read_chunk` can read a dataset: it has chunks, and no other filters than these."""
     known = {h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE, h5z.FILTER_FLETCHER32}
     return dataset.chunks is not None and {code for code, *_ in pipeline(dataset)} <= known
 
 
 def read_chunk(dataset: h5py.Dataset, offset: Shape) -> npt.NDArray[Any]:
-    """All of the chunk that begins at an offset.
+    """Return all of the chunk that begins at an offset.
 
     Raises
     ------
-    ValueError
+    DamageError
         If it is missing, damaged, or not of a chunk's size.
     """
     if dataset.id.get_chunk_info_by_coord(offset).byte_offset is None:
-        raise ValueError(f"the chunk at {offset} is missing")
+        raise DamageError(f"the chunk at {offset} is missing")
     stored = dataset.id.read_direct_chunk(offset)
     return unpacked(stored, pipeline(dataset), dataset.dtype, dataset.chunks)
 
@@ -84,7 +85,7 @@ def unpacked(
     dtype: np.dtype[Any],
     shape: Shape,
 ) -> npt.NDArray[Any]:
-    """The pixels of a chunk, of its filter mask and its bytes; ValueError if it is damaged."""
+    """Return the pixels of a chunk from its filter mask and its bytes, or raise DamageError."""
     mask, data = stored[0], memoryview(stored[1])
     size = math.prod(shape) * dtype.itemsize
     for number, (code, *_) in reversed(list(enumerate(filters))):
@@ -93,13 +94,13 @@ def unpacked(
         if code == h5z.FILTER_FLETCHER32:
             data, given = data[:-4], data[-4:]
             if fletcher32(data) != given:
-                raise ValueError("its checksum (fletcher32) is wrong")
+                raise DamageError("its checksum (fletcher32) is wrong")
         elif code == h5z.FILTER_DEFLATE:
             data = memoryview(_inflated(data, size))
         elif len(data) == size:
             data = memoryview(unshuffled(data, dtype.itemsize))
     if len(data) != size:
-        raise ValueError(f"a chunk of {size} bytes has {len(data)}")
+        raise DamageError(f"a chunk of {size} bytes has {len(data)}")
     return np.frombuffer(data, dtype).reshape(shape)
 
 
@@ -108,18 +109,18 @@ def _inflated(data: memoryview, size: int) -> bytes:
     try:
         found = stream.decompress(data, size + 5)  # a checksum may be inside
     except zlib.error as error:
-        raise ValueError(f"its deflate stream is damaged: {error}") from error
+        raise DamageError(f"its deflate stream is damaged: {error}") from error
     if not stream.eof:
-        raise ValueError("its deflate stream is cut or too long")
+        raise DamageError("its deflate stream is cut or too long")
     return found
 
 
 def read(dataset: h5py.Dataset) -> npt.NDArray[Any]:
-    """All of a dataset.
+    """Return all of a dataset.
 
     Raises
     ------
-    ValueError
+    DamageError
         If a chunk is missing, damaged, or not of a chunk's size, or if the dataset claims
         more than its chunks can hold.
     """
@@ -127,8 +128,13 @@ def read(dataset: h5py.Dataset) -> npt.NDArray[Any]:
         return np.asarray(dataset[()])
     size = math.prod(dataset.shape) * dataset.dtype.itemsize
     if size > _MOST * (dataset.id.get_storage_size() + 64):
-        raise ValueError(f"{dataset.name} claims {size} bytes, more than its chunks can hold")
-    values = np.empty(dataset.shape, dataset.dtype)
+        raise DamageError(f"{dataset.name} claims {size} bytes, more than its chunks can hold")
+    try:
+        values = np.empty(dataset.shape, dataset.dtype)
+    except MemoryError as error:
+        raise DamageError(
+            f"{dataset.name} claims {size} bytes, for which there is no memory"
+        ) from error
     steps = [range(0, edge, step) for edge, step in zip(dataset.shape, dataset.chunks, strict=True)]
     for offset in itertools.product(*steps):
         place = tuple(slice(o, o + c) for o, c in zip(offset, dataset.chunks, strict=True))

@@ -1,23 +1,30 @@
 """The dataset `frames` of a reordered stack: an HDF5 virtual dataset over its videos.
 
-h5py's VirtualLayout takes half a minute for 100,000 mappings; this takes a few seconds:
-frames are merged into runs first, and the property list is filled directly.
+h5py's VirtualLayout takes half a minute for 100,000 mappings. This module takes a few seconds:
+it merges frames into runs first, and fills the property list directly.
+
+The mappings lie in a global heap, of which HDF5 keeps no checksum, and it crashes on damaged
+ones. So a stack keeps a checksum of their bytes (spec/format.md, "Layout"), which are found here
+without HDF5. Source: HDF5 File Format Specification, III.E (global heap), IV.A.1.b (object
+headers), IV.A.2.i (layout message).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
-from ..shapes import Shape
+from ..shapes import Numbers, Shape
+from .failures import DamageError, check_system
 
-Numbers = npt.NDArray[np.integer[Any]]
-
-Source = tuple[str, h5py.Dataset]
+MappedVideo = tuple[str, h5py.Dataset]
 """A video, after the name of its file as seen from that of the virtual dataset: ``.``: the same."""
 
 MAPPING_BYTES = 122
@@ -28,7 +35,14 @@ MAX_MAPPINGS = 100_000
 7 KB in every program that opens it."""
 
 
-class Run(NamedTuple):
+Read = Callable[[int, int], bytes]
+"""Gives some bytes of the file: start, length."""
+
+_LAYOUT, _CONTINUATION = 0x08, 0x10
+_VIRTUAL = 3
+
+
+class FrameRun(NamedTuple):
     """Positions ``position, position + 1, ...`` of a pile hold frames ``first, first + step, ...``.
 
     A virtual dataset says this in one mapping.
@@ -41,7 +55,7 @@ class Run(NamedTuple):
     step: int
 
 
-def runs(group: Numbers, position: Numbers) -> list[Run]:
+def runs(group: Numbers, position: Numbers) -> list[FrameRun]:
     """Merge frames into runs, as long as may be from the first on.
 
     Parameters
@@ -61,7 +75,7 @@ def runs(group: Numbers, position: Numbers) -> list[Run]:
     return list(_merge(places[order].tolist(), frames[order].tolist()))
 
 
-def _merge(places: list[list[int]], frames: list[int]) -> Iterator[Run]:
+def _merge(places: list[list[int]], frames: list[int]) -> Iterator[FrameRun]:
     start, n = 0, len(frames)
     while start < n:
         group, position = places[start]
@@ -74,7 +88,9 @@ def _merge(places: list[list[int]], frames: list[int]) -> Iterator[Run]:
             and frames[stop] - frames[stop - 1] == step
         ):
             stop += 1
-        yield Run(group, position, stop - start, frames[start], step if stop - start > 1 else 1)
+        yield FrameRun(
+            group, position, stop - start, frames[start], step if stop - start > 1 else 1
+        )
         start = stop
 
 
@@ -83,8 +99,8 @@ def create(
     name: str,
     shape: Shape,
     dtype: np.dtype[Any],
-    mappings: Sequence[Run],
-    videos: Sequence[Source],
+    mappings: Sequence[FrameRun],
+    videos: Sequence[MappedVideo],
 ) -> None:
     """Make the virtual dataset of ``(N, H, W[, C])`` over videos, in its file or in others."""
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -104,8 +120,8 @@ def create(
     h5py.h5d.create(parent.id, name.encode(), h5py.h5t.py_create(dtype), target, plist)
 
 
-def places(dataset: h5py.Dataset, videos: Sequence[Source]) -> tuple[Numbers, Numbers] | None:
-    """Where a virtual dataset looks for each frame: group and position, -1 where nowhere.
+def places(dataset: h5py.Dataset, videos: Sequence[MappedVideo]) -> tuple[Numbers, Numbers] | None:
+    """Return where a virtual dataset looks for each frame: group and position, or -1.
 
     Of videos that are the same the last one counts. None if it is no virtual dataset, or maps
     other things than whole frames of `videos`.
@@ -118,30 +134,127 @@ def places(dataset: h5py.Dataset, videos: Sequence[Source]) -> tuple[Numbers, Nu
     for mapping in range(plist.get_virtual_count()):
         source = plist.get_virtual_filename(mapping), plist.get_virtual_dsetname(mapping)
         number = numbers.get(source)
-        frames = _whole_frames(plist.get_virtual_vspace(mapping), dataset.shape[1:])
-        found = _whole_frames(plist.get_virtual_srcspace(mapping), dataset.shape[1:])
+        frames = _whole_frames(plist.get_virtual_vspace(mapping), dataset.shape)
+        found = _whole_frames(plist.get_virtual_srcspace(mapping), dataset.shape)
         if number is None or frames is None or found is None or len(frames) != len(found):
+            return None
+        if len(frames) and frames.max() >= len(group):
             return None
         group[frames], position[frames] = number, found
     return group, position
 
 
-def _named(video: Source) -> tuple[str, str]:
-    """Names of file and dataset; HDF5 takes them for formats, in which ``%b`` is a number."""
+def _named(video: MappedVideo) -> tuple[str, str]:
+    """Return names of file and dataset; HDF5 takes them for formats with ``%b`` as a number."""
     return video[0].replace("%", "%%"), str(video[1].name).replace("%", "%%")
 
 
-def _whole_frames(space: h5py.h5s.SpaceID, frame: Shape) -> Numbers | None:
-    """The numbers of the frames that a selection takes whole, in order."""
+def _whole_frames(space: h5py.h5s.SpaceID, shape: Shape) -> Numbers | None:
+    """Return the numbers of the frames that a selection takes whole, in order.
+
+    None if it takes other things, or more than the ``(N, H, W[, C])`` of the virtual dataset.
+    """
+    most, *frame = shape
     if space.get_select_type() == h5py.h5s.SEL_ALL:
-        return np.arange(space.shape[0])
+        # HDF5 may not know the shape of a dataset in another file; then that is ().
+        fits = space.shape[1:] == tuple(frame) and space.shape[0] <= most
+        return np.arange(space.shape[0]) if fits else None
     if space.get_select_type() != h5py.h5s.SEL_HYPERSLABS or not space.is_regular_hyperslab():
         return None
     start, stride, count, block = space.get_regular_hyperslab()
     gaps = any(c > 1 and s != b for c, s, b in zip(count[1:], stride[1:], block[1:], strict=True))
     covered = tuple(c * b for c, b in zip(count[1:], block[1:], strict=True))
-    if gaps or any(start[1:]) or covered != frame:
+    if gaps or any(start[1:]) or covered != tuple(frame) or count[0] * block[0] > most:
         return None
     first = start[0] + np.arange(count[0]) * stride[0]
     numbers: Numbers = (first[:, np.newaxis] + np.arange(block[0])).ravel()
     return numbers
+
+
+def mappings_crc32(group: h5py.Group, name: str, raw: io.RawIOBase | None = None) -> int:
+    """Return the CRC-32 of the mappings of a virtual dataset in a file that is flushed.
+
+    The dataset is not opened.
+
+    Parameters
+    ----------
+    raw
+        The bytes of the file, if it is a remote one.
+
+    Raises
+    ------
+    DamageError
+        If it has none, or its header is damaged, or of a form unknown here.
+    """
+    file = group.file
+    address = group.id.links.get_info(name.encode()).u
+    with raw or _opened_again(file.filename) as data:
+        base, size = file.userblock_size, data.seek(0, os.SEEK_END)
+
+        def read(start: int, length: int) -> bytes:
+            if not 0 <= start <= start + length <= size - base:
+                raise DamageError(f"{length} bytes at {start} are not in the file")
+            data.seek(base + start)
+            return data.read(length) or b""
+
+        try:
+            for kind, message in _messages(read, address):
+                if kind == _LAYOUT and message[1] == _VIRTUAL:
+                    heap, index = struct.unpack_from("<QI", message, 2)
+                    return zlib.crc32(_heap_object(read, heap, index))
+        except (struct.error, IndexError) as error:
+            raise DamageError(f"its header is damaged: {error}") from error
+    raise DamageError("it is no virtual dataset")
+
+
+def _opened_again(path: str) -> io.RawIOBase:
+    """Open the file whose mappings are read beside HDF5."""
+    try:
+        return open(path, "rb", buffering=0)
+    except OSError as error:
+        check_system(error, path)
+        raise DamageError(f"its file cannot be opened again: {error}") from error
+
+
+def _messages(read: Read, address: int) -> Iterator[tuple[int, bytes]]:
+    """Yield type and bytes of each message of an object header of version 2."""
+    head = read(address, 6)
+    if head[:5] != b"OHDR\x02":
+        raise DamageError("its header is damaged, or of HDF5's oldest form")
+    flags = head[5]
+    start = address + 6 + 16 * bool(flags & 0x20) + 4 * bool(flags & 0x10)
+    width = 1 << (flags & 3)
+    parts = [(start + width, int.from_bytes(read(start, width), "little"))]
+    extra = 2 * bool(flags & 4)  # the order in which messages were made
+    for at, length in parts:  # continuations are added on the way
+        data = read(at, length)
+        place = 0
+        while place + 4 + extra <= length:
+            kind, size = struct.unpack_from("<BH", data, place)
+            message = data[place + 4 + extra :][:size]
+            place += 4 + extra + size
+            if kind == _CONTINUATION and len(parts) < 100:
+                block, whole = struct.unpack("<QQ", message)
+                if read(block, 4) != b"OCHK":
+                    raise DamageError("its header is damaged")
+                parts.append((block + 4, whole - 8))  # without signature and checksum
+            yield kind, message
+
+
+def _heap_object(read: Read, heap: int, index: int) -> bytes:
+    """Return an object of a global heap; if that is damaged anywhere, HDF5 may hang."""
+    head = read(heap, 16)
+    if head[:5] != b"GCOL\x01":
+        raise DamageError("its global heap is damaged")
+    data, place, found = read(heap, int.from_bytes(head[8:], "little")), 16, None
+    while place + 16 <= len(data):
+        number, size = struct.unpack_from("<H6xQ", data, place)
+        step = 16 + (size + 7) // 8 * 8 if number else size  # 0 is what is free
+        if not 16 <= step <= len(data) - place:
+            raise DamageError("its global heap is damaged")
+        if number == index:
+            found = data[place + 16 : place + 16 + size]
+        place += step
+    if found is None:
+        raise DamageError("its global heap is damaged: the mappings are not in it")
+    return found

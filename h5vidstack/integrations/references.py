@@ -20,8 +20,9 @@ from h5py import h5z
 
 from ..errors import FormatError, UnsupportedError, extra
 from ..hdf5 import standard_filters
+from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import FILTER_ID, pipeline, stored_coding
-from ..layout.names import DEFAULT_STACK, damage_as_error
+from ..layout.names import DEFAULT_STACK
 from ..layout.stack_group import Layout
 from ..reading.stack_file import StackFile, split_readable
 from ..shapes import Shape
@@ -103,7 +104,7 @@ def _stack(layout: Layout, opened: StackFile) -> Refs:
     if layout.group is not None and not layout.live:
         for name, dim in _tables(layout).items():
             table = layout.group.get(name)
-            if isinstance(table, h5py.Dataset):
+            if isinstance(table, h5py.Dataset) and table.shape:
                 refs |= _array(name, table, table.shape, (dim,), holes=False)
     for name in list(refs):  # every part of a path is a group
         for parent in list(PurePosixPath(name).parents)[1:-1]:
@@ -244,9 +245,4 @@ def _inline(data: bytes) -> str:
 
 
 def _text(facts: Mapping[str, Any]) -> str:
-    return json_text(
-        {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in facts.items()
-        }
-    )
+    return json_text(dict(facts))

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Error, FormatError, extra
+from ..errors import AccessError, Error, FormatError, extra
+from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import open_hdf5
-from ..layout.names import DEFAULT_STACK, HDF5_ERRORS, is_stack, split_target
+from ..layout.names import DEFAULT_STACK, is_stack, split_target
 from ..reading.stack_file import split_readable
 from ..reading.stack_reader import StackReader
 from ..shapes import Pixels
@@ -124,12 +125,16 @@ class StackBackend(BackendEntrypoint):
 
         Not for URLs: every file system that is tried costs requests, so the engine must be named.
         """
+        if not isinstance(filename_or_obj, (str, os.PathLike)):
+            return False
         try:
             path, inner = split_target(filename_or_obj)
             with open(path, "rb") as file:  # cheap, for the many files that are none
                 if file.read(len(_HDF5)) != _HDF5:
                     return False
-            with open_hdf5(str(path)) as file:
+            with open_hdf5(str(path)) as file, damage_as_error(str(path)):
                 return is_stack(file.get(inner or DEFAULT_STACK))
-        except (Error, *HDF5_ERRORS):
+        except AccessError:
+            raise  # which says more than that no engine fits
+        except (Error, OSError):
             return False

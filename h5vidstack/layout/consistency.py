@@ -1,4 +1,4 @@
-"""Do the tables of a stack (spec/format.md, "Layout") contradict each other?"""
+"""Find contradictions between the tables of a stack (spec/format.md, "Layout")."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from ..hdf5 import virtual
-from ..hdf5.virtual_mappings import mappings_crc32
+from ..hdf5.failures import DamageError, hdf5_errors
 from ..similar.fingerprints import HASHES
-from .names import HDF5_ERRORS, MAPPINGS_CRC, read_table
+from .names import MAPPINGS_CRC, read_table, require_dataset, scalar
 from .piles import Checks
 from .stack_group import Layout
 
@@ -23,7 +23,7 @@ Table = npt.NDArray[Any]
 
 
 def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
-    """Say where they do, a sentence each; `raw` are the bytes of a remote file."""
+    """Yield a sentence for each contradiction; `raw` are the bytes of a remote file."""
     if layout.group is None:
         return
     n = layout.shape[0]
@@ -48,8 +48,7 @@ def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
         known = layout.members(number) if layout.in_order else found
         if known is not None:
             yield from _typical_problems(layout, number, known)
-    if layout.group.id.links.exists(b"original"):
-        yield from _original_problems(layout, n)
+    yield from _original_problems(layout, n)
     if _has_hashes(layout.group):
         for name in HASHES:
             yield from _read(layout, f"hashes/{name}", n)
@@ -66,7 +65,7 @@ def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
 
 
 def _part_problems(layout: Layout) -> Iterator[str]:
-    """Whether what lies in other files is what was linked."""
+    """Say where what lies in other files is not what was linked."""
     checks = Checks(layout)
     for number, pile in enumerate(layout.piles):
         try:
@@ -81,10 +80,14 @@ def _part_problems(layout: Layout) -> Iterator[str]:
 
 
 def _original_problems(layout: Layout, n: int) -> Iterator[str]:
-    """Whether the numbers that frames had in a damaged stack can be read."""
+    """Say if the numbers that frames had in a damaged stack cannot be read."""
+    group = layout.group
     try:
-        length = layout.group["original"].shape[0] if layout.group is not None else 0
-    except HDF5_ERRORS as error:
+        with hdf5_errors("original"):
+            if group is None or not group.id.links.exists(b"original"):
+                return
+            length = require_dataset(group, "original").shape[0]
+    except DamageError as error:
         yield f"original cannot be read: {error}"
         return
     yield from _read(layout, "original", min(length, n))
@@ -92,8 +95,9 @@ def _original_problems(layout: Layout, n: int) -> Iterator[str]:
 
 def _has_hashes(group: h5py.Group) -> bool:
     try:
-        return "hashes" in group
-    except HDF5_ERRORS:  # it is there but damaged: reading the tables tells how
+        with hdf5_errors("hashes"):
+            return "hashes" in group
+    except DamageError:  # they are there but damaged, and reading them tells how
         return True
 
 
@@ -101,17 +105,15 @@ def _read(layout: Layout, name: str, length: int) -> Generator[str, None, Table 
     """Give a table, or say why there is none."""
     try:
         table: Table = read_table(layout.group, name, length)
-    except ValueError as error:
+    except DamageError as error:
         yield str(error)
-    except HDF5_ERRORS as error:
-        yield f"{name} cannot be read: {error}"
     else:
         return table
     return None
 
 
 def _typical_problems(layout: Layout, number: int, members: Table) -> Iterator[str]:
-    """Whether the frame that stands for a pile is in it."""
+    """Say if the frame that stands for a pile is not in it."""
     try:
         typical = layout.typical(number, members)
     except FormatError as error:
@@ -148,35 +150,41 @@ def _frames_problems(
     layout: Layout, pile: Table, position: Table, raw: io.RawIOBase | None
 ) -> Iterator[str]:
     """Compare `frames` with the index."""
-    group = layout.group
+    videos = [held.source for held in layout.piles]
     try:
-        # HDF5 may crash on damaged mappings: it opens only those whose CRC is right.
-        if (
-            group is not None
-            and MAPPINGS_CRC in group.attrs
-            and group.id.links.exists(b"frames")
-            and mappings_crc32(group, "frames", raw) != group.attrs[MAPPINGS_CRC]
-        ):
-            yield "frames is damaged: the CRC-32 of its mappings is wrong"
-            return
-        frames = layout.group.get("frames") if layout.group is not None else None
-        if frames is None:
-            if not all(held.plain for held in layout.piles):
+        with hdf5_errors("frames"):
+            # HDF5 may crash on damaged mappings, so it opens only those whose CRC is right.
+            if _wrong_mappings(layout.group, raw):
+                yield "frames is damaged: the CRC-32 of its mappings is wrong"
                 return
-            if len(virtual.runs(pile, position)) <= virtual.MAX_MAPPINGS:
-                yield "frames is missing"
-            return
-        is_one = isinstance(frames, h5py.Dataset) and frames.shape == layout.shape
-        videos = [held.source for held in layout.piles]
-        found = virtual.places(frames, videos) if is_one else None
-        if found is None:
-            yield "frames is neither a hard link to the only video nor a map of the videos"
-            return
+            frames = layout.group.get("frames") if layout.group is not None else None
+            is_one = isinstance(frames, h5py.Dataset) and frames.shape == layout.shape
+            found = virtual.places(frames, videos) if is_one else None
+    except DamageError as error:
+        yield f"frames cannot be read: {error}"
+        return
+    if frames is None:
+        plain = all(held.plain for held in layout.piles)
+        if plain and len(virtual.runs(pile, position)) <= virtual.MAX_MAPPINGS:
+            yield "frames is missing"
+    elif found is None:
+        yield "frames is neither a hard link to the only video nor a map of the videos"
+    else:
         last = {video: number for number, video in enumerate(videos)}  # of those that are the same
         same = np.array([last[video] for video in videos])
-        yield from _wrong("frames", (found[0] != same[pile]) | (found[1] != position))
-    except HDF5_ERRORS as error:
-        yield f"frames cannot be read: {error}"
+        known = pile < len(same)
+        expected = same[np.where(known, pile, 0).astype(np.intp)]
+        yield from _wrong("frames", ~known | (found[0] != expected) | (found[1] != position))
+
+
+def _wrong_mappings(group: h5py.Group | None, raw: io.RawIOBase | None) -> bool:
+    """Whether the mappings of `frames` have another CRC-32 than the stack says."""
+    return (
+        group is not None
+        and MAPPINGS_CRC in group.attrs
+        and group.id.links.exists(b"frames")
+        and virtual.mappings_crc32(group, "frames", raw) != scalar(group.attrs[MAPPINGS_CRC])
+    )
 
 
 def _wrong(name: str, wrong: npt.NDArray[np.bool_]) -> Iterator[str]:

@@ -1,22 +1,18 @@
-"""Names inside the HDF5 file (spec/format.md, "Layout"), and the small things that need them.
-
-Only this package knows them.
-"""
+"""Names inside the HDF5 file (spec/format.md, "Layout"), and how tables and attributes are read."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
-from ..errors import FormatError
 from ..hdf5 import standard_filters
+from ..hdf5.failures import DamageError, damage_as_error, hdf5_errors
 from ..hdf5.opening import refuse_url
 
 FORMAT = "1.0"
@@ -25,9 +21,6 @@ DEFAULT_STACK = "/stack"
 BESIDE = "/h5vidstack"
 """The stack of a dataset that was replaced at its path is in this group, at the same path."""
 SEPARATOR = "::"
-
-HDF5_ERRORS = (OSError, RuntimeError, LookupError, TypeError, ValueError, MemoryError)
-"""What h5py raises on a damaged file; no memory is enough for some claims."""
 
 FORMAT_ATTRIBUTE = "h5vidstack_format"
 STACK_ATTRIBUTES = (
@@ -71,29 +64,33 @@ def existing_folder(path: Path) -> Path:
 
 
 def read_table(group: h5py.Group | None, name: str, length: int) -> Any:
-    """All of a table of unsigned numbers; ValueError says what is wrong with it."""
-    table = group.get(name) if group is not None else None
-    if not isinstance(table, h5py.Dataset):
-        raise ValueError(f"{name} is missing")  # noqa: TRY004
-    if table.shape != (length,) or table.dtype.kind != "u":
-        raise ValueError(f"{name} has shape {table.shape} {table.dtype}, not ({length},) unsigned")
+    """Return all of a table of unsigned numbers; DamageError says what is wrong with it."""
+    with hdf5_errors(name):
+        table = group.get(name) if group is not None else None
+        if not isinstance(table, h5py.Dataset):
+            raise DamageError(f"{name} is missing")
+        if table.shape != (length,) or table.dtype.kind != "u":
+            raise DamageError(
+                f"{name} has shape {table.shape} {table.dtype}, not ({length},) unsigned"
+            )
     try:
-        values = standard_filters.read(table)
-    except HDF5_ERRORS as error:
-        raise ValueError(f"{name} is damaged: {error}") from error
+        with hdf5_errors(name):
+            values = standard_filters.read(table)
+            stated = table.attrs.get(TABLE_CRC)
+    except DamageError as error:
+        raise DamageError(f"{name} is damaged: {error}") from error
     little = values.astype(values.dtype.newbyteorder("<"), copy=False)
-    if TABLE_CRC in table.attrs and zlib.crc32(little.tobytes()) != table.attrs[TABLE_CRC]:
-        raise ValueError(f"{name} is damaged: its CRC-32 is wrong")
+    if stated is not None and zlib.crc32(little.tobytes()) != scalar(stated):
+        raise DamageError(f"{name} is damaged: its CRC-32 is wrong")
     return values
 
 
-@contextlib.contextmanager
-def damage_as_error(name: str) -> Iterator[None]:
-    """Turn what h5py raises on a damaged file into a FormatError."""
-    try:
-        yield
-    except HDF5_ERRORS as error:
-        raise FormatError(f"{name} is damaged: {error}") from error
+def require_dataset(group: h5py.Group, name: str) -> h5py.Dataset:
+    """Return a dataset of a group that has axes, or raise DamageError."""
+    found = group.get(name) if isinstance(group, h5py.Group) else None
+    if not isinstance(found, h5py.Dataset) or not found.shape:
+        raise DamageError(f"{group.name}/{name} is missing, or holds no numbers")
+    return found
 
 
 def is_stack(node: Any) -> bool:
@@ -102,14 +99,33 @@ def is_stack(node: Any) -> bool:
 
 
 def text(value: Any) -> str:
-    """A string attribute; it is of fixed length, since HDF5 keeps no checksum of others."""
+    """Return a string attribute, or raise DamageError.
+
+    Ours are of fixed length, because HDF5 keeps no checksum of others.
+    """
     if not isinstance(value, bytes):
-        raise TypeError(f"the attribute {value!r} is no string of fixed length")
-    return value.decode()
+        raise DamageError(f"the attribute {value!r} is no string of fixed length")
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise DamageError(f"the attribute {value!r} is not UTF-8") from error
+
+
+def scalar(value: Any, kinds: str = "biuf") -> Any:
+    """Return an attribute that is one number, as a Python value, or raise DamageError.
+
+    Parameters
+    ----------
+    kinds
+        NumPy's kinds of numbers that are allowed.
+    """
+    if not isinstance(value, np.generic) or value.dtype.kind not in kinds:
+        raise DamageError(f"the attribute {value!r} is not one number")
+    return value.item()
 
 
 def find_stacks(file: h5py.Group) -> list[str]:
-    """Paths of the stacks in a file or a group of it, from there."""
+    """Return the paths of the stacks in a file, or in a group and relative to it."""
     found = []
 
     def visit(name: str | bytes, node: h5py.HLObject) -> None:

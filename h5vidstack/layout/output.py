@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 import h5py
 
-from ..errors import OutputError
+from ..errors import Error, OutputError
+from ..hdf5.failures import cure, error_number
 from ..hdf5.opening import is_recording, open_hdf5
 from ..shapes import LEAST_STRUCTURE
 from .names import BESIDE, is_stack
@@ -30,7 +31,7 @@ except ImportError:  # Windows does not let a file be replaced while it is open
 
 
 _HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
-"""Whose process numbers those in temporary names are."""
+"""Stands in temporary names for the machine whose process number follows."""
 
 
 @contextlib.contextmanager
@@ -134,10 +135,15 @@ def errors_of_writing(shown: Path) -> Iterator[None]:
     """Turn the operating system's errors (disk full, no permission) into OutputError."""
     try:
         yield
+    except Error:
+        raise
     except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "errno = " not in str(error):
-            raise  # h5py's word for a failed write has that
-        raise OutputError(f"cannot write {shown}: {_reason(error)}") from error
+        number = error_number(error)
+        if isinstance(error, RuntimeError) and number is None:
+            raise
+        helps = cure(number)
+        ending = "" if helps is None else f"; {helps}"
+        raise OutputError(f"cannot write {shown}: {_reason(error)}{ending}") from error
 
 
 @contextlib.contextmanager
@@ -183,7 +189,7 @@ def _exchanged(one: Path, other: Path) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """The operating system's words; HDF5 hides them in a long message."""
+    """Return the operating system's words, which HDF5 hides in a long message."""
     _, found, tail = str(error).partition("error message = '")
     return tail.partition("'")[0] if found else getattr(error, "strerror", None) or str(error)
 
@@ -246,7 +252,7 @@ def open_hdf5_output(
 
 @contextlib.contextmanager
 def new_or_ours(target: Path, overwrite: bool, kept: str | None = None) -> Iterator[Path]:
-    """As `complete_or_absent`; what is replaced must be all ours, but for that of stack `kept`."""
+    """Give a temporary path as `complete_or_absent`; only files of ours are replaced."""
 
     def check() -> None:
         if overwrite:
@@ -287,11 +293,11 @@ def copy_object_creation(given: h5py.h5p.PropOCID, how: h5py.h5p.PropOCID) -> No
 
 
 def _how_to_write(structure: int = LEAST_STRUCTURE) -> h5py.h5p.PropFAID:
-    """As `new_hdf5_file` has it, and every write of pixels at once, where its error is seen.
+    """Return how files are written: as HDF5 1.10 does, and every pixel at once.
 
-    HDF5 gathers small ones; what it cannot write when the dataset is closed makes it crash.
-    It takes `structure` bytes of the file at a time for what is not pixels: strewn over the
-    file that would take a reader of a remote one a request each.
+    Then an error is seen where it happens. Otherwise HDF5 gathers small writes, and crashes if it
+    cannot write them when the dataset is closed. HDF5 takes `structure` bytes of the file at a
+    time for what is not pixels, because a reader of a remote file makes a request for each place.
     """
     how = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     how.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
@@ -322,11 +328,11 @@ def edit_hdf5(target: Path, structure: int = LEAST_STRUCTURE) -> Iterator[h5py.F
 
 @contextlib.contextmanager
 def closed_tidily(file: h5py.File) -> Iterator[h5py.File]:
-    """Close a file; what cannot be written then is an OSError."""
+    """Close a file in the end; raise OSError if something cannot be written then."""
     try:
         yield file
     except BaseException:
-        # The file is thrown away; that it cannot be closed tidily is no news.
+        # The file is removed, so it does not matter that closing it fails, too.
         with contextlib.suppress(OSError, RuntimeError):
             file.close()
         raise
@@ -406,7 +412,7 @@ def lock(file: BinaryIO, path: Path, *, shared: bool = False) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    """A hidden name beside an output, which says whose it is."""
+    """Return a hidden name beside an output, which says whose it is."""
     return path.parent / f".{path.name[:100]}.{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
 
 

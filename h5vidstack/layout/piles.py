@@ -1,4 +1,4 @@
-"""Piles of a stack: the datasets that hold their frames, here or in other files.
+"""Piles of a stack are the datasets that hold its frames, here or in other files.
 
 HDF5 would follow links to other files itself (spec/format.md, "Parts"), but it would take a file
 of that name from the working folder, too, wait at a pipe, or give zeros for a missing file.
@@ -19,8 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
+from ..hdf5.failures import DamageError
 from ..hdf5.opening import is_url, open_hdf5
 from ..shapes import Numbers, Shape, split_axes
+from .names import require_dataset
 
 _DATA = ("video", "difference", "pca")
 """One of them is in each pile."""
@@ -43,10 +45,10 @@ class Tables(Protocol):
         """The file that holds its tables."""
 
     def members(self, number: int) -> Numbers:
-        """Original frame number of each position of a pile."""
+        """Return the original frame number of each position of a pile."""
 
     def crc32(self) -> npt.NDArray[np.uint32] | None:
-        """CRC-32 of each frame."""
+        """Return the CRC-32 of each frame."""
 
 
 @dataclass(frozen=True)
@@ -99,29 +101,32 @@ class Pile:
         """Bytes that it takes in the file."""
         # Not `values()`: that gives None for what cannot be opened.
         parts = [self.pca[name] for name in self.pca] if self.pca is not None else []
-        parts += [part for part in (self.data, self.mean) if part is not None]
-        return sum({part.id: part.id.get_storage_size() for part in parts}.values())
+        parts += [self.data, self.mean]
+        tables = [part for part in parts if isinstance(part, h5py.Dataset)]
+        return sum({table.id: table.id.get_storage_size() for table in tables}.values())
 
 
 def open_pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:
-    """The datasets of a pile of pixels of a dtype."""
+    """Find the datasets of a pile of pixels of a dtype; DamageError if they are not there."""
     if "pca" in group:
         pca = group["pca"]
-        data = group["residual"] if "residual" in group else pca["coefficients"]
-        return Pile(data, (data.shape[0], *pca["mean"].shape), dtype, pca=pca)
-    mean = group.get("mean")
-    data = group["video" if mean is None else "difference"]
-    if not all(isinstance(node, h5py.Dataset) for node in (data, mean) if node is not None):
-        raise TypeError(f"{group.name} holds no pixels")
+        mean = require_dataset(pca, "mean")
+        place, name = (group, "residual") if "residual" in group else (pca, "coefficients")
+        data = require_dataset(place, name)
+        return Pile(data, (data.shape[0], *mean.shape), dtype, pca=pca)
+    mean = require_dataset(group, "mean") if "mean" in group else None
+    data = require_dataset(group, "video" if mean is None else "difference")
     if data.is_virtual or data.chunks is None:
-        raise TypeError(f"{data.name} is not chunked")
+        raise DamageError(f"{data.name} is not chunked")
+    if data.ndim < 3:
+        raise DamageError(f"{data.name} of shape {data.shape} holds no frames")
     leading, frame = split_axes(data.shape)
     shape = (math.prod(leading), *frame)
     return Pile(data, shape, (data if mean is None else mean).dtype, mean)
 
 
 def written(data: h5py.Dataset) -> Shape:
-    """The shape up to the last run of frames whose blocks are all there.
+    """Return the shape up to the last run of frames whose blocks are all there.
 
     A writer makes room for a run before it writes it.
     """
@@ -181,7 +186,7 @@ class Parts:
         self._layouts: dict[tuple[str, str], Tables] = {}
 
     def pile(self, group: h5py.Group) -> Pile | None:
-        """The pile that a group links; None if the group holds it itself.
+        """Return the pile that a group links; None if the group holds it itself.
 
         Raises
         ------
@@ -202,12 +207,12 @@ class Parts:
             raise FormatError(f"{self._name} itself links other files: link the parts anew")
         target = _TARGET.fullmatch(link.path)
         if target is None:
-            raise ValueError(f"{group.name} links {link.path}, which is in no pile of a stack")
+            raise DamageError(f"{group.name} links {link.path}, which is in no pile of a stack")
         stack, number = target[1], int(target[2])
         layout = self._layout(link.filename, stack, self._open_layout)
         path = self._files[link.filename].filename
         part = Part(link.filename, path, stack, number, layout)
-        length = group["members"].shape[0]
+        length = require_dataset(group, "members").shape[0]
         if number >= len(layout.piles) or layout.piles[number].length < length:
             raise FormatError(changed(part, self._name))
         pile = layout.piles[number]
@@ -240,7 +245,7 @@ class Parts:
 
 
 def changed(part: Part, name: str) -> str:
-    """What is wrong with a part, and what to do; `name` is of the file that links it."""
+    """Say what is wrong with a part, and what to do; `name` is of the file that links it."""
     return (
         f"{part} was changed after {name} was made of it; link the parts again, or bring the "
         "old file back"
@@ -277,7 +282,7 @@ class Checks:
         self._sound.add(number)
 
     def _table(self, name: str, layout: Tables) -> npt.NDArray[np.uint32] | None:
-        """CRC-32 of each frame of a stack, read once."""
+        """Return the CRC-32 of each frame of a stack, which is read once."""
         if name not in self._crc32:
             self._crc32[name] = layout.crc32()
         return self._crc32[name]

@@ -9,8 +9,9 @@ from pathlib import Path
 import h5py
 
 from ..errors import FormatError, OutputError
+from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import open_hdf5
-from .names import BESIDE, STACK_ATTRIBUTES, STACK_MEMBERS, damage_as_error, find_stacks, is_stack
+from .names import BESIDE, STACK_ATTRIBUTES, STACK_MEMBERS, find_stacks, is_stack
 
 _SUFFIXES = {
     "an image": "png apng jpg jpeg jpe jfif jp2 j2k jpx jxl jxr tif tiff btf tf8 gif bmp dib webp "
@@ -30,7 +31,7 @@ _SHOWN = 5
 def check_name(path: Path) -> None:
     """Raise OutputError if an output that is to be HDF5 has the name of something else.
 
-    Who forgets the output names an input in its place.
+    If the user forgot to name the output, the last input stands in its place.
     """
     kind = kind_of_name(path)
     if kind is not None:
@@ -41,7 +42,7 @@ def check_name(path: Path) -> None:
 
 
 def kind_of_name(name: str | os.PathLike[str]) -> str | None:
-    """What a file of this name is, if not HDF5: an image, a video, an array, ..."""
+    """Return what a file of this name is, if not HDF5: "an image", "a video", ..."""
     return _KINDS.get(os.path.splitext(os.fspath(name))[1].lower())
 
 
@@ -83,7 +84,7 @@ def refuse_others(path: Path, kept: str | None = None) -> None:
 
 
 def _others(group: h5py.Group, path: str, kept: str | None) -> Iterator[str]:
-    """Paths of what is in a group and not ours; of attributes with an @ before the name."""
+    """Yield paths of what is in a group and not ours; attributes have an @ before the name."""
     stack = is_stack(group)
     if stack and path == kept:
         return
@@ -106,13 +107,13 @@ def _listed(names: list[str]) -> str:
 
 
 def attributes_of_others(group: h5py.Group) -> list[str]:
-    """Names of the attributes of a group that a stack does not have of itself."""
+    """Return the names of a group's attributes that a stack does not have of itself."""
     own = STACK_ATTRIBUTES if is_stack(group) else ()
     return [name for name in group.attrs if name not in own]
 
 
 def members_of_others(group: h5py.Group) -> list[str]:
-    """Names in a group that a stack does not have of itself."""
+    """Return the names in a group that a stack does not have of itself."""
     own = STACK_MEMBERS if is_stack(group) else ()
     return [name for name in group if name not in own]
 

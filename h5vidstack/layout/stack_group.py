@@ -7,7 +7,6 @@ import functools
 import json
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,23 +17,31 @@ import numpy.typing as npt
 
 from .._version import __version__
 from ..errors import FormatError
+from ..hdf5.failures import DamageError, damage_as_error, hdf5_errors
 from ..hdf5.filter import stored_coding
 from ..shapes import Numbers, Shape, split_axes
 from .names import (
     BESIDE,
     FORMAT,
     FORMAT_ATTRIBUTE,
-    HDF5_ERRORS,
     SEPARATOR,
-    damage_as_error,
     find_stacks,
     is_stack,
     read_table,
+    scalar,
     text,
 )
 from .piles import Parts, Pile, open_pile, written
 
-_PIXEL = re.compile("[<>|]?[biuf][1248]")  # others are not for `numpy.dtype`: "m8[s/0]" ends Python
+_PIXELS = {
+    f"{order}{kind}"
+    for order in ("", "<", ">", "|")
+    for kind in ("b1", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8")
+}
+"""Dtypes of pixels as text. Others are not given to `numpy.dtype`: "m8[s/0]" ends Python."""
+_REQUIRED = (
+    FORMAT_ATTRIBUTE, "shape", "dtype", "method", "lossless", "max_error", "created", "creator",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Layout:
     parts: Parts | None = None
 
     def places(self) -> tuple[Numbers, Numbers] | None:
-        """Pile and position of each frame, ``(N,)`` each; None where one pile has all in order.
+        """Return pile and position of each frame; None where one pile has all in order.
 
         Raises
         ------
@@ -90,7 +97,7 @@ class Layout:
             wrong = (pile < 0) | (pile >= len(lengths))
             wrong |= (position < 0) | (position >= lengths[np.where(wrong, 0, pile)])
             if wrong.any():
-                raise ValueError(f"frame {np.argmax(wrong)} is in no pile")
+                raise DamageError(f"frame {np.argmax(wrong)} is in no pile")
         if len(self.piles) == 1 and np.array_equal(position, np.arange(n)):
             return None
         return pile, position
@@ -117,7 +124,7 @@ class Layout:
             self.parts.close()
 
     def members(self, number: int) -> Numbers:
-        """Original frame number of each position of a pile.
+        """Return the original frame number of each position of a pile.
 
         Of frames that are stored once for several numbers it is the first.
 
@@ -132,10 +139,12 @@ class Layout:
         with damage_as_error(self._pile_name(number)):
             table = read_table(self.group, f"groups/{number:06d}/members", length)
             members: Numbers = table.astype(np.intp)
+            if len(members) and not 0 <= members.min() <= members.max() < self.shape[0]:
+                raise DamageError(f"a frame number is not in 0 to {self.shape[0] - 1}")
         return members
 
     def typical(self, number: int, members: Numbers) -> int:
-        """Original number of a frame that stands for a pile of these members.
+        """Return the original number of the frame that stands for a pile of these members.
 
         Raises
         ------
@@ -146,20 +155,22 @@ class Layout:
         if self.group is None:
             return int(middle)
         with damage_as_error(self._pile_name(number)):
-            return int(self.group[f"groups/{number:06d}"].attrs.get("typical", middle))
+            typical = self.group[f"groups/{number:06d}"].attrs.get("typical", np.intp(middle))
+            return int(scalar(typical, "iu"))
 
     def coding(self, number: int) -> str | None:
-        """How a pile is coded, in words, if the file says so."""
+        """Return how a pile is coded, in words; None if the file does not say."""
         if self.group is None:
             return None
-        return text(self.group[f"groups/{number:06d}"].attrs.get("coding", b"")) or None
+        with damage_as_error(self._pile_name(number)):
+            return text(self.group[f"groups/{number:06d}"].attrs.get("coding", b"")) or None
 
     def _pile_name(self, number: int) -> str:
         data = self.piles[number].data
         return f"{data.file.filename}{SEPARATOR}{data.parent.name}"
 
     def hashes(self, name: str) -> npt.NDArray[np.uint64]:
-        """The table of one image hash, ``(N,)``.
+        """Return the table of one image hash, ``(N,)``.
 
         Raises
         ------
@@ -171,15 +182,17 @@ class Layout:
         where = f"{self.group.file.filename}{SEPARATOR}{self.group.name}"
         cure = f"h5vidstack rehash {where}"
         try:
-            if f"hashes/{name}" not in self.group:
+            with hdf5_errors(where):
+                missing = f"hashes/{name}" not in self.group
+            if missing:
                 raise FormatError(f"{where} has no hashes; add them with: {cure}")
             table: npt.NDArray[np.uint64] = read_table(self.group, f"hashes/{name}", self.shape[0])
-        except HDF5_ERRORS as error:
+        except DamageError as error:
             raise FormatError(f"{error}; make them anew with: {cure}") from error
         return table
 
     def crc32(self) -> npt.NDArray[np.uint32] | None:
-        """CRC-32 of the raw bytes of each frame, shape ``(N,)``.
+        """Return the CRC-32 of the raw bytes of each frame, ``(N,)``.
 
         None for a bare dataset, and for a table of which `problems` tells that it is bad.
         """
@@ -187,7 +200,7 @@ class Layout:
             return None
         try:
             table: npt.NDArray[np.uint32] = read_table(self.group, "index/crc32", self.shape[0])
-        except HDF5_ERRORS:
+        except DamageError:
             return None
         return table
 
@@ -228,16 +241,12 @@ def open_layout(file: h5py.File, stack: str, *, linked: bool = True) -> Layout:
         _check_version(text(node.attrs[FORMAT_ATTRIBUTE]), name)
         attrs = _read_attributes(node)
         dtype = np.dtype(attrs["dtype"])
-        names = [f"groups/{number:06d}" for number in range(len(node["groups"]))]
         parts = Parts(file, functools.partial(open_layout, linked=False) if linked else None)
         cleanup.callback(parts.close)
-        groups = [node[name] for name in names]
-        piles = [parts.pile(group) or open_pile(group, dtype) for group in groups]
-        if not piles:
-            raise TypeError("it has no piles")
+        piles = [parts.pile(group) or open_pile(group, dtype) for group in _pile_groups(node)]
         for pile in piles:
             if pile.shape[1:] != attrs["shape"][1:] or pile.dtype != dtype:
-                raise ValueError(
+                raise DamageError(
                     f"{pile.part or pile.data.name} is {pile.shape} {pile.dtype}, "
                     f"the attributes say {attrs['shape']} {attrs['dtype']}"
                 )
@@ -248,12 +257,23 @@ def open_layout(file: h5py.File, stack: str, *, linked: bool = True) -> Layout:
             piles = [replace(piles[0], shape=written(piles[0].data))]
         shape = piles[0].shape if in_order else attrs["shape"]
         if shape[0] < attrs["shape"][0]:
-            raise ValueError(f"it holds {shape[0]} of {attrs['shape'][0]} frames: it was cut")
+            raise DamageError(f"it holds {shape[0]} of {attrs['shape'][0]} frames: it was cut")
         leading = attrs.get("leading_shape", shape[:1])
         # After frames were appended the axes before have no meaning.
         leading = leading if math.prod(leading) == shape[0] else shape[:1]
         cleanup.pop_all()
         return Layout(piles, shape, in_order, attrs, leading, node, live, parts)
+
+
+def _pile_groups(node: h5py.Group) -> list[h5py.Group]:
+    """Return the groups of a stack's piles, of which there is at least one."""
+    groups = node.get("groups")
+    if not isinstance(groups, h5py.Group) or not len(groups):
+        raise DamageError("it has no piles")
+    found = [groups.get(f"{number:06d}") for number in range(len(groups))]
+    if not all(isinstance(group, h5py.Group) for group in found):
+        raise DamageError("its piles are not numbered from 0 on")
+    return found
 
 
 def _same_object(group: h5py.Group, one: str, other: str) -> bool:
@@ -272,7 +292,7 @@ def _address(group: h5py.Group, path: bytes) -> int | None:
 
 
 def _beside(file: h5py.File, data: h5py.Dataset) -> h5py.Group | None:
-    """The stack whose only pile is a dataset, which has a path of its own."""
+    """Return the stack whose only pile is a dataset that has a path of its own."""
     if isinstance(file.get(BESIDE), h5py.Group):
         for stack in find_stacks(file[BESIDE]):
             group = file[os.fsencode(BESIDE + stack)]
@@ -289,19 +309,25 @@ def _check_version(version: str, name: str) -> None:
 
 
 def _read_attributes(group: h5py.Group) -> dict[str, Any]:
-    """Attributes as plain Python values of the types that the format prescribes."""
+    """Return the attributes as plain Python values of the types that the format prescribes."""
     attrs = dict(group.attrs)
-    for name in ("shape", "leading_shape"):
-        if name in attrs:
-            attrs[name] = tuple(int(edge) for edge in attrs[name])
-    for name, kind in {"lossless": bool, "max_error": float}.items():
-        attrs[name] = kind(attrs[name])
+    missing = [name for name in _REQUIRED if name not in attrs]
+    if missing:
+        raise DamageError(f"it has no attribute {missing[0]}")
+    for name in {"shape", "leading_shape"} & attrs.keys():
+        edges = np.asarray(attrs[name])
+        if edges.dtype.kind not in "iu" or edges.ndim != 1 or not len(edges):
+            raise DamageError(f"its attribute {name} is {attrs[name]!r}, which is no shape")
+        attrs[name] = tuple(edges.tolist())
+    attrs["lossless"] = bool(scalar(attrs["lossless"]))
+    for name in {"max_error", "mse", "psnr"} & attrs.keys():
+        attrs[name] = float(scalar(attrs[name]))
     for name in (FORMAT_ATTRIBUTE, "dtype", "method", "created", "creator"):
         attrs[name] = text(attrs[name])
-    if not _PIXEL.fullmatch(attrs["dtype"]):
-        raise ValueError(f"no pixels are of dtype {attrs['dtype']!r}")
-    try:  # for people: what is in it is never needed
+    if attrs["dtype"] not in _PIXELS:
+        raise DamageError(f"no pixels are of dtype {attrs['dtype']!r}")
+    try:  # people read the settings, but no program needs them
         attrs["settings"] = dict(json.loads(text(attrs.get("settings", b"{}"))))
-    except (TypeError, ValueError, RecursionError):
+    except (DamageError, TypeError, ValueError, RecursionError):
         attrs["settings"] = {}
     return attrs

@@ -18,9 +18,9 @@ from .._version import __version__
 from ..codecs.loss import Loss
 from ..codecs.projection import Basis, Floats, Whole
 from ..hdf5 import virtual
+from ..hdf5.failures import DamageError
 from ..hdf5.filter import Video
 from ..hdf5.standard_filters import shuffled
-from ..hdf5.virtual_mappings import mappings_crc32
 from ..shapes import Numbers, Shape, split_axes
 from ..similar.fingerprints import Fingerprints, Hashes
 from .names import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, text
@@ -253,7 +253,7 @@ class StackWriter:
         options: Mapping[str, Any],
         chunk: Shape | None = None,
     ) -> h5py.Dataset:
-        """A dataset to which frames are added."""
+        """Create a dataset to which frames are added."""
         return group.create_dataset(
             name,
             shape=(0, *self._frame),
@@ -288,8 +288,8 @@ class StackWriter:
             if len(mappings) <= virtual.MAX_MAPPINGS:
                 virtual.create(group, "frames", shape, self._dtype, mappings, videos)
                 group.file.flush()
-                with contextlib.suppress(ValueError):  # of an HDF5 that keeps them otherwise
-                    group.attrs[MAPPINGS_CRC] = np.uint32(mappings_crc32(group, "frames"))
+                with contextlib.suppress(DamageError):  # of an HDF5 that keeps them otherwise
+                    group.attrs[MAPPINGS_CRC] = np.uint32(virtual.mappings_crc32(group, "frames"))
         self.write_attributes(shape, record)
 
     def write_attributes(self, shape: Shape, record: Record) -> None:

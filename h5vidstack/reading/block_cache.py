@@ -1,4 +1,4 @@
-"""Decoded blocks, kept while they fit: least recently used out first."""
+"""The cache of decoded blocks: the least recently used are dropped first."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ import numpy.typing as npt
 Block = npt.NDArray[Any]
 
 PASSED = 4096
-"""Blocks of which is known what was asked for last, though it was not kept."""
+"""Most blocks of which the last request is remembered, though the frames were not kept."""
 
 
 class BlockCache:
     """A thread-safe cache of blocks, bounded in bytes.
 
-    A block is held as far as it was decoded. A block asked for again, but further, is
-    decoded whole: it is being read frame by frame. Threads that want the same block
-    decode it once.
+    The cache holds a block as far as it was decoded. If frames behind these are asked for, the
+    whole block is decoded, because it is probably being read frame by frame. If several threads
+    want the same block, one decodes it.
 
-    Where frames stand alone, those that were asked for are decoded, but not kept: memory
-    that is new costs as much as decoding. The whole block is, once the same frames or the
-    next ones are asked for, or as much was decoded as half of it holds.
+    In some blocks frames can be decoded alone. Then only those that were asked for are decoded,
+    and they are not kept, because new memory costs as much as decoding. The whole block is
+    decoded and kept once the same or the next frames are asked for, or half as many frames
+    as it holds were decoded.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class BlockCache:
         return self._bytes
 
     def holds(self, key: Hashable, frames: int) -> bool:
-        """Whether the first frames of a block are here, decoded."""
+        """Whether the first frames of a block are held."""
         with self._lock:
             return key in self._blocks and len(self._blocks[key]) >= frames
 
@@ -136,7 +137,7 @@ class BlockCache:
 
 
 class _Passed(NamedTuple):
-    """What was asked for of a block and not kept: the last frames, and how many in all."""
+    """Frames of a block that were decoded and not kept: the last ones, and how many in all."""
 
     first: int
     frames: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -15,10 +17,11 @@ from ..codecs.block_format import Block, parse, resealed
 from ..codecs.projection import Basis
 from ..errors import BlockError, FormatError
 from ..hdf5 import standard_filters
-from ..hdf5.chunk_bytes import LocalChunks, Stored
+from ..hdf5.chunk_bytes import Chunk, LocalChunks, Stored
+from ..hdf5.failures import DamageError, damage_as_error, hdf5_errors
 from ..hdf5.filter import FILTER_ID, check_chunks, pipeline
 from ..hdf5.remote import Range
-from ..layout.names import HDF5_ERRORS, damage_as_error
+from ..layout.names import require_dataset, scalar
 from ..shapes import (
     CHUNK_FRAMES,
     Pixels,
@@ -30,7 +33,7 @@ from ..shapes import (
 )
 
 PCA_BYTES = 1 << 22
-"""Frames of a PCA are rebuilt together up to so many bytes."""
+"""Most bytes of frames of a PCA that are rebuilt together."""
 
 
 def to_words(pixels: Pixels) -> Pixels:
@@ -52,14 +55,14 @@ class Chunks:
     name
         What to call it in error messages.
     holes
-        Chunks that were never written hold the fill value; else they are missed.
+        Whether chunks that were never written hold the fill value; otherwise they are an error.
     stored
-        Where the bytes come from, if not from `video`, which then need not stay open.
+        Where the bytes come from, if not from `video`. Then `video` need not stay open.
 
     Attributes
     ----------
     lenient
-        Decode blocks whose CRC is wrong, too: what comes of them must be checked otherwise.
+        Whether blocks with a wrong CRC are decoded, too. The caller must check their frames.
 
     Raises
     ------
@@ -100,18 +103,18 @@ class Chunks:
                 check_chunks(video)
 
     def extent(self, chunk: Shape) -> Shape:
-        """Shape of the part of a chunk that lies inside the stack."""
+        """Return the shape of the part of a chunk that lies inside the stack."""
         return tuple(
             min(step, edge - number * step)
             for number, step, edge in zip(chunk, self.chunks, self.shape, strict=True)
         )
 
     def offset(self, chunk: Shape) -> Shape:
-        """Where a chunk begins, in frames and pixels."""
+        """Return where a chunk begins, in frames and pixels."""
         return tuple(number * step for number, step in zip(chunk, self.chunks, strict=True))
 
     def row(self, number: int) -> list[Shape]:
-        """All chunks that hold a run of frames, by their numbers on each axis."""
+        """List all chunks that hold a run of frames, by their numbers on each axis."""
         counts = (
             -(-edge // step) for edge, step in zip(self.shape[1:], self.chunks[1:], strict=True)
         )
@@ -139,9 +142,9 @@ class Chunks:
         BlockError
             If the chunk is damaged; the message names its frames.
         """
-        offset, extent = self.offset(chunk), (frames, *self.extent(chunk)[1:])
-        try:
-            place = self._place(offset)
+        extent = (frames, *self.extent(chunk)[1:])
+        with self._errors(chunk):
+            place = self._place(self.offset(chunk))
             if not self._direct and (not self._chunked or self._bytes.range(place) is not None):
                 return self._read_region(self._region(chunk, frames)), False
             found = self._bytes.get(place)
@@ -149,27 +152,41 @@ class Chunks:
                 if not self._holes:
                     raise BlockError("the block is missing")
                 return np.full(extent, self._fill, self._stored), False
-            filter_mask, data = found
-            if self._plain:
-                whole = standard_filters.unpacked(found, self._filters, self._stored, self.chunks)
-                return whole[tuple(map(slice, extent))], False
-            if self.lenient and not filter_mask:
-                data = resealed(data)
-            alone = False
-            if filter_mask:  # HDF5's word for "stored without the filter"
-                pixels = np.frombuffer(data, self._stored).reshape(self.chunks)
-            else:
-                shape = stack_shape(self.chunks)
-                pixels, alone = block.decode_from(first, data, shape, self._native, frames, out)
-                pixels = pixels.astype(self._stored, copy=False)
-        except (BlockError, *HDF5_ERRORS) as error:
-            self._bytes.check()
-            last = offset[0] + self.extent(chunk)[0] - 1
-            where = f"frames {offset[0]}-{last}" + (f" at {offset[1:]}" if any(offset[1:]) else "")
-            raise BlockError(f"{self.name}, {where}: {error}") from error
+            pixels, alone = self._decode(found, frames, out, first)
         if pixels.shape == extent:
             return pixels, alone  # `out` itself where that was filled
         return block.padded(pixels[tuple(map(slice, extent))], extent), alone
+
+    def _decode(
+        self, found: Chunk, frames: int, out: Pixels | None, first: int
+    ) -> tuple[Pixels, bool]:
+        """Decode a chunk's bytes; the result may be larger than what was asked for."""
+        filter_mask, data = found
+        if self._plain:
+            pixels = standard_filters.unpacked(found, self._filters, self._stored, self.chunks)
+            return pixels, False
+        if filter_mask:  # HDF5's word for "stored without the filter"
+            if len(data) != math.prod(self.chunks) * self._stored.itemsize:
+                raise BlockError(f"a chunk without the filter has {len(data)} bytes")
+            return np.frombuffer(data, self._stored).reshape(self.chunks), False
+        if self.lenient:
+            data = resealed(data)
+        shape = stack_shape(self.chunks)
+        pixels, alone = block.decode_from(first, data, shape, self._native, frames, out)
+        return pixels.astype(self._stored, copy=False), alone
+
+    @contextlib.contextmanager
+    def _errors(self, chunk: Shape) -> Iterator[None]:
+        """Turn damage of a chunk into a BlockError that names its frames."""
+        try:
+            with hdf5_errors(self.name):
+                yield
+        except (BlockError, DamageError) as error:
+            self._bytes.check()
+            offset = self.offset(chunk)
+            last = offset[0] + self.extent(chunk)[0] - 1
+            where = f"frames {offset[0]}-{last}" + (f" at {offset[1:]}" if any(offset[1:]) else "")
+            raise BlockError(f"{self.name}, {where}: {error}") from error
 
     def block(self, chunk: Shape) -> Block | None:
         """Parse a chunk's block without decoding it; None where there is none.
@@ -181,18 +198,20 @@ class Chunks:
         """
         if type(self) is not Chunks or not self._coded:
             return None
-        filter_mask, data = self._bytes.get(self._place(self.offset(chunk))) or (1, b"")
-        return None if filter_mask else parse(data, stack_shape(self.chunks), self._native)
+        with self._errors(chunk):
+            filter_mask, data = self._bytes.get(self._place(self.offset(chunk))) or (1, b"")
+            return None if filter_mask else parse(data, stack_shape(self.chunks), self._native)
 
-    def stored(self, chunk: Shape) -> tuple[int, bytes]:
-        """Filter mask and bytes of a chunk that is there, as they are in the file."""
-        found = self._bytes.get(self._place(self.offset(chunk)))
-        if found is None:
-            raise BlockError(f"{self.name}: the block at {self.offset(chunk)} is missing")
-        return found
+    def stored(self, chunk: Shape) -> Chunk:
+        """Return filter mask and bytes of a chunk as they are in the file; it must be there."""
+        with self._errors(chunk):
+            found = self._bytes.get(self._place(self.offset(chunk)))
+            if found is None:
+                raise BlockError("the block is missing")
+            return found
 
     def range(self, chunk: Shape) -> Range | None:
-        """First byte of a chunk to be fetched, and the one behind its last; None if there is none.
+        """Return the first byte of a chunk to be fetched and the one behind its last.
 
         Also where HDF5 reads for us.
         """
@@ -222,7 +241,7 @@ class Chunks:
         return frames
 
     def leniently(self) -> Chunks:
-        """The same dataset, `lenient`."""
+        """Return the same dataset, but `lenient`."""
         other = copy.copy(self)
         other.lenient = True
         return other
@@ -237,7 +256,7 @@ class Chunks:
         return frame
 
     def _region(self, chunk: Shape, frames: int) -> tuple[slice, ...]:
-        """Where the first frames of a chunk lie in the dataset."""
+        """Return where the first frames of a chunk lie in the dataset."""
         extent = (frames, *self.extent(chunk)[1:])
         return tuple(slice(o, o + e) for o, e in zip(self.offset(chunk), extent, strict=True))
 
@@ -253,14 +272,14 @@ class Chunks:
         return self._coded or self._plain
 
     def _place(self, offset: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Where in the dataset a chunk begins: it may have several axes that count frames."""
+        """Return where a chunk begins in a dataset that may have several axes of frames."""
         if len(self._leading) == 1:
             return offset
         first = map(int, np.unravel_index(offset[0], self._leading))
         return (*first, *offset[1:])
 
     def _read_region(self, region: tuple[slice, ...]) -> Pixels:
-        """Pixels of a dataset that HDF5 alone reads."""
+        """Read pixels through HDF5, where it alone can."""
         if len(self._leading) == 1:
             return self._bytes.region(region)
         numbers = np.arange(region[0].start, region[0].stop)
@@ -340,17 +359,19 @@ class PcaChunks(Chunks):
         stored: Stored | None = None,
     ) -> None:
         with damage_as_error(name):
-            mean, components = standard_filters.read(pca["mean"]), pca["components"]
-            self._coefficients = standard_filters.read(pca["coefficients"])
-            whole = components.dtype.kind == "i" and self._coefficients.dtype.kind == "i"
-            if not whole or self._coefficients.shape != (data.shape[0], components.shape[0]):
+            mean, components, self._coefficients = (
+                standard_filters.read(require_dataset(pca, table))
+                for table in ("mean", "components", "coefficients")
+            )
+            kinds = [table.dtype.kind for table in (mean, components, self._coefficients)]
+            expected = (data.shape[0], components.shape[0])
+            if kinds != ["f", "i", "i"] or self._coefficients.shape != expected:
                 raise FormatError(
                     f"{name}: coefficients are {self._coefficients.shape} "
                     f"{self._coefficients.dtype}, components {components.shape} {components.dtype}"
                 )
-            self._basis = Basis(
-                mean, standard_filters.read(components), float(pca.attrs["step"]), dtype
-            )
+            step = float(scalar(pca.attrs.get("step")))
+            self._basis = Basis(mean, components, step, dtype)
         self._residual = data.ndim != 2
         if self._residual:
             super().__init__(data, name, stored=stored)

@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from ..codecs.h264 import AS_THEY_CAME
 from ..codecs.registry import PRESETS, Coding
+from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import stored_coding
-from ..layout.names import damage_as_error
 from ..layout.stack_group import Layout
 from ..shapes import frame_bytes
 from .stack_file import StackFile
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Group:
     """One pile of similar frames.
 
@@ -57,8 +57,8 @@ class Group:
         return self.raw_bytes / self.stored_bytes if self.stored_bytes else None
 
 
-def groups(file: StackFile) -> list[Group]:
-    """The piles of an open stack.
+def describe_groups(file: StackFile) -> list[Group]:
+    """Describe the piles of an open stack.
 
     Raises
     ------
@@ -76,20 +76,20 @@ def _groups(layout: Layout, file: StackFile) -> Iterator[Group]:
             coding = _named(words) or stored_coding(pile.data)
             ours = words is None or not words.startswith(AS_THEY_CAME)
             yield Group(
-                number,
-                members,
-                layout.typical(number, members),
-                len(members) * frame_bytes(file.shape[1:], file.dtype.itemsize),
-                pile.stored_bytes,
-                pile.data.id.get_num_chunks() if pile.data.chunks else 0,
-                coding.codec.name if coding else None,
-                coding.preset if coding and ours else None,
-                words,
+                number=number,
+                frames=members,
+                typical=layout.typical(number, members),
+                raw_bytes=len(members) * frame_bytes(file.shape[1:], file.dtype.itemsize),
+                stored_bytes=pile.stored_bytes,
+                blocks=pile.data.id.get_num_chunks() if pile.data.chunks else 0,
+                codec=coding.codec.name if coding else None,
+                preset=coding.preset if coding and ours else None,
+                coding=words,
             )
 
 
 def _named(words: str | None) -> Coding | None:
-    """What codes the highest bits, of which a recipe speaks last; not what the filter writes.
+    """Return what codes the highest bits, which a recipe names last.
 
     Of a pile that was added to, as of the filter's parameters, it is the first recipe's.
     """

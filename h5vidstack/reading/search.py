@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ MOST_PIECES = 9
 """With more pieces than this, looking pieces up is no faster than comparing all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Match:
     """A frame like the query.
 
@@ -44,7 +44,7 @@ class Match:
 
 
 def hamming(table: Hashes, query: int) -> npt.NDArray[np.uint8]:
-    """Hamming distance of each hash of ``(n,)`` uint64 to a query, ``(n,)`` uint8."""
+    """Return the Hamming distance of each hash of ``(n,)`` uint64 to a query, as uint8."""
     distances = np.empty(len(table), np.uint8)
     for start in range(0, len(table), BLOCK):
         piece = slice(start, start + BLOCK)
@@ -52,48 +52,54 @@ def hamming(table: Hashes, query: int) -> npt.NDArray[np.uint8]:
     return distances
 
 
-def find(
-    image: Any,
-    k: int,
-    *,
-    tables: Callable[[str], Hashes],
-    read: Callable[[Numbers], npt.NDArray[Any]],
-    frame: Shape,
-    dtype: np.dtype[Any],
-    name: str,
-    max_distance: int | None,
-    rerank: bool,
-) -> list[Match]:
-    """Search a stack; see `Stack.find`.
+class Searchable(Protocol):
+    """What a search needs of a stack; see `StackReader`."""
 
-    Parameters
-    ----------
-    tables, read
-        Give a hash table by its name, and the pixels of frames by their numbers.
-    frame, dtype
-        Of the stack's frames.
-    """
+    @property
+    def shape(self) -> Shape:
+        """``(N, H, W[, C])``."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the pixels."""
+
+    def hashes(self, name: str) -> Hashes:
+        """Return the table of one image hash."""
+
+    def read(self, key: Numbers) -> npt.NDArray[Any]:
+        """Return the pixels of frames."""
+
+
+def find(
+    stack: Searchable, image: Any, k: int, name: str, max_distance: int | None, rerank: bool
+) -> list[Match]:
+    """Search a stack; see `Stack.find`, whose `hash` is `name` here."""
+    frame, dtype = stack.shape[1:], stack.dtype
     check_hash(name)
     check_count("k", k, 1)
     if max_distance is not None:
         check_count("max_distance", max_distance, 0)
     query = check_query(image)
     hashes = dict(zip(HASHES, hash_images(query[np.newaxis]), strict=True))
-    distances = hamming(tables(name), int(hashes[name][0]))
+    distances = hamming(stack.hashes(name), int(hashes[name][0]))
     pixels = rerank and mismatch(query, frame, dtype) is None
     count = max(4 * k, CANDIDATES) if pixels else k
-    others = [(tables(other), int(hashes[other][0])) for other in HASHES if other != name]
+    others = [(stack.hashes(other), int(hashes[other][0])) for other in HASHES if other != name]
     nearest = _nearest(distances, count, max_distance, others)
     if not pixels:
-        return [Match(int(number), int(distances[number]), None) for number in nearest]
+        return [_match(number, distances, None) for number in nearest]
     step = window_frames(frame, dtype.itemsize)
     matches = []
     for start in range(0, len(nearest), step):
         numbers = nearest[start : start + step]
-        for number, found in zip(numbers, read(numbers), strict=True):
-            matches.append(Match(int(number), int(distances[number]), _rmse(found, query)))
+        for number, found in zip(numbers, stack.read(numbers), strict=True):
+            matches.append(_match(number, distances, _rmse(found, query)))
     matches.sort(key=lambda match: (match.rmse, match.distance, match.frame))
     return matches[:k]
+
+
+def _match(number: np.intp, distances: npt.NDArray[np.uint8], rmse: float | None) -> Match:
+    return Match(frame=int(number), distance=int(distances[number]), rmse=rmse)
 
 
 def check_hash(name: str) -> None:
@@ -136,7 +142,7 @@ def _nearest(
     max_distance: int | None,
     others: Sequence[tuple[Hashes, int]],
 ) -> Numbers:
-    """Numbers of the nearest, nearest first; equal ones by the other hashes, then in order."""
+    """Return the nearest frames, nearest first; other hashes decide between equals."""
     reach = int(np.searchsorted(np.cumsum(np.bincount(distances, minlength=65)), count))
     if max_distance is not None:
         reach = min(reach, max_distance)

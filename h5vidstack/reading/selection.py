@@ -1,6 +1,6 @@
 """Numpy's indexing rules, turned into jobs on the chunks of a grid.
 
-`parse` reads a key as numpy does; `jobs` says which part of which chunk goes where
+`parse` reads a key as numpy does; `chunk_reads` says which part of which chunk goes where
 in the result. Nothing here touches pixels or files.
 """
 
@@ -26,7 +26,7 @@ _POINTS = -2  # in Selection.order: the axes that the index arrays make together
 
 
 @dataclass(frozen=True)
-class Job:
+class ChunkRead:
     """``result[target] = chunk.transpose(axes)[source]`` for one chunk.
 
     Attributes
@@ -56,7 +56,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Part:
+class PileFrames:
     """Some of the frames of a selection, which lie in one array of packed frames.
 
     Attributes
@@ -75,7 +75,7 @@ class Part:
 class Selection:
     """A parsed key.
 
-    The *plain* result, which `jobs` fill, has one axis for all points (if there are
+    The *plain* result, which `chunk_reads` fill, has one axis for all points (if there are
     index arrays), then one for each axis that is indexed by a slice or an integer.
 
     Attributes
@@ -143,7 +143,7 @@ class Selection:
         """The frame of each entry along the plain result's axis that counts frames."""
         return self.points[0] if 0 in self.points else np.array(self.ranges[0], np.intp)
 
-    def jobs(self, chunks: Shape, part: Part | None = None) -> Iterator[Job]:
+    def chunk_reads(self, chunks: Shape, part: PileFrames | None = None) -> Iterator[ChunkRead]:
         """Split the selection along a grid of chunks of shape `chunks`.
 
         Parameters
@@ -171,7 +171,7 @@ class Selection:
                 found = dict(zip(axes, (*numbers, *(run[0] for run in combination)), strict=True))
                 source = (*sources, *(run[2] for run in combination))
                 first, last = _ends(source[axes.index(0)])
-                yield Job(
+                yield ChunkRead(
                     tuple(found[axis] for axis in sorted(found)),
                     first,
                     last + 1,
@@ -181,7 +181,7 @@ class Selection:
                 )
 
     def _split_points(
-        self, chunks: Shape, part: Part | None
+        self, chunks: Shape, part: PileFrames | None
     ) -> Iterator[tuple[tuple[int, ...], tuple[Indices, ...], tuple[Indices, ...]]]:
         """Group the points by chunk: its numbers, places in the plain result, places in it."""
         if self.points_shape is None:
@@ -281,7 +281,7 @@ def _expand(key: tuple[Any, ...], shape: Shape) -> list[Any]:
 
 
 def _expand_index(item: Any, shape: Shape, used: int, after: tuple[Any, ...] | None) -> list[Any]:
-    """An integer, integer array, or boolean mask (which becomes one array an axis).
+    """Spell out an integer, integer array, or boolean mask (one index array an axis).
 
     `after` are the items that follow where an ellipsis came before, else None.
     """
@@ -310,7 +310,7 @@ def _expand_index(item: Any, shape: Shape, used: int, after: tuple[Any, ...] | N
 
 
 def _width(item: Any) -> int:
-    """How many axes an item of a key takes."""
+    """Return how many axes an item of a key takes."""
     if item is None or item is Ellipsis:
         return 0
     if isinstance(item, slice):
@@ -352,7 +352,9 @@ def _split_range(taken: range, chunk: int) -> Iterator[tuple[int, Place, Place]]
         start = stop
 
 
-def _split_positions(part: Part, chunk: int, slices: bool) -> Iterator[tuple[int, Place, Place]]:
+def _split_positions(
+    part: PileFrames, chunk: int, slices: bool
+) -> Iterator[tuple[int, Place, Place]]:
     """Group scattered frames by chunk: as `_split_range`, with slices only where they can be."""
     form = _as_slice if slices else np.asarray
     order = np.argsort(part.positions, kind="stable")
@@ -364,14 +366,14 @@ def _split_positions(part: Part, chunk: int, slices: bool) -> Iterator[tuple[int
 
 
 def _as_slice(indices: Indices) -> Place:
-    """Indices that count up by one as a slice."""
+    """Return indices as a slice, if they count up by one."""
     if (np.diff(indices) == 1).all():
         return slice(int(indices[0]), int(indices[-1]) + 1, 1)
     return indices
 
 
 def _ends(source: Place) -> tuple[int, int]:
-    """The least and the largest index that a non-empty place in a chunk takes."""
+    """Return the least and the largest index that a non-empty place in a chunk takes."""
     if not isinstance(source, slice):
         return int(source.min()), int(source.max())
     stop = source.stop if source.stop is not None else -1

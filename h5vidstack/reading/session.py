@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import ClosedError
-from ..hdf5.remote import Plan
+from ..hdf5.remote import Prefetch
 from ..shapes import Pixels, window_frames
 from .block_cache import BlockCache
 from .chunk_grid import Chunks
-from .selection import Job, Part, Selection, parse
+from .selection import ChunkRead, PileFrames, Selection, parse
 from .stack_file import Blocks, StackFile
 
 KEPT_SHARE = 0.25
-"""A read of more decoded bytes than this share of the cache goes past it."""
+"""A read that decodes more than this share of the cache does not use the cache."""
 
 TOGETHER = 1 << 20
-"""Blocks of together so many decoded bytes are one task of the pool."""
+"""Decoded bytes of the blocks that are one task of the pool, where blocks are small."""
 
 
 class Session:
@@ -40,22 +40,22 @@ class Session:
         self._closed = False
         self.pool = ThreadPoolExecutor(workers, "h5vidstack-decode")
 
-    def jobs(self, selection: Selection) -> Iterator[tuple[Chunks, Job]]:
-        """What to decode for a selection: each block once."""
+    def chunk_reads(self, selection: Selection) -> Iterator[tuple[Chunks, ChunkRead]]:
+        """Yield what to read for a selection: each chunk once."""
         places = self.file.places
         if places is None:
             pile = self.file.pile(0)
-            yield from ((pile, job) for job in selection.jobs(pile.chunks))
+            yield from ((pile, job) for job in selection.chunk_reads(pile.chunks))
             return
         numbers, positions = (table[selection.frames] for table in places)
         by_pile = np.argsort(numbers, kind="stable")
         cuts = np.flatnonzero(np.diff(numbers[by_pile])) + 1
         for entries in np.split(by_pile, cuts) if len(by_pile) else ():
             pile = self.file.pile(int(numbers[entries[0]]))
-            part = Part(entries, positions[entries])
-            yield from ((pile, job) for job in selection.jobs(pile.chunks, part))
+            part = PileFrames(entries, positions[entries])
+            yield from ((pile, job) for job in selection.chunk_reads(pile.chunks, part))
 
-    def fill(self, pile: Chunks, job: Job, plain: Pixels) -> None:
+    def fill(self, pile: Chunks, job: ChunkRead, plain: Pixels) -> None:
         """Decode what a job needs, or find it in the cache, and put it in its place."""
         extent = pile.extent(job.chunk)
         fits = math.prod(extent) * pile.dtype.itemsize <= self.cache.limit
@@ -68,7 +68,7 @@ class Session:
         )
         plain[job.target] = pixels.transpose(job.axes)[job.source]
 
-    def stream(self, pile: Chunks, job: Job, plain: Pixels) -> None:
+    def stream(self, pile: Chunks, job: ChunkRead, plain: Pixels) -> None:
         """Decode what a job needs, in its place where that can be."""
         target = plain[job.target] if job.fits else None
         pixels, _ = pile.load(job.chunk, job.frames, target, job.first)
@@ -77,21 +77,21 @@ class Session:
 
     def read(self, selection: Selection, plain: Pixels) -> None:
         """Fill a plain result; one block is not worth a trip through the pool."""
-        jobs = list(self.jobs(selection))
+        jobs = list(self.chunk_reads(selection))
         if len(jobs) == 1:
             self.fill(*jobs[0], plain)
             return
-        # A large read would only push out of the cache what is read again and again.
+        # A large read would only push blocks out of the cache that are read again and again.
         large = len(jobs) * self.block_bytes > self.cache.limit * KEPT_SHARE
         work = self.stream if large else self.fill
         # A trip through the pool costs as much as some blocks of tiny frames.
         together = min(TOGETHER // self.block_bytes, len(jobs) // (4 * self._workers)) or 1
 
-        def several(some: Sequence[tuple[Chunks, Job]]) -> None:
+        def several(some: Sequence[tuple[Chunks, ChunkRead]]) -> None:
             for pile, job in some:
                 work(pile, job, plain)
 
-        def blocks(wanted: tuple[Chunks, Job]) -> Blocks:
+        def blocks(wanted: tuple[Chunks, ChunkRead]) -> Blocks:
             pile, job = wanted
             return [] if self.cache.holds((pile, job.chunk), job.frames) else [(pile, job.chunk)]
 
@@ -107,7 +107,7 @@ class Session:
             # Neighbours lie in many blocks, each of which is decoded once a window, or far away.
             many = window_frames(shape[1:], dtype.itemsize)
             step, ahead = max(1, many // step) * step, 2
-        running: deque[tuple[Pixels, list[Future[None]], Plan | None]] = deque()
+        running: deque[tuple[Pixels, list[Future[None]], Prefetch | None]] = deque()
         starts = iter(range(0, shape[0], step))
         try:
             while True:
@@ -116,26 +116,26 @@ class Session:
                 while len(running) < ahead and (start := next(starts, None)) is not None:
                     selection = parse(slice(start, start + step), shape)
                     window = np.empty(selection.plain_shape, dtype)
-                    wanted = list(self.jobs(selection))
-                    plan = self.file.ahead((pile, job.chunk) for pile, job in wanted)
+                    wanted = list(self.chunk_reads(selection))
+                    prefetch = self.file.ahead((pile, job.chunk) for pile, job in wanted)
                     jobs = [self.submit(self.stream, *job, window) for job in wanted]
-                    running.append((window, jobs, plan))
+                    running.append((window, jobs, prefetch))
                 if not running:
                     return
-                window, jobs, plan = running.popleft()
+                window, jobs, prefetch = running.popleft()
                 try:
                     wait(jobs)
                 finally:
-                    if plan is not None:
-                        plan.close()
+                    if prefetch is not None:
+                        prefetch.close()
                 for pixels in window:
                     yield pixels.copy()  # so that keeping one frame does not keep the block
         finally:
-            for _, jobs, plan in running:
+            for _, jobs, prefetch in running:
                 for job in jobs:
                     job.cancel()
-                if plan is not None:
-                    plan.close()
+                if prefetch is not None:
+                    prefetch.close()
 
     def submit(self, work: Callable[..., None], *arguments: Any) -> Future[None]:
         """Start some work in the pool."""

@@ -12,10 +12,11 @@ import h5py
 
 from ..errors import UnsupportedError
 from ..hdf5.chunk_bytes import RemoteChunks
+from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import LocalFile, is_url, open_file
-from ..hdf5.remote import Plan
+from ..hdf5.remote import Prefetch
 from ..hdf5.remote_pages import RemoteFile
-from ..layout.names import SEPARATOR, damage_as_error, split_target
+from ..layout.names import SEPARATOR, require_dataset, split_target
 from ..layout.piles import Checks, Pile
 from ..layout.stack_group import Layout, open_layout
 from ..shapes import Numbers, Shape
@@ -28,14 +29,14 @@ Blocks = Iterable[tuple[Chunks, Shape]]
 """Chunks of piles."""
 
 INDEX_BYTES = 1 << 20
-"""The index of a remote stack is read when that is opened, if it takes no more than so much."""
+"""Most bytes of a remote stack's index that is read when the stack is opened, not later."""
 
 AHEAD_BYTES = 32 << 20
-"""Blocks of a remote stack that are fetched at a time."""
+"""Bytes of blocks of a remote stack that are fetched at a time."""
 
 
 def split_readable(target: str | os.PathLike[str]) -> tuple[str, str | None]:
-    """As `split_target`, for what is only read: an absolute path, or a URL.
+    """Split what is only read, as `split_target`: an absolute path, or a URL.
 
     In a URL the path in the file begins behind the last ``::/``; any other ``::`` is for fsspec,
     which chains file systems by it: ``simplecache::s3://bucket/file.h5::/entry/stack``.
@@ -174,7 +175,7 @@ class StackFile:
         return self._places[0]
 
     def pile(self, number: int) -> Chunks:
-        """A pile to read frames from.
+        """Return a pile to read frames from.
 
         Raises
         ------
@@ -186,7 +187,7 @@ class StackFile:
         return self.piles[number]
 
     def hashes(self, name: str) -> Hashes:
-        """The table of one image hash, read once; see `Layout.hashes`."""
+        """Return the table of one image hash, which is read once; see `Layout.hashes`."""
         if name not in self._hashes:
             self._hashes[name] = self.ask(lambda layout: layout.hashes(name))
         return self._hashes[name]
@@ -218,7 +219,7 @@ class StackFile:
                 yield wanted[start:stop]
             start = stop
 
-    def ahead(self, blocks: Blocks) -> Plan | None:
+    def ahead(self, blocks: Blocks) -> Prefetch | None:
         """Begin to fetch blocks of a remote file; to be closed when they were read."""
         if not isinstance(self._file, RemoteFile):
             return None
@@ -232,16 +233,16 @@ class StackFile:
 
 
 def _index_bytes(layout: Layout) -> int:
-    """Bytes that `Layout.places` has to read."""
+    """Return how many bytes `Layout.places` has to read."""
     if layout.in_order or layout.group is None:
         return 0
     with damage_as_error(str(layout.group.name)):
-        tables = (layout.group["index/group"], layout.group["index/position"])
+        tables = [require_dataset(layout.group, f"index/{name}") for name in ("group", "position")]
         return sum(table.id.get_storage_size() for table in tables)
 
 
 def _name(pile: Pile, path: str) -> str:
-    """What to call one of many piles."""
+    """Return what to call one of many piles."""
     file = path if pile.part is None else pile.part.path
     return f"{file}{SEPARATOR}{pile.data.name}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,30 +16,19 @@ from ..errors import ClosedError, FormatError, OutputError
 from ..layout.names import DEFAULT_STACK
 from ..pool import default_workers
 from ..reading import search
-from ..shapes import WINDOW_BYTES, Pixels, frame_bytes
+from ..shapes import WINDOW_BYTES, Pixels, Shape, frame_bytes
 from ..similar.fingerprints import Hashes
-from .description import Description
-from .groups import Group, groups
+from .groups import Group, describe_groups
 from .selection import Selection, parse
 from .session import Session
 from .stack_file import StackFile, split_readable
 
 CACHE_BYTES = 256 << 20
 PART_BYTES = 16 << 20
-"""Pixels that those who split a stack among workers best read at a time."""
-_opening = threading.Lock()
+"""Bytes of pixels that are best read at a time where a stack is split among workers."""
 
 
-def _renew_lock() -> None:
-    global _opening
-    _opening = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):  # the lock may be held by a thread that the fork lost
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-class StackReader(Description):
+class StackReader:
     """A packed stack of images: an ``(N, H, W)`` or ``(N, H, W, C)`` array on disk.
 
     ``stack[key]`` gives what numpy gives for the same key on the same array: integers,
@@ -90,7 +80,16 @@ class StackReader(Description):
         self._cache_bytes, self._workers = cache_bytes, workers or default_workers()
         self._closed = False
         self._session: Session | None = None
+        self._locks: dict[int, threading.Lock] = {}
         self._describe()
+
+    @property
+    def _opening(self) -> threading.Lock:
+        """Held while the file is opened and closed, which may wait for a network.
+
+        Each process has its own: the thread that holds a lock is not there after a fork.
+        """
+        return self._locks.setdefault(os.getpid(), threading.Lock())
 
     def _describe(self) -> None:
         """Note what stays when the stack is closed."""
@@ -100,10 +99,10 @@ class StackReader(Description):
         self._leading_shape = file.leading_shape
 
     def live(self) -> Session:
-        """The session of this process; a fork or an unpickling starts a new one."""
+        """Return the session of this process; after a fork or unpickling it is a new one."""
         session = self._session
         if session is None or session.process != os.getpid():
-            with _opening:
+            with self._opening:
                 session = self._session
                 if self._closed:
                     raise ClosedError(f"the stack {self._path} is closed")
@@ -111,6 +110,69 @@ class StackReader(Description):
                     file = StackFile(self._path, self._stack, self._options)
                     self._session = session = Session(file, self._cache_bytes, self._workers)
         return session
+
+    @property
+    def path(self) -> str:
+        """Absolute path of the file, or its URL."""
+        return self._path
+
+    @property
+    def storage_options(self) -> dict[str, Any]:
+        """What was given for fsspec, with a URL."""
+        return dict(self._options)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What is another when the file has changed: its size, and its time or ETag."""
+        return self._identity
+
+    @property
+    def stack(self) -> str:
+        """Path of the stack in the file."""
+        return self._stack
+
+    @property
+    def shape(self) -> Shape:
+        """``(N, H, W)`` or ``(N, H, W, C)``."""
+        return self._shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the pixels."""
+        return self._dtype
+
+    @property
+    def chunks(self) -> Shape:
+        """Shape of a block: frames, rows, columns[, channels]."""
+        return self._chunks
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """Attributes of the stack (spec/format.md); `settings` as a dict."""
+        return self._attrs
+
+    @property
+    def leading_shape(self) -> Shape:
+        """The axes before the frame's as they were packed; usually ``(N,)``."""
+        return self._leading_shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self._shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole stack as an array."""
+        return self.size * self._dtype.itemsize
+
+    def __len__(self) -> int:
+        return self._shape[0]
 
     def __repr__(self) -> str:
         state = "closed " if self._closed else ""
@@ -196,10 +258,10 @@ class StackReader(Description):
     @property
     def groups(self) -> list[Group]:
         """The piles of similar frames, in packed order."""
-        return groups(self.live().file)
+        return describe_groups(self.live().file)
 
     def hashes(self, name: str = "phash") -> Hashes:
-        """The table of one image hash: phash, ahash or dhash.
+        """Return the table of one image hash: phash, ahash or dhash.
 
         Returns
         -------
@@ -254,17 +316,7 @@ class StackReader(Description):
         QueryError
             If `image` is none, or there is no such hash.
         """
-        return search.find(
-            image,
-            k,
-            tables=self.live().file.hashes,
-            read=self.read,
-            frame=self._shape[1:],
-            dtype=self._dtype,
-            name=hash,
-            max_distance=max_distance,
-            rerank=rerank,
-        )
+        return search.find(self, image, k, hash, max_distance, rerank)
 
     def near_duplicates(
         self, max_distance: int = 4, *, hash: str = "phash"
@@ -293,13 +345,13 @@ class StackReader(Description):
         """
         if self._closed:
             raise ClosedError(f"the stack {self._path} is closed")
-        with _opening:
+        with self._opening:
             self._session = None  # reads that are under way keep it, and then it ends
         self._describe()
 
     def close(self) -> None:
         """Close the file and stop the threads; later reads raise ClosedError."""
-        with _opening:
+        with self._opening:
             session, self._session, self._closed = self._session, None, True
         if session is not None and session.process == os.getpid():
             session.close()

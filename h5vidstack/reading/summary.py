@@ -7,10 +7,11 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ..layout.names import DEFAULT_STACK, damage_as_error
+from ..hdf5.failures import damage_as_error
+from ..layout.names import DEFAULT_STACK
 from ..layout.piles import Pile
 from ..shapes import frame_bytes
-from .groups import groups
+from .groups import describe_groups
 from .stack_file import StackFile, split_readable
 
 
@@ -35,7 +36,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     file, inner = split_readable(path)
     opened = StackFile(file, inner or DEFAULT_STACK)
     with contextlib.closing(opened), damage_as_error(opened.name):
-        attrs, piles = opened.attrs, groups(opened)
+        attrs, piles = opened.attrs, describe_groups(opened)
         raw = opened.shape[0] * frame_bytes(opened.shape[1:], opened.dtype.itemsize)
         stored = sum(pile.stored_bytes for pile in piles)
         return {
@@ -83,5 +84,5 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _parts(piles: Sequence[Pile]) -> list[str]:
-    """Stacks in other files that hold its piles."""
+    """List the stacks in other files that hold its piles."""
     return list(dict.fromkeys(str(pile.part) for pile in piles if pile.part is not None))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection
 import h5py
 from h5py import h5a, h5d, h5g, h5o, h5p, h5t
 
-from ..layout.names import STACK_ATTRIBUTES, damage_as_error
+from ..hdf5.failures import damage_as_error
+from ..layout.names import STACK_ATTRIBUTES
 from ..layout.output import copy_object_creation
 from ..repacking import raw
 from .memory import has_references, is_flat

@@ -10,8 +10,9 @@ import h5py
 from h5py import h5a, h5o, h5s, h5t
 
 from ..errors import NotExactError
+from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import pipeline
-from ..layout.names import BESIDE, STACK_ATTRIBUTES, damage_as_error
+from ..layout.names import BESIDE, STACK_ATTRIBUTES
 from ..repacking import raw
 from .memory import Memory, is_flat
 from .raw import Buffer

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from ..choosing.quality import Wish
 from ..errors import FormatError, OutputError, UnsupportedError
+from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import is_recording, open_hdf5, refuse_url
-from ..layout.names import SEPARATOR, damage_as_error
+from ..layout.names import SEPARATOR
 from ..layout.output import closed_tidily, complete_or_absent, like_hdf5_file
 from ..layout.replacing import check_name, refuse_others
 from ..pool import Progress, default_workers

@@ -24,7 +24,7 @@ EDGE = 240
 def draw(
     path: str | os.PathLike[str],
     folder: str | os.PathLike[str],
-    found: fidelity.Recovery,
+    found: fidelity.Fidelity,
     against: Any = None,
     *,
     options: SourceOptions = DEFAULT_OPTIONS,
@@ -69,7 +69,7 @@ def draw(
 
 def pieces(
     path: str | os.PathLike[str],
-    found: fidelity.Recovery,
+    found: fidelity.Fidelity,
     against: Any = None,
     *,
     options: SourceOptions = DEFAULT_OPTIONS,

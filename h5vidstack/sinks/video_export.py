@@ -22,7 +22,7 @@ from ..codecs.av_planes import plane_items
 from ..codecs.block_format import Block, Stream
 from ..codecs.transforms import Colour, Predictor
 from ..errors import BlockError, NotExactError, OutputError, UnsupportedError
-from ..layout.names import HDF5_ERRORS, SEPARATOR
+from ..layout.names import SEPARATOR
 from ..layout.output import complete_or_absent
 from ..pool import Progress, Step
 from ..reading.chunk_grid import Chunks
@@ -178,7 +178,7 @@ class _Job:
                 for stream in _streams(file, pile):
                     kinds.add((stream.codec.ffmpeg, stream.depth) if stream else (None, 0))
                     orders.append(_display_order(stream))
-            except (BlockError, *HDF5_ERRORS):
+            except BlockError:
                 return False  # decoding it says which frames
             if len(kinds) != 1 or kinds.pop()[0] not in _COPIED[self.container]:
                 return False

@@ -13,9 +13,10 @@ from ..choosing.methods import METHODS, Kept, Method
 from ..choosing.profiles import PROFILES
 from ..codecs.loss import stated, together
 from ..errors import FormatError, SourceError, UnsupportedError
+from ..hdf5.failures import DamageError, damage_as_error
 from ..hdf5.filter import pipeline
 from ..hdf5.opening import open_hdf5
-from ..layout.names import damage_as_error, read_table
+from ..layout.names import read_table
 from ..layout.writer import Order, Record
 from ..reading.stack_file import StackFile
 from ..shapes import Numbers, Pixels, Shape
@@ -63,7 +64,7 @@ class Earlier:
                 )
             try:
                 self.crc32 = read_table(layout.group, "index/crc32", n)
-            except ValueError as error:
+            except DamageError as error:
                 raise FormatError(
                     f"{self.file.name}: {error}; 'h5vidstack recover' makes a sound stack of it"
                 ) from error

@@ -230,7 +230,7 @@ sys.exit(os.waitpid(child, 0)[1] or not same)
 def test_server_without_ranges(packed):
     with (
         serving(ranges=False) as server,
-        pytest.raises(h5vidstack.RemoteError, match="no parts of files.*download it"),
+        pytest.raises(h5vidstack.RemoteError, match="not support range requests.*download it"),
     ):
         h5vidstack.open(f"{server.url}/x.h5")
     assert server.bytes < 3 * os.path.getsize("x.h5")
@@ -314,3 +314,24 @@ def test_golden_files():
                     continue
                 with h5vidstack.open(f"{server.url}/{name}", stack) as far:
                     np.testing.assert_array_equal(far[...], expected, strict=True)
+
+
+def test_a_slow_server_keeps_nobody_waiting():
+    """A local stack is opened while the server of another one does not answer."""
+    h5vidstack.pack(moving((3, 8, 8)), "x.h5")
+    asked, answered = threading.Event(), threading.Event()
+
+    def slow(number):
+        asked.set()
+        assert answered.wait(60)
+
+    with serving(fault=slow) as server, ThreadPoolExecutor(1) as pool:
+        far = pool.submit(h5vidstack.open, f"{server.url}/x.h5")
+        try:
+            assert asked.wait(60)
+            with h5vidstack.open("x.h5") as near:
+                assert len(near) == 3
+            assert not far.done()
+        finally:
+            answered.set()
+        far.result().close()

@@ -13,7 +13,7 @@ from h5vidstack.reading.selection import parse
 def select(array, key, chunks):
     selection = parse(key, array.shape)
     plain = np.empty(selection.plain_shape, array.dtype)
-    for job in selection.jobs(chunks):
+    for job in selection.chunk_reads(chunks):
         chunk = array[tuple(slice(n * c, (n + 1) * c) for n, c in zip(job.chunk, chunks))]
         plain[job.target] = chunk[: job.frames].transpose(job.axes)[job.source]
     result = selection.finish(plain)
@@ -95,13 +95,13 @@ def test_step_zero_as_numpy():
 
 
 def test_only_the_chunks_needed():
-    assert [job.chunk for job in parse(np.s_[5, 3:5, 2], A.shape).jobs((4, 2, 2))] == [
+    assert [job.chunk for job in parse(np.s_[5, 3:5, 2], A.shape).chunk_reads((4, 2, 2))] == [
         (1, 1, 1),
         (1, 2, 1),
     ]
 
 
 def test_only_the_frames_needed():
-    assert [job.frames for job in parse(np.s_[1:6], A.shape).jobs((4, 5, 6))] == [4, 2]
-    assert [job.frames for job in parse([6, 1, 0], A.shape).jobs((4, 5, 6))] == [2, 3]
-    assert [job.frames for job in parse(np.s_[6:2:-3], A.shape).jobs((4, 5, 6))] == [3, 4]
+    assert [job.frames for job in parse(np.s_[1:6], A.shape).chunk_reads((4, 5, 6))] == [4, 2]
+    assert [job.frames for job in parse([6, 1, 0], A.shape).chunk_reads((4, 5, 6))] == [2, 3]
+    assert [job.frames for job in parse(np.s_[6:2:-3], A.shape).chunk_reads((4, 5, 6))] == [3, 4]

@@ -382,7 +382,7 @@ def test_an_open_recording_is_a_source():
     h5vidstack.pack("x.h5", "packed.h5")
     with h5vidstack.open("packed.h5") as stack:
         np.testing.assert_array_equal(stack[:], FRAMES[:16])
-    from h5vidstack.care.rehash import rehash
+    from h5vidstack.care.rehashing import rehash
 
     with pytest.raises(h5vidstack.OutputError, match="recover"):
         rehash("x.h5")

@@ -9,8 +9,9 @@ import h5py
 from h5py import h5t
 
 from ...errors import FormatError, SourceError
+from ...hdf5.failures import damage_as_error
 from ...hdf5.opening import open_hdf5
-from ...layout.names import DEFAULT_STACK, SEPARATOR, damage_as_error, is_stack
+from ...layout.names import DEFAULT_STACK, SEPARATOR, is_stack
 from ...reading.stack_reader import StackReader
 from ...shapes import Pixels
 from ..array_source import ArraySource, plain_axes

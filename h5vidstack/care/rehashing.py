@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..errors import FormatError
-from ..layout.names import DEFAULT_STACK, SEPARATOR, damage_as_error, split_target
+from ..hdf5.failures import damage_as_error
+from ..layout.names import DEFAULT_STACK, SEPARATOR, split_target
 from ..layout.output import edit_hdf5
 from ..layout.stack_group import open_layout
 from ..layout.writer import write_hashes
