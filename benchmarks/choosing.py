@@ -37,7 +37,7 @@ def main():
 
         return wrapped
 
-    trials.choose = timed(trials.choose)
+    trials.Chooser.choose = timed(trials.Chooser.choose)
     for name in arguments.stacks:
         frames = load(name, arguments.data)
         shares, seconds = [], []

@@ -14,7 +14,6 @@ from .. import text
 from ..care import rehash as rehashing
 from ..care import salvage
 from ..cli import colours
-from ..errors import UnsupportedError
 from ..layout.replacing import kind_of_name
 from ..sinks import unpacking
 from ..sinks.video_export import MAX_FPS
@@ -23,10 +22,9 @@ from ..stack import Stack
 from ..startup import end_tidily
 from ..text import json_text
 from ..writing import linking, packer
-from ..writing.copying import check_copy
 from . import tables
 from .option_types import Frames
-from .options import coding_options, examples, executor, json_option, overwrite_option, typed
+from .options import examples, json_option, options_of, overwrite_option, packing_options, typed
 from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
 from .terminal import printable, progress_bar, say
 
@@ -43,38 +41,15 @@ from .terminal import printable, progress_bar, say
 )
 @click.argument("src", nargs=-1, required=True, callback=not_stdin)
 @click.argument("dst", callback=not_stdout)
-@coding_options
-@click.option("--components", type=click.IntRange(min=1), help="Of method pca.  [default: 20]")
-@click.option("--target-psnr", type=float, metavar="DB", help="Of pca: as many as this needs.")
-@click.option("--exact", is_flag=True, help="Of pca: keep what the components leave, too.")
-@click.option(
-    "--resume", is_flag=True,
-    help="Keep what is encoded until all is; go on with what an interrupted run kept.",
-)  # fmt: skip
-@overwrite_option
+@options_of("pack")
 @json_option
 def pack(
-    src: tuple[str, ...],
-    dst: str,
-    no_verify: bool,
-    no_hashes: bool,
-    scheduler: str | None,
-    as_json: bool,
-    **options: Any,
+    src: tuple[str, ...], dst: str, scheduler: str | None, as_json: bool, **values: Any
 ) -> None:
     """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
     end_tidily()
-    _check_copy(options | {"no_verify": no_verify, "scheduler": scheduler})
-    with executor(scheduler) as workers, progress_bar("packing") as progress:
-        report = packer.pack(
-            _source(src),
-            dst,
-            verify=not no_verify,
-            hashes=not no_hashes,
-            executor=workers,
-            progress=progress,
-            **options,
-        )
+    with packing_options(values, scheduler) as options, progress_bar("packing") as progress:
+        report = packer.pack(_source(src), dst, options=options, progress=progress)
     _say_packed(report, as_json, src)
 
 
@@ -86,42 +61,23 @@ def pack(
 )
 @click.argument("file", callback=not_stdin)
 @click.argument("src", nargs=-1, required=True, callback=not_stdin)
-@coding_options
+@options_of("append")
 @json_option
 def append(
-    file: str,
-    src: tuple[str, ...],
-    no_verify: bool,
-    no_hashes: bool,
-    scheduler: str | None,
-    as_json: bool,
-    **options: Any,
+    file: str, src: tuple[str, ...], scheduler: str | None, as_json: bool, **values: Any
 ) -> None:
     """Add the frames of SRC to the stack FILE, without coding again what it holds.
 
     What is not said is done as the stack was packed; losslessly, unless asked otherwise.
     """
     end_tidily()
-    _check_copy(options | {"no_verify": no_verify, "scheduler": scheduler})
-    with Stack(file) as stack, executor(scheduler) as workers, progress_bar("adding") as progress:
-        report = stack.append(
-            _source(src),
-            verify=not no_verify,
-            hashes=not no_hashes,
-            executor=workers,
-            progress=progress,
-            **options,
-        )
+    with (
+        Stack(file) as stack,
+        packing_options(values, scheduler) as options,
+        progress_bar("adding") as progress,
+    ):
+        report = stack.append(_source(src), options=options, progress=progress)
     _say_packed(report, as_json, src)
-
-
-def _check_copy(options: dict[str, Any]) -> None:
-    """Refuse options that contradict --copy."""
-    if options["copy"]:
-        try:
-            check_copy(**options)
-        except UnsupportedError as error:
-            raise click.UsageError(f"--{error}") from error
 
 
 @click.command(

@@ -18,7 +18,7 @@ from h5vidstack.cli.demo import generate_uint8
 from h5vidstack.sources import base, spool
 from h5vidstack.sources.base import Access, FrameSource
 from h5vidstack.sources.kinds import open_source
-from h5vidstack.writing import packer
+from h5vidstack.writing import pack_options
 
 METHODS = ["auto", "video", "groupvideo"]
 SWEEP = generate_uint8((90, 1, 1), (40, 56))
@@ -252,7 +252,7 @@ def test_spooled_read_again_or_kept_in_order():
         "iterable": ("spooled", "time order: the source runs only once"),
     }
     for name, sentences in cases.items():
-        for limit, words in zip((packer.SPOOL_BYTES, 100_000), sentences, strict=True):
+        for limit, words in zip((pack_options.SPOOL_BYTES, 100_000), sentences, strict=True):
             for method in ("groupvideo", "auto"):
                 source = iter(frames) if name == "iterable" else name
                 report = h5vidstack.pack(
