@@ -1,4 +1,4 @@
-"""Commands that write a stack, or what is in one."""
+"""Commands that write a stack, or write out what is in one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def append(
 ) -> None:
     """Add the frames of SRC to the stack FILE, without coding again what it holds.
 
-    What is not said is done as the stack was packed; losslessly, unless asked otherwise.
+    Options that are not given are those of the stack; frames are packed losslessly, unless asked
+    otherwise.
     """
     end_tidily()
     with (
@@ -108,7 +109,10 @@ def link(parts: tuple[str, ...], output: str, overwrite: bool, as_json: bool) ->
     many = f"{len(made.parts)} part{'s' * (len(made.parts) > 1)}"
     say(f"{output}: {many}, {shape} {made.dtype}, {exact}")
     if not made.searchable:
-        say(f"some parts have no hashes, so it has none; add them with: h5vidstack rehash {output}")
+        say(
+            f"{output} has no hashes, because some parts have none; add them with: "
+            f"h5vidstack rehash {output}"
+        )
 
 
 def _source(src: tuple[str, ...]) -> str | list[str]:
@@ -116,12 +120,12 @@ def _source(src: tuple[str, ...]) -> str | list[str]:
 
 
 _SMALLER = {
-    "a video": "--copy keeps the packets of an H.264 file as they are; --codec x264 --crf 20 loses "
-    "some of the pixels and is small",
-    "an image": "of a lossy format it keeps all that comes of decoding it; --codec x264 --crf 20 "
-    "loses some of that and is small",
+    "a video": "--copy keeps the packets of an H.264 file as they are; --codec x264 --crf 20 is "
+    "small, but loses some of the pixels",
+    "an image": "a stack keeps all pixels that a lossy image decodes to; --codec x264 --crf 20 is "
+    "small, but loses some of them",
 }
-"""What keeps a stack small, by the kind of its source."""
+"""What makes a stack smaller, by the kind of its source."""
 
 
 def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) -> None:
@@ -176,7 +180,7 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
 @click.option("--frames", type=Frames(), help="Which frames: 10:20:2, 17 or 1,5,9.")
 @click.option(
     "--format", "image_format", type=click.Choice(unpacking.STREAM_FORMATS),
-    help="Of the images in a folder: png or tiff; of what goes to -: any.  "
+    help="Format of the images in a folder, png or tiff, or of what goes to -.  "
     "[default: png; to -: npy]",
 )  # fmt: skip
 @overwrite_option
@@ -193,12 +197,14 @@ def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite:
         return
     if typed(["image_format"]) and not unpacking.is_folder(dst):
         raise click.UsageError(
-            "--format is of images in a folder and of standard output (-); a file's name says "
-            "what it is: x.npy, x.tif"
+            "--format goes with a folder of images or standard output (-); the name of a file says "
+            "its format: x.npy, x.tif"
         )
     image_format = image_format or "png"
     if image_format not in unpacking.IMAGE_FORMATS:
-        raise click.UsageError(f"--format {image_format} is of standard output (-)")
+        raise click.UsageError(
+            f"--format {image_format} goes with standard output (-) only; folders take png or tiff"
+        )
     with progress_bar("unpacking") as progress:
         count = unpacking.unpack(
             src, dst, frames=frames, image_format=image_format, overwrite=overwrite,
@@ -270,8 +276,8 @@ def rehash(file: str) -> None:
 def recover(bad: str, good: str, overwrite: bool, as_json: bool) -> None:
     """Save every intact frame of the damaged stack BAD to GOOD; list the lost ones.
 
-    Also what makes an ordinary stack of a recording that was not closed. BAD stays as it is.
-    Exit code 1 if frames were lost, or that is not known.
+    It also makes an ordinary stack of a recording that was not closed. BAD stays as it is. The
+    exit code is 1 if frames were lost, or if that is not known.
     """
     end_tidily()
     with progress_bar("looking") as progress:

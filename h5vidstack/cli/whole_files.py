@@ -43,12 +43,14 @@ def repack(
 ) -> None:  # fmt: skip
     """Copy the HDF5 file IN to OUT, its stacks of images as lossless video at the same paths.
 
-    All else stays as it is: groups, attributes, links, references, dimension scales, types. What
-    reads IN reads OUT after `import h5vidstack`. In the end all of both files is compared.
+    All else stays as it is: groups, attributes, links, references, dimension scales, types.
+    Programs that read IN read OUT after `import h5vidstack`. At the end both files are compared.
     """
     coding = typed(["profile", "codec", "preset", "chunk_frames", "tile", "no_hashes"])
     if restore and coding:
-        raise click.UsageError(f"{coding} says how to code, and --restore makes pixels of it")
+        raise click.UsageError(
+            f"{coding} says how to code, but --restore writes plain pixels: leave one of them out"
+        )
     end_tidily()
     with packing_options(values) as options, progress_bar("repacking") as progress:
         report = repack_file(
