@@ -24,7 +24,7 @@ from ..reading.stack_file import StackFile
 from ..shapes import CHUNK_FRAMES, Numbers, Pixels, choose_chunk
 from ..similar.fingerprints import HASHES, Fingerprints, Hashes, hash_images
 from ..writing.coders import BlockCoder
-from ..writing.encoder import PileEncoder
+from ..writing.pile_encoder import PileEncoder
 from .owners import Owners
 
 

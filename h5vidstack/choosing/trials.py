@@ -52,19 +52,23 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ChosenRecipe:
     """How a pile is coded, and what was tried to find that out; nothing, if it was given."""
 
     recipe: Recipe
     trials: Sequence[Trial] = ()
 
 
-class Memory(Protocol):
+class ChoiceStore(Protocol):
     """Keeps choices, so that a resumed run need not make them again."""
 
     def choice(
-        self, samples: Sequence[Pixels], wish: str, template: Recipe, choose: Callable[[], Choice]
-    ) -> Choice:
+        self,
+        samples: Sequence[Pixels],
+        wish: str,
+        template: Recipe,
+        choose: Callable[[], ChosenRecipe],
+    ) -> ChosenRecipe:
         """Return what was chosen for such samples before, or choose now."""
 
 
@@ -93,9 +97,9 @@ class Chooser:
     chunk: Sequence[int]
     pool: Executor
     timed: bool = False
-    memory: Memory | None = None
+    memory: ChoiceStore | None = None
 
-    def choose(self, pile: Numbers, take: Take) -> Choice:
+    def choose(self, pile: Numbers, take: Take) -> ChosenRecipe:
         """Choose how a pile is coded, whose frames `take` gives by their numbers.
 
         Raises
@@ -110,10 +114,10 @@ class Chooser:
         """Take the sample of a pile: parts of runs of its frames."""
         return sample(pile, self.chunk[0], self.wish.profile, take)
 
-    def choose_by(self, samples: Sequence[Pixels]) -> Choice:
+    def choose_by(self, samples: Sequence[Pixels]) -> ChosenRecipe:
         """Choose how a pile with such samples is coded; see `choose`."""
         if self.wish.fixed is not None:
-            return Choice(recipe=self.template)
+            return ChosenRecipe(recipe=self.template)
         if self.memory is None:
             return self._tried(samples)
         wish = f"{self.wish.profile.name} {self.wish.codec} {self.chunk}"
@@ -124,7 +128,7 @@ class Chooser:
         (weighed,) = self._weigh([recipe], samples)
         return weighed.stored_bytes / weighed.sample_bytes
 
-    def _tried(self, samples: Sequence[Pixels]) -> Choice:
+    def _tried(self, samples: Sequence[Pixels]) -> ChosenRecipe:
         """Choose by trying all that is allowed on a part of the samples, then the best on all."""
         profile = self.wish.profile
         wanted = codings(profile, self.wish.codec)
@@ -133,7 +137,7 @@ class Chooser:
         template = self._with_colour(wanted[-1], samples, small)
         bits = max(block.to_values(sample, template)[0].bits for sample in samples)
         if not bits:
-            return Choice(recipe=replace(template, top=wanted[-1]))
+            return ChosenRecipe(recipe=replace(template, top=wanted[-1]))
         alone = min(self.chunk[0], max(map(len, samples))) == 1
         recipes = candidates(bits, wanted, template, profile, alone)
         if not recipes:
@@ -149,7 +153,7 @@ class Chooser:
         best = next(one for one in recipes if one in weighed and weighed[one].stored_bytes <= most)
         weighed[best] = replace(weighed[best], chosen=True)
         rest = (looked[one] for one in falling if one not in weighed)
-        return Choice(recipe=best, trials=[*weighed.values(), *rest])
+        return ChosenRecipe(recipe=best, trials=[*weighed.values(), *rest])
 
     def _with_colour(
         self, top: Coding, samples: Sequence[Pixels], small: Sequence[Pixels]

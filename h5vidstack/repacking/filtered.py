@@ -108,7 +108,7 @@ def fill(dataset: h5py.Dataset, file: h5py.File, how: How, plan: Plan, done: Don
     coder = BlockCoder(plan.recipe, verify=True)
     made = _create(dataset, file, plan, coder)
     source = _source(dataset)
-    writer = _Writer(made)
+    writer = _WholeWriter(made)
     encoder = how.crew.encoder(writer, coder, plan.chunk, block=done)
     prints = []
 
@@ -149,7 +149,7 @@ class Filtered:
     prints: Fingerprints
 
 
-class _Writer(PileWriter):
+class _WholeWriter(PileWriter):
     """Write blocks to a dataset that has its size, and perhaps several axes that count frames."""
 
     def extend(self, frames: int) -> None:

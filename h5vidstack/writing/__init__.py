@@ -5,7 +5,7 @@ reports. `pack_options` has every option, its checks and its documentation. `pac
 interface of the kinds of packing: `pile_packing` (video, plain chunks, differences),
 `pca_packing`, of which `pca` does the mathematics, and `packet_packing` (copied packets).
 
-`survey` looks at every frame first, `coders` turn tiles of frames into chunks, `encoder` runs
+`survey` looks at every frame first, `coders` turn tiles of frames into chunks, `pile_encoder` runs
 them and writes their chunks in order, `crew` and `cluster` do the work in threads or in workers
 elsewhere, and `journal` keeps it for a run that resumes. `appending` reads the stack that frames
 are added to, `recorder` and `live` record frames as they come, `linking` makes one stack of

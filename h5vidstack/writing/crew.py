@@ -24,7 +24,7 @@ from ..pool import default_workers
 from ..shapes import Pixels, Shape
 from .cluster import GivenExecutor, given_executor
 from .coders import Coder
-from .encoder import PileEncoder
+from .pile_encoder import PileEncoder
 
 Result = TypeVar("Result")
 

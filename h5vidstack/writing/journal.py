@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..choosing.trials import Choice
+from ..choosing.trials import ChosenRecipe
 from ..codecs.recipe import Recipe
 from ..codecs.registry import Coding
 from ..codecs.transforms import Colour, Predictor
@@ -96,8 +96,8 @@ class Journal:
         samples: Sequence[Pixels],
         wish: str,
         template: Recipe,
-        choose: Callable[[], Choice],
-    ) -> Choice:
+        choose: Callable[[], ChosenRecipe],
+    ) -> ChosenRecipe:
         """Return what was chosen for such samples before, or choose now."""
         what = hashlib.sha256(f"choice {template!r} {wish}".encode())
         for sample in samples:
@@ -112,7 +112,7 @@ class Journal:
                 predictor=Predictor(found["predictor"]),
                 colour=Colour(found["colour"]),
             )
-            return Choice(recipe=recipe)
+            return ChosenRecipe(recipe=recipe)
         choice = choose()
         recipe = choice.recipe
         kept = {

@@ -20,9 +20,9 @@ from ..similar.fingerprints import Fingerprints
 from ..sources.base import Access
 from ..sources.spool import Spool
 from .coders import BlockCoder, Coder, DifferenceCoder, PlainCoder, mean_frame
-from .encoder import PileEncoder
 from .journal import ResumingCoder
 from .packing import Packed, Packing, Setup, as_read
+from .pile_encoder import PileEncoder
 from .survey import Survey
 
 BATCH_BYTES = 16 << 20

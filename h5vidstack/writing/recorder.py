@@ -36,9 +36,9 @@ from ..similar.fingerprints import HASHES, Hashes, hash_images
 from . import provenance
 from .coders import BlockCoder
 from .crew import Crew
-from .encoder import PileEncoder
 from .live import LiveStack
 from .pack_options import PackOptions, collected, takes_options
+from .pile_encoder import PileEncoder
 
 _Tables = tuple[npt.NDArray[np.uint32], tuple[Hashes, ...]]
 

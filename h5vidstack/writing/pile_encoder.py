@@ -22,7 +22,7 @@ DECODED_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
-class _Row:
+class _RowUnderWay:
     """One run of frames, and its blocks, which the pool is coding."""
 
     frames: Pixels
@@ -80,7 +80,7 @@ class PileEncoder:
         )  # rows that give all workers work, and one that waits
         self.losses: list[loss.FrameLoss] = []
         self.crc32: list[np.ndarray[Any, np.dtype[np.uint32]]] = []
-        self._pending: deque[_Row] = deque()
+        self._pending: deque[_RowUnderWay] = deque()
         self._decoded: OrderedDict[int, Pixels] = OrderedDict()  # rows that `frame` read
         self._filling: list[Pixels] = []  # less than a row
         self._added = self._written = start
@@ -146,7 +146,7 @@ class PileEncoder:
                 tile = frames[:, y : y + rows, x : x + columns]
                 coded = self._pool.submit(self._coder.encode, tile, (y, x))
                 blocks.append(((start, y, x, *(0 for _ in frames.shape[3:])), coded))
-        self._pending.append(_Row(frames, blocks))
+        self._pending.append(_RowUnderWay(frames, blocks))
 
     def _write_oldest(self) -> None:
         row = self._pending[0]
