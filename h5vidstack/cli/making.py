@@ -24,7 +24,14 @@ from ..text import json_text
 from ..writing import linking, packer
 from . import tables
 from .option_types import Frames
-from .options import examples, json_option, options_of, overwrite_option, packing_options, typed
+from .options import (
+    command_options,
+    examples,
+    json_option,
+    overwrite_option,
+    packing_options,
+    typed,
+)
 from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
 from .terminal import printable, progress_bar, say
 
@@ -41,7 +48,7 @@ from .terminal import printable, progress_bar, say
 )
 @click.argument("src", nargs=-1, required=True, callback=not_stdin)
 @click.argument("dst", callback=not_stdout)
-@options_of("pack")
+@command_options("pack")
 @json_option
 def pack(
     src: tuple[str, ...], dst: str, scheduler: str | None, as_json: bool, **values: Any
@@ -61,7 +68,7 @@ def pack(
 )
 @click.argument("file", callback=not_stdin)
 @click.argument("src", nargs=-1, required=True, callback=not_stdin)
-@options_of("append")
+@command_options("append")
 @json_option
 def append(
     file: str, src: tuple[str, ...], scheduler: str | None, as_json: bool, **values: Any

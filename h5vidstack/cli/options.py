@@ -53,7 +53,7 @@ def _values(kind: Any, said: pack_options.About) -> dict[str, Any]:
     return {"type": types.get(kind, click.STRING)}
 
 
-def options_of(taker: str) -> Callable[[Command], Command]:
+def command_options(taker: str) -> Callable[[Command], Command]:
     """Return a decorator that adds to a command the options that `pack` or another takes."""
 
     def add(command: Command) -> Command:

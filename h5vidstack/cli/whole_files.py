@@ -13,7 +13,7 @@ from ..repacking.repacker import RepackReport
 from ..repacking.repacker import repack as repack_file
 from ..startup import end_tidily
 from ..text import json_text
-from .options import examples, json_option, options_of, packing_options, typed
+from .options import command_options, examples, json_option, packing_options, typed
 from .pipes import not_stdin, not_stdout
 from .terminal import progress_bar, say
 
@@ -35,7 +35,7 @@ from .terminal import progress_bar, say
 )  # fmt: skip
 @click.option("--restore", is_flag=True, help="The other way: pixels that any HDF5 reads.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; say what would be replaced.")
-@options_of("repack")
+@command_options("repack")
 @json_option
 def repack(
     source: str, target: str, select: tuple[str, ...], restore: bool, dry_run: bool,

@@ -328,22 +328,22 @@ class PackOptions:
             profile=self.profile or profile or USUAL_PROFILE,
         )
 
-    def _given(self) -> list[str]:
-        """The names of options that were given a value of their own."""
+    def given(self) -> list[str]:
+        """Return the names of options whose values are not the default ones."""
         return [name for name, of in _FIELDS.items() if getattr(self, name) != of.default]
 
     def _check_copy(self) -> None:
         """Raise UnsupportedError if options say how to code what is to be copied."""
         if self.method is not None and not find_method(self.method).copies:
             raise UnsupportedError(no_copy_with(f"method {self.method}"))
-        for name in self._given():
+        for name in self.given():
             if not about(name).with_copy:
                 raise UnsupportedError(no_copy_with(flag(name)))
 
     def _check_method(self) -> None:
         """Raise UnsupportedError if an option means nothing to the method."""
         method = self.row
-        for name in self._given():
+        for name in self.given():
             kept = about(name).kept
             if kept and method.kept not in kept:
                 takers = [other.name for other in METHODS.values() if other.kept in kept]
@@ -409,7 +409,7 @@ def collected(
         If the function does not take one of them.
     """
     known = options_of(taker)
-    for name in given:
+    for name in [*given, *(options.given() if options is not None else ())]:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else f"; it takes {', '.join(known)}"

@@ -64,6 +64,8 @@ def test_unknown_options(taker):
 def test_options_of_others_are_not_taken():
     with pytest.raises(TypeError, match="no option 'gray'"):
         h5vidstack.create("x.h5", (8, 8), "u1", gray=True)
+    with pytest.raises(TypeError, match="no option 'gray'"):
+        h5vidstack.create("x.h5", (8, 8), "u1", options=PackOptions(gray=True))
     with pytest.raises(TypeError):
         PackOptions("w")
 
