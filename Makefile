@@ -3,16 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
-# A process for each core; tests of one file share one, for they share what takes long to make.
+# A process for each core. Tests of one file share a process, and what takes long to make there.
 PARALLEL := --numprocesses logical --dist loadfile
 
-.PHONY: demo test test-oldest test-sources lint docs benchmark plugin plugin-wheel clean
+.PHONY: demo test test-all test-oldest test-sources lint docs benchmark plugin plugin-wheel clean
 
-demo: $(VENV)/installed
+demo: $(VENV)/package
 	$(BIN)/h5vidstack demo
 
-test: $(VENV)/installed lint
+test: lint
 	$(BIN)/python -m pytest $(PARALLEL)
+
+# Everything that `make test` runs, what takes long as well, and which lines were run.
+test-all: lint
+	$(BIN)/python -m pytest $(PARALLEL) --long --cov --cov-report=term --cov-report=html:build/coverage
 
 # All tests with the oldest versions that pyproject.toml allows, as far as there are wheels.
 test-oldest: $(OLDEST)/installed
@@ -20,19 +24,20 @@ test-oldest: $(OLDEST)/installed
 
 # Thousands of input files of every kind, each read by us and by a decoder that is not ours
 # (minutes); `make test` has a sample of them. MATRIX="videos --share 0.1" runs a part.
-test-sources: $(VENV)/installed
+test-sources: $(VENV)/tools
 	cd tests/sources && PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(abspath $(BIN))/python -m matrix $(MATRIX)
 
-lint: $(VENV)/installed
+lint: $(VENV)/tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # The guide, as build/docs/index.html; a warning is an error.
-docs: $(VENV)/installed
+docs: $(VENV)/tools
 	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs
 
-benchmark: $(VENV)/installed
+benchmark: $(VENV)/tools
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/order.py
 
@@ -42,11 +47,17 @@ plugin:
 	$(MAKE) -C plugin OUT=../h5vidstack/plugin
 
 # A wheel for this system that has the plugin, too.
-plugin-wheel: plugin $(VENV)/installed
+plugin-wheel: plugin $(VENV)/package
 	H5VIDSTACK_PLUGIN=1 $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
-$(VENV)/installed: pyproject.toml constraints.txt
+# The package alone, which is all that users install.
+$(VENV)/package: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+# What tests, linters and the guide need besides.
+$(VENV)/tools: $(VENV)/package
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
@@ -59,4 +70,4 @@ $(OLDEST)/installed: pyproject.toml constraints-oldest.txt
 clean:
 	$(MAKE) -C plugin clean
 	rm -f h5vidstack/plugin/*.so
-	rm -rf $(VENV) $(OLDEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build
+	rm -rf $(VENV) $(OLDEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build

@@ -1,6 +1,6 @@
 """What choosing a coding costs: the share of packing that a profile's samples take.
 
-python benchmarks/choosing.py [--data ../shared/data] [--profile balanced] calcium D:uint8
+python benchmarks/choosing.py [--gray] [--profile balanced] [PATH[:COUNT] | demo[:DTYPE] ...]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from sizes import load
+from stacks import add_stacks, loaded
 
 import h5vidstack
 from h5vidstack.choosing import trials
@@ -20,8 +20,7 @@ from h5vidstack.choosing import trials
 def main():
     """Print shares, and the size that came of the choice."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("stacks", nargs="+")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_stacks(parser)
     parser.add_argument("--profile", default="balanced")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
@@ -38,8 +37,7 @@ def main():
         return wrapped
 
     trials.Chooser.choose = timed(trials.Chooser.choose)
-    for name in arguments.stacks:
-        frames = load(name, arguments.data)
+    for name, frames in loaded(arguments):
         shares, seconds = [], []
         for _ in range(arguments.rounds):
             with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
 """Profile fast beside h5py's gzip 4 + shuffle with chunks of one frame, in interleaved rounds.
 
-python benchmarks/fast.py [--data ../shared/data] brightfield mouse:600 D:uint8
+python benchmarks/fast.py [--gray] [PATH[:COUNT] | demo[:DTYPE] ...]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from sizes import load
+from stacks import add_stacks, loaded
 
 import h5vidstack
 
@@ -40,12 +40,10 @@ def gzip(frames, path):
 def main():
     """Print ratios of speeds, ours over theirs."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("stacks", nargs="+")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_stacks(parser)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    for name in arguments.stacks:
-        frames = load(name, arguments.data)
+    for name, frames in loaded(arguments):
         some = np.random.default_rng(0).permutation(len(frames))[:40]
         seconds = {}
         with tempfile.TemporaryDirectory() as folder:

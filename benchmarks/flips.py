@@ -2,7 +2,7 @@
 
 python benchmarks/flips.py [FOLDER [byte|bit|data [NAME ...]]]
 
-*byte*: each byte by xor 255; *bit*: each by one bit; *data*: both, but only the bytes of pixels.
+What it finds lies in FOLDER, by default build/flips. *byte*: each byte by xor 255; *bit*: each by one bit; *data*: both, but only the bytes of pixels.
 `h5vidstack.open` must give the same frames, attributes, piles and hashes, or raise
 `h5vidstack.Error`. Where it does not, the table says in which object of the file.
 """
@@ -150,7 +150,7 @@ class Flips:
 
 def main():
     """Flip."""
-    out, which, *names = (*sys.argv[1:], *("flips-findings", "byte")[len(sys.argv) - 1 :])
+    out, which, *names = (*sys.argv[1:], *("build/flips", "byte")[len(sys.argv) - 1 :])
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     for name, frames, how in cases():
         if names and name not in names:

@@ -1,8 +1,8 @@
 """Fuzz the block parser and the decoders guided by coverage, with atheris (libFuzzer).
 
-pip install atheris; python benchmarks/guided.py FOLDER [libFuzzer options: -runs=100000]
+pip install atheris; python benchmarks/guided.py [FOLDER [libFuzzer options: -runs=100000]]
 
-FOLDER takes the inputs that reach something new, at first the blocks of the golden files. The
+FOLDER, by default build/guided, takes the inputs that reach something new, at first the blocks of the golden files. The
 first two bytes of an input choose the chunk and the dtype, the rest is a block, whose length and
 CRC are corrected. What is wrong: any exception but `h5vidstack.Error`, a crash, over 5 s, over 1 GB.
 """
@@ -49,8 +49,9 @@ def seeds(folder):
 
 
 if __name__ == "__main__":
-    corpus = Path(sys.argv[1])
+    corpus = Path(*sys.argv[1:2] or ["build/guided"])
     corpus.mkdir(parents=True, exist_ok=True)
     seeds(corpus)
-    atheris.Setup([sys.argv[0], str(corpus), *LIMITS, *sys.argv[2:]], decode)
+    artifacts = f"-artifact_prefix={corpus.resolve().parent}/finding-"
+    atheris.Setup([sys.argv[0], str(corpus), artifacts, *LIMITS, *sys.argv[2:]], decode)
     atheris.Fuzz()

@@ -2,8 +2,8 @@
  *
  * From the project's folder, with clang and its runtime (Debian: clang, libclang-rt-14-dev):
  *
- *     CORE="h5vidstack/_core/model.c h5vidstack/_core/kernels.c h5vidstack/_core/encode.c
- *           h5vidstack/_core/decode.c"
+ *     CORE="h5vidstack/_core/model.c h5vidstack/_core/kernels.c h5vidstack/_core/cells.c
+ *           h5vidstack/_core/encode.c h5vidstack/_core/decode.c"
  *     FLAGS="-g -O2 -std=gnu11 -ffp-contract=off -Ih5vidstack/_core"
  *     clang $FLAGS -DMAKE_SEEDS -o build/lpc_seeds benchmarks/lpc_fuzz.c $CORE -lm
  *     clang $FLAGS -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
@@ -16,9 +16,9 @@
  * hostile streams.
  *
  * An input begins with eight bytes: what is done, with the sample's bits in the upper half; frames;
- * height; width; first frame; last frame; references and classes; row step. What is done is in the
- * lower half: 15 is to encode samples, which is slow and thus rare; with bit 2 samples have 2
- * bytes; with bit 3 the configuration is made from bytes that say what is in it, so that no check
+ * height; width; first frame; last frame; references and classes; row step and passes. What is done
+ * is in the lower half: 15 is to encode samples, which is slow and thus rare; with bit 2 samples have
+ * 2 bytes; with bit 3 the configuration is made from bytes that say what is in it, so that no check
  * refuses it. Else it stands behind its length in 2 bytes, as the packets do that come then.
  */
 
@@ -46,7 +46,8 @@ static Task task_of(const uint8_t *data)
     task.last = 1 + data[5] % task.shape.frames;
     task.first = data[4] % (task.last + 1);
     task.settings = (LpcSettings){(LpcReferences)(data[6] % LPC_REFERENCES),
-                                  1 + (data[6] >> 2) % 4, 1 + data[7] % 8};
+                                  1 + (data[6] >> 2) % 4, 1 + data[7] % 8,
+                                  1 + (data[7] >> 3) % 2};
     return task;
 }
 
@@ -123,17 +124,15 @@ static void draw_set(const uint8_t **at, const uint8_t *end, unsigned taps, Coef
 static LpcBytes draw_configuration(const Task *task, const uint8_t **at, const uint8_t *end)
 {
     Model model = {.references = task->settings.references, .classes = task->settings.classes};
-    model.states = 2u << next(at, end, 1) % 6;
+    model.states = 1u << next(at, end, 1) % 7;
     model.error_shift = next(at, end, 1) % 16;
-    model.groups = 1 + next(at, end, 1) % GROUPS;
-    if (model.groups < 2 && model.references != LPC_INTRA)
-        model.groups = 2;
+    unsigned kinds = model.references == LPC_INTRA ? 1 : KINDS;
     for (unsigned k = 0; k + 1 < model.classes; k++)
         model.threshold[k] = (uint16_t)next(at, end, 2);
-    for (unsigned group = 0; group < model.groups; group++)
-        for (unsigned k = 0; k < (group ? model.classes : 1); k++)
-            draw_set(at, end, group ? TAPS : INTRA_TAPS, &model.set[group][k]);
-    for (unsigned kind = 0; kind < 2; kind++)
+    for (unsigned kind = 0; kind < kinds; kind++)
+        for (unsigned k = 0; k < (kind ? model.classes : 1); k++)
+            draw_set(at, end, kind ? TAPS : INTRA_TAPS, &model.set[kind][k]);
+    for (unsigned kind = 0; kind < kinds; kind++)
         for (unsigned level = 0; level < LEVELS; level++)
             model.context[kind][level].family = (uint8_t)(next(at, end, 1) % (FAMILY + 1));
     BitWriter writer = {0};

@@ -1,20 +1,20 @@
 """What the order of frames is worth, and how long it takes to find one.
 
-python benchmarks/order.py [--greedy] [SOURCE[:FRAMES] ...]    (videos as gray; "D" is the generated stack)
+python benchmarks/order.py [--gray] [--greedy] [PATH[:COUNT] | demo ...]
 
 For each source, shuffled with seed 0: the packed size (whole file) of the original order,
 of the shuffled frames as they are, sorted by their phash, and by `groupvideo`, and of
 `auto` on the unshuffled frames; then the time to order more and more frames.
 """
 
-import sys
+import argparse
 import tempfile
 import time
 from pathlib import Path
 
 import h5py
 import numpy as np
-from speed import load
+from stacks import add_stacks, loaded
 
 import h5vidstack
 from h5vidstack.cli import demo
@@ -143,20 +143,25 @@ def search_timing(count):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_stacks(parser)
+    parser.add_argument(
+        "--greedy", action="store_true", help="also the plain greedy chain: minutes"
+    )
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         stacks = {}
-        for argument in [name for name in sys.argv[1:] if name != "--greedy"] or ["D"]:
-            name, _, count = argument.partition(":")
-            stacks[argument] = load(name, int(count) if count else None)
-            compare(argument, stacks[argument], folder)
+        for name, frames in loaded(options):
+            stacks[name] = frames
+            compare(name, frames, folder)
         if len(stacks) > 1 and all(stack.ndim == 3 for stack in stacks.values()):
-            scenes = [stack for name, stack in stacks.items() if name != "D"]
+            scenes = [stack for name, stack in stacks.items() if not name.startswith("demo")]
             if len(scenes) > 1:
                 mixture(scenes[0], scenes[1], folder)
         timing([1_000, 10_000, 100_000])
         virtual_timing(100_000, folder)
         search_timing(10_000_000)
-        if "--greedy" in sys.argv:  # ten minutes
+        if options.greedy:  # ten minutes
             against_greedy(100_000, folder)
 
 

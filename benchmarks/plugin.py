@@ -1,6 +1,6 @@
 """Reading by the native plugin: exactly, and how fast beside bare libavcodec.
 
-    python benchmarks/plugin.py [--data ../shared/data] [--rounds 5]     speeds
+    python benchmarks/plugin.py [--gray] [--rounds 5] [PATH[:COUNT]]     speeds
     python benchmarks/plugin.py --exact                                  h5dump of many stacks
 
 Speeds: a C program reads all frames by one H5Dread, or by one for each frame, and another decodes the
@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from sizes import load
+from stacks import add_stacks, loaded
 
 import h5vidstack
 from h5vidstack.choosing.profiles import PROFILES
@@ -31,7 +31,7 @@ from frames import DTYPES, moving, pixels
 from native import SOURCES, make, with_plugin
 
 CODINGS = (
-    {"preset": "x264-fast"}, {"preset": "x264-interm"}, {"preset": "lpc-tree"},
+    {"preset": "x264-fast"}, {"preset": "x264-interm"}, {"preset": "lpc-fast"},
     {"preset": "lpc-chain"}, {"preset": "ffv1-context"},
     *({"profile": profile} for profile in PROFILES),
 )  # fmt: skip
@@ -45,10 +45,9 @@ def seconds(folder, way, path):
     return float(done.stdout)
 
 
-def speeds(folder, data, rounds, scratch):
-    """Print a table, a row for each way to code a camera recording."""
-    frames = load("mouse:256", data)
-    print(f"{'mouse, 256 frames':24} {'bare s':>8} {'whole s':>8} {'bare/whole':>11} "
+def speeds(folder, name, frames, rounds, scratch):
+    """Print a table, a row for each way to code a stack."""
+    print(f"{name[:24]:24} {'bare s':>8} {'whole s':>8} {'bare/whole':>11} "
           f"{'copied/whole':>13} {'whole/frames':>13}")  # fmt: skip
     for number, coding in enumerate(CODINGS):
         path = scratch / f"{number}.h5"
@@ -110,7 +109,7 @@ def exact(folder, scratch):
 def main():
     """Measure, or compare."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_stacks(parser)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--exact", action="store_true")
     options = parser.parse_args()
@@ -120,7 +119,8 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         if options.exact:
             sys.exit(exact(build, Path(scratch)))
-        speeds(build, options.data, options.rounds, Path(scratch))
+        for name, frames in loaded(options):
+            speeds(build, name, frames, options.rounds, Path(scratch))
 
 
 if __name__ == "__main__":

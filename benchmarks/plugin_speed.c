@@ -95,7 +95,7 @@ static void decode_bare(const Stream *stream, const Block *block, uint8_t *array
     uint32_t pictures = 0;
     for (uint32_t i = 0; i <= stream->packets; i++) {
         if (i < stream->packets) { /* not counted by references: FFmpeg copies it */
-            packet->size = (int)little32(stream->sizes + 4 * i);
+            packet->size = (int)packet_size(stream, (uint32_t)i);
             packet->data = (uint8_t *)(uintptr_t)data;
             data += packet->size;
         }

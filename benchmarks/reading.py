@@ -1,6 +1,6 @@
 """`stack[:]` of each profile beside bare PyAV on the same packets, with the same numpy steps.
 
-python benchmarks/reading.py [--data ../shared/data] brightfield mouse:256 D:uint8
+python benchmarks/reading.py [--gray] [PATH[:COUNT] | demo[:DTYPE] ...]
 
 The bare loop has everything in memory: packets, and what the headers say. It decodes them in
 as many threads, undoes the steps with the package's own functions, and checks nothing.
@@ -13,12 +13,11 @@ import statistics
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import av
 import h5py
 import numpy as np
-from sizes import load
+from stacks import add_stacks, loaded
 
 import h5vidstack
 from h5vidstack.codecs import av_engine, value_map
@@ -110,14 +109,12 @@ def seconds(work):
 def main():
     """Print a ratio for each stack and profile."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("stacks", nargs="+")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_stacks(parser)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--profiles", nargs="*", default=["fast", "balanced", "small"])
     arguments = parser.parse_args()
     pool = ThreadPoolExecutor(2)
-    for name in arguments.stacks:
-        frames = load(name, arguments.data)
+    for name, frames in loaded(arguments):
         for profile in arguments.profiles:
             with tempfile.TemporaryDirectory() as folder:
                 path = f"{folder}/x.h5"

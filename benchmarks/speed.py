@@ -1,6 +1,6 @@
 """Speed and memory of packing and reading, each beside bare PyAV in the same run.
 
-    python benchmarks/speed.py [--mouse ../shared/data/mouse.mp4] [--rounds 5]
+    python benchmarks/speed.py [--gray] [--rounds 5] [PATH[:COUNT] | demo ...]
 
 Every round times ours and the bare loop one after the other, so that a noisy machine
 hits both; the ratio printed is of the medians, and below it the ratio of each round.
@@ -9,7 +9,6 @@ hits both; the ratio printed is of the medians, and below it the ratio of each r
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import resource
 import statistics
@@ -23,11 +22,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+from stacks import add_stacks, loaded
 
 import h5vidstack
-from h5vidstack.cli.demo import generate_uint8
-from h5vidstack.sources.base import SourceOptions
-from h5vidstack.sources.kinds import open_source
 
 WORKERS = 2
 CHUNK = 16
@@ -202,27 +199,16 @@ def startup():
     )
 
 
-def load(name, count=None):
-    """Frames of the generated stack "D", or of a source as gray; at most `count`."""
-    if name == "D":
-        return generate_uint8((12, 12, 12), (201, 301))[:count]
-    with contextlib.closing(open_source(name, SourceOptions(gray=True))) as source:
-        batches = itertools.islice(source.batches(16), -(-count // 16) if count else None)
-        return np.concatenate(list(batches))[:count]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mouse", default="../shared/data/mouse.mp4")
+    add_stacks(parser)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--frames", type=int, default=640, help="of mouse")
     parser.add_argument("--memory", type=int, nargs="*", default=[5000, 20000])
     options = parser.parse_args()
     startup()
     with tempfile.TemporaryDirectory() as folder:
-        measure("D", load("D"), folder, options.rounds)
-        if Path(options.mouse).exists():
-            measure("mouse, gray", load(options.mouse, options.frames), folder, options.rounds)
+        for name, frames in loaded(options):
+            measure(name, frames, folder, options.rounds)
     memory(options.memory)
     print(f"\npeak of this script: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB")
 

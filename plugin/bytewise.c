@@ -52,7 +52,7 @@ static bool decode_deflate(const Stream *stream, const Sink *sink, const Buffers
 {
     const uint8_t *data = stream->data;
     for (uint32_t i = 0; i < sink->frames; i++) {
-        uint32_t size = little32(stream->sizes + 4 * (size_t)i);
+        uint32_t size = packet_size(stream, i);
         if (!inflate_exactly(data, size, b->planes, b->size, error))
             return false;
         if (!put_planes(stream, sink, i, b->planes, b->values, error))
@@ -133,7 +133,7 @@ static bool decode_lzma(const Stream *stream, const Sink *sink, const Buffers *b
         return false;
     LzmaOptions options = {.dict_size = size < MIN_DICTIONARY ? MIN_DICTIONARY : size};
     const LzmaFilter filters[] = {{LZMA2, &options}, {LZMA_NO_FILTER, NULL}};
-    LzmaStream lzma = {.next_in = stream->data, .avail_in = little32(stream->sizes)};
+    LzmaStream lzma = {.next_in = stream->data, .avail_in = packet_size(stream, 0)};
     if (lzma_raw_decoder(&lzma, filters) != LZMA_OK)
         return no_memory(error, options.dict_size);
     bool decoded = run_lzma(&lzma, stream, sink, b, error);

@@ -267,7 +267,7 @@ static bool run_decoder(Decoder *decoder, const Stream *stream, const Sink *sink
     const uint8_t *data = stream->data;
     uint32_t done = 0;
     for (uint32_t i = 0; i < stream->packets; i++) {
-        uint32_t size = little32(stream->sizes + 4 * (size_t)i);
+        uint32_t size = packet_size(stream, i);
         if (!fill_packet(decoder->packet, stream, data, size, error))
             return false;
         int result = avcodec_send_packet(decoder->context, decoder->packet);

@@ -72,16 +72,17 @@ def parse_block(data, chunk, dtype):
     streams = [[] for _ in range(channels)]
     for _ in range(count):
         require(at + 16 <= length, "stream header outside the block")
-        codec, depth, component, low, bits, zero, zeros, packets, extra = struct.unpack_from(
+        codec, depth, component, low, bits, width, zeros, packets, extra = struct.unpack_from(
             "<BBBBBBHII", data, at
         )
-        require((zero, zeros) == (0, 0) and codec in DEPTHS, "unknown codec")
+        require(1 <= width <= 4 and zeros == 0 and codec in DEPTHS, "unknown codec")
         require(1 <= bits <= depth and depth in DEPTHS[codec], "bits that the codec has not")
         require(component < channels and low + bits <= mapping[1], "bits outside the values")
         require(packets == (1 if codec == LZMA else n), "not one packet a frame")
-        at += 16 + 4 * packets + extra
+        table = range(at + 16, at + 16 + width * packets, width)
+        at = table.stop + extra
         require(at <= length, "packet table outside the block")
-        sizes = struct.unpack_from(f"<{packets}I", data, at - extra - 4 * packets)
+        sizes = [int.from_bytes(data[a : a + width], "little") for a in table]
         ends = list(itertools.accumulate(sizes, initial=at))
         require(ends[-1] <= length, "packets outside the block")
         found = [data[a:b] for a, b in itertools.pairwise(ends)]
@@ -151,24 +152,23 @@ class Bits:
 
 
 def lpc_configuration(data, bits):
-    """References, states, error shift, thresholds, coefficients by group, contexts by kind."""
+    """References, states, error shift, thresholds; coefficients and contexts by kind."""
     read = Bits(data)
     require(read.number(4) == 0, "a newer lpc")
     references, states, shift = read.number(4), 1 << read.number(3), read.number(4)
-    classes, groups = read.number(2) + 1, read.number(3) + 1
-    require(references < 4 and 2 <= states <= 64, "references or states")
-    require((1 if references == 0 else 2) <= groups <= 6, "groups")
+    classes, kinds = read.number(2) + 1, 1 if references == 0 else 2
+    require(references < 3 and states <= 64, "references or states")
     thresholds = [read.number(16) for _ in range(classes - 1)]
     sets = []
-    for group in range(groups):
+    for kind in range(kinds):
         sets.append([])
-        for _ in range(classes if group else 1):
-            taps = [read.signed(7) for _ in range(16 if group else 10)]
+        for _ in range(classes if kind else 1):
+            taps = [read.signed(7) for _ in range(16 if kind else 10)]
             offset = read.signed(10)
             require(sum(map(abs, taps)) <= 32767 and abs(offset) <= 1 << 29, "coefficients")
             sets[-1].append((np.array(taps), offset))
     contexts = np.zeros((2, len(LEVELS)), int)
-    for kind in range(2):
+    for kind in range(kinds):
         width = 0
         for level in range(read.number(5)):
             if read.number(1):
@@ -184,17 +184,13 @@ class LpcPacket:
     """What is read of one packet, step by step."""
 
     def __init__(self, data, states):
-        words = at = 0
-        more = True
-        while more:
-            require(at < min(5, len(data)), "no number of words")
-            words, more = words | (data[at] & 127) << 7 * at, data[at] > 127
-            at += 1
-        head, end = at + 4 * states, at + 4 * states + 2 * words
-        require(end <= len(data), "words outside the packet")
-        self.state = np.frombuffer(data[at:head], "<u4").astype(int)
-        self.words = np.append(np.frombuffer(data[head:end], "<u2").astype(int), [0] * states)
-        self.at, self.end, self.raw = 0, words, Bits(data[end:])
+        head, self.size = data[: 4 * states], len(data) - 4 * states
+        require(self.size >= 0, "states outside the packet")
+        rest = data[4 * states :]
+        words = np.frombuffer(rest, "<u2", self.size // 2)
+        self.state = np.frombuffer(head, "<u4").astype(int)
+        self.words = np.append(words.astype(int), [0] * states)
+        self.at, self.end, self.raw = 0, len(words), Bits(bytes(rest)[::-1])
 
     def symbols(self, rows):
         """One symbol for each row of frequencies."""
@@ -209,7 +205,8 @@ class LpcPacket:
             state[:] = frequency * (state >> 12) + slot - (bounds[lane, symbol] - frequency)
             low = np.flatnonzero(state < 1 << 15)
             state[low] = state[low] << 16 | self.words[self.at : self.at + len(low)]
-            self.at = min(self.end, self.at + len(low))
+            self.at += len(low)
+            require(self.at <= self.end, "words that are not there")
             found[first : first + len(row)] = symbol
         return found
 
@@ -224,13 +221,13 @@ def lpc_margin(plane, before):
     plane[-1, 1:-1] = plane[-2, 1:-1]
 
 
-def lpc_frame(packet, bits, model, group, reference, second):
+def lpc_frame(packet, bits, model, kind, reference, second):
     """Samples, errors and differences of one frame, with their margin, as (3, H + 3, W + 4)."""
     _, _, shift, thresholds, sets, contexts = model
     frame = np.zeros_like(reference)
     height, pitch = frame.shape[1] - 3, frame.shape[2]
-    width, kind, half = pitch - 4, int(group > 0), 1 << (bits - 1)
-    before = [reference[0, 2, 2] if group else 0, 16 >> shift, 0]
+    width, half = pitch - 4, 1 << (bits - 1)
+    before = [reference[0, 2, 2] if kind else 0, 16 >> shift, 0]
     frame[1] = before[1]
     for step in range(width + 2 * (height - 1)):
         for plane, value in zip(frame, before):
@@ -244,13 +241,13 @@ def lpc_frame(packet, bits, model, group, reference, second):
         e, taps = at(frame[1], NEAR[:6]), at(frame[0], NEAR)
         energy = (2 * (e[0] + e[1]) + e[2:].sum(axis=0)) >> 3
         kinds = np.zeros(len(y), int)
-        if group:
+        if kind:
             r = at(reference[1], CROSS)
             energy = [7, 7, 3, 4, 2, 2] @ e + [3, 1, 1, 1, 1] @ r >> 5
             activity = at(frame[2], NEAR[:4]).sum(axis=0)
             kinds = sum((activity >= t for t in thresholds), kinds)
             taps = [*taps[:6], *at(reference[0], AROUND), *at(second[0], [(0, 0)])]
-        sums = np.array([c @ np.array(taps) + offset + 128 >> 8 for c, offset in sets[group]])
+        sums = np.array([c @ np.array(taps) + offset + 128 >> 8 for c, offset in sets[kind]])
         mean = np.clip(sums[kinds, np.arange(len(y))], -8 << bits, (half - 1) * 16) + 2
         base, fraction = mean >> 4, mean & 15
         level = np.searchsorted(LEVELS, energy, side="right") - 1
@@ -271,25 +268,29 @@ def lpc_frame(packet, bits, model, group, reference, second):
         frame[:, y + 2, x + 2] = sample, np.minimum(error, 2047), np.minimum(apart, 8191)
     for plane, value in zip(frame, before):
         lpc_margin(plane, value)
-    rest = len(packet.raw.bits) - packet.raw.at
-    require(packet.at == packet.end and rest < 8, "bytes that nothing claims")
+    require(2 * packet.at + (packet.raw.at + 7) // 8 == packet.size, "bytes that nothing claims")
     require((packet.state == 1 << 15).all(), "states that no encoder began with")
     return frame
 
 
 def decode_lpc(packets, configuration, bits, shape):
     """Samples of an lpc stream, (n, H, W)."""
-    model, frames = lpc_configuration(configuration, bits), []
-    references, states, sets = model[0], model[1], model[4]
-    for t in range(shape[0]):
-        before = {0: None, 1: t - 1, 2: t & (t - 1), 3: 0}[references] if t else None
-        group = 0 if before is None else min((t - before).bit_length(), len(sets) - 1)
+    model, frames = lpc_configuration(configuration, bits), {}
+    references, states, count = model[0], model[1], len(packets)
+    centre = [min(t - t % 4 + 2, count - 1) for t in range(count)]
+    order = range(count)
+    if references == 2:
+        order = sorted(order, key=lambda t: (centre[t] != t, t))
+    for t in order:
+        before = {0: t, 1: max(0, t - 1), 2: centre[t]}[references]
         ones = [np.zeros((3, shape[1] + 3, shape[2] + 4), int)] * 2
-        if before is not None:
-            second = {1: before - 1, 2: before & (before - 1), 3: 0}[references] if before else 0
+        if before != t:
+            second = max(0, t - 2) if references == 1 else before
             ones = [frames[before], frames[second]]
-        frames.append(lpc_frame(LpcPacket(packets[t], states), bits, model, group, *ones))
-    return np.stack(frames)[:, 0, 2:-1, 2:-2] + (1 << (bits - 1))
+        packet = LpcPacket(packets[t], states)
+        frames[t] = lpc_frame(packet, bits, model, int(before != t), *ones)
+    found = np.stack([frames[t] for t in range(count)])
+    return found[:, 0, 2:-1, 2:-2] + (1 << (bits - 1))
 
 
 def decode_stream(codec, depth, extradata, packets, shape):

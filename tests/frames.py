@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from h5vidstack.cli.demo import generate_uint8
+
 SHAPES = [
     (5, 1, 1),
     (20, 17, 3),
@@ -49,3 +51,32 @@ def moving(shape, seed=0):
 def noise(shape, seed=0):
     """Uint8 frames that nothing compresses."""
     return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+def wave(shape=(20, 30, 40)):
+    t, y, x = np.indices(shape)
+    return np.sin((x + t) / 7) * np.cos((y - t) / 5) + noise(shape) / 2560
+
+
+def sweep(shape=(40, 31, 23), dtype=np.uint8, rank=6):
+    """Frames of so many independent images, with a little noise."""
+    rng = np.random.default_rng(0)
+    flat = rng.normal(size=(shape[0], rank)) @ rng.normal(size=(rank, int(np.prod(shape[1:]))))
+    flat += rng.normal(size=flat.shape) * 0.05
+    flat = (flat - flat.min()) / np.ptp(flat)
+    top = 1 if np.dtype(dtype).kind == "f" else min(np.iinfo(dtype).max, 40000)
+    return (flat * top).reshape(shape).astype(dtype)
+
+
+SWEEP = generate_uint8((90, 1, 1), (40, 56))
+SHUFFLE = np.random.default_rng(0).permutation(90)
+
+
+def scenes(count=2, length=40):
+    """Static scenes with a little motion, each unlike the others; `(count * length, 40, 56)`."""
+    parts = []
+    for scene in range(count):
+        background = noise((1, 5, 7), scene).repeat(8, axis=1).repeat(8, axis=2)
+        steps = np.arange(length)[:, None, None]
+        parts.append(np.where(np.arange(56) < steps, background // 2, background))
+    return np.concatenate(parts).astype(np.uint8)

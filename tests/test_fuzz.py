@@ -1,14 +1,14 @@
-"""Whatever is done to a block, it is a BlockError or pixels; benchmark/fuzz.py does far more."""
+"""Whatever is done to a block, it is a BlockError or pixels; `benchmarks/fuzz.py` does far more."""
 
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+from blocks import resealed
 from frames import moving
 from hypothesis import example, given
 from hypothesis import strategies as st
-from test_block import resealed
 
 from h5vidstack import BlockError
 from h5vidstack.codecs import block
@@ -28,14 +28,19 @@ changes = st.lists(
 
 
 @cache
-def sound(preset):
-    """A block with several streams, a mapping and patches."""
+def frames_of(preset):
+    """Frames whose block has several streams, a mapping and patches."""
     frames = moving(CHUNK).astype(DTYPE) * (3 if PRESETS[preset].codec.bytewise else 1) + 5
     if PRESETS[preset].codec.depths[-1] == 16:
         frames *= 2**11  # in two streams
         frames += moving(CHUNK, 1)
     frames[1, 2, 3], frames[2, 17, 32] = 2**31, 2**32 - 1
-    return block.encode(frames, Recipe(Coding(preset), Coding("raw")), verify=False)
+    return frames
+
+
+@cache
+def sound(preset):
+    return block.encode(frames_of(preset), Recipe(Coding(preset), Coding("raw")), verify=False)
 
 
 def changed(data, changes):
@@ -47,16 +52,37 @@ def changed(data, changes):
 
 
 def decode(data):
-    """Decode all; what can be decoded must come out the same from the middle."""
+    """Whether it can be decoded; then it must come out the same from the middle."""
     try:
         pixels = block.decode(data, CHUNK, DTYPE)
     except BlockError:
-        return
+        return False
     assert pixels.dtype == DTYPE
     assert all(a <= b for a, b in zip(pixels.shape, CHUNK))
     found, alone = block.decode_from(1, data, CHUNK, DTYPE, 2)
     start = 1 if alone else 0
     np.testing.assert_array_equal(found[start:], pixels[start:2])
+    return True
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_sound_blocks_are_decoded(preset):
+    decoded = block.decode(sound(preset), CHUNK, DTYPE)
+    if PRESETS[preset].lossless:
+        np.testing.assert_array_equal(decoded, frames_of(preset), strict=True)
+    assert decode(resealed(sound(preset)))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_of_changed_blocks_some_are_decoded_and_some_refused(preset):
+    """Otherwise the tests below would hold of a decoder that refuses, or accepts, everything."""
+    data = bytearray(sound(preset))
+    outcomes = set()
+    for place in [*range(8, 68, 4), *range(68, len(data), len(data) // 12)]:
+        data[place] ^= 1
+        outcomes.add(decode(resealed(bytes(data))))
+        data[place] ^= 1
+    assert outcomes == {True, False}
 
 
 @given(presets, changes)

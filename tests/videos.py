@@ -4,6 +4,8 @@ import av
 import numpy as np
 from frames import moving
 
+import h5vidstack
+
 
 def write_video(
     path, count=21, size=(46, 62), pixel_format="yuv420p", gop=8, codec="libx264", params="",
@@ -26,3 +28,20 @@ def write_video(
             picture.pts = first + number
             output.mux(video.encode(picture))
         output.mux(video.encode(None))
+
+
+def copied(path, target="x.h5", **options):
+    return h5vidstack.pack(path, target, copy=True, gray=True, **options)
+
+
+def luma(path):
+    h5vidstack.pack(path, "luma.h5", gray=True, method="video", preset="ffv1", overwrite=True)
+    with h5vidstack.open("luma.h5") as stack:
+        return stack[:]
+
+
+def access_units(path):
+    with av.open(path) as video:
+        for packet in video.demux(video.streams.video[0]):
+            if packet.size:
+                yield bytes(packet)

@@ -174,7 +174,8 @@ static bool parse_stream(Bytes *bytes, const Block *block, Stream *stream, Error
     *stream = (Stream){.codec = (CodecId)head[0], .depth = head[1], .component = head[2],
                        .low = head[3], .bits = head[4], .packets = little32(head + 8),
                        .extra_size = little32(head + 12)};
-    if (head[5] || little16(head + 6) || stream->bits > stream->depth ||
+    stream->width = head[5];
+    if (stream->width < 1 || stream->width > 4 || little16(head + 6) || stream->bits > stream->depth ||
         !has_depth(stream->codec, stream->depth))
         return fail(error, "a stream uses a transform that is unknown here: upgrade h5vidstack");
     if (!stream->bits || stream->packets != (is_whole(stream->codec) ? 1 : block->frames))
@@ -184,11 +185,11 @@ static bool parse_stream(Bytes *bytes, const Block *block, Stream *stream, Error
         return fail(error, "a stream of codec %u takes no decoder configuration", stream->codec);
     if (stream->component >= block->channels || stream->low + stream->bits > block->bits)
         return fail(error, "a stream holds bits that are not there");
-    stream->sizes = take(bytes, 4 * (uint64_t)stream->packets);
+    stream->sizes = take(bytes, stream->width * (uint64_t)stream->packets);
     stream->extra = stream->sizes ? take(bytes, stream->extra_size) : NULL;
     uint64_t size = 0;
     for (uint32_t i = 0; stream->sizes && i < stream->packets; i++)
-        size += little32(stream->sizes + 4 * (size_t)i);
+        size += packet_size(stream, i);
     stream->data = stream->extra ? take(bytes, size) : NULL;
     if (!stream->data)
         return fail(error, "a stream's packets run past the end of their block");

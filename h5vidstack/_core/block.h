@@ -76,6 +76,7 @@ typedef struct {
     CodecId codec;
     unsigned depth, component, low, bits;
     uint32_t packets, extra_size;
+    unsigned width; /* bytes of each packet's size */
     const uint8_t *sizes, *extra, *data;
 } Stream;
 
@@ -102,6 +103,16 @@ uint32_t crc32_of(const uint8_t *data, size_t size); /* ISO 3309, as zlib's */
 
 /* Writes the header of a block of `size` bytes, the first HEAD_BYTES of which are free. */
 void seal_block(uint8_t *data, size_t size, const Chunk *chunk, const Block *block);
+
+/* Bytes of packet `i`. */
+static inline uint32_t packet_size(const Stream *stream, uint32_t i)
+{
+    const uint8_t *at = stream->sizes + stream->width * (size_t)i;
+    uint32_t size = 0;
+    for (unsigned k = 0; k < stream->width; k++)
+        size |= (uint32_t)at[k] << 8 * k;
+    return size;
+}
 
 /* ---- streams.c: packets to planes ---- */
 
@@ -151,18 +162,18 @@ void turn_round(uint8_t *words, size_t bytes, unsigned size); /* their byte orde
 /* ---- write.c: pixels to a block ---- */
 
 enum { /* numbers of presets */
-    PRESET_TREE = 2, PRESET_STAR = 3, PRESET_CHAIN = 4, PRESET_SLOW = 5,
-    TREE_MOST = 16, /* frames: in longer chunks each frame refers to the one before */
+    PRESET_FAST = 2, PRESET_CHAIN = 3, PRESET_SLOW = 4,
+    FAST_MOST = 16, /* frames: in longer chunks each frame refers to the one before */
 };
 
 static inline bool is_lpc(unsigned preset)
 {
-    return preset >= PRESET_TREE && preset <= PRESET_SLOW;
+    return preset >= PRESET_FAST && preset <= PRESET_SLOW;
 }
 
 static inline unsigned preset_for(uint32_t frames)
 {
-    return frames > TREE_MOST ? PRESET_CHAIN : PRESET_TREE;
+    return frames > FAST_MOST ? PRESET_CHAIN : PRESET_FAST;
 }
 
 /* The block of a chunk, which `*block` points to, for the caller to free. */

@@ -5,12 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The bytes of a packet while it is decoded. */
+/* The bytes of a packet while it is decoded: words of rANS from the front, raw bits (low bits, and
+ * escaped samples) from the back. */
 typedef struct {
     uint32_t state[MAX_STATES];
-    const uint8_t *at, *end; /* of rANS words */
-    BitReader raw;           /* low bits and escaped samples */
+    const uint8_t *at, *end; /* of words */
+    size_t raw, most;        /* bits that are read, and that there are */
+    bool failed;             /* words or bits were read that are not there */
 } Packet;
+
+static uint64_t from_big_endian(uint64_t bytes)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return bytes;
+#else
+    return __builtin_bswap64(bytes);
+#endif
+}
 
 static uint32_t little32(const uint8_t *p)
 {
@@ -19,23 +30,47 @@ static uint32_t little32(const uint8_t *p)
 
 static bool open_packet(LpcBytes bytes, unsigned states, Packet *packet)
 {
-    /* How many words there are, seven bits a byte, the lowest first. */
-    uint64_t words = 0;
-    size_t at = 0;
-    do {
-        if (at == bytes.size || at == 5)
-            return false;
-        words |= (uint64_t)(bytes.data[at] & 127) << 7 * at;
-    } while (bytes.data[at++] & 128);
-    size_t head = at + 4 * (size_t)states;
-    if (bytes.size < head || words > (bytes.size - head) / 2)
+    size_t head = 4 * (size_t)states;
+    if (bytes.size < head)
         return false;
     for (unsigned i = 0; i < states; i++)
-        packet->state[i] = little32(bytes.data + at + 4 * i);
+        packet->state[i] = little32(bytes.data + 4 * i);
     packet->at = bytes.data + head;
-    packet->end = packet->at + 2 * words;
-    packet->raw = (BitReader){.data = packet->end, .size = bytes.size - head - 2 * words};
+    packet->end = bytes.data + bytes.size;
+    packet->raw = 0;
+    packet->most = 8 * (bytes.size - head);
+    packet->failed = false;
     return true;
+}
+
+/* Whether all of a packet was used, and no more. */
+static bool at_end(const Packet *packet, unsigned states)
+{
+    bool good = !packet->failed && packet->at + (packet->raw + 7) / 8 == packet->end;
+    for (unsigned i = 0; i < states; i++)
+        good &= packet->state[i] == STATE_LEAST; /* where the encoder began */
+    return good;
+}
+
+/* The next raw bits, at most 16. */
+static inline uint32_t raw_bits(Packet *packet, unsigned count)
+{
+    size_t byte = packet->raw / 8, left = packet->most / 8 - byte;
+    unsigned skip = packet->raw % 8;
+    uint64_t bits = 0;
+    if (packet->most - packet->raw < count) {
+        packet->failed = true;
+        return 0;
+    }
+    if (left >= sizeof bits) {
+        memcpy(&bits, packet->end - byte - sizeof bits, sizeof bits);
+        bits = from_big_endian(bits);
+    } else {
+        for (size_t i = 0; i < left; i++)
+            bits |= (uint64_t)packet->end[-1 - (ptrdiff_t)(byte + i)] << 8 * i;
+    }
+    packet->raw += count;
+    return (uint32_t)(bits >> skip) & ((1u << count) - 1);
 }
 
 static inline uint32_t little16(const uint8_t *p)
@@ -47,57 +82,91 @@ static inline uint32_t little16(const uint8_t *p)
 typedef struct {
     uint32_t family[ENERGY]; /* in bytes */
     uint32_t phases[ENERGY]; /* a mask */
-    uint32_t phase[16];      /* of a fraction, in bytes */
 } Lookup;
 
-/* Decode a symbol for each of some samples, by a state each. */
-static inline const uint8_t *decode_some(uint32_t *restrict state, uint32_t some, bool shifts,
-                                         const Lookup *lookup, const uint8_t *tables,
-                                         const uint16_t *energy, const int16_t *fraction,
-                                         const uint8_t *at, uint8_t *restrict symbol)
+/* Decode a symbol by a state, and read a word if the state needs one. */
+static inline __attribute__((always_inline)) const uint8_t *decode_one(
+    uint32_t *state, bool shifts, const Lookup *lookup, const uint8_t *tables, uint32_t energy,
+    uint32_t fraction, const uint8_t *at, uint8_t *symbol)
 {
-    for (uint32_t j = 0; j < some; j++) {
-        uint32_t x = state[j], slot = x & (PROBS - 1), phase = lookup->phase[fraction[j]];
-        if (shifts)
-            phase &= lookup->phases[energy[j]];
-        const Slots *slots = (const Slots *)(const void *)(tables + lookup->family[energy[j]] +
-                                                           phase);
-        uint32_t found = slots->symbol[slot], interval = slots->interval[found];
-        symbol[j] = (uint8_t)found;
-        x = (interval & 0xFFFF) * (x >> PROB_BITS) + slot - (interval >> 16);
-        /* Without a branch, as no processor could predict it. */
-        uint32_t low = x < STATE_LEAST ? UINT32_MAX : 0, more = x << 16 | little16(at);
-        state[j] = x ^ ((x ^ more) & low);
-        at += low & 2;
+    uint32_t x = *state, slot = x & (PROBS - 1);
+    uint32_t phase = (fraction >> 2) * (uint32_t)sizeof(Slots);
+    if (shifts)
+        phase &= lookup->phases[energy];
+    const Slots *slots = (const Slots *)(const void *)(tables + lookup->family[energy] + phase);
+    uint32_t found = slots->symbol[slot / SLOTS_OF_PART];
+    while (slot >= slots->start[found + 1]) /* most parts hold one symbol */
+        found++;
+    *symbol = (uint8_t)found;
+    uint32_t start = slots->start[found], frequency = slots->start[found + 1] - start;
+    x = frequency * (x >> PROB_BITS) + slot - start;
+    /* Without a branch, as no processor could predict it. */
+    uint32_t low = x < STATE_LEAST ? UINT32_MAX : 0, more = x << 16 | little16(at);
+    *state = x ^ ((x ^ more) & low);
+    return at + (low & 2);
+}
+
+/* Decode some symbols by the states in turn. Words are read from `at`, two bytes a symbol at most. */
+static inline __attribute__((always_inline)) const uint8_t *decode_some(
+    uint32_t *restrict state, unsigned states, bool shifts, const Lookup *lookup,
+    const uint8_t *tables, const uint16_t *energy, const int16_t *fraction, uint32_t n,
+    const uint8_t *at, uint8_t *restrict symbol)
+{
+    if (states <= 2) { /* they stay in registers */
+        uint32_t first = state[0], second = states == 2 ? state[1] : 0, i = 0;
+        for (; i + states <= n; i += states) {
+            at = decode_one(&first, shifts, lookup, tables, energy[i], (uint32_t)fraction[i], at,
+                            symbol + i);
+            if (states == 2)
+                at = decode_one(&second, shifts, lookup, tables, energy[i + 1],
+                                (uint32_t)fraction[i + 1], at, symbol + i + 1);
+        }
+        if (i < n)
+            at = decode_one(&first, shifts, lookup, tables, energy[i], (uint32_t)fraction[i], at,
+                            symbol + i);
+        state[0] = first;
+        if (states == 2)
+            state[1] = second;
+        return at;
+    }
+    for (uint32_t i = 0; i < n; i += states) {
+        uint32_t some = n - i < states ? n - i : states;
+        for (uint32_t j = 0; j < some; j++)
+            at = decode_one(state + j, shifts, lookup, tables, energy[i + j],
+                            (uint32_t)fraction[i + j], at, symbol + i + j);
     }
     return at;
 }
 
+static const uint8_t *decode_step(uint32_t *state, unsigned states, bool shifts,
+                                  const Lookup *lookup, const uint8_t *tables, uint32_t n,
+                                  const uint8_t *at, const Scratch *s)
+{
+#define DECODE(states, shifts) \
+    decode_some(state, states, shifts, lookup, tables, s->energy, s->fraction, n, at, s->symbol)
+    switch (states) {
+    case 1: return shifts ? DECODE(1, true) : DECODE(1, false);
+    case 2: return shifts ? DECODE(2, true) : DECODE(2, false);
+    default: return shifts ? DECODE(states, true) : DECODE(states, false);
+    }
+#undef DECODE
+}
+
 /* Decode the symbols of a step. A packet that ends too early goes on with zeros. */
 static void decode_symbols(Packet *packet, unsigned states, bool shifts, const Lookup *lookup,
-                           const uint8_t *tables, uint32_t n, Scratch *s)
+                           const uint8_t *tables, uint32_t n, const Scratch *s)
 {
-    const uint8_t *at = packet->at;
-    for (uint32_t i = 0; i < n; i += states) {
-        uint32_t some = n - i < states ? n - i : states;
-        const uint16_t *energy = s->energy + i;
-        const int16_t *fraction = s->fraction + i;
-        uint8_t *symbol = s->symbol + i;
-        size_t left = (size_t)(packet->end - at);
-        uint8_t last[2 * MAX_STATES + 2] = {0};
-        const uint8_t *from = at;
-        if (left < 2 * (size_t)some) {
-            memcpy(last, at, left);
-            from = last;
-        }
-        const uint8_t *to = shifts
-            ? decode_some(packet->state, some, true, lookup, tables, energy, fraction, from, symbol)
-            : decode_some(packet->state, some, false, lookup, tables, energy, fraction, from,
-                          symbol);
-        size_t taken = (size_t)(to - from);
-        at += taken < left ? taken : left;
+    size_t left = (size_t)(packet->end - packet->at), most = 2 * ((size_t)n + 1);
+    if (left >= most) {
+        packet->at = decode_step(packet->state, states, shifts, lookup, tables, n, packet->at, s);
+        return;
     }
-    packet->at = at;
+    memcpy(s->words, packet->at, left);
+    memset(s->words + left, 0, most - left);
+    size_t taken = (size_t)(decode_step(packet->state, states, shifts, lookup, tables, n, s->words,
+                                        s) - s->words);
+    packet->failed |= taken > left;
+    packet->at += taken < left ? taken : left;
 }
 
 /* What a frame is decoded with. */
@@ -114,9 +183,6 @@ typedef struct {
 
 static void build_lookup(Decoder *d)
 {
-    for (unsigned fraction = 0; fraction < 16; fraction++)
-        d->lookup[0].phase[fraction] = d->lookup[1].phase[fraction] =
-            (uint32_t)((fraction >> 2) * sizeof(Slots));
     for (unsigned energy = 0; energy < ENERGY; energy++) {
         unsigned level = d->tables->level[energy];
         d->shift[energy] = d->model->context[0][level].shift;
@@ -130,8 +196,8 @@ static void build_lookup(Decoder *d)
     }
 }
 
-/* Samples of a step from its symbols; false where the packet ends too early. */
-static bool undo_residuals(const Decoder *d, Packet *packet, uint32_t n, const Scratch *s,
+/* Samples of a step from its symbols. */
+static void undo_residuals(const Decoder *d, Packet *packet, uint32_t n, const Scratch *s,
                            int16_t *sample)
 {
     if (!d->shifts) {
@@ -141,27 +207,22 @@ static bool undo_residuals(const Decoder *d, Packet *packet, uint32_t n, const S
             least = s->symbol[i] < least ? s->symbol[i] : least;
         }
         if (least)
-            return true;
+            return;
     }
     int32_t half = 1 << (d->bits - 1);
     for (uint32_t i = 0; i < n; i++) {
         if (!s->symbol[i]) {
-            sample[i] = (int16_t)((int32_t)get_bits(&packet->raw, d->bits) - half);
+            sample[i] = (int16_t)((int32_t)raw_bits(packet, d->bits) - half);
             continue;
         }
         unsigned shift = d->shift[s->energy[i]];
-        if (!shift) {
-            sample[i] = (int16_t)(s->base[i] + s->symbol[i] - 128);
-            continue;
-        }
-        int32_t low = (int32_t)get_bits(&packet->raw, shift) - (1 << (shift - 1));
+        int32_t low = (int32_t)raw_bits(packet, shift) - ((1 << shift) >> 1);
         sample[i] = (int16_t)(s->base[i] + (s->symbol[i] - 128) * (1 << shift) + low);
     }
-    return !packet->raw.failed;
 }
 
-static bool decode_frame(const Decoder *d, LpcBytes bytes, uint32_t t, Frame *frame,
-                         const Frame *reference, const Frame *second, Scratch *s)
+static bool decode_frame(const Decoder *d, LpcBytes bytes, Frame *frame, const Frame *reference,
+                         const Frame *second, Scratch *s)
 {
     const Model *m = d->model;
     const Geometry *g = d->geometry;
@@ -170,8 +231,7 @@ static bool decode_frame(const Decoder *d, LpcBytes bytes, uint32_t t, Frame *fr
     if (!open_packet(bytes, m->states, &packet))
         return false;
     fill_before(frame, reference, g, m->error_shift);
-    unsigned group = group_of(m, t), classes = reference ? m->classes : 1;
-    bool good = true;
+    unsigned kind = reference ? INTER : INTRA, classes = reference ? m->classes : 1;
     for (int64_t step = 0; step < g->steps; step++) {
         int64_t low = step_low(g, step), at = step_at(g, step) + low;
         uint32_t n = (uint32_t)(step_high(g, step) - low + 1);
@@ -180,53 +240,37 @@ static bool decode_frame(const Decoder *d, LpcBytes bytes, uint32_t t, Frame *fr
         if (classes > 1)
             k->classify(&near, m, n, s);
         k->energy(&near, n, s);
-        k->predict(&near, m->set[group], classes, d->bits, n, s);
-        decode_symbols(&packet, m->states, d->shifts, &d->lookup[reference != NULL],
+        k->predict(&near, m->set[kind], classes, d->bits, n, s);
+        decode_symbols(&packet, m->states, d->shifts, &d->lookup[kind],
                        (const uint8_t *)d->tables->slots, n, s);
-        good &= undo_residuals(d, &packet, n, s, frame->sample + at);
+        undo_residuals(d, &packet, n, s, frame->sample + at);
         k->note(frame->sample + at, reference ? reference->sample + at : NULL, s, n,
                 m->error_shift, frame->error + at, frame->difference + at);
         fill_edges(frame, g, step);
     }
     fill_below(frame, g);
-    for (unsigned i = 0; i < m->states; i++)
-        good &= packet.state[i] == STATE_LEAST; /* where the encoder began */
-    return good && packet.at == packet.end && packet.raw.at == packet.raw.size;
+    return at_end(&packet, m->states);
 }
 
-static void give(const Frame *frame, const Geometry *g, unsigned bits, const LpcOutput *out,
-                 uint32_t number)
+/* The frame that a frame's reference refers to, or -1. */
+static int64_t second_of(const Model *m, uint32_t t)
 {
-    int32_t half = 1 << (bits - 1);
-    for (Tile tile = {0}; next_tile(g, &tile);)
-        for (uint32_t y = tile.top; y < tile.bottom; y++) {
-            const int64_t *start = &g->start[2 * (int64_t)y + STEPS_BEFORE];
-            const int16_t *sample = frame->sample + y;
-            size_t at = number * out->frame + y * out->row, apart = out->sample;
-            if (out->size == 1)
-                for (uint32_t x = tile.left; x < tile.right; x++)
-                    ((uint8_t *)out->data)[at + apart * x] = (uint8_t)(sample[start[x]] + half);
-            else
-                for (uint32_t x = tile.left; x < tile.right; x++)
-                    ((uint16_t *)out->data)[at + apart * x] = (uint16_t)(sample[start[x]] + half);
-        }
+    int64_t reference = reference_of(m, t);
+    return reference < 0 ? -1 : reference_of(m, (uint32_t)reference);
 }
 
-/* Marks the frames that frames `first` to `last - 1` need: `until[t]` is the last that needs t. */
+/* Marks the frames that frames `first` to `last - 1` need: until[t] is 1 more than the last place
+ * that needs frame t. */
 static void mark_needed(const Model *m, uint32_t first, uint32_t last, uint32_t *until)
 {
-    memset(until, 0, last * sizeof *until);
-    for (uint32_t t = last; t-- > 0;) {
-        if (t >= first && !until[t])
-            until[t] = t + 1;
-        int64_t reference = until[t] ? reference_of(m->references, t) : -1;
-        if (reference < 0)
-            continue;
-        if (until[reference] < t + 1)
-            until[reference] = t + 1;
-        int64_t second = reference_of(m->references, (uint32_t)reference);
-        if (second >= 0 && until[second] < t + 1)
-            until[second] = t + 1;
+    for (uint32_t place = m->frames; place-- > 0;) {
+        uint32_t t = frame_at(m, place);
+        if (t >= first && t < last && !until[t])
+            until[t] = place + 1;
+        int64_t needs[] = {reference_of(m, t), second_of(m, t)};
+        for (int i = 0; until[t] && i < 2; i++)
+            if (needs[i] >= 0 && until[needs[i]] < place + 1)
+                until[needs[i]] = place + 1;
     }
 }
 
@@ -259,22 +303,23 @@ static LpcStatus decode_frames(const Decoder *d, const LpcBytes *packets, uint32
     const Model *m = d->model;
     const Geometry *g = d->geometry;
     mark_needed(m, first, last, frames->until);
-    for (uint32_t t = 0; t < last; t++) {
+    for (uint32_t place = 0; place < m->frames; place++) {
+        uint32_t t = frame_at(m, place);
         if (!frames->until[t])
             continue;
-        int64_t reference = reference_of(m->references, t);
-        int64_t second = reference < 0 ? -1 : reference_of(m->references, (uint32_t)reference);
+        int64_t reference = reference_of(m, t), second = second_of(m, t);
         if (!begin(frames, t, g))
             return LPC_NO_MEMORY;
-        if (!decode_frame(d, packets[t], t, &frames->frame[t],
+        if (!decode_frame(d, packets[t], &frames->frame[t],
                           reference < 0 ? NULL : &frames->frame[reference],
                           second < 0 ? NULL : &frames->frame[second], s))
             return LPC_DAMAGED;
-        if (t >= first)
-            give(&frames->frame[t], g, d->bits, out, t - first);
+        if (t >= first && t < last)
+            give_samples(frames->frame[t].sample, g, d->bits, out, (t - first) * out->frame);
         int64_t ends[] = {t, reference, second};
         for (int i = 0; i < 3; i++)
-            if (ends[i] >= 0 && frames->until[ends[i]] == t + 1 && frames->frame[ends[i]].memory)
+            if (ends[i] >= 0 && frames->until[ends[i]] == place + 1 &&
+                frames->frame[ends[i]].memory)
                 release(frames, (uint32_t)ends[i]);
     }
     return LPC_OK;
@@ -284,11 +329,13 @@ LpcStatus lpc_decode(LpcBytes configuration, const LpcBytes *packets, const LpcS
                      uint32_t first, uint32_t last, const LpcOutput *out, const char **reason)
 {
     if (!shape->bits || shape->bits > 16 || (out->size == 1 && shape->bits > 8) ||
-        !out->size || out->size > 2 || first > last || last > shape->frames || !shape->height || !shape->width)
+        !out->size || out->size > 2 || first > last || last > shape->frames ||
+        !shape->height || !shape->width)
         return LPC_BAD_ARGUMENT;
     Model *model = malloc(sizeof *model);
     Decoder *decoder = malloc(sizeof *decoder);
-    Frames frames = {calloc(last + 1, sizeof(Frame)), calloc(last + 1, sizeof(uint32_t)), {0}};
+    size_t count = (size_t)shape->frames + 1;
+    Frames frames = {calloc(count, sizeof(Frame)), calloc(count, sizeof(uint32_t)), {0}};
     Geometry geometry = {0};
     Scratch scratch = {0};
     LpcStatus status = LPC_NO_MEMORY;
@@ -302,13 +349,14 @@ LpcStatus lpc_decode(LpcBytes configuration, const LpcBytes *packets, const LpcS
         status = LPC_DAMAGED;
         goto done;
     }
+    model->frames = shape->frames;
     *decoder = (Decoder){.kernels = kernels(), .tables = tables(), .model = model,
                          .geometry = &geometry, .bits = shape->bits};
     build_lookup(decoder);
     status = decode_frames(decoder, packets, first, last, out, &frames, &scratch);
 done:
     if (frames.frame)
-        for (uint32_t t = 0; t < last; t++)
+        for (uint32_t t = 0; t < shape->frames; t++)
             frame_free(&frames.frame[t]);
     frame_free(&frames.spare);
     free(frames.frame);

@@ -14,12 +14,15 @@
 enum {
     RUN = 512, /* samples whose products are summed at once */
     CONSTANT = 32,
-    CONTEXTS = 2 * LEVELS,
+    CONTEXTS = KINDS * LEVELS,
+    BUCKETS = (LEVELS + 1) / 2, /* of expected error, two levels each */
+    SUMS = COLUMNS * (COLUMNS + 1) / 2,
+    FIRST_APART = 4, /* the first of two passes looks at every so many of the steps */
 };
 
 /* Sums of products of one coefficient set, lower triangle by rows. */
 typedef struct {
-    int64_t sum[COLUMNS * (COLUMNS + 1) / 2];
+    int64_t sum[SUMS];
     int64_t count;
     int16_t row[COLUMNS][RUN + 16];
     uint32_t filled;
@@ -38,33 +41,20 @@ typedef struct {
     Model model;
     Frame *frame;
     Scratch scratch;
+    uint8_t shift[LEVELS]; /* low bits that are stored as they are */
+    bool shifts;           /* some are */
     uint8_t *context, *symbol; /* of every sample, in coding order: level * 4 + phase */
+    int16_t *base;      /* of every sample, where there are shifts */
     Histogram *histogram;
-    Moments *moments;
+    uint16_t *escaped; /* samples of a frame that are no symbols, the last one first */
+    size_t escapes;
+    Moments *moments; /* of each class and bucket */
     int16_t *features;  /* COLUMNS rows of a step */
     BitWriter out;      /* all packets */
     size_t *packet_end; /* of each frame in `out` */
 } Encoder;
 
 /* ---- Frames in ------------------------------------------------------------------------------ */
-
-static void take_frame(Encoder *e, const void *samples, unsigned size, uint32_t t)
-{
-    const Geometry *g = &e->geometry;
-    int32_t half = 1 << (e->shape->bits - 1);
-    for (Tile tile = {0}; next_tile(g, &tile);)
-        for (uint32_t y = tile.top; y < tile.bottom; y++) {
-            const int64_t *start = &g->start[2 * (int64_t)y + STEPS_BEFORE];
-            int16_t *sample = e->frame[t].sample + y;
-            size_t at = ((size_t)t * g->height + y) * g->width;
-            if (size == 1)
-                for (uint32_t x = tile.left; x < tile.right; x++)
-                    sample[start[x]] = (int16_t)(((const uint8_t *)samples)[at + x] - half);
-            else
-                for (uint32_t x = tile.left; x < tile.right; x++)
-                    sample[start[x]] = (int16_t)(((const uint16_t *)samples)[at + x] - half);
-        }
-}
 
 /* The first sample of a step, and how many it has. */
 static int64_t span(const Geometry *g, int64_t step, uint32_t *n)
@@ -81,13 +71,13 @@ static const Frame *frame_before(const Encoder *e, int64_t t)
 
 static const Frame *reference(const Encoder *e, uint32_t t)
 {
-    return frame_before(e, reference_of(e->model.references, t));
+    return frame_before(e, reference_of(&e->model, t));
 }
 
 static const Frame *second(const Encoder *e, uint32_t t)
 {
-    int64_t r = reference_of(e->model.references, t);
-    return r < 0 ? NULL : frame_before(e, reference_of(e->model.references, (uint32_t)r));
+    int64_t r = reference_of(&e->model, t);
+    return r < 0 ? NULL : frame_before(e, reference_of(&e->model, (uint32_t)r));
 }
 
 /* Differences to the reference, and what lies around the frame. Errors come with each pass. */
@@ -100,10 +90,8 @@ static void prepare_frame(Encoder *e, uint32_t t)
     for (int64_t step = 0; step < g->steps; step++) {
         uint32_t n;
         int64_t at = span(g, step, &n);
-        for (uint32_t i = 0; ref && i < n; i++) {
-            int32_t apart = abs(frame->sample[at + i] - ref->sample[at + i]);
-            frame->difference[at + i] = (uint16_t)(apart < MAX_DIFFERENCE ? apart : MAX_DIFFERENCE);
-        }
+        if (ref)
+            e->kernels->differ(frame->sample + at, ref->sample + at, n, frame->difference + at);
         fill_edges(frame, g, step);
     }
     fill_below(frame, g);
@@ -127,8 +115,10 @@ static unsigned choose_error_shift(const Encoder *e)
                 before = e->frame[t].sample + step_at(g, step - 1) + step_low(g, step);
                 n -= step == 2 * step_high(g, step);
             }
+            uint32_t of_step = 0; /* a step has less than 2^15 samples */
             for (uint32_t i = 0; i < n; i++)
-                sum += (uint64_t)(now[i] < before[i] ? before[i] - now[i] : now[i] - before[i]);
+                of_step += (uint32_t)(now[i] < before[i] ? before[i] - now[i] : now[i] - before[i]);
+            sum += of_step;
             count += n;
         }
     }
@@ -138,21 +128,15 @@ static unsigned choose_error_shift(const Encoder *e)
     return shift;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    uint16_t x = *(const uint16_t *)a, y = *(const uint16_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Thresholds of the classes: shares of the activity that samples of some rows have. */
+/* Thresholds of the classes: shares of the activity that samples of some steps have. */
 static bool choose_thresholds(Encoder *e)
 {
     static const unsigned SHARE[CLASSES + 1][CLASSES - 1] = {
         {0}, {0}, {90}, {60, 95}, {50, 90, 98},
     };
-    const Geometry *g = &e->geometry;
     enum { MOST = 1 << 14 };
-    uint16_t *seen = malloc(MOST * sizeof *seen);
+    const Geometry *g = &e->geometry;
+    uint16_t *seen = calloc(4 * MAX_DIFFERENCE + 1, sizeof *seen); /* how often, by activity */
     if (!seen)
         return false;
     uint64_t steps = (uint64_t)e->shape->frames * (uint64_t)g->steps;
@@ -167,14 +151,17 @@ static bool choose_thresholds(Encoder *e)
         neighbours_of(&e->frame[t], reference(e, t), second(e, t), g, step, &near);
         span(g, step, &n);
         const uint16_t *const *d = near.near_difference;
-        for (uint32_t k = 0; k < n && count < MOST; k++)
-            seen[count++] = (uint16_t)(d[0][k] + d[1][k] + d[2][k] + d[3][k]);
+        for (uint32_t k = 0; k < n && count < MOST; k++, count++)
+            seen[d[0][k] + d[1][k] + d[2][k] + d[3][k]]++;
     }
-    qsort(seen, count, sizeof *seen, by_size);
+    unsigned activity = 0;
+    size_t up_to = seen[0];
     for (unsigned i = 0; i + 1 < e->model.classes; i++) {
+        size_t rank = count * SHARE[e->model.classes][i] / 100;
+        while (count && up_to <= rank)
+            up_to += seen[++activity];
         uint16_t least = i ? e->model.threshold[i - 1] + 1 : 1;
-        uint16_t found = count ? seen[count * SHARE[e->model.classes][i] / 100] : 0;
-        e->model.threshold[i] = found > least ? found : least;
+        e->model.threshold[i] = (uint16_t)activity > least ? (uint16_t)activity : least;
     }
     free(seen);
     return true;
@@ -190,42 +177,69 @@ static void sum_up(const Encoder *e, Moments *m)
     m->filled = 0;
 }
 
-/* Add a step to the moments of the class of each sample. */
+/* Add a step to the moments of the class of each sample, and of its bucket where `context` says
+ * which one that is. */
 static void add_step(Encoder *e, const Neighbours *near, const int16_t *sample, uint32_t n,
-                     unsigned classes, Moments *moments)
+                     unsigned classes, const uint8_t *context)
 {
     size_t stride = e->geometry.longest + VECTOR;
+    unsigned buckets = context ? BUCKETS : 1, parts = classes * buckets;
     e->kernels->features(near, sample, n, e->features, stride);
     for (uint32_t from = 0; from < n; from += RUN) {
-        uint32_t some = n - from < RUN ? n - from : RUN, count[CLASSES] = {0};
-        uint16_t of_class[CLASSES][RUN];
-        for (uint32_t i = 0; i < some; i++) {
-            unsigned class = classes > 1 ? e->scratch.class_of[from + i] : 0;
-            of_class[class][count[class]++] = (uint16_t)i;
+        uint32_t some = n - from < RUN ? n - from : RUN, count[CLASSES * BUCKETS];
+        uint16_t of_part[CLASSES * BUCKETS][RUN];
+        memset(count, 0, parts * sizeof *count);
+        for (uint32_t i = from; i < from + some; i++) {
+            unsigned part = classes > 1 ? e->scratch.class_of[i] * buckets : 0;
+            part += context ? context[i] / PHASES / 2 : 0;
+            of_part[part][count[part]++] = (uint16_t)(i - from);
         }
-        for (unsigned class = 0; class < classes; class++) {
-            Moments *m = &moments[class];
-            if (m->filled + count[class] > RUN)
+        for (unsigned part = 0; part < parts; part++) {
+            Moments *m = &e->moments[part];
+            if (m->filled + count[part] > RUN)
                 sum_up(e, m);
-            for (int k = 0; k < COLUMNS; k++) {
+            for (int k = 0; k < COLUMNS && count[part]; k++) {
                 const int16_t *row = e->features + (size_t)k * stride + from;
                 int16_t *to = m->row[k] + m->filled;
-                for (uint32_t i = 0; i < count[class]; i++)
-                    to[i] = row[of_class[class][i]];
+                for (uint32_t i = 0; i < count[part]; i++)
+                    to[i] = row[of_part[part][i]];
             }
-            m->filled += count[class];
+            m->filled += count[part];
         }
     }
 }
 
+/* The sums of a class, its buckets weighted by the inverse square of their errors. */
+typedef struct {
+    double sum[SUMS], count;
+} Weighted;
+
+static void weigh(const Encoder *e, Moments *moments, unsigned buckets, Weighted *found)
+{
+    unsigned least = 0;
+    memset(found, 0, sizeof *found);
+    for (unsigned bucket = 0; bucket < buckets; bucket++) {
+        Moments *m = &moments[bucket];
+        sum_up(e, m);
+        if (!m->count)
+            continue;
+        unsigned error = 8u + LEVEL_START[2 * bucket];
+        least = least ? least : error;
+        double ratio = (double)least / error, weight = ratio * ratio;
+        for (int k = 0; k < SUMS; k++)
+            found->sum[k] = found->sum[k] + weight * (double)m->sum[k];
+        found->count = found->count + weight * (double)m->count;
+    }
+}
+
 /* Solve the normal equations by Cholesky's method; false where they have no solution. */
-static bool solve(const Moments *m, double *x)
+static bool solve(const Weighted *m, double *x)
 {
     double l[FEATURES][FEATURES], z[FEATURES];
-    double ridge = (double)m->count / 1024 + 1;
+    double ridge = m->count / 1024 + 1;
     for (int i = 0; i < FEATURES; i++)
         for (int j = 0; j <= i; j++) {
-            double sum = (double)m->sum[i * (i + 1) / 2 + j] + (i == j ? ridge : 0);
+            double sum = m->sum[i * (i + 1) / 2 + j] + (i == j ? ridge : 0);
             for (int k = 0; k < j; k++)
                 sum = sum - l[i][k] * l[j][k];
             if (i != j)
@@ -235,9 +249,9 @@ static bool solve(const Moments *m, double *x)
             else
                 l[i][i] = sqrt(sum);
         }
-    const int64_t *b = m->sum + FEATURES * (FEATURES + 1) / 2;
+    const double *b = m->sum + FEATURES * (FEATURES + 1) / 2;
     for (int i = 0; i < FEATURES; i++) {
-        double sum = (double)b[i];
+        double sum = b[i];
         for (int k = 0; k < i; k++)
             sum = sum - l[i][k] * z[k];
         z[i] = sum / l[i][i];
@@ -251,13 +265,13 @@ static bool solve(const Moments *m, double *x)
     return true;
 }
 
-static void quantise(const Moments *m, int taps, unsigned base_tap, Coefficients *set)
+static void quantise(const Weighted *m, int taps, unsigned base_tap, Coefficients *set)
 {
     double x[FEATURES];
     int32_t size = 0, rest = ONE;
     *set = (Coefficients){.offset = 0};
     set->tap[base_tap] = ONE;
-    if (!m->count || !solve(m, x))
+    if (!(m->count > 0) || !solve(m, x))
         return;
     int32_t tap[TAPS];
     int column = 0;
@@ -289,35 +303,64 @@ static void clear_features(Encoder *e)
         e->features[(FEATURES - 1) * stride + i] = CONSTANT;
 }
 
-static void choose_coefficients(Encoder *e)
+/* Least squares look at every so many steps: at all where there are few samples. */
+static int64_t steps_apart(const Encoder *e, unsigned kind, bool weighted)
+{
+    enum { FEW = 2048 };
+    const Geometry *g = &e->geometry;
+    bool first = e->settings->passes > 1 && !weighted;
+    uint64_t frames = 0, step = (uint64_t)e->settings->row_step * (first ? FIRST_APART : 1);
+    for (uint32_t t = 0; t < e->shape->frames; t++)
+        frames += (reference(e, t) != NULL) == kind;
+    return frames * g->height * g->width / step < FEW ? 1 : (int64_t)step;
+}
+
+/* How many samples are coded before a step. Cells have EDGE more on each side of all steps. */
+static size_t coded_before(int64_t place, int64_t step)
+{
+    return (size_t)(place - EDGE - 2 * EDGE * (step + STEPS_BEFORE));
+}
+
+static void add_frame(Encoder *e, uint32_t t, int64_t apart, bool weighted)
+{
+    const Geometry *g = &e->geometry;
+    const Frame *ref = reference(e, t), *sec = second(e, t);
+    const uint8_t *context = e->context + (size_t)t * g->height * g->width;
+    unsigned classes = ref ? e->model.classes : 1;
+    for (int64_t step = (t * (int64_t)7) % apart; step < g->steps; step += apart) {
+        Neighbours near;
+        uint32_t n;
+        int64_t at = span(g, step, &n);
+        neighbours_of(&e->frame[t], ref, sec, g, step, &near);
+        if (classes > 1)
+            e->kernels->classify(&near, &e->model, n, &e->scratch);
+        add_step(e, &near, e->frame[t].sample + at, n, classes,
+                 weighted ? context + coded_before(at, step) : NULL);
+    }
+}
+
+/* Choose coefficients by least squares; samples that were hard to predict before count for less
+ * where they are weighted. */
+static void choose_coefficients(Encoder *e, bool weighted)
 {
     Model *m = &e->model;
-    const Geometry *g = &e->geometry;
-    for (unsigned group = 0; group < m->groups; group++) {
-        unsigned classes = group ? m->classes : 1;
+    unsigned buckets = weighted ? BUCKETS : 1;
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        unsigned classes = kind == INTER ? m->classes : 1;
+        int64_t apart = steps_apart(e, kind, weighted);
         clear_features(e);
-        for (unsigned class = 0; class < classes; class++) {
-            memset(e->moments[class].sum, 0, sizeof e->moments[class].sum);
-            e->moments[class].count = e->moments[class].filled = 0;
+        for (unsigned part = 0; part < classes * buckets; part++) {
+            memset(e->moments[part].sum, 0, sizeof e->moments[part].sum);
+            e->moments[part].count = e->moments[part].filled = 0;
         }
-        for (uint32_t t = 0; t < e->shape->frames; t++) {
-            if (group_of(m, t) != group)
-                continue;
-            int64_t apart = group ? e->settings->row_step : 1;
-            for (int64_t step = (t * 7) % apart; step < g->steps; step += apart) {
-                Neighbours near;
-                uint32_t n;
-                int64_t at = span(g, step, &n);
-                neighbours_of(&e->frame[t], reference(e, t), second(e, t), g, step, &near);
-                if (classes > 1)
-                    e->kernels->classify(&near, m, n, &e->scratch);
-                add_step(e, &near, e->frame[t].sample + at, n, classes, e->moments);
-            }
-        }
+        for (uint32_t t = 0; t < e->shape->frames; t++)
+            if ((reference(e, t) != NULL) == kind)
+                add_frame(e, t, apart, weighted);
         for (unsigned class = 0; class < classes; class++) {
-            sum_up(e, &e->moments[class]);
-            quantise(&e->moments[class], group ? TAPS : INTRA_TAPS, group ? 10 : 0,
-                     &m->set[group][class]);
+            Weighted found;
+            weigh(e, &e->moments[class * buckets], buckets, &found);
+            quantise(&found, kind == INTER ? TAPS : INTRA_TAPS, kind == INTER ? 10 : 0,
+                     &m->set[kind][class]);
         }
     }
 }
@@ -331,6 +374,42 @@ static uint32_t shifted(int32_t residual, unsigned shift)
     return symbol < 1 || symbol > 255 ? 0 : (uint32_t)symbol;
 }
 
+typedef uint32_t Counts[PHASES][SYMBOLS];
+
+/* Context and symbol of each sample of a step, none of which keeps low bits apart. */
+static void note_symbols(const Encoder *e, const int16_t *sample, uint32_t n, uint8_t *context,
+                         uint8_t *restrict symbol)
+{
+    const Scratch *s = &e->scratch;
+    for (uint32_t i = 0; i < n; i++) {
+        int32_t value = sample[i] - s->base[i] + 128;
+        symbol[i] = (uint8_t)(value & ~255 ? 0 : value);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        context[i] = (uint8_t)(PHASES * e->tables->level[s->energy[i]] +
+                               ((unsigned)s->fraction[i] >> 2));
+}
+
+static void note_shifted(const Encoder *e, const int16_t *sample, uint32_t n, uint8_t *context,
+                         uint8_t *symbol)
+{
+    const Scratch *s = &e->scratch;
+    for (uint32_t i = 0; i < n; i++) {
+        unsigned level = e->tables->level[s->energy[i]], shift = e->shift[level];
+        unsigned phase = shift ? 0 : (unsigned)s->fraction[i] >> 2;
+        context[i] = (uint8_t)(PHASES * level + phase);
+        symbol[i] = (uint8_t)shifted(sample[i] - s->base[i], shift);
+    }
+}
+
+/* Symbols are counted in every so many steps: in all where there are few samples. */
+static int64_t counted_apart(const Encoder *e)
+{
+    enum { MANY = 1 << 18, APART = 3 };
+    const Geometry *g = &e->geometry;
+    return (uint64_t)e->shape->frames * g->height * g->width < MANY ? 1 : APART;
+}
+
 /* Predict a frame; note context and symbol of each sample. */
 static void model_frame(Encoder *e, uint32_t t)
 {
@@ -339,13 +418,11 @@ static void model_frame(Encoder *e, uint32_t t)
     Frame *frame = &e->frame[t];
     const Frame *ref = reference(e, t), *sec = second(e, t);
     size_t at = (size_t)t * g->height * g->width;
-    unsigned group = group_of(m, t), classes = ref ? m->classes : 1, bits = e->shape->bits;
-    uint8_t shift[LEVELS];
-    for (unsigned level = 0; level < LEVELS; level++)
-        shift[level] = (uint8_t)level_shift(level, bits, m->error_shift);
+    unsigned kind = ref ? INTER : INTRA, classes = ref ? m->classes : 1;
     Scratch *s = &e->scratch;
     fill_before(frame, ref, g, m->error_shift);
-    uint32_t(*count)[PHASES][SYMBOLS] = e->histogram->count + (ref != NULL) * LEVELS;
+    Counts *count = e->histogram->count + kind * LEVELS;
+    int64_t apart = counted_apart(e);
     for (int64_t step = 0; step < g->steps; step++) {
         uint32_t n;
         int64_t place = span(g, step, &n);
@@ -355,39 +432,39 @@ static void model_frame(Encoder *e, uint32_t t)
         if (classes > 1)
             e->kernels->classify(&near, m, n, s);
         e->kernels->energy(&near, n, s);
-        e->kernels->predict(&near, m->set[group], classes, bits, n, s);
-        e->kernels->note(sample, ref ? ref->sample + place : NULL, s, n, m->error_shift,
-                         frame->error + place, frame->difference + place);
+        e->kernels->predict(&near, m->set[kind], classes, e->shape->bits, n, s);
+        e->kernels->note(sample, NULL, s, n, m->error_shift, frame->error + place, NULL);
         fill_edges(frame, g, step);
         uint8_t *context = e->context + at, *symbol = e->symbol + at;
-        for (uint32_t i = 0; i < n; i++) {
-            unsigned level = e->tables->level[s->energy[i]];
-            unsigned phase = shift[level] ? 0 : (unsigned)s->fraction[i] >> 2;
-            uint32_t value = shifted(sample[i] - s->base[i], shift[level]);
-            context[i] = (uint8_t)(4 * level + phase);
-            symbol[i] = (uint8_t)value;
-            count[level][phase][value]++;
+        if (e->shifts) {
+            note_shifted(e, sample, n, context, symbol);
+            memcpy(e->base + at, s->base, n * sizeof *s->base);
+        } else {
+            note_symbols(e, sample, n, context, symbol);
         }
+        for (uint32_t i = 0; (step + t) % apart == 0 && i < n; i++)
+            count[context[i] / PHASES][context[i] % PHASES][symbol[i]]++;
         at += n;
     }
     fill_below(frame, g);
 }
 
 /* Bits / 256 that a context takes with a distribution. */
-static uint64_t cost_with(const Encoder *e, uint32_t (*count)[SYMBOLS], unsigned family,
+static uint64_t cost_with(const Encoder *e, Counts count, unsigned family,
                           const uint16_t (*range)[2])
 {
-    uint64_t cost = 0;
+    uint64_t cost = 0, escaped = 0;
     for (unsigned phase = 0; phase < PHASES; phase++) {
         const uint16_t *one = e->tables->cost[family][phase];
-        const uint16_t *frequency = e->tables->frequency[family][phase];
-        for (unsigned s = range[phase][0]; s < range[phase][1]; s++)
-            cost += (uint64_t)count[phase][s] * (one[s] + (frequency[s] ? 0 : e->shape->bits << 8));
+        for (unsigned s = range[phase][0]; s < range[phase][1]; s++) {
+            cost += (uint64_t)count[phase][s] * (one[s] & (NO_SLOTS - 1));
+            escaped += one[s] & NO_SLOTS ? count[phase][s] : 0;
+        }
     }
-    return cost;
+    return cost + escaped * (e->shape->bits << 8);
 }
 
-static unsigned choose_family(const Encoder *e, uint32_t (*count)[SYMBOLS])
+static unsigned choose_family(const Encoder *e, Counts count)
 {
     uint64_t number = 0, sum = 0;
     uint16_t range[PHASES][2];
@@ -416,7 +493,7 @@ static unsigned choose_family(const Encoder *e, uint32_t (*count)[SYMBOLS])
     unsigned best = FAMILY;
     uint64_t least = UINT64_MAX;
     for (unsigned shape = 0; shape < SHAPES; shape++) {
-        int centre = near, step = 4;
+        int centre = near, step = 2;
         uint64_t here = cost_with(e, count, shape * SCALES + (unsigned)centre, range);
         while (step) {
             bool moved = false;
@@ -444,12 +521,10 @@ static unsigned choose_family(const Encoder *e, uint32_t (*count)[SYMBOLS])
 
 static void choose_contexts(Encoder *e)
 {
-    for (unsigned kind = 0; kind < 2; kind++)
+    for (unsigned kind = 0; kind < KINDS; kind++)
         for (unsigned level = 0; level < LEVELS; level++) {
-            Context *context = &e->model.context[kind][level];
-            context->family =
-                (uint8_t)choose_family(e, e->histogram->count[kind * LEVELS + level]);
-            context->shift = (uint8_t)level_shift(level, e->shape->bits, e->model.error_shift);
+            unsigned family = choose_family(e, e->histogram->count[kind * LEVELS + level]);
+            e->model.context[kind][level] = (Context){(uint8_t)family, e->shift[level]};
         }
 }
 
@@ -468,56 +543,41 @@ static bool reserve(BitWriter *w, size_t more)
     return true;
 }
 
-/* Low bits and escaped samples of a frame; symbols that no frequency holds become escapes. */
-static void put_raw(Encoder *e, uint32_t t, BitWriter *raw)
+/* Low bits and escaped samples of a frame. Symbols that have no slots become escapes. */
+static void put_low_bits(Encoder *e, uint32_t t, BitWriter *raw)
 {
     const Geometry *g = &e->geometry;
-    const Model *m = &e->model;
-    const Frame *ref = reference(e, t), *sec = second(e, t), *frame = &e->frame[t];
-    unsigned bits = e->shape->bits, group = group_of(m, t), classes = ref ? m->classes : 1;
+    unsigned bits = e->shape->bits, kind = reference(e, t) ? INTER : INTRA, waiting = 0;
     int32_t half = 1 << (bits - 1);
+    uint64_t buffer = 0;
     size_t at = (size_t)t * g->height * g->width;
-    bool shifts = level_shift(LEVELS - 1, bits, m->error_shift) > 0;
-    const Context *contexts = m->context[ref != NULL];
+    uint8_t *out = raw->data;
     const uint16_t *frequency[LEVELS * PHASES];
     for (unsigned k = 0; k < LEVELS * PHASES; k++) {
-        unsigned family = contexts[k / PHASES].family;
+        unsigned family = e->model.context[kind][k / PHASES].family;
         frequency[k] = e->tables->frequency[family < FAMILY ? family : 0][k % PHASES];
     }
     for (int64_t step = 0; step < g->steps; step++) {
         uint32_t n;
-        int64_t place = span(g, step, &n);
-        uint8_t *symbol = e->symbol + at;
-        const uint8_t *context = e->context + at;
-        bool any = shifts;
-        uint8_t least = UINT8_MAX;
-        for (uint32_t i = 0; i < n; i++) {
-            symbol[i] = frequency[context[i]][symbol[i]] ? symbol[i] : 0;
-            least = symbol[i] < least ? symbol[i] : least;
-        }
-        any |= !least;
-        at += n;
-        if (!any)
-            continue;
-        const int16_t *sample = frame->sample + place;
-        if (shifts) {
-            Neighbours near;
-            neighbours_of(frame, ref, sec, g, step, &near);
-            if (classes > 1)
-                e->kernels->classify(&near, m, n, &e->scratch);
-            e->kernels->predict(&near, m->set[group], classes, bits, n, &e->scratch);
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            unsigned shift = contexts[context[i] / 4].shift;
-            if (!symbol[i])
-                put_bits(raw, (uint32_t)(sample[i] + half), bits);
-            else if (shift) {
-                int32_t residual = sample[i] - e->scratch.base[i] + (1 << (shift - 1));
-                put_bits(raw, (uint32_t)residual & ((1u << shift) - 1), shift);
+        const int16_t *sample = e->frame[t].sample + span(g, step, &n);
+        for (uint32_t i = 0; i < n; i++, at++) {
+            unsigned context = e->context[at], count = e->shift[context / PHASES];
+            int32_t value = sample[i] - e->base[at] + ((1 << count) >> 1);
+            if (!e->symbol[at] || !frequency[context][e->symbol[at]]) {
+                e->symbol[at] = 0;
+                value = sample[i] + half;
+                count = bits;
+            }
+            buffer |= (uint64_t)((uint32_t)value & ((1u << count) - 1)) << waiting;
+            waiting += count;
+            for (; waiting >= 16; waiting -= 16, buffer >>= 16) {
+                *out++ = (uint8_t)buffer;
+                *out++ = (uint8_t)(buffer >> 8);
             }
         }
     }
-    put_end(raw);
+    raw->size = (size_t)(out - raw->data);
+    put_bits(raw, (uint32_t)buffer, waiting);
 }
 
 static inline uint32_t push(uint32_t x, const Divisor *d, uint16_t **words)
@@ -527,15 +587,16 @@ static inline uint32_t push(uint32_t x, const Divisor *d, uint16_t **words)
     (*words)[-1] = (uint16_t)x;
     *words -= full & 1;
     x >>= full & 16;
-    uint32_t q = (uint32_t)(((uint64_t)x * d->inverse) >> 32) >> d->shift;
+    uint32_t q = (uint32_t)(((uint64_t)x * d->inverse) >> 32) >> (d->shift & 31);
     return x + d->bias + q * d->complement;
 }
 
 /* Code the symbols of a frame, the last one first. Words lie before `words` then. */
-static uint16_t *code_frame(const Encoder *e, uint32_t t, uint32_t *state, uint16_t *words)
+static uint16_t *code_frame(Encoder *e, uint32_t t, uint32_t *state, uint16_t *words)
 {
     const Geometry *g = &e->geometry;
-    unsigned states = e->model.states, kind = reference(e, t) != NULL;
+    unsigned states = e->model.states, kind = reference(e, t) ? INTER : INTRA;
+    int32_t half = 1 << (e->shape->bits - 1);
     size_t at = ((size_t)t + 1) * g->height * g->width;
     for (unsigned i = 0; i < states; i++)
         state[i] = STATE_LEAST;
@@ -544,13 +605,19 @@ static uint16_t *code_frame(const Encoder *e, uint32_t t, uint32_t *state, uint1
         unsigned family = e->model.context[kind][k / PHASES].family;
         table[k] = e->tables->divisor[family < FAMILY ? family : 0][k % PHASES];
     }
+    e->escapes = 0;
     for (int64_t step = g->steps; step-- > 0;) {
         uint32_t n;
-        span(g, step, &n);
+        int64_t place = span(g, step, &n);
         at -= n;
-        for (uint32_t i = n; i-- > 0;)
-            state[i & (states - 1)] = push(
-                state[i & (states - 1)], table[e->context[at + i]] + e->symbol[at + i], &words);
+        for (uint32_t i = n; i-- > 0;) {
+            const Divisor *d = table[e->context[at + i]] + e->symbol[at + i];
+            if (__builtin_expect(d->shift & ESCAPE, 0)) {
+                d = table[e->context[at + i]];
+                e->escaped[e->escapes++] = (uint16_t)(e->frame[t].sample[place + i] + half);
+            }
+            state[i & (states - 1)] = push(state[i & (states - 1)], d, &words);
+        }
     }
     return words;
 }
@@ -566,32 +633,35 @@ static LpcStatus write_packets(Encoder *e)
     size_t samples = (size_t)e->geometry.height * e->geometry.width;
     unsigned states = e->model.states;
     uint16_t *words = malloc((samples + 1) * sizeof *words);
-    BitWriter raw = {0};
-    LpcStatus status = words ? LPC_OK : LPC_NO_MEMORY;
+    e->escaped = malloc(samples * sizeof *e->escaped);
+    /* A sample has 16 raw bits at most; some bytes more are written before they are needed. */
+    BitWriter raw = {.room = 2 * samples + 8};
+    raw.data = malloc(raw.room);
+    LpcStatus status = words && e->escaped && raw.data ? LPC_OK : LPC_NO_MEMORY;
     for (uint32_t t = 0; status == LPC_OK && t < e->shape->frames; t++) {
         uint32_t state[MAX_STATES];
         raw.size = 0;
-        put_raw(e, t, &raw);
+        if (e->shifts)
+            put_low_bits(e, t, &raw);
         uint16_t *first = code_frame(e, t, state, words + samples + 1);
         size_t count = (size_t)(words + samples + 1 - first);
-        if (raw.failed || !reserve(&e->out, 5 + 4 * states + 2 * count + raw.size)) {
+        for (size_t i = e->escapes; !e->shifts && i-- > 0;)
+            put_bits(&raw, e->escaped[i], e->shape->bits);
+        put_end(&raw);
+        if (raw.failed || !reserve(&e->out, 4 * states + 2 * count + raw.size)) {
             status = LPC_NO_MEMORY;
             break;
         }
         uint8_t *p = e->out.data + e->out.size;
-        size_t rest = count;
-        for (; rest > 127; rest >>= 7)
-            *p++ = (uint8_t)(rest | 128);
-        *p++ = (uint8_t)rest;
         for (unsigned i = 0; i < states; i++, p += 4)
             put_little32(p, state[i]);
         for (size_t i = 0; i < count; i++) {
             *p++ = (uint8_t)first[i];
             *p++ = (uint8_t)(first[i] >> 8);
         }
-        if (raw.size)
-            memcpy(p, raw.data, raw.size);
-        e->out.size = (size_t)(p + raw.size - e->out.data);
+        for (size_t i = raw.size; i-- > 0;)
+            *p++ = raw.data[i];
+        e->out.size = (size_t)(p - e->out.data);
         e->packet_end[t] = e->out.size;
     }
     free(raw.data);
@@ -601,29 +671,14 @@ static LpcStatus write_packets(Encoder *e)
 
 /* ---- All of it -------------------------------------------------------------------------------- */
 
-static unsigned choose_states(const LpcShape *shape)
+/* States of rANS: few in small frames, since each takes 4 bytes of a packet. Two are faster than one. */
+static unsigned choose_states(const LpcShape *shape, const LpcSettings *settings)
 {
     uint64_t samples = (uint64_t)shape->height * shape->width;
-    unsigned states = 2;
-    while (states < 32 && samples >> 10 >= states)
+    unsigned states = settings->passes > 1 ? 1 : 2;
+    while (states < 32 && samples >> 10 >= 2 * states)
         states *= 2;
     return states;
-}
-
-static void choose_groups(Encoder *e)
-{
-    Model *m = &e->model;
-    m->groups = GROUPS;
-    unsigned most = 0;
-    for (uint32_t t = 0; t < e->shape->frames; t++) {
-        unsigned group = group_of(m, t);
-        most = group > most ? group : most;
-    }
-    if (m->references == LPC_STAR && most > 1)
-        most = 1; /* distance says little there */
-    m->groups = most + 1;
-    if (m->references != LPC_INTRA && m->groups < 2)
-        m->groups = 2;
 }
 
 static LpcStatus finish_stream(Encoder *e, LpcStream *stream)
@@ -654,21 +709,30 @@ static LpcStatus finish_stream(Encoder *e, LpcStream *stream)
 static LpcStatus encode(Encoder *e, const void *samples, unsigned size)
 {
     Model *m = &e->model;
+    const Geometry *g = &e->geometry;
     uint32_t frames = e->shape->frames;
-    m->references = frames > 1 ? e->settings->references : LPC_INTRA;
-    m->states = choose_states(e->shape);
-    m->classes = e->settings->classes;
-    choose_groups(e);
+    size_t frame_bytes = (size_t)g->height * g->width * size;
     for (uint32_t t = 0; t < frames; t++)
-        take_frame(e, samples, size, t);
+        take_samples((const uint8_t *)samples + t * frame_bytes, size, e->shape->bits, g,
+                     e->frame[t].sample);
     m->error_shift = choose_error_shift(e);
+    for (unsigned level = 0; level < LEVELS; level++) {
+        e->shift[level] = (uint8_t)level_shift(level, e->shape->bits, m->error_shift);
+        e->shifts |= e->shift[level] > 0;
+    }
+    e->base = e->shifts ? malloc(frames * (size_t)g->height * g->width * sizeof *e->base) : NULL;
+    if (e->shifts && !e->base)
+        return LPC_NO_MEMORY;
     for (uint32_t t = 0; t < frames; t++)
         prepare_frame(e, t);
     if (m->classes > 1 && !choose_thresholds(e))
         return LPC_NO_MEMORY;
-    choose_coefficients(e);
-    for (uint32_t t = 0; t < frames; t++)
-        model_frame(e, t);
+    for (unsigned pass = 0; pass < e->settings->passes; pass++) {
+        choose_coefficients(e, pass > 0);
+        memset(e->histogram, 0, sizeof *e->histogram);
+        for (uint32_t place = 0; place < frames; place++)
+            model_frame(e, frame_at(m, place));
+    }
     choose_contexts(e);
     return write_packets(e);
 }
@@ -679,7 +743,8 @@ LpcStatus lpc_encode(const void *samples, unsigned size, const LpcShape *shape,
     *stream = (LpcStream){0};
     if (!shape->bits || shape->bits > 16 || (size == 1 && shape->bits > 8) || size > 2 || !size ||
         !shape->frames || !shape->height || !shape->width || !settings->classes ||
-        settings->classes > CLASSES || !settings->row_step ||
+        settings->classes > CLASSES || !settings->row_step || settings->passes < 1 ||
+        settings->passes > 2 ||
         settings->references >= LPC_REFERENCES)
         return LPC_BAD_ARGUMENT;
     size_t total = (size_t)shape->frames * shape->height * shape->width;
@@ -689,11 +754,16 @@ LpcStatus lpc_encode(const void *samples, unsigned size, const LpcShape *shape,
         goto done;
     *e = (Encoder){.kernels = kernels(), .tables = tables(), .shape = shape,
                    .settings = settings};
+    bool refer = shape->frames > 1 && settings->references != LPC_INTRA;
+    e->model = (Model){.references = refer ? settings->references : LPC_INTRA,
+                       .frames = shape->frames, .states = choose_states(shape, settings),
+                       .classes = refer ? settings->classes : 1};
     e->frame = calloc(shape->frames, sizeof *e->frame);
     e->context = malloc(total);
     e->symbol = malloc(total);
-    e->histogram = calloc(1, sizeof *e->histogram);
-    e->moments = malloc(CLASSES * sizeof *e->moments);
+    e->histogram = malloc(sizeof *e->histogram);
+    unsigned parts = CLASSES * (settings->passes > 1 ? BUCKETS : 1);
+    e->moments = malloc(parts * sizeof *e->moments);
     e->packet_end = malloc(shape->frames * sizeof *e->packet_end);
     bool room = e->tables && e->frame && e->context && e->symbol && e->histogram && e->moments &&
                 e->packet_end && geometry_make(&e->geometry, shape) &&
@@ -715,6 +785,8 @@ done:
         free(e->frame);
         free(e->context);
         free(e->symbol);
+        free(e->base);
+        free(e->escaped);
         free(e->histogram);
         free(e->moments);
         free(e->features);

@@ -37,6 +37,16 @@ static void energy_portable(const Neighbours *near, uint32_t n, Scratch *s)
                             3 * q[i] + u[i] + v[i] + w[i] + x[i]) >> 5;
 }
 
+static void differ_portable(const int16_t *sample, const int16_t *reference, uint32_t n,
+                            uint16_t *restrict difference)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        int32_t apart = sample[i] - reference[i];
+        apart = apart < 0 ? -apart : apart;
+        difference[i] = (uint16_t)(apart < MAX_DIFFERENCE ? apart : MAX_DIFFERENCE);
+    }
+}
+
 static void note_portable(const int16_t *sample, const int16_t *reference, const Scratch *s,
                        uint32_t n, unsigned error_shift, uint16_t *restrict error,
                        uint16_t *restrict difference)
@@ -47,13 +57,8 @@ static void note_portable(const int16_t *sample, const int16_t *reference, const
         int32_t size = (off < 0 ? -off : off) >> error_shift;
         error[i] = (uint16_t)(size < ENERGY - 1 ? size : ENERGY - 1);
     }
-    if (!reference)
-        return;
-    for (uint32_t i = 0; i < n; i++) {
-        int32_t apart = sample[i] - reference[i];
-        apart = apart < 0 ? -apart : apart;
-        difference[i] = (uint16_t)(apart < MAX_DIFFERENCE ? apart : MAX_DIFFERENCE);
-    }
+    if (reference)
+        differ_portable(sample, reference, n, difference);
 }
 
 static void predict_portable(const Neighbours *near, const Coefficients *sets,
@@ -198,26 +203,38 @@ static inline __m256i error_of(__m256i sample, __m256i base, __m256i fraction, _
     return _mm256_permute4x64_epi64(_mm256_packus_epi32(off[0], off[1]), 0xD8);
 }
 
+/* |a - b| as unsigned numbers. */
+static inline __m256i difference_of(__m256i a, __m256i b)
+{
+    __m256i apart = _mm256_sub_epi16(_mm256_max_epi16(a, b), _mm256_min_epi16(a, b));
+    return _mm256_min_epu16(apart, _mm256_set1_epi16(MAX_DIFFERENCE));
+}
+
+static void differ_avx2(const int16_t *sample, const int16_t *reference, uint32_t n,
+                        uint16_t *difference)
+{
+    uint32_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        store(difference, i, difference_of(load(sample, i), load(reference, i)));
+    differ_portable(sample + i, reference + i, n - i, difference + i);
+}
+
 static void note_avx2(const int16_t *sample, const int16_t *reference, const Scratch *s,
                       uint32_t n, unsigned error_shift, uint16_t *error, uint16_t *difference)
 {
     __m128i shift = _mm_cvtsi32_si128((int)error_shift);
-    __m256i most = _mm256_set1_epi16(MAX_DIFFERENCE);
     uint32_t i = 0;
     for (; i + 16 <= n; i += 16) {
         __m256i x = load(sample, i);
         store(error, i, error_of(x, load(s->base, i), load(s->fraction, i), shift));
-        if (reference) { /* |a - b| as unsigned numbers */
-            __m256i y = load(reference, i);
-            __m256i apart = _mm256_sub_epi16(_mm256_max_epi16(x, y), _mm256_min_epi16(x, y));
-            store(difference, i, _mm256_min_epu16(apart, most));
-        }
+        if (reference)
+            store(difference, i, difference_of(x, load(reference, i)));
     }
     Scratch rest = *s;
     rest.base += i;
     rest.fraction += i;
     note_portable(sample + i, reference ? reference + i : NULL, &rest, n - i, error_shift,
-                  error + i, difference + i);
+                  error + i, reference ? difference + i : NULL);
 }
 
 static inline __m256i select32(__m256i mask, __m256i yes, __m256i no)
@@ -360,11 +377,11 @@ static void products_avx2(const int16_t *rows, size_t stride, unsigned count, ui
 
 static const Kernels PORTABLE = {
     "portable", classify_portable, energy_portable, predict_portable, note_portable,
-    features_portable, products_portable,
+    differ_portable, features_portable, products_portable,
 };
 #ifdef HAVE_AVX2
 static const Kernels AVX2 = {
-    "avx2", classify_avx2, energy_avx2, predict_avx2, note_avx2, features_avx2,
+    "avx2", classify_avx2, energy_avx2, predict_avx2, note_avx2, differ_avx2, features_avx2,
     products_avx2,
 };
 #endif

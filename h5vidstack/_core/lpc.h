@@ -26,17 +26,17 @@ typedef struct {
 
 /* How frames refer to each other. */
 typedef enum {
-    LPC_INTRA, /* none does */
-    LPC_CHAIN, /* to the frame before */
-    LPC_TREE,  /* frame t to t with its lowest set bit cleared */
-    LPC_STAR,  /* to the first frame */
+    LPC_INTRA,  /* none does */
+    LPC_CHAIN,  /* to the frame before */
+    LPC_CENTRE, /* to the third one of each run of 4 */
     LPC_REFERENCES
 } LpcReferences;
 
 typedef struct {
     LpcReferences references;
     unsigned classes;  /* coefficient sets that a pixel chooses among, 1 to 4 */
-    unsigned row_step; /* least squares look at every so many rows */
+    unsigned row_step; /* least squares look at every so many steps */
+    unsigned passes;   /* 2: least squares again, weighted by the errors that the first left */
 } LpcSettings;
 
 /* A stream as it was encoded. `packets` has `frames` entries; all lies in one allocation. */
@@ -66,7 +66,8 @@ typedef struct {
     size_t frame, row, sample;
 } LpcOutput;
 
-/* Decode frames `first` to `last - 1`. Frames that others need are decoded, too, but not written.
+/* Decode frames `first` to `last - 1` of the `shape->frames` that have packets. Frames that others
+ * need are decoded, too, but not written.
  *
  * `reason` is a sentence without its subject, where the result is LPC_DAMAGED.
  */

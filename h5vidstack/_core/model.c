@@ -137,14 +137,18 @@ static void build_one(Tables *t, unsigned family, unsigned phase)
     unsigned escape = cost_of(frequency[0]);
     for (unsigned symbol = 0; symbol < SYMBOLS; symbol++) {
         unsigned f = frequency[symbol];
-        if (f)
-            t->divisor[family][phase][symbol] = divisor_of(at, f);
-        t->cost[family][phase][symbol] = (uint16_t)(f ? cost_of(f) : escape);
+        Divisor *divisor = &t->divisor[family][phase][symbol];
+        *divisor = f ? divisor_of(at, f) : (Divisor){0};
+        divisor->shift |= !f || !symbol ? ESCAPE : 0;
+        t->cost[family][phase][symbol] = (uint16_t)(f ? cost_of(f) : escape | NO_SLOTS);
         Slots *slots = &t->slots[family][phase];
-        slots->interval[symbol] = f | at << 16;
-        memset(slots->symbol + at, (int)symbol, f);
+        slots->start[symbol] = (uint16_t)at;
+        for (uint32_t part = (at + SLOTS_OF_PART - 1) / SLOTS_OF_PART;
+             part < (at + f + SLOTS_OF_PART - 1) / SLOTS_OF_PART; part++)
+            slots->symbol[part] = (uint8_t)symbol;
         at += f;
     }
+    t->slots[family][phase].start[SYMBOLS] = PROBS;
 }
 
 static Tables *build_tables(void)
@@ -189,25 +193,30 @@ unsigned level_shift(unsigned level, unsigned bits, unsigned error_shift)
 
 /* ---- Frames ----------------------------------------------------------------------------- */
 
-int64_t reference_of(LpcReferences references, uint32_t t)
+/* The frame of t's run that the others of it refer to; the last run may be shorter. */
+static uint32_t centre_of(const Model *model, uint32_t t)
 {
-    if (t == 0 || references == LPC_INTRA)
-        return -1;
-    if (references == LPC_CHAIN)
-        return (int64_t)t - 1;
-    return references == LPC_TREE ? (int64_t)(t & (t - 1)) : 0;
+    uint32_t centre = t - t % RUN_FRAMES + RUN_FRAMES / 2;
+    return centre < model->frames ? centre : model->frames - 1;
 }
 
-unsigned group_of(const Model *model, uint32_t t)
+int64_t reference_of(const Model *model, uint32_t t)
 {
-    int64_t reference = reference_of(model->references, t);
-    if (reference < 0)
-        return 0;
-    uint32_t distance = (uint32_t)(t - reference);
-    unsigned group = 1;
-    while (distance >>= 1)
-        group++;
-    return group < model->groups ? group : model->groups - 1;
+    if (model->references == LPC_CHAIN)
+        return (int64_t)t - 1;
+    if (model->references == LPC_INTRA || centre_of(model, t) == t)
+        return -1;
+    return centre_of(model, t);
+}
+
+uint32_t frame_at(const Model *model, uint32_t place)
+{
+    if (model->references != LPC_CENTRE)
+        return place;
+    uint32_t centre = centre_of(model, place);
+    if (place % RUN_FRAMES == 0)
+        return centre;
+    return place <= centre ? place - 1 : place;
 }
 
 bool geometry_make(Geometry *g, const LpcShape *shape)
@@ -371,7 +380,7 @@ void neighbours_of(const Frame *frame, const Frame *reference, const Frame *seco
 bool scratch_alloc(Scratch *s, const Geometry *g)
 {
     size_t n = (size_t)g->longest + VECTOR;
-    uint8_t *memory = malloc(n * (4 * 2 + 1 + 4));
+    uint8_t *memory = malloc(n * (4 * 2 + 1 + 4 + 2));
     s->memory = memory;
     if (!memory)
         return false;
@@ -381,6 +390,7 @@ bool scratch_alloc(Scratch *s, const Geometry *g)
     s->energy = (uint16_t *)s->fraction + n;
     s->class_of = s->energy + n;
     s->symbol = (uint8_t *)(s->class_of + n);
+    s->words = s->symbol + n;
     return true;
 }
 
@@ -482,14 +492,19 @@ int32_t get_signed(BitReader *r, unsigned k)
 
 enum { TAP_K = 7, OFFSET_K = 10, FAMILY_K = 1 };
 
-static unsigned taps_of(unsigned group)
+static unsigned kinds_of(const Model *model)
 {
-    return group ? TAPS : INTRA_TAPS;
+    return model->references == LPC_INTRA ? 1 : KINDS;
 }
 
-static unsigned classes_of(const Model *model, unsigned group)
+static unsigned taps_of(unsigned kind)
 {
-    return group ? model->classes : 1;
+    return kind == INTRA ? INTRA_TAPS : TAPS;
+}
+
+static unsigned classes_of(const Model *model, unsigned kind)
+{
+    return kind == INTRA ? 1 : model->classes;
 }
 
 void write_model(BitWriter *w, const Model *m)
@@ -502,25 +517,24 @@ void write_model(BitWriter *w, const Model *m)
     put_bits(w, log, 3);
     put_bits(w, m->error_shift, 4);
     put_bits(w, m->classes - 1, 2);
-    put_bits(w, m->groups - 1, 3);
     for (unsigned i = 0; i + 1 < m->classes; i++)
         put_bits(w, m->threshold[i], 16);
-    for (unsigned group = 0; group < m->groups; group++)
-        for (unsigned class = 0; class < classes_of(m, group); class++) {
-            const Coefficients *set = &m->set[group][class];
-            for (unsigned i = 0; i < taps_of(group); i++)
+    for (unsigned kind = 0; kind < kinds_of(m); kind++)
+        for (unsigned class = 0; class < classes_of(m, kind); class++) {
+            const Coefficients *set = &m->set[kind][class];
+            for (unsigned i = 0; i < taps_of(kind); i++)
                 put_signed(w, set->tap[i], TAP_K);
             put_signed(w, set->offset, OFFSET_K);
         }
-    for (unsigned kind = 0; kind < 2; kind++) {
+    for (unsigned kind = 0; kind < kinds_of(m); kind++) {
         unsigned last = LEVELS, before = 0;
-        while (last && m->context[kind][last - 1].family == FAMILY)
+        while (last && m->context[kind][last - 1].family == NO_FAMILY)
             last--;
         put_bits(w, last, 5); /* of levels beyond it there are none */
         for (unsigned level = 0; level < last; level++) {
             unsigned family = m->context[kind][level].family;
             put_bits(w, family < FAMILY, 1);
-            if (family == FAMILY)
+            if (family == NO_FAMILY)
                 continue;
             put_bits(w, family / SCALES, 2);
             put_signed(w, (int32_t)(family % SCALES) - (int32_t)before, FAMILY_K);
@@ -532,11 +546,11 @@ void write_model(BitWriter *w, const Model *m)
 
 static const char *read_sets(BitReader *r, Model *m)
 {
-    for (unsigned group = 0; group < m->groups; group++)
-        for (unsigned class = 0; class < classes_of(m, group); class++) {
-            Coefficients *set = &m->set[group][class];
+    for (unsigned kind = 0; kind < kinds_of(m); kind++)
+        for (unsigned class = 0; class < classes_of(m, kind); class++) {
+            Coefficients *set = &m->set[kind][class];
             int32_t size = 0;
-            for (unsigned i = 0; i < taps_of(group); i++) {
+            for (unsigned i = 0; i < taps_of(kind); i++) {
                 int32_t tap = get_signed(r, TAP_K);
                 if (tap < -32767 || tap > 32767)
                     return "has a coefficient out of range";
@@ -552,7 +566,7 @@ static const char *read_sets(BitReader *r, Model *m)
 
 static const char *read_contexts(BitReader *r, unsigned bits, Model *m)
 {
-    for (unsigned kind = 0; kind < 2; kind++) {
+    for (unsigned kind = 0; kind < kinds_of(m); kind++) {
         unsigned last = get_bits(r, 5);
         int32_t before = 0;
         for (unsigned level = 0; level < LEVELS; level++) {
@@ -581,15 +595,11 @@ const char *read_model(LpcBytes bytes, unsigned bits, Model *m)
     if (references >= LPC_REFERENCES)
         return "refers to frames in an unknown way: upgrade h5vidstack";
     m->references = (LpcReferences)references;
-    unsigned log = get_bits(&r, 3);
-    m->states = 1u << log;
+    m->states = 1u << get_bits(&r, 3);
     m->error_shift = get_bits(&r, 4);
     m->classes = get_bits(&r, 2) + 1;
-    m->groups = get_bits(&r, 3) + 1;
-    if (m->states < 2 || m->states > MAX_STATES || m->groups > GROUPS)
-        return "has a number of states or groups that cannot be";
-    if (references != LPC_INTRA && m->groups < 2)
-        return "has no coefficients for frames with a reference";
+    if (m->states > MAX_STATES)
+        return "has more states than can be";
     for (unsigned i = 0; i + 1 < m->classes; i++)
         m->threshold[i] = (uint16_t)get_bits(&r, 16);
     const char *wrong = read_sets(&r, m);

@@ -8,11 +8,12 @@ enum {
     TAPS = 16,        /* of a frame with a reference */
     INTRA_TAPS = 10,  /* of one without */
     CLASSES = 4,
-    GROUPS = 6,       /* of coefficient sets: 0 intra, then by distance to the reference */
+    RUN_FRAMES = 4,   /* of a run, where frames refer to one in its centre */
     LEVELS = 31,      /* of expected error */
     SCALES = 48,
     SHAPES = 4,
     FAMILY = SCALES * SHAPES,
+    NO_FAMILY = FAMILY, /* the number of none */
     PHASES = 4,       /* of a prediction between two whole samples */
     PROB_BITS = 12,
     PROBS = 1 << PROB_BITS,
@@ -26,6 +27,9 @@ enum {
     ONE = 4096,       /* a coefficient of 1 */
     MAX_DIFFERENCE = 8191,
 };
+
+/* Frames without a reference, and with one. */
+enum { INTRA, INTER, KINDS };
 
 /* A set of coefficients. */
 typedef struct {
@@ -41,33 +45,44 @@ typedef struct {
 
 typedef struct {
     LpcReferences references;
+    uint32_t frames;      /* of the stream; not a part of its configuration */
     unsigned states;      /* of rANS, interleaved */
     unsigned error_shift; /* errors are kept in units of 2^error_shift / 16 samples */
-    unsigned classes, groups;
+    unsigned classes;
     uint16_t threshold[CLASSES - 1];
-    Coefficients set[GROUPS][CLASSES];
-    Context context[2][LEVELS]; /* intra or not, level */
+    Coefficients set[KINDS][CLASSES]; /* frames without a reference have one class */
+    Context context[KINDS][LEVELS];
 } Model;
 
-/* What the decoder needs of a distribution, side by side. */
+enum {
+    PARTS = 1024, /* of all slots */
+    SLOTS_OF_PART = PROBS / PARTS,
+};
+
+/* What the decoder needs of a distribution, side by side. It is small, so that the tables of all
+ * contexts fit into the caches. */
 typedef struct {
-    uint8_t symbol[PROBS];     /* of each slot */
-    uint32_t interval[SYMBOLS]; /* frequency | start << 16 */
+    uint8_t symbol[PARTS];        /* of the first slot of each part */
+    uint16_t start[SYMBOLS + 2]; /* the first slot of each symbol, then PROBS */
 } Slots;
 
 /* x / frequency by a product, exact for x < 2^31; after Alverson (1991), as in ryg_rans. */
+enum { ESCAPE = 32 }; /* in `shift`: samples with this symbol are written as they are */
 typedef struct {
     uint32_t limit;    /* of the state before a word is put out */
     uint32_t inverse, bias;
     uint16_t complement, shift;
 } Divisor;
 
+enum { NO_SLOTS = 1 << 15 };
+
 /* Constants that both sides build once. */
 typedef struct {
     uint16_t frequency[FAMILY][PHASES][SYMBOLS];
     Divisor divisor[FAMILY][PHASES][SYMBOLS];
     Slots slots[FAMILY][PHASES];
-    uint16_t cost[FAMILY][PHASES][SYMBOLS]; /* in 1/256 bit; of an escape without its sample */
+    /* In 1/256 bit; of an escape without its sample. With NO_SLOTS: of an escape instead. */
+    uint16_t cost[FAMILY][PHASES][SYMBOLS];
     uint8_t level[ENERGY];                  /* of a mean error */
 } Tables;
 
@@ -79,8 +94,9 @@ extern const uint16_t LEVEL_START[LEVELS + 1];
 unsigned level_shift(unsigned level, unsigned bits, unsigned error_shift);
 
 /* The frame that frame t refers to, or -1. */
-int64_t reference_of(LpcReferences references, uint32_t t);
-unsigned group_of(const Model *model, uint32_t t);
+int64_t reference_of(const Model *model, uint32_t t);
+/* The frame that is coded at a place, so that references come before what refers to them. */
+uint32_t frame_at(const Model *model, uint32_t place);
 
 /* Where the samples of a frame lie.
  *
@@ -113,27 +129,6 @@ static inline int64_t step_at(const Geometry *g, int64_t s)
     return g->start[s + STEPS_BEFORE];
 }
 
-/* A part of a frame whose steps fit into a cache, for copies between rows and steps. */
-typedef struct {
-    uint32_t top, bottom, left, right;
-} Tile;
-
-/* The next tile, from {0} on; false after the last. */
-static inline bool next_tile(const Geometry *g, Tile *tile)
-{
-    enum { ROWS = 32, COLUMNS_OF_TILE = 64 };
-    tile->left = tile->right;
-    if (tile->left == g->width || !tile->bottom) {
-        tile->left = 0;
-        tile->top = tile->bottom;
-        if (tile->top == g->height)
-            return false;
-        tile->bottom = g->height - tile->top < ROWS ? g->height : tile->top + ROWS;
-    }
-    tile->right = g->width - tile->left < COLUMNS_OF_TILE ? g->width : tile->left + COLUMNS_OF_TILE;
-    return true;
-}
-
 bool geometry_make(Geometry *geometry, const LpcShape *shape); /* false: no memory */
 void geometry_free(Geometry *geometry);
 
@@ -153,6 +148,15 @@ void fill_before(Frame *frame, const Frame *reference, const Geometry *g, unsign
 void fill_edges(Frame *frame, const Geometry *g, int64_t s);
 /* Repeat the last row below the frame. */
 void fill_below(Frame *frame, const Geometry *g);
+
+/* ---- cells.c: samples between rows and steps ---- */
+
+/* Samples of `size` bytes of a frame's rows, which lie end to end. */
+void take_samples(const void *samples, unsigned size, unsigned bits, const Geometry *geometry,
+                  int16_t *sample);
+/* Samples to rows; the frame's first one is number `first` of `out`. */
+void give_samples(const int16_t *sample, const Geometry *geometry, unsigned bits,
+                  const LpcOutput *out, size_t first);
 
 /* What the samples of a step are predicted from. */
 typedef struct {
@@ -175,6 +179,7 @@ typedef struct {
     uint16_t *class_of;
     uint8_t *symbol;
     int32_t *sum;      /* for the portable path */
+    uint8_t *words;    /* of the end of a packet, then zeros */
     void *memory;
 } Scratch;
 
@@ -194,9 +199,11 @@ typedef struct {
     void (*energy)(const Neighbours *near, uint32_t n, Scratch *s);
     void (*predict)(const Neighbours *near, const Coefficients *sets, unsigned classes,
                     unsigned bits, uint32_t n, Scratch *s);
-    /* Errors and differences of samples that are known. */
+    /* Errors of samples that are known, and differences where there is a reference. */
     void (*note)(const int16_t *sample, const int16_t *reference, const Scratch *s, uint32_t n,
                  unsigned error_shift, uint16_t *error, uint16_t *difference);
+    void (*differ)(const int16_t *sample, const int16_t *reference, uint32_t n,
+                   uint16_t *difference);
     /* Taps and samples less the base tap, within CLAMP: rows of `stride`; the base is left out. */
     void (*features)(const Neighbours *near, const int16_t *sample, uint32_t n, int16_t *rows,
                      size_t stride);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 2 /* of this interface; codecs/lpc.py refuses another */
+#define VERSION 3 /* of this interface; codecs/lpc.py refuses another */
 
 /* The samples of a buffer (n, H, W): 1 or 2 bytes each, 0 if it is none such. */
 static unsigned sample_size(const Py_buffer *view)
@@ -44,7 +44,7 @@ static PyObject *raise_status(LpcStatus status, const char *reason)
 }
 
 PyDoc_STRVAR(encode_doc,
-"lpc_encode(samples, bits, references, classes, row_step)\n--\n\n"
+"lpc_encode(samples, bits, references, classes, row_step, passes)\n--\n\n"
 "Encode (n, H, W) uint8 or uint16 samples below 2**bits.\n\n"
 "Return the configuration and a list of the packets, one a frame.");
 
@@ -64,8 +64,9 @@ static PyObject *core_encode(PyObject *self, PyObject *args)
 {
     (void)self;
     PyObject *samples;
-    unsigned bits, references, classes, row_step;
-    if (!PyArg_ParseTuple(args, "OIIII", &samples, &bits, &references, &classes, &row_step))
+    unsigned bits, references, classes, row_step, passes;
+    if (!PyArg_ParseTuple(args, "OIIIII", &samples, &bits, &references, &classes, &row_step,
+                          &passes))
         return NULL;
     Py_buffer view;
     if (PyObject_GetBuffer(samples, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT))
@@ -76,7 +77,7 @@ static PyObject *core_encode(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_TypeError, "samples must be uint8 or uint16, of shape (n, H, W)");
     } else {
         LpcShape shape = shape_of(&view, bits);
-        LpcSettings settings = {(LpcReferences)references, classes, row_step};
+        LpcSettings settings = {(LpcReferences)references, classes, row_step, passes};
         LpcStream stream;
         LpcStatus status;
         Py_BEGIN_ALLOW_THREADS
@@ -99,8 +100,8 @@ static PyObject *core_encode(PyObject *self, PyObject *args)
 PyDoc_STRVAR(decode_doc,
 "lpc_decode(configuration, packets, bits, out, first)\n--\n\n"
 "Decode frames from `first` on into `out`, (k, H, W) uint8 or uint16.\n\n"
-"`out` may be a part of a larger array. Frames before `first` are decoded only where later ones\n"
-"refer to them. ValueError where the bytes are damaged.");
+"`packets` is a list of all frames' packets. `out` may be a part of a larger array. Other frames\n"
+"are decoded only where these refer to them. ValueError where the bytes are damaged.");
 
 typedef struct {
     Py_buffer configuration, out;
@@ -111,9 +112,9 @@ typedef struct {
 
 static bool hold_packets(Decoding *d, PyObject *list, unsigned first)
 {
-    Py_ssize_t count = d->out.shape[0] + (Py_ssize_t)first;
-    if (!PyList_Check(list) || PyList_Size(list) < count) {
-        PyErr_SetString(PyExc_ValueError, "there must be a list with a packet for each frame up to the last");
+    Py_ssize_t count = PyList_Check(list) ? PyList_Size(list) : 0;
+    if (count < d->out.shape[0] + (Py_ssize_t)first || count > UINT32_MAX / 2) {
+        PyErr_SetString(PyExc_ValueError, "there must be a list with a packet for each frame");
         return false;
     }
     d->views = calloc((size_t)count, sizeof *d->views);
@@ -160,12 +161,13 @@ static PyObject *core_decode(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_TypeError, "out must be uint8 or uint16, of shape (n, H, W)");
     } else if (hold_packets(&d, packets, first)) {
         LpcShape shape = shape_of(&d.out, bits);
-        shape.frames += first;
+        uint32_t last = first + shape.frames;
+        shape.frames = (uint32_t)d.held;
         LpcBytes configuration = {d.configuration.buf, (size_t)d.configuration.len};
         const char *reason = "";
         LpcStatus status;
         Py_BEGIN_ALLOW_THREADS
-        status = lpc_decode(configuration, d.packets, &shape, first, shape.frames, &output, &reason);
+        status = lpc_decode(configuration, d.packets, &shape, first, last, &output, &reason);
         Py_END_ALLOW_THREADS
         result = status == LPC_OK ? Py_NewRef(Py_None) : raise_status(status, reason);
     }

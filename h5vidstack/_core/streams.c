@@ -88,9 +88,9 @@ static bool decode_raw(const Stream *stream, const Sink *sink, uint64_t *values,
     bool whole = depth == 8 * size;
     size_t length = whole ? pixels * size : depth * ((pixels + 7) / 8);
     for (uint32_t i = 0; i < sink->frames; i++, data += length) {
-        if (little32(stream->sizes + 4 * (size_t)i) != length)
+        if (packet_size(stream, i) != length)
             return fail(error, "a raw packet has %u bytes; its frame has %zu",
-                        little32(stream->sizes + 4 * (size_t)i), length);
+                        packet_size(stream, i), length);
         if (!whole) {
             gather_bits(data, depth, values, pixels);
             narrow(values, size, pixels);
@@ -110,7 +110,7 @@ bool decode_lpc(const Stream *stream, const Sink *sink, void *out, unsigned size
         return no_memory(error, sink->frames * sizeof *packets);
     const uint8_t *data = stream->data;
     for (uint32_t i = 0; i < sink->frames; i++) {
-        packets[i] = (LpcBytes){data, little32(stream->sizes + 4 * (size_t)i)};
+        packets[i] = (LpcBytes){data, packet_size(stream, i)};
         data += packets[i].size;
     }
     LpcBytes configuration = {stream->extra, stream->extra_size};

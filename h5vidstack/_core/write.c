@@ -147,11 +147,15 @@ static void put32(uint8_t *at, size_t number)
     memcpy(at, &word, sizeof word);
 }
 
-/* Writes a stream's header, and gives the place of its packets' sizes. */
-static uint8_t *put_head(Writer *writer, const Stream *stream, size_t bytes, Error *error)
+/* Writes a stream's header, and gives the place of its packets' sizes; `most` is the largest one. */
+static uint8_t *put_head(Writer *writer, Stream *stream, size_t most, size_t bytes, Error *error)
 {
     uint32_t frames = writer->block.frames;
-    uint8_t *head = reserve(writer, STREAM_BYTES + 4 * (size_t)frames + bytes, error);
+    stream->width = 1;
+    while (stream->width < 4 && most >> 8 * stream->width)
+        stream->width++;
+    size_t room = STREAM_BYTES + stream->width * (size_t)frames + bytes;
+    uint8_t *head = reserve(writer, room, error);
     if (!head)
         return NULL;
     memset(head, 0, STREAM_BYTES);
@@ -160,11 +164,19 @@ static uint8_t *put_head(Writer *writer, const Stream *stream, size_t bytes, Err
     head[2] = (uint8_t)stream->component;
     head[3] = (uint8_t)stream->low;
     head[4] = (uint8_t)stream->bits;
+    head[5] = (uint8_t)stream->width;
     put32(head + 8, frames);
     put32(head + 12, stream->extra_size);
-    writer->size += STREAM_BYTES + 4 * (size_t)frames + bytes;
+    writer->size += room;
     writer->block.streams++;
     return head + STREAM_BYTES;
+}
+
+static uint8_t *put_size(uint8_t *at, const Stream *stream, size_t size)
+{
+    for (unsigned k = 0; k < stream->width; k++)
+        *at++ = (uint8_t)(size >> 8 * k);
+    return at;
 }
 
 /* Bit planes, the lowest first, of `count` values from number `from` on. */
@@ -192,12 +204,11 @@ static bool write_raw(Writer *writer, Stream stream, const uint8_t *plane, Error
     size_t pixels = writer->source.pixels / frames, length = raw_length(stream.bits, pixels);
     stream.codec = RAW;
     stream.depth = stream.bits;
-    uint8_t *at = put_head(writer, &stream, frames * length, error);
+    uint8_t *at = put_head(writer, &stream, length, frames * length, error);
     if (!at)
         return false;
     for (uint32_t i = 0; i < frames; i++)
-        put32(at + 4 * (size_t)i, length);
-    at += 4 * (size_t)frames;
+        at = put_size(at, &stream, length);
     bool whole = stream.bits == 8 * bytes_of(stream.bits);
     if (whole)
         memcpy(at, plane, frames * length);
@@ -213,14 +224,17 @@ static bool put_packets(Writer *writer, Stream stream, const LpcStream *coded, s
     stream.codec = LPC;
     stream.depth = stream.bits;
     stream.extra_size = (uint32_t)coded->configuration.size;
-    uint8_t *sizes = put_head(writer, &stream, stream.extra_size + bytes, error);
-    if (!sizes)
+    size_t most = 0;
+    for (uint32_t i = 0; i < frames; i++)
+        most = coded->packets[i].size > most ? coded->packets[i].size : most;
+    uint8_t *at = put_head(writer, &stream, most, stream.extra_size + bytes, error);
+    if (!at)
         return false;
-    uint8_t *at = sizes + 4 * (size_t)frames;
+    for (uint32_t i = 0; i < frames; i++)
+        at = put_size(at, &stream, coded->packets[i].size);
     memcpy(at, coded->configuration.data, coded->configuration.size);
     at += coded->configuration.size;
     for (uint32_t i = 0; i < frames; i++) {
-        put32(sizes + 4 * (size_t)i, coded->packets[i].size);
         memcpy(at, coded->packets[i].data, coded->packets[i].size);
         at += coded->packets[i].size;
     }
@@ -229,10 +243,9 @@ static bool put_packets(Writer *writer, Stream stream, const LpcStream *coded, s
 
 /* How presets of lpc are coded, by their numbers (section 4). */
 static const LpcSettings PRESET[] = {
-    [PRESET_TREE] = {LPC_TREE, 4, 9},
-    [PRESET_STAR] = {LPC_STAR, 4, 9},
-    [PRESET_CHAIN] = {LPC_CHAIN, 4, 5},
-    [PRESET_SLOW] = {LPC_CHAIN, 4, 1},
+    [PRESET_FAST] = {LPC_CENTRE, 4, 13, 1},
+    [PRESET_CHAIN] = {LPC_CHAIN, 4, 5, 1},
+    [PRESET_SLOW] = {LPC_CHAIN, 4, 3, 2},
 };
 
 static LpcSettings settings_of(const Chunk *chunk)

@@ -86,14 +86,14 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile(
-            name="fast", tolerance=0.1, presets=("raw", "lpc-tree", "deflate-runs", "deflate"),
+            name="fast", tolerance=0.1, presets=("raw", "lpc-fast", "deflate-runs", "deflate"),
             predictors=(Predictor.NONE, Predictor.LEFT),
             sample_share=1 / 64, sample_least=1 << 18, sample_most=1 << 22, sample_frames=16,
             looks=8, in_order=True, strips=4,
         ),
         Profile(
             name="balanced", tolerance=0.02,
-            presets=("raw", "lpc-tree", "lpc-chain", "deflate", "ffv1-context", "x264-interm"),
+            presets=("raw", "lpc-fast", "lpc-chain", "deflate", "ffv1-context", "x264-interm"),
             predictors=(Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
             sample_share=1 / 32, sample_least=1 << 19, sample_most=1 << 22, sample_frames=16,
             looks=3,

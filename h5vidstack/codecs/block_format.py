@@ -52,7 +52,14 @@ class Stream:
     @property
     def nbytes(self) -> int:
         """Bytes of its packets, their sizes and the decoder configuration."""
-        return sum(map(len, self.packets)) + 4 * len(self.packets) + len(self.extradata)
+        sizes = self.size_width * len(self.packets)
+        return sum(map(len, self.packets)) + sizes + len(self.extradata)
+
+    @property
+    def size_width(self) -> int:
+        """Bytes that the size of each packet takes in the block."""
+        most = max(map(len, self.packets), default=0)
+        return max(1, (most.bit_length() + 7) // 8)
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class Block:
         """Frames `first` to ``last - 1`` of a block that can seek."""
         frame = self.height * self.width * self.channels
         streams = [
-            replace(stream, packets=stream.packets[:last], first=first)
+            replace(stream, first=first)
             if stream.codec.seeks
             else replace(stream, packets=stream.packets[first:last])
             for stream in self.streams
@@ -106,13 +113,14 @@ def seal(block: Block, dtype: np.dtype[Any]) -> bytes:
                 stream.component,
                 stream.low,
                 stream.bits,
-                0,
+                stream.size_width,
                 0,
                 len(stream.packets),
                 len(stream.extradata),
             )
         )
-        parts.append(struct.pack(f"<{len(stream.packets)}I", *map(len, stream.packets)))
+        width = stream.size_width
+        parts += [len(packet).to_bytes(width, "little") for packet in stream.packets]
         parts += [stream.extradata, *map(bytes, stream.packets)]
     length = _HEADER.size + sum(map(len, parts))
     header = _HEADER.pack(
@@ -219,23 +227,25 @@ def _parse_steps(data: bytes, at: int, channels: int) -> tuple[Colour, Predictor
 def _parse_stream(data: bytes, position: int, frames: int) -> tuple[Stream, int]:
     if position + _STREAM.size > len(data):
         raise BlockError("a stream header runs past the end of its block")
-    codec_id, depth, component, low, bits, zero, zeros, count, extra = _STREAM.unpack_from(
+    codec_id, depth, component, low, bits, width, zeros, count, extra = _STREAM.unpack_from(
         data, position
     )
     position += _STREAM.size
     codec = registry.BY_ID.get(codec_id)
     if codec is None:
         raise BlockError(f"a stream of codec {codec_id}: unknown here; upgrade h5vidstack")
-    if (zero, zeros) != (0, 0) or depth not in codec.depths or bits > depth:
+    known = 1 <= width <= 4 and not zeros
+    if not known or depth not in codec.depths or bits > depth:
         raise BlockError("a stream uses a transform that is unknown here; upgrade h5vidstack")
     if not bits or count != (1 if codec.whole else frames):
         raise BlockError(f"a stream of {count} packets in a block of {frames} frames")
     if extra and not codec.configured:
         raise BlockError(f"a stream of {codec.name} takes no decoder configuration")
-    if position + 4 * count + extra > len(data):
+    if position + width * count + extra > len(data):
         raise BlockError("a stream's packet table runs past the end of its block")
-    sizes = struct.unpack_from(f"<{count}I", data, position)
-    position += 4 * count
+    table = np.frombuffer(data, np.uint8, width * count, position).reshape(count, width)
+    sizes = (table.astype(np.int64) << 8 * np.arange(width)).sum(axis=1).tolist()
+    position += width * count
     extradata = bytes(data[position : position + extra])
     position += extra
     if position + sum(sizes) > len(data):

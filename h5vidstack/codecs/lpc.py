@@ -17,9 +17,9 @@ from ..codecs import lpc_numpy
 from ..errors import BlockError
 from .av_engine import Encoded, Plane
 
-REFERENCES = {"intra": 0, "chain": 1, "tree": 2, "star": 3}
+REFERENCES = {"intra": 0, "chain": 1, "centre": 2}
 """How the frames of a block refer to each other, and the numbers of that in a stream."""
-_INTERFACE = 2
+_INTERFACE = 3
 """Version of the C core's interface."""
 
 
@@ -63,11 +63,11 @@ def _say_slow() -> None:
 def encode(frames: Plane, depth: int, options: Mapping[str, str]) -> Encoded:
     """Encode ``(n, H, W)`` samples below ``2**depth``; see `codecs.Codec`."""
     references = REFERENCES[options["references"]]
-    classes, rows = int(options["classes"]), int(options["rows"])
+    classes, rows, passes = (int(options[name]) for name in ("classes", "rows", "passes"))
     if CORE is None:
         _say_slow()
-        return lpc_numpy.encode(frames, depth, references, classes, rows)
-    configuration, packets = CORE.lpc_encode(frames, depth, references, classes, rows)
+        return lpc_numpy.encode(frames, depth, references, classes, rows, passes)
+    configuration, packets = CORE.lpc_encode(frames, depth, references, classes, rows, passes)
     return packets, configuration
 
 

@@ -113,6 +113,10 @@ class Preset:
     lossless: bool = True
 
 
+def _lpc(references: str, rows: int, passes: int = 1) -> dict[str, str]:
+    return {"references": references, "classes": "4", "rows": str(rows), "passes": str(passes)}
+
+
 def _x264(preset: str) -> dict[str, str]:
     # qp=0 is x264's lossless mode at 8 and 10 bits; crf=0 is not.
     return {"preset": preset, "qp": "0"}
@@ -120,28 +124,27 @@ def _x264(preset: str) -> dict[str, str]:
 
 _PRESETS = (
     Preset(1, "raw", RAW, {}),
-    Preset(2, "lpc-tree", CODECS["lpc"], {"references": "tree", "classes": "4", "rows": "9"}),
-    Preset(3, "lpc-star", CODECS["lpc"], {"references": "star", "classes": "4", "rows": "9"}),
-    Preset(4, "lpc-chain", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "5"}),
-    Preset(5, "lpc-slow", CODECS["lpc"], {"references": "chain", "classes": "4", "rows": "1"}),
-    Preset(6, "x264-fast", CODECS["x264"], _x264("veryfast")),
-    Preset(7, "x264-interm", CODECS["x264"], _x264("medium")),
-    Preset(8, "x264-slow", CODECS["x264"], _x264("veryslow")),
-    Preset(9, "ffv1", CODECS["ffv1"], {"context": "0"}),
-    Preset(10, "ffv1-context", CODECS["ffv1"], {"context": "1"}),
+    Preset(2, "lpc-fast", CODECS["lpc"], _lpc("centre", rows=13)),
+    Preset(3, "lpc-chain", CODECS["lpc"], _lpc("chain", rows=5)),
+    Preset(4, "lpc-slow", CODECS["lpc"], _lpc("chain", rows=3, passes=2)),
+    Preset(5, "x264-fast", CODECS["x264"], _x264("veryfast")),
+    Preset(6, "x264-interm", CODECS["x264"], _x264("medium")),
+    Preset(7, "x264-slow", CODECS["x264"], _x264("veryslow")),
+    Preset(8, "ffv1", CODECS["ffv1"], {"context": "0"}),
+    Preset(9, "ffv1-context", CODECS["ffv1"], {"context": "1"}),
     # The constant quantiser 2, FFmpeg's finest but one, in units of FF_QP2LAMBDA.
-    Preset(11, "mp4", CODECS["mpeg4"], {"flags": "+qscale", "global_quality": "236"}, False),
+    Preset(10, "mp4", CODECS["mpeg4"], {"flags": "+qscale", "global_quality": "236"}, False),
     # It looks for nothing but runs: twice as fast, and no worse where differences are coded.
-    Preset(12, "deflate-runs", CODECS["deflate"], {"level": "1", "strategy": str(zlib.Z_RLE)}),
-    Preset(13, "deflate", CODECS["deflate"], {"level": "6"}),
-    Preset(14, "lzma", CODECS["lzma"], {"level": "6"}),
-    Preset(15, "lzma-slow", CODECS["lzma"], {"level": str(9 | 1 << 31)}),  # PRESET_EXTREME
+    Preset(11, "deflate-runs", CODECS["deflate"], {"level": "1", "strategy": str(zlib.Z_RLE)}),
+    Preset(12, "deflate", CODECS["deflate"], {"level": "6"}),
+    Preset(13, "lzma", CODECS["lzma"], {"level": "6"}),
+    Preset(14, "lzma-slow", CODECS["lzma"], {"level": str(9 | 1 << 31)}),  # PRESET_EXTREME
 )
 PRESETS = {preset.name: preset for preset in _PRESETS}
 PRESETS_BY_ID = {preset.id: preset for preset in _PRESETS}
 
 _DEFAULT_PRESET = {
-    "lpc": "lpc-tree",
+    "lpc": "lpc-fast",
     "x264": "x264-interm",
     "ffv1": "ffv1-context",
     "mpeg4": "mp4",

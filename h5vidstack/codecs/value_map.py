@@ -24,6 +24,8 @@ Words = npt.NDArray[Any]
 
 SAMPLE = 4096
 """Pixels looked at before all of them are."""
+PART = 1 << 16
+"""Pixels among which values are looked for at a time."""
 FEW = 1 / 1000
 """Share of pixels that may be kept apart, so that the others need fewer bits."""
 MAX_PALETTE = 1 << 16
@@ -302,19 +304,27 @@ def _palette(words: Words) -> tuple[Words, Values] | None:
     if len(seen) > min(SAMPLE // 4, int(seen[-1] - seen[0]) // 2):
         return None
     high = int(words.max())
-    if high < 1 << 20:
-        counts = np.bincount(words.reshape(-1).astype(np.intp))
-        palette = np.flatnonzero(counts).astype(words.dtype)
-    else:
-        palette = np.unique(words)
-    pays = len(palette) * 4 < words.size and (len(palette) - 1).bit_length() < high.bit_length()
-    if len(palette) > MAX_PALETTE or not pays:
+    most = min(MAX_PALETTE, (words.size - 1) // 4, 1 << high.bit_length() - 1)
+    palette = _distinct(words.reshape(-1), high, most)
+    if len(palette) > most:
         return None
     if high < 1 << 20:
         index = np.zeros(high + 1, np.uint32)
         index[palette] = np.arange(len(palette))
         return palette, index[words]
     return palette, np.searchsorted(palette, words)
+
+
+def _distinct(words: Words, high: int, most: int) -> Words:
+    """The words that occur, none above `high`, in order; perhaps not all if more than `most`."""
+    if high >= 1 << 20:
+        return np.unique(words)
+    occurs = np.zeros(high + 1, bool)
+    for start in range(0, len(words), PART):
+        occurs[words[start : start + PART]] = True
+        if np.count_nonzero(occurs) > most:
+            break
+    return np.flatnonzero(occurs).astype(words.dtype)
 
 
 def _window(frames: Pixels, low: int, high: int) -> tuple[Mapping, Values] | None:

@@ -62,7 +62,7 @@ class Video(h5py.filters.FilterRefBase):  # type: ignore[misc]
     ----------
     codec, preset
         Names of the tables in `h5vidstack.codecs.registry`: ``Video("ffv1")``,
-        ``Video(preset="x264-slow")``. By default lpc-tree.
+        ``Video(preset="x264-slow")``. By default lpc-fast.
     verify
         Decode each chunk and compare it before it is written.
 

@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from frames import moving
+from frames import moving, wave
+from packing import packed
 
 import h5vidstack
 from h5vidstack.cli import main
@@ -56,93 +57,6 @@ def test_a_sound_block_with_other_pixels():
     change(work)
     assert problems() == ["frames 5, 7: CRC-32 is wrong"]
     assert problems(FRAMES)[1:] == ["frames 5, 7: pixels differ from the source"]
-
-
-TABLES = {
-    "index/crc32": "frame 3: CRC-32 is wrong",
-    "index/group": "index/group is wrong at 1 of 40",
-    "index/position": "index/position is wrong",
-    "groups/000000/members": "members is wrong",
-}
-
-
-@pytest.mark.parametrize("name", [*TABLES, "hashes/phash", "hashes/ahash", "hashes/dhash"])
-def test_every_table_is_checked(name):
-    def damage(stack):
-        values = stack[name][()]
-        values[3] ^= 1
-        stack[name][...] = values
-
-    change(damage)
-    assert problems()[0] == f"{name} is damaged: its CRC-32 is wrong"
-
-    def without_crc(stack):
-        del stack[name].attrs["crc32"]
-
-    change(without_crc)
-    if name in TABLES:
-        assert TABLES[name] in problems()[0]
-
-    def remove(stack):
-        del stack[name]
-
-    change(remove)
-    assert f"{name} is missing" in problems()
-
-    def shorten(stack):
-        stack[name] = np.zeros(3, np.uint32)
-
-    change(shorten)
-    assert f"{name} has shape (3,) uint32, not (40,) unsigned" in problems()
-
-
-def test_a_video_that_was_extended():
-    def work(stack):
-        stack["groups/000000/video"].resize(41, axis=0)
-        stack.attrs["leading_shape"] = (4, 10)
-
-    change(work)
-    found = " ".join(problems())
-    assert "the video has shape (41, 20, 30), the attribute (40, 20, 30)" in found
-    assert "leading_shape (4, 10) is not 41" in found
-    with h5vidstack.open("x.h5") as stack:
-        assert stack.leading_shape == (41,)
-
-
-def test_frames_that_is_no_link():
-    def work(stack):
-        del stack["frames"]
-        stack["frames"] = FRAMES
-
-    change(work)
-    assert "hard link" in " ".join(problems())
-    change(lambda stack: stack.pop("frames"))
-    assert "frames is missing" in problems()
-    with h5vidstack.open("x.h5") as stack:
-        np.testing.assert_array_equal(stack[:], FRAMES)
-
-
-def test_frames_that_is_a_group_and_typical_of_another_kind():
-    def work(stack):
-        del stack["frames"]
-        stack.create_group("frames")
-
-    change(work)
-    assert "frames is neither a hard link to the only video nor a map of the videos" in problems()
-    for typical, words in ((40, "typical is 40, which is not in the pile"), ("x", "damaged")):
-        change(lambda stack, typical=typical: stack["groups/000000"].attrs.update(typical=typical))
-        assert words in " ".join(problems())
-
-
-def test_tables_that_are_no_tables():
-    def work(stack):
-        del stack["index"], stack["frames"]
-        stack["index/crc32/group"] = 1
-
-    change(work)
-    found = problems()
-    assert "index/crc32 is missing" in found
-    assert "index/group is missing" in found
 
 
 def test_random_damage_is_an_error_or_a_problem_never_another_exception():
@@ -194,30 +108,36 @@ def test_tiled_damage_names_the_tile():
     assert "frames 32-39 at (10, 20)" in problem
 
 
-def test_a_damaged_group_of_hashes():
-    """Found by flipping bytes: its name is there, but it cannot be opened."""
-    with h5py.File("x.h5") as file:
-        address = h5py.h5o.get_info(file["stack/hashes"].id).addr
-    with open("x.h5", "r+b") as file:
-        file.seek(address + 4)  # the version of its header
-        file.write(b"\xff")
-    assert any("hashes/phash" in problem for problem in problems())
-    with h5vidstack.open("x.h5") as stack:
-        np.testing.assert_array_equal(stack[:], FRAMES)
-        with pytest.raises(h5vidstack.FormatError, match="h5vidstack rehash"):
-            stack.hashes()
+def test_against_is_bit_for_bit():
+    frames = np.zeros((4, 8, 8), np.float32)
+    frames[1, 2, 3], frames[2, 2, 3] = np.nan, -0.0
+    packed(frames)
+    assert h5vidstack.verify("x.h5", against=frames) == []
+    (problem,) = h5vidstack.verify("x.h5", against=np.abs(frames))
+    assert "frame 2: pixels differ" in problem
 
 
-@pytest.mark.parametrize("dtype", ["m8[s/0]", "(,)i4", "O", "<u9", "u1,u1"])
-def test_a_hostile_dtype(dtype):
-    """Of these numpy.dtype divides by zero, or raises SyntaxError."""
-    change(lambda stack: stack.attrs.__setitem__("dtype", np.bytes_(dtype)))
-    with pytest.raises(h5vidstack.FormatError, match="damaged: no pixels are of dtype"):
-        h5vidstack.open("x.h5")
+def test_against_a_lossy_stack_checks_the_promise():
+    frames = wave().astype(np.float32)
+    packed(frames, max_error=0.01)
+    assert h5vidstack.verify("x.h5", against=frames) == []
+    frames[3, 4, 5] += 0.1
+    (problem,) = h5vidstack.verify("x.h5", against=frames)
+    assert "frame 3: pixels differ from the source by more than the 0.00" in problem
 
 
-def test_settings_that_are_too_deep():
-    change(lambda stack: stack.attrs.__setitem__("settings", np.bytes_("[" * 50_000)))
-    with h5vidstack.open("x.h5") as stack:
-        assert stack.attrs["settings"] == {}
-        np.testing.assert_array_equal(stack[:], FRAMES)
+METHODS = ["auto", "video", "groupvideo"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("make", [np.asarray, iter], ids=["array", "iterable"])
+def test_verify_compares_copies_too(make, method):
+    frames = np.zeros((40, 20, 30), np.uint8)
+    frames[::2] = 9
+    h5vidstack.pack(frames, "y.h5", method=method)
+    assert h5vidstack.verify("y.h5", against=make(frames)) == []
+    other = frames.copy()
+    other[7], other[30] = 200, 111
+    assert h5vidstack.verify("y.h5", against=make(other)) == [
+        "frames 7, 30: pixels differ from the source"
+    ]

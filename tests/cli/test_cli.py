@@ -1,112 +1,17 @@
-"""The command line: what it prints, and its exit codes."""
-
-import contextlib
-import json
 import os
 import pty
 import shlex
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import click
-import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import fails, run
 from frames import moving
-from PIL import Image
 
 import h5vidstack
-from h5vidstack import startup
 from h5vidstack.cli import main
-
-
-def run(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result
-
-
-def fails(*arguments, code=1):
-    result = run(*arguments, code=code)
-    if code == 1:
-        assert result.stderr.startswith("Error: ")
-        assert len(result.stderr.strip().splitlines()) == 1
-    return result.stderr
-
-
-@pytest.fixture
-def images():
-    frames = moving((20, 17, 23))
-    Path("imgs").mkdir()
-    for i, frame in enumerate(frames):
-        Image.fromarray(frame).save(f"imgs/img{i}.png")
-    return frames
-
-
-def test_the_whole_road(images):
-    assert "20 x 17 x 23 uint8" in run("pack", "imgs", "x.h5").output
-    assert "equal to imgs" in run("verify", "x.h5", "--against", "imgs").output
-    table = run("info", "x.h5").output
-    for words in ("20 x 17 x 23 uint8", "video, ", "lossless", "ratio", "2 of 16 x 17 x 23"):
-        assert words in table
-    run("unpack", "x.h5", "x.npy", "--frames", "10:20:2")
-    np.testing.assert_array_equal(np.load("x.npy"), images[10:20:2])
-    run("unpack", "x.h5", "out", "--format", "tiff", "--frames", "3,-1")
-    assert sorted(os.listdir("out")) == ["frame_000003.tiff", "frame_000019.tiff"]
-
-
-def test_several_sources_as_a_shell_expands_them(images):
-    run("pack", *sorted(Path("imgs").iterdir()), "x.h5")
-    with h5vidstack.open("x.h5") as stack:
-        np.testing.assert_array_equal(stack[:], images)
-
-
-def test_json(images):
-    report = json.loads(run("pack", "imgs", "x.h5::/entry/s", "--json").stdout)
-    assert report["shape"] == [20, 17, 23]
-    facts = json.loads(run("info", "x.h5::/entry/s", "--json").output)
-    assert facts["stack"] == "/entry/s"
-    assert facts["raw_bytes"] == images.nbytes
-    assert facts["stored_bytes"] == report["stored_bytes"]
-    assert facts["ratio"] == pytest.approx(report["ratio"])
-    assert facts["codec"]
-    assert facts["groups"][0]["coding"] == report["codings"][0]
-    assert facts["settings"]["libraries"]["PyAV"]
-    assert json.loads(run("verify", "x.h5::/entry/s", "--json").output) == {
-        "frames": 20, "sound": True, "problems": [],
-    }  # fmt: skip
-
-
-def test_options(images):
-    run("pack", "imgs", "x.h5", "--preset", "x264-slow", "--chunk-frames", "3", "--tile", "8x16",
-        "--workers", "1", "--no-verify", "--method", "video", "--codec", "x264")  # fmt: skip
-    facts = json.loads(run("info", "x.h5", "--json").output)
-    assert facts["chunk"] == [3, 8, 16]
-    assert facts["preset"] == "x264-slow"
-    assert facts["settings"]["verified"] is False
-    run("pack", "imgs", "y.h5", "--tile", "8")
-    assert json.loads(run("info", "y.h5", "--json").output)["chunk"] == [16, 8, 8]
-    run("pack", "imgs", "z.h5", "--tile", "none")
-
-
-def test_info_of_a_bare_dataset():
-    with h5py.File("x.h5", "w") as file:
-        file.create_dataset("d", data=moving((4, 9, 9)), chunks=(2, 9, 9), **h5vidstack.Video())
-    assert "(bare dataset)" in run("info", "x.h5::/d").output
-
-
-def test_verify_exits_1_with_the_list(images):
-    run("pack", "imgs", "x.h5")
-    with h5py.File("x.h5", "r+") as file:
-        file["stack/frames"].id.write_direct_chunk((16, 0, 0), b"garbage")
-    result = run("verify", "x.h5", code=1)
-    assert "frames 16-19" in result.output
-    assert "1 problem" in result.output
-    assert json.loads(run("verify", "x.h5", "--json", code=1).output)["sound"] is False
 
 
 def test_errors_are_one_line_and_exit_code_1(images):
@@ -149,17 +54,6 @@ def test_help_and_version():
     assert f"h5vidstack {h5vidstack.__version__}\nPyAV " in run("--version").output
 
 
-def test_demo():
-    output = run("demo", "--grid", "4x5x3", "--size", "20x31").output
-    assert "60 frames of 20x31" in output
-    assert output.count("exact") == 2
-    assert "gzip" in output
-    run("demo", "--grid", "2", "--size", "9", "--out", "kept.h5")
-    with h5vidstack.open("kept.h5") as stack:
-        assert stack.shape == (8, 9, 9)
-    assert "exists" in fails("demo", "--grid", "2", "--size", "9", "--out", "kept.h5")
-
-
 def test_python_m_and_a_progress_bar_only_on_a_terminal():
     np.save("a.npy", moving((40, 64, 64)))
     command = [sys.executable, "-m", "h5vidstack", "pack", "a.npy", "x.h5", "--overwrite"]
@@ -175,111 +69,6 @@ def test_python_m_and_a_progress_bar_only_on_a_terminal():
     assert "frames/s" in shown
 
 
-class WhereItIsLost:
-    """Python prints what is raised when an object is dropped, and goes on."""
-
-    def __init__(self, number):
-        self.number = number
-
-    def __del__(self):
-        os.kill(os.getpid(), self.number)
-
-
-@pytest.mark.parametrize(
-    ("number", "code", "words"), [(signal.SIGINT, 130, "\nAborted!\n"), (signal.SIGTERM, 143, "")]
-)
-@pytest.mark.parametrize("how", ["raised", "lost", "replaced", "an error"])
-def test_a_signal_leaves_nothing(monkeypatch, how, number, code, words):
-    np.save("a.npy", moving((40, 16, 16)))
-    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), sys.unraisablehook
-
-    def interrupt(*args, **kwargs):
-        if how == "raised":
-            os.kill(os.getpid(), number)
-        elif how == "lost":
-            WhereItIsLost(number)
-        elif how == "replaced":  # as threading.Condition.wait may do
-            with contextlib.suppress(KeyboardInterrupt, SystemExit):
-                os.kill(os.getpid(), number)
-            raise RuntimeError("release unlocked lock")
-        else:  # as HDF5 makes of what a filter raises
-            with contextlib.suppress(KeyboardInterrupt, SystemExit):
-                os.kill(os.getpid(), number)
-            raise OSError("cannot be written")
-        time.sleep(60)
-
-    monkeypatch.setattr("h5vidstack.writing.packer.StackWriter", interrupt)
-    result = run("pack", "a.npy", "x.h5", code=code)
-    assert result.stderr == words
-    assert os.listdir() == ["a.npy"]
-    assert handlers == (
-        signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), sys.unraisablehook
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "argv", [["-m", "h5vidstack"], [f"{Path(sys.executable).parent}/h5vidstack"]]
-)
-def test_ctrl_c_while_all_is_imported(argv):
-    """At whatever moment it comes: no traceback, 130."""
-    if not Path(argv[-1]).exists() and argv[0] != "-m":
-        pytest.skip("not installed")
-    Path("sitecustomize.py").write_text("""if True:
-        import builtins, os, signal
-        real = builtins.__import__
-        def interrupted(name, *rest):
-            if name.partition(".")[0] == "h5py":
-                os.kill(os.getpid(), signal.SIGINT)
-            return real(name, *rest)
-        builtins.__import__ = interrupted""")
-    found = subprocess.run(
-        [sys.executable, *argv, "--version"], capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": os.getcwd()},
-    )  # fmt: skip
-    assert (found.returncode, found.stderr) == (130, "")
-
-
-def test_only_the_command_handles_ctrl_c():
-    assert startup.is_command(["/bin/h5vidstack", "info"], ["python", "/bin/h5vidstack", "info"])
-    assert startup.is_command(["-m", "info"], ["python", "-P", "-m", "h5vidstack", "info"])
-    assert not startup.is_command(["-m", "-q"], ["python", "-m", "pytest", "-q"])
-    assert not startup.is_command(["x.py", "h5vidstack"], ["python", "x.py", "h5vidstack"])
-    assert not startup.is_command([""], ["python"])
-
-
-def test_the_output_is_not_the_source():
-    np.save("u8.npy", moving((20, 16, 16)))
-    os.symlink("u8.npy", "link.h5")
-    before = Path("u8.npy").read_bytes()
-    for target in ("u8.npy", "link.h5"):
-        assert "the output is the source" in fails("pack", "u8.npy", target, "--overwrite")
-    with h5py.File("x.h5", "w") as file:
-        file["data"] = moving((20, 16, 16))
-    for target in ("x.h5", "x.h5::/data"):
-        said = fails("pack", "x.h5::/data", target, "--overwrite")
-        assert "the output is the source" in said
-    run("pack", "x.h5::/data", "x.h5::/stack")
-    run("pack", "x.h5::/stack", "x.h5::/stack", "--overwrite", "--profile", "fast")
-    assert "the output is the source" in fails("unpack", "x.h5", "x.h5::/stack", "--overwrite")
-    run("unpack", "x.h5", "x.h5::/plain")
-    os.link("x.h5", "x.png")
-    for name in ("worst", "typical", "components"):
-        os.link("x.h5", f"{name}.png")
-    for arguments in (["contact-sheet", "x.h5", "x.png"],
-                      ["unpack", "x.h5", "x.npy"],
-                      ["check", "x.h5", "--against", "u8.npy", "--plots", "."]):  # fmt: skip
-        if arguments[0] == "unpack":
-            os.link("x.h5", "x.npy")
-        assert "the output is the source" in fails(*arguments, "--overwrite")
-    Path("imgs").mkdir()
-    for number, frame in enumerate(moving((3, 16, 16))):
-        Image.fromarray(frame).save(f"imgs/{number}.png")
-    for source in (["imgs"], ["imgs/*.png"], ["imgs/0.png", "imgs/1.png"]):
-        said = fails("pack", *source, "imgs/1.png", "--overwrite")
-        assert "the output is the source" in said
-    assert Path("u8.npy").read_bytes() == before
-
-
 @pytest.mark.parametrize("command", ["pack", "append", "unpack", "export", "recover", "bench"])
 def test_help_ends_with_examples(command):
     text = run(command, "--help").output
@@ -288,31 +77,6 @@ def test_help_ends_with_examples(command):
     for line in examples:  # what they say is understood
         arguments = shlex.split(line.partition(" > ")[0])[2:]
         main.commands[command].make_context(command, arguments, resilient_parsing=False)
-
-
-def test_options_from_the_environment(images, monkeypatch):
-    monkeypatch.setenv("H5VIDSTACK_VERSION", "1")  # of somebody else
-    monkeypatch.setenv("H5VIDSTACK_PACK_PROFILE", "fast")
-    monkeypatch.setenv("H5VIDSTACK_PACK_NO_HASHES", "1")
-    monkeypatch.setenv("H5VIDSTACK_INFO_JSON", "1")
-    run("pack", "imgs", "x.h5")
-    assert json.loads(run("info", "x.h5").output)["settings"]["profile"] == "fast"
-    assert "hash" in fails("find", "x.h5", "--frame", "0")
-    run("pack", "imgs", "x.h5", "--profile", "balanced", "--overwrite")
-    assert json.loads(run("info", "x.h5").output)["settings"]["profile"] == "balanced"
-    monkeypatch.setenv("H5VIDSTACK_PACK_PROFILE", "slow")
-    assert "'slow' is not one of" in fails("pack", "imgs", "y.h5", code=2)
-
-
-def test_every_option_has_a_variable_of_its_own():
-    names = [
-        option.envvar
-        for command in main.commands.values()
-        for option in command.params
-        if isinstance(option, click.Option)
-    ]
-    assert len(set(names)) == len(names)
-    assert {"H5VIDSTACK_CONTACT_SHEET_SIZE", "H5VIDSTACK_UNPACK_FORMAT"} < set(names)
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

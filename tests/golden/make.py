@@ -63,15 +63,15 @@ def make_packed():
     mixed = np.stack([film(12), 255 - film(12, bits=7)], axis=1).reshape(24, 13, 19)
     mixed = np.concatenate([mixed, mixed[5:7], mixed[[23] * 4]])
     exact = {
-        "gray": (film(20), {"preset": "lpc-tree", "chunk_frames": 16, "hashes": True}),
+        "gray": (film(20), {"preset": "lpc-fast", "chunk_frames": 16, "hashes": True}),
         "colour": (film(7, 3), {"preset": "lpc-chain", "chunk_frames": 4}),
-        "tiled": (film(3, 4, 11, "u2"), {"preset": "lpc-star", "tile": (8, 16)}),
+        "tiled": (film(3, 4, 11, "u2"), {"preset": "lpc-chain", "tile": (8, 16)}),
         "copies": (mixed, {"method": "video", "preset": "x264-interm"}),
         "piles": (
             mixed,
             {"method": "groupvideo", "preset": "lpc-slow", "chunk_frames": 16, "hashes": True},
         ),
-        "wide": (film(3, bits=40, dtype="i8"), {"preset": "lpc-tree"}),
+        "wide": (film(3, bits=40, dtype="i8"), {"preset": "lpc-fast"}),
         "float": (special("f4"), {"preset": "lzma"}),
         "plain": (film(3, 4, 12, "u2"), {"method": "hdf5gzshuffle", "tile": (8, 16)}),
         "pixels": (film(5), {"method": "hdf5"}),
@@ -79,7 +79,7 @@ def make_packed():
         "pca_exact": (film(6, 3), {"method": "pca", "components": 2, "exact": True}),
     }
     lossy = {
-        "bound": (special("f8"), {"preset": "lpc-tree", "max_error": 0.01}),
+        "bound": (special("f8"), {"preset": "lpc-fast", "max_error": 0.01}),
         "crf": (film(5), {"crf": 20}),
         "pca": (film(6, 3), {"method": "pca", "components": 2}),
     }
@@ -177,13 +177,13 @@ def pixels(dtype, bits, channels):
 
 def recipes():
     """Yield a name, channels and a recipe for each codec with each of its transforms."""
-    for preset in ("raw", "lpc-tree", "x264-slow", "ffv1-context",
+    for preset in ("raw", "lpc-fast", "x264-slow", "ffv1-context",
                    "deflate-runs", "lzma", "mp4"):  # fmt: skip
         coding = Coding(preset)
         for predictor in Predictor if coding.engine.predicted else (Predictor.NONE,):
             yield f"{preset} {predictor.name}", 1, Recipe(coding, predictor=predictor)
     for colour in Colour:
-        yield f"colour {colour.name}", 3, Recipe(Coding("lpc-tree"), colour=colour)
+        yield f"colour {colour.name}", 3, Recipe(Coding("lpc-fast"), colour=colour)
         yield f"alpha {colour.name}", 4, Recipe(Coding("deflate"), colour=colour)
 
 

@@ -13,26 +13,27 @@ from h5vidstack.codecs import lpc_numpy
 
 PATH = Path(__file__).with_name("lpc.npz")
 
-# Name: shape, bits, references, classes, row step, kind of samples.
+# Name: shape, bits, references, classes, row step, passes, kind of samples.
 CASES = {
-    "pixel": ((1, 1, 1), 8, 0, 1, 1, "noise"),
-    "pixels": ((6, 1, 1), 3, 1, 2, 1, "noise"),
-    "row": ((3, 1, 7), 8, 1, 4, 1, "waves"),
-    "column": ((3, 7, 1), 8, 2, 4, 1, "waves"),
-    "square": ((2, 2, 2), 16, 1, 1, 1, "noise"),
-    "still": ((1, 17, 3), 8, 0, 1, 1, "waves"),
-    "chain": ((5, 12, 15), 8, 1, 4, 2, "waves"),
-    "tree": ((9, 10, 11), 8, 2, 3, 1, "waves"),
-    "star": ((4, 9, 20), 8, 3, 2, 4, "waves"),
-    "intra": ((3, 13, 9), 8, 0, 4, 1, "waves"),
-    "constant": ((2, 5, 6), 8, 1, 1, 1, "constant"),
-    "saturated": ((2, 6, 5), 12, 1, 2, 1, "saturated"),
-    "one bit": ((3, 8, 8), 1, 1, 2, 1, "noise"),
-    "noise": ((2, 8, 9), 8, 1, 4, 1, "noise"),
-    "ten bits": ((3, 11, 8), 10, 1, 2, 1, "waves"),
-    "fourteen bits": ((3, 11, 8), 14, 2, 4, 1, "waves"),
-    "sixteen bits": ((2, 9, 9), 16, 1, 4, 1, "noise"),
-    "many states": ((2, 64, 66), 8, 1, 2, 4, "waves"),
+    "pixel": ((1, 1, 1), 8, 0, 1, 1, 1, "noise"),
+    "pixels": ((6, 1, 1), 3, 1, 2, 1, 1, "noise"),
+    "row": ((3, 1, 7), 8, 1, 4, 1, 1, "waves"),
+    "column": ((3, 7, 1), 8, 2, 4, 1, 1, "waves"),
+    "square": ((2, 2, 2), 16, 1, 1, 1, 2, "noise"),
+    "still": ((1, 17, 3), 8, 0, 1, 1, 1, "waves"),
+    "chain": ((5, 12, 15), 8, 1, 4, 2, 1, "waves"),
+    "twice": ((5, 12, 15), 8, 1, 4, 2, 2, "waves"),
+    "centre": ((9, 10, 11), 8, 2, 3, 1, 1, "waves"),
+    "centre of three": ((7, 9, 20), 8, 2, 2, 4, 1, "waves"),
+    "intra": ((3, 13, 9), 8, 0, 4, 1, 1, "waves"),
+    "constant": ((2, 5, 6), 8, 1, 1, 1, 1, "constant"),
+    "saturated": ((2, 6, 5), 12, 1, 2, 1, 1, "saturated"),
+    "one bit": ((3, 8, 8), 1, 1, 2, 1, 1, "noise"),
+    "noise": ((2, 8, 9), 8, 1, 4, 1, 1, "noise"),
+    "ten bits": ((3, 11, 8), 10, 1, 2, 1, 1, "waves"),
+    "fourteen bits": ((3, 11, 8), 14, 2, 4, 1, 2, "waves"),
+    "sixteen bits": ((2, 9, 9), 16, 1, 4, 1, 1, "noise"),
+    "many states": ((2, 64, 66), 8, 1, 2, 4, 1, "waves"),
 }  # fmt: skip
 
 
@@ -59,10 +60,10 @@ def samples_of(shape, bits, kind):
 def make():
     """Return all arrays of the file, by name."""
     arrays = {}
-    for name, (shape, bits, references, classes, row_step, kind) in CASES.items():
+    for name, (shape, bits, *options, kind) in CASES.items():
         samples = samples_of(shape, bits, kind)
-        packets, configuration = lpc_numpy.encode(samples, bits, references, classes, row_step)
-        arrays[f"{name}/settings"] = np.array([bits, references, classes, row_step])
+        packets, configuration = lpc_numpy.encode(samples, bits, *options)
+        arrays[f"{name}/settings"] = np.array([bits, *options])
         arrays[f"{name}/samples"] = samples
         arrays[f"{name}/configuration"] = np.frombuffer(configuration, np.uint8)
         for t, packet in enumerate(packets):

@@ -9,24 +9,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from filtered import create, read
 from frames import SHAPES, moving, noise
 
 import h5vidstack
 from h5vidstack.codecs import block, lpc
 from h5vidstack.codecs.registry import PRESETS
 from h5vidstack.hdf5 import filter as h5filter
-
-
-def create(path, frames, chunks, **options):
-    with h5py.File(path, "w") as file:
-        return file.create_dataset(
-            "d", data=frames, chunks=chunks, maxshape=(None, *frames.shape[1:]), **options
-        ).id.get_storage_size()
-
-
-def read(path):
-    with h5py.File(path) as file:
-        return file["d"][...]
 
 
 @pytest.mark.parametrize("make", [moving, noise])
@@ -91,19 +80,6 @@ def test_append_to_a_packed_stack_by_h5py():
         np.testing.assert_array_equal(file["stack/frames"][...], frames)
 
 
-def test_filter_mask_is_honoured():
-    frames = moving((8, 20, 30))
-    create("x.h5", frames, (4, 20, 30), **h5vidstack.Video())
-    with h5py.File("x.h5", "r+") as file:
-        other = noise((4, 20, 30))
-        file["d"].id.write_direct_chunk((4, 0, 0), other.tobytes(), filter_mask=1)
-    want = np.concatenate([frames[:4], other])
-    np.testing.assert_array_equal(read("x.h5"), want)
-    with h5vidstack.open("x.h5", "/d") as stack:
-        np.testing.assert_array_equal(stack[:], want)
-        np.testing.assert_array_equal(stack[5], want[5])
-
-
 def test_chunks_never_written_read_as_fill_value():
     with h5py.File("x.h5", "w") as file:
         data = file.create_dataset(
@@ -114,14 +90,6 @@ def test_chunks_never_written_read_as_fill_value():
     assert want[0, 0, 0] == 9
     with h5vidstack.open("x.h5", "/d") as stack:
         np.testing.assert_array_equal(stack[:], want)
-
-
-def test_with_a_checksum_behind_it():
-    frames = moving((8, 20, 30))
-    create("x.h5", frames, (4, 20, 30), fletcher32=True, **h5vidstack.Video())
-    np.testing.assert_array_equal(read("x.h5"), frames)
-    with h5vidstack.open("x.h5", "/d") as stack:
-        np.testing.assert_array_equal(stack[2:6], frames[2:6])
 
 
 U1 = 1 | ord("u") << 8
@@ -195,9 +163,6 @@ def test_damaged_block_is_an_error_with_a_reason():
     with h5py.File("x.h5") as file, pytest.raises(OSError, match="filter"):
         file["d"][0]
     assert "CRC-32" in str(h5vidstack.filter_error())
-
-
-U1 = ord("u") << 8 | 1
 
 
 def test_parameters_from_a_hostile_file():

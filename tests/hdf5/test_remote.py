@@ -9,7 +9,6 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import fsspec
 import h5py
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from serving import serving
 
 import h5vidstack
 from h5vidstack.cli import main
-from h5vidstack.hdf5 import opening, remote, remote_pages
+from h5vidstack.hdf5 import opening, remote_pages
 from h5vidstack.layout import stack_group
 from h5vidstack.reading import summary
 
@@ -108,26 +107,6 @@ def test_requests(name, monkeypatch):
             before = len(asked)
             assert stack.verify() == []
             assert len(asked) - before <= 6
-
-
-def test_requests_do_not_grow_with_the_stack():
-    """What opening reads is not the tables of 20,000 frames."""
-    h5vidstack.pack(noise((20000, 24, 24)), "x.h5", method="video", preset="raw", verify=False)
-    with serving() as server, h5vidstack.open(f"{server.url}/x.h5") as stack:
-        assert len(server.requests) <= OPEN
-        assert (
-            server.bytes
-            < remote_pages.HEAD + remote_pages.TAIL + remote_pages.STEP + remote_pages.PAGE
-        )
-        before = len(server.requests)
-        stack[12345]
-        assert len(server.requests) - before <= FRAME
-
-
-def test_structures_of_a_small_file_take_no_more_room():
-    """HDF5 takes what it needs from the file in large pieces only if much is to come."""
-    h5vidstack.pack(moving((3, 8, 8)), "x.h5")
-    assert os.path.getsize("x.h5") < 9000
 
 
 def test_blocks_are_fetched_at_once():
@@ -248,17 +227,6 @@ sys.exit(os.waitpid(child, 0)[1] or not same)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-# --- what can be wrong
-
-
-@pytest.fixture
-def packed(monkeypatch):
-    monkeypatch.setattr(remote, "PAUSE", 0.001)
-    frames = noise((600, 32, 32))
-    h5vidstack.pack(frames, "x.h5", method="video", preset="raw", chunk_frames=4)
-    return frames
-
-
 def test_server_without_ranges(packed):
     with (
         serving(ranges=False) as server,
@@ -318,91 +286,6 @@ def test_file_that_changes(packed, etag):
             stack[300]
         stack.refresh()
         np.testing.assert_array_equal(stack[300], packed[::-1][301])
-
-
-def test_not_hdf5_damaged_recording(packed, monkeypatch):
-    with open("text.h5", "w") as file:
-        file.write("text" * 1000)
-    open("empty.h5", "w").close()
-    with open("x.h5", "rb") as file:
-        data = bytearray(file.read())
-    data[100] ^= 255
-    with open("bad.h5", "wb") as file:
-        file.write(data)
-    with serving() as server:
-        for name in ("text.h5", "empty.h5", "bad.h5"):
-            with pytest.raises(h5vidstack.FormatError, match=f"{name}.*(not an HDF5|damaged)"):
-                h5vidstack.open(f"{server.url}/{name}")
-        with pytest.raises(h5vidstack.FormatError, match="no h5vidstack stack at /other.*/stack"):
-            h5vidstack.open(f"{server.url}/x.h5::/other")
-        recorder = h5vidstack.create("live.h5", shape=(8, 8), dtype="uint8")
-        for frame in noise((64, 8, 8)):
-            recorder.write(frame)
-        recorder.flush()
-        with pytest.raises(h5vidstack.FormatError, match="live.h5 is being recorded"):
-            h5vidstack.open(f"{server.url}/live.h5")
-        recorder.close()
-        with h5vidstack.open(f"{server.url}/live.h5") as stack:
-            np.testing.assert_array_equal(stack[...], noise((64, 8, 8)))
-
-
-def test_damaged_block(packed):
-    with h5py.File("x.h5") as file:
-        summary = file["stack/frames"].id.get_chunk_info_by_coord((400, 0, 0))
-    with open("x.h5", "r+b") as file:
-        file.seek(summary.byte_offset + 50)
-        file.write(b"xyz")
-    with serving() as server, h5vidstack.open(f"{server.url}/x.h5") as stack:
-        with pytest.raises(h5vidstack.BlockError, match="frames 400-403"):
-            stack[401]
-        assert any("400-403" in problem for problem in stack.verify())
-
-
-def test_what_is_not_installed(monkeypatch):
-    def open_without(module, url):
-        with monkeypatch.context() as patch:
-            patch.setitem(sys.modules, module, None)
-            with pytest.raises(h5vidstack.MissingError) as caught:
-                h5vidstack.open(url)
-            return str(caught.value)
-
-    assert 'pip install "h5vidstack[remote]"' in open_without("fsspec", "https://localhost/x.h5")
-    for module in ("fsspec", "s3fs"):
-        assert 'pip install "h5vidstack[s3]"' in open_without(module, "s3://bucket/x.h5")
-
-
-def test_urls_are_told_from_paths():
-    h5vidstack.pack(moving((20, 16, 16)), "x.h5::/a/b")
-    memory = fsspec.filesystem("memory")
-    with open("x.h5", "rb") as file:
-        memory.pipe("/far.h5", file.read())
-    for url in ("memory://far.h5", f"file://{os.path.abspath('x.h5')}"):
-        with h5vidstack.open(f"{url}::/a/b") as stack:
-            assert (stack.stack, len(stack)) == ("/a/b", 20)
-        with h5vidstack.open(url, "/a/b") as stack:
-            np.testing.assert_array_equal(stack[...], moving((20, 16, 16)))
-    with h5vidstack.open("simplecache::memory://far.h5::/a/b") as stack:
-        np.testing.assert_array_equal(stack[3], moving((20, 16, 16))[3])
-    os.mkdir("http:")
-    os.rename("x.h5", "http:/x.h5")
-    with h5vidstack.open("http:/x.h5", "/a/b") as stack:
-        assert len(stack) == 20
-
-
-def test_other_filters_and_holes():
-    """What HDF5 itself must decode, and chunks that were never written."""
-    frames = moving((20, 16, 16))
-    with h5py.File("x.h5", "w", userblock_size=1024) as file:
-        video = h5vidstack.Video()
-        file.create_dataset("twice", data=frames, chunks=(4, 16, 16), fletcher32=True, **video)
-        holes = file.create_dataset("holes", (20, 16, 16), "u1", chunks=(4, 16, 16), **video)
-        holes[8:12] = frames[8:12]
-    with serving() as server:
-        with h5vidstack.open(f"{server.url}/x.h5", "/twice") as stack:
-            np.testing.assert_array_equal(stack[...], frames)
-        with h5vidstack.open(f"{server.url}/x.h5", "/holes") as stack:
-            np.testing.assert_array_equal(stack[8:12], frames[8:12])
-            assert not stack[:8].any()
 
 
 def test_golden_files():

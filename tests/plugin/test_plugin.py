@@ -134,13 +134,14 @@ def test_sources_name_the_constants_of_the_package():
 def test_presets_of_lpc_are_those_of_the_package():
     text = text_of(CORE)
     numbers = dict(re.findall(r"PRESET_([A-Z]+) = (\d+)", text))
-    rows = re.findall(r"\[PRESET_([A-Z]+)\] = \{LPC_([A-Z]+), (\d), (\d)\}", text)
-    given = {int(numbers[name]): (REFERENCES[how.lower()], int(k), int(rows)) for name, how, k, rows in rows}  # fmt: skip
+    rows = re.findall(r"\[PRESET_([A-Z]+)\] = \{LPC_([A-Z]+), (\d+), (\d+), (\d+)\}", text)
+    given = {
+        int(numbers[name]): (REFERENCES[how.lower()], *map(int, rest)) for name, how, *rest in rows
+    }
     assert given == {
         row.id: (
             REFERENCES[row.options["references"]],
-            int(row.options["classes"]),
-            int(row.options["rows"]),
+            *(int(row.options[name]) for name in ("classes", "rows", "passes")),
         )
         for row in PRESETS.values()
         if row.codec.name == "lpc"
@@ -201,7 +202,7 @@ def test_lossy_video_is_decoded_as_python_does(native):
 
 def test_blocks_smaller_than_their_chunk(native):
     for dtype in ("u1", "i2", "f4"):
-        for preset in ("lpc-tree", "raw", "deflate"):
+        for preset in ("lpc-fast", "raw", "deflate"):
             frames = frames_of((3, 9, 8, 3), dtype)
             data, chunk = block.encode(frames, Recipe(Coding(preset))), (5, 12, 10, 3)
             wanted = block.padded(frames, chunk).tobytes()
@@ -260,7 +261,7 @@ def test_h5repack_of_every_golden_block_through_virtual_datasets(folder):
 def written(native, frames):
     """The block that the plugin makes of frames, decoded by Python and by the plugin."""
     values, chunk = values_of(whole(frames.shape), frames.dtype), whole(frames.shape)
-    values[1] = PRESETS["lpc-tree"].id
+    values[1] = PRESETS["lpc-fast"].id
     data = native.write(values, frames.tobytes())
     decoded = block.decode(data, chunk, frames.dtype.newbyteorder("="))
     assert little(decoded) == little(frames)
@@ -598,7 +599,7 @@ def refused(native, data, chunk, dtype):
     return native.run(values_of(chunk, dtype), data) is None
 
 
-@pytest.mark.parametrize("preset", ["raw", "lpc-tree"])
+@pytest.mark.parametrize("preset", ["raw", "lpc-fast"])
 def test_every_field_of_headers_is_checked(native, preset):
     """Each byte from the version to the first sizes of packets."""
     frames, chunk = moving((2, 6, 7, 3)), (2, 6, 7, 3)
@@ -629,7 +630,7 @@ def test_limits_of_hostile_blocks(native):
         stream = parsed.streams[0]
         stream.__dict__["packets"] = packets
         assert refused(native, seal(parsed, frames.dtype), (2, 64, 80, 1), "u1")
-    for preset in ("deflate", "lzma", "raw", "lpc-tree"):
+    for preset in ("deflate", "lzma", "raw", "lpc-fast"):
         data = block.encode(moving((3, 20, 20)), Recipe(Coding(preset)), verify=False)
         for bits in (0, 9):  # of the mapping
             assert refused(

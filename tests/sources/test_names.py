@@ -8,8 +8,6 @@ import pytest
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.layout.names import split_target
-from h5vidstack.sources.apart import refuse_source
 from h5vidstack.sources.kinds import open_source
 from h5vidstack.sources.names import natural_order
 
@@ -53,27 +51,6 @@ def test_colons_in_names_that_exist():
     np.testing.assert_array_equal(read("run::1/out.h5::/a/b"), FRAMES)
     h5vidstack.pack("run::1/out.h5::/a/b", "run::1/c::d.h5")
     assert Path("run::1/c").exists()  # a new name is split at the first colons behind a folder
-
-
-@pytest.mark.parametrize(
-    ("target", "file", "inner"),
-    [
-        ("a.h5", "a.h5", None),
-        ("a.h5::", "a.h5", "/"),
-        ("a.h5::x/y/", "a.h5", "/x/y"),
-        ("a.h5::/x::y", "a.h5", "/x::y"),
-        ("there/a.h5::/x", "there/a.h5", "/x"),
-        ("there::2/new.h5", "there::2/new.h5", None),
-        ("there::2/new.h5::/x", "there::2/new.h5", "/x"),
-        ("there::2::/x", "there::2", "/x"),
-        ("e::f.h5::/x", "e::f.h5", "/x"),
-    ],
-)
-def test_where_a_target_is_split(target, file, inner):
-    Path("there").mkdir()
-    Path("there::2").mkdir()
-    Path("e::f.h5").touch()
-    assert split_target(target) == (Path(file), inner)
 
 
 def test_dangling_links_are_refused_by_name():
@@ -189,15 +166,3 @@ def test_decimals_that_could_be_meant_otherwise_are_said():
     Path("in/s1.10.png").rename("in/s1.2.png")
     Path("in/s1.00.png").rename("in/s1.10.png")
     assert "decimal numbers" in open_source("in").notes[0]
-
-
-def test_output_and_source_are_told_apart_by_the_same_rules():
-    save("scan[1]", FRAMES[:2])
-    save("scan1", FRAMES[2:4])
-    for name in ("scan[1]", "scan[1]/*.png", "scan[1]/0.png"):
-        refuse_source("scan1/0.png", name)
-        with pytest.raises(h5vidstack.OutputError):
-            refuse_source("scan[1]/0.png", name)
-    save("run::1", FRAMES)
-    with pytest.raises(h5vidstack.OutputError):
-        refuse_source("run::1/2.png", "run::1")

@@ -43,7 +43,7 @@ def decode(
     Parameters
     ----------
     packets
-        One for each frame, at least ``first + len(out)``.
+        One for each frame of the stream, at least ``first + len(out)``.
     configuration
         The stream's.
     bits
@@ -51,7 +51,7 @@ def decode(
     out
         ``(k, H, W)``, uint8 or uint16: room for frames `first` to ``first + k - 1``.
     first
-        Frames before it are decoded only as far as later ones need them.
+        The first frame that is wanted. Others are decoded only as far as those need them.
 
     Raises
     ------
@@ -62,25 +62,28 @@ def decode(
     wanted = range(first, first + len(out))
     if len(packets) < wanted.stop:
         raise BlockError(f"an lpc stream has {len(packets)} packets for {wanted.stop} frames")
-    frames = _needed(model, wanted)
+    references = [reference_of(model.references, t, len(packets)) for t in range(len(packets))]
+    frames = _needed(references, wanted)
     if not frames:
         return
-    decoder = _Decoder(model, Raster(*out.shape[1:]), frames, [packets[t] for t in frames])
+    place = {t: i for i, t in enumerate(frames)}
+    reference = np.array([place.get(references[t], i) for i, t in enumerate(frames)])
+    decoder = _Decoder(model, Raster(*out.shape[1:]), reference, [packets[t] for t in frames])
     decoder.run()
     samples = decoder.raster.inside(decoder.planes[0])
     half = 1 << (bits - 1)
     for t, frame in zip(frames, samples, strict=True):
-        if t >= first:
+        if t in wanted:
             out[t - first] = (frame.astype(np.int32) + half).astype(out.dtype)
 
 
-def _needed(model: Model, wanted: range) -> list[int]:
+def _needed(references: list[int], wanted: range) -> list[int]:
     """Return the frames to decode for those that are wanted, ordered by when they can begin."""
     depth: dict[int, int] = {}
     for t in wanted:
         chain = [t]
         while chain[-1] not in depth:
-            reference = reference_of(model.references, chain[-1])
+            reference = references[chain[-1]]
             if reference < 0:
                 depth[chain[-1]] = 0
             else:
@@ -100,11 +103,14 @@ class _Packets:
         lengths = np.array([len(part[1]) for part in parts])
         self.word_end = np.cumsum(lengths + states) - states
         self.word_at = self.word_end - lengths
+        self.word_begin = self.word_at.copy()
         pad = np.zeros(states, np.uint32)
         self.words = np.concatenate([piece for part in parts for piece in (part[1], pad)])
-        sizes = np.array([len(part[2]) for part in parts])
-        self.bit_end = 8 * np.cumsum(sizes)
-        self.bit_at = self.bit_end - 8 * sizes
+        self.late = np.zeros(len(parts), bool)  # words were read that are not there
+        self.sizes = np.array([len(part[2]) for part in parts])
+        self.bit_end = 8 * np.cumsum(self.sizes)
+        self.bit_at = self.bit_end - 8 * self.sizes
+        self.bit_begin = self.bit_at.copy()
         raw = np.frombuffer(b"".join(part[2] for part in parts) + bytes(4), np.uint8)
         byte = [raw[i : len(raw) - 3 + i].astype(np.uint32) << np.uint32(8 * i) for i in range(4)]
         self.windows = byte[0] | byte[1] | byte[2] | byte[3]  # 32 bits from each byte on
@@ -121,7 +127,9 @@ class _Packets:
             place = low.cumsum(axis=1)
             word = self.words.take(at[:, None] + place - low)
             x = np.where(low, x << 16 | word, x)
-            at = np.minimum(at + place[:, -1], end)
+            at = at + place[:, -1]
+            self.late[batch] |= at > end
+            at = np.minimum(at, end)
             found[group] = slot
         self.states[batch], self.word_at[batch] = x, at
         return found & 255
@@ -141,51 +149,40 @@ class _Packets:
 
     def check_end(self) -> None:
         """Refuse packets that did not end where their encoder began."""
-        late = (self.word_at < self.word_end) | (self.bit_at <= self.bit_end - 8)
-        if late.any() or (self.states != STATE_LEAST).any():
+        words, bits = self.word_at - self.word_begin, self.bit_at - self.bit_begin
+        good = ~self.late & (2 * words + (bits + 7) // 8 == self.sizes)
+        if not good.all() or (self.states != STATE_LEAST).any():
             raise BlockError("an lpc stream is damaged: a packet ends too early or too late")
 
 
 def _split(packet: bytes, states: int) -> tuple[Integers, Integers, bytes]:
-    """Return states, words and raw bytes of a packet."""
-    words = at = 0
-    while True:
-        if at == min(5, len(packet)):
-            raise BlockError("an lpc stream is damaged: a packet has no length")
-        words |= (packet[at] & 127) << 7 * at
-        at += 1
-        if packet[at - 1] < 128:
-            break
-    head = at + 4 * states
-    if len(packet) < head or words > (len(packet) - head) // 2:
-        raise BlockError(f"an lpc stream is damaged: a packet cannot hold {words} words")
-    end = head + 2 * words
-    found = np.frombuffer(packet, "<u2", words, head) if words else np.zeros(0)
-    return np.frombuffer(packet, "<u4", states, at), found.astype(np.uint32), packet[end:]
+    """Return states of a packet, then the rest: as words, and as raw bytes from its end."""
+    head = 4 * states
+    if len(packet) < head:
+        raise BlockError("an lpc stream is damaged: a packet is too short")
+    rest = packet[head:]
+    words = np.frombuffer(rest, "<u2", len(rest) // 2) if len(rest) > 1 else np.zeros(0)
+    return np.frombuffer(packet, "<u4", states), words.astype(np.uint32), rest[::-1]
 
 
 class _Decoder:
-    """Some frames, ordered by when they can begin; each frame's reference is among them."""
+    """Some frames, ordered by when they can begin; `reference` is the place of each one's own."""
 
     def __init__(
-        self, model: Model, raster: Raster, frames: list[int], packets: list[Packet]
+        self, model: Model, raster: Raster, reference: Integers, packets: list[Packet]
     ) -> None:
         self.model, self.raster = model, raster
         self.packets = _Packets(packets, model.states)
-        place = {t: i for i, t in enumerate(frames)}
-        references = [reference_of(model.references, t) for t in frames]
-        own = np.arange(len(frames))
-        reference = np.array([place.get(r, i) for i, r in enumerate(references)])
+        own = np.arange(len(reference))
         self.referring = reference != own
         self.base = own * raster.cells
         self.to_reference = (reference - own) * raster.cells
         second = np.where(self.referring[reference], reference[reference], reference)
         self.to_second = (second - own) * raster.cells
-        self.groups = np.array([model.group_of(t) for t in frames])
-        lag, self.begin = min(LAG, raster.steps), np.zeros(len(frames), np.int64)
+        lag, self.begin = min(LAG, raster.steps), np.zeros(len(own), np.int64)
         for i in np.flatnonzero(self.referring):
             self.begin[i] = self.begin[reference[i]] + lag
-        self.planes = np.stack([raster.zeros(len(frames))] * 3)  # samples, errors, differences
+        self.planes = np.stack([raster.zeros(len(own))] * 3)  # samples, errors, differences
         self.planes[1] = 16 >> model.error_shift
         self.flat = self.planes.reshape(3, -1)
         self._prepare_offsets()
@@ -222,7 +219,7 @@ class _Decoder:
         self.margin[:, step, column] = to, source[to]
 
     def _prepare_tables(self) -> None:
-        """Tables by class sum, by energy, by group and class."""
+        """Tables by class sum, by energy, by kind and class."""
         model = self.model
         sums = np.arange(4 * MAX_DIFFERENCE + 1)
         self.class_of = sum((sums >= t for t in model.thresholds), np.zeros(len(sums), np.int64))
@@ -232,7 +229,7 @@ class _Decoder:
         self.row = (model.families[:, level] * 4).ravel()
         self.phases = np.tile(np.where(self.shift > 0, 0, 3), 2)
         # All frames have the same taps here: in the frame, around, and in the second.
-        taps = np.zeros((model.groups, model.classes, INTRA_TAPS + len(AROUND) + 1), np.int32)
+        taps = np.zeros((2, model.classes, INTRA_TAPS + len(AROUND) + 1), np.int32)
         taps[0, :, :INTRA_TAPS] = model.coefficients[0, :, :INTRA_TAPS]
         taps[1:, :, :NEAR_OF_REFERRING] = model.coefficients[1:, :, :NEAR_OF_REFERRING]
         taps[1:, :, INTRA_TAPS:] = model.coefficients[1:, :, NEAR_OF_REFERRING:TAPS]
@@ -275,7 +272,7 @@ class _Decoder:
         energies = (ENERGY_WEIGHTS @ errors.astype(np.float32)).astype(np.int64) >> 5
         energy = np.where(referring, energies[1], energies[0])
         kind = self.class_of[near[middle:].sum(axis=0, dtype=np.int64)]
-        coding = self.groups[batch][owner] * model.classes + kind
+        coding = referring * model.classes + kind
         taps = np.concatenate([near[:INTRA_TAPS], around[: len(AROUND)], second[None]])
         total = (self.taps.take(coding, axis=1) * taps).sum(axis=0, dtype=np.int32) + self.offset[
             coding

@@ -16,9 +16,10 @@ from .model import (
     ENERGY_WEIGHTS,
     FAMILY,
     INTRA,
+    INTRA_TAPS,
+    LEVEL_STARTS,
     LEVELS,
     MAX_DIFFERENCE,
-    MAX_GROUPS,
     NEAR,
     NEAR_DIFFERENCES,
     NEAR_ERRORS,
@@ -27,7 +28,6 @@ from .model import (
     PHASES,
     SCALES,
     SHAPES,
-    STAR,
     TAPS,
     Integers,
     Model,
@@ -42,6 +42,14 @@ FEATURES = TAPS
 CONSTANT = 32
 CLAMP = 2047
 MOST_SEEN = 1 << 14
+FEW = 2048
+"""Least squares look at all steps where they would see fewer samples."""
+FIRST_APART = 4
+"""The first of two passes looks at every so many of the steps."""
+MANY, COUNTED_APART = 1 << 18, 3
+"""Of so many samples, symbols are counted in every so many steps."""
+BUCKETS = (LEVELS + 1) // 2
+"""Of expected error, two levels each."""
 SHARES = {1: (), 2: (90,), 3: (60, 95), 4: (50, 90, 98)}
 """Per cent of samples that are below each threshold of the classes."""
 STATE_LEAST = 1 << 15
@@ -52,7 +60,7 @@ MOST_LANES = 1 << 22
 
 
 def encode(
-    plane: Integers, bits: int, references: int, classes: int, row_step: int
+    plane: Integers, bits: int, references: int, classes: int, row_step: int, passes: int
 ) -> tuple[list[bytes], bytes]:
     """Return a packet for each frame, and the configuration of the stream.
 
@@ -63,18 +71,21 @@ def encode(
     bits
         Of a sample, 1 to 16.
     references
-        How frames refer to each other: 0 not, 1 to the one before, 2 as a tree, 3 to the first.
+        How frames refer to each other: 0 not, 1 to the one before, 2 to the centre of their run.
     classes
         Coefficient sets that samples choose among, 1 to 4.
     row_step
-        Least squares look at every so many steps of a frame with a reference.
+        Least squares look at every so many steps of a frame.
+    passes
+        2: least squares again, weighted by the errors that the first left.
     """
-    encoder = _Encoder(plane, bits, references, classes)
-    if classes > 1:
+    encoder = _Encoder(plane, bits, references, classes, 2 if passes == 1 else 1)
+    if encoder.model.classes > 1:
         encoder.choose_thresholds()
-    encoder.choose_coefficients(row_step)
-    for t in range(len(plane)):
-        encoder.model_frame(t)
+    for number in range(passes):
+        first = number == 0
+        encoder.choose_coefficients(row_step * (FIRST_APART if first and passes > 1 else 1), first)
+        encoder.model_frames()
     encoder.choose_families()
     packets = list(encoder.packets())
     return packets, write_configuration(encoder.model)
@@ -83,13 +94,17 @@ def encode(
 class _Encoder:
     """A stream while it is encoded."""
 
-    def __init__(self, plane: Integers, bits: int, references: int, classes: int) -> None:
+    def __init__(
+        self, plane: Integers, bits: int, references: int, classes: int, states: int
+    ) -> None:
         count, height, width = plane.shape
         self.raster = raster = Raster(height, width)
         self.half = 1 << (bits - 1)
         if count == 1:
             references = INTRA
-        self.references = [reference_of(references, t) for t in range(count)]
+        if references == INTRA:
+            classes = 1
+        self.references = [reference_of(references, t, count) for t in range(count)]
         self.samples = raster.zeros(count)
         raster.inside(self.samples)[...] = plane.astype(np.int32) - self.half
         first = self.samples[:, 2, 2]
@@ -106,23 +121,16 @@ class _Encoder:
         self.contexts, self.symbols = coding, coding.copy()  # in the order of coding
         self.bases = np.zeros(coding.shape, np.int16)
         self.counts = np.zeros((2 * LEVELS, PHASES * SYMBOLS), np.int64)
-        self.model = self._empty_model(bits, references, classes)
+        self.model = self._empty_model(bits, references, classes, states)
 
-    def _empty_model(self, bits: int, references: int, classes: int) -> Model:
+    def _empty_model(self, bits: int, references: int, classes: int, states: int) -> Model:
         """A model that has all but what is chosen by least squares and by costs."""
-        states = 2
-        while states < 32 and self.raster.height * self.raster.width >> 10 >= states:
+        while states < 32 and self.raster.height * self.raster.width >> 10 >= 2 * states:
             states *= 2
-        model = Model(
-            bits, references, states, self._error_shift(), classes, MAX_GROUPS, [],
-            np.zeros((0, 0, 0)), np.full((2, LEVELS), FAMILY),
+        return Model(
+            bits, references, states, self._error_shift(), classes, [],
+            np.zeros((2, classes, TAPS + 1), np.int64), np.full((2, LEVELS), FAMILY),
         )  # fmt: skip
-        most = max(map(model.group_of, range(len(self.samples))))
-        if references == STAR:  # distance says little there
-            most = min(most, 1)
-        model.groups = most + 1
-        model.coefficients = np.zeros((model.groups, classes, TAPS + 1), np.int64)
-        return model
 
     def _error_shift(self) -> int:
         """Units of errors: so that some 8 times the mean difference of neighbours can be told."""
@@ -186,36 +194,48 @@ class _Encoder:
         activity = self._activity(t)
         return sum((activity >= threshold for threshold in self.model.thresholds), 0 * activity)
 
-    def choose_coefficients(self, row_step: int) -> None:
-        """Choose the coefficients of each group and class by least squares."""
-        model, raster = self.model, self.raster
-        size = FEATURES + 1
-        moments = np.zeros((model.groups, model.classes, size, size))
-        counts = np.zeros((model.groups, model.classes), np.int64)
-        for t in range(len(self.samples)):
-            group = model.group_of(t)
-            apart = row_step if group else 1
-            chosen = np.flatnonzero(raster.step_of % apart == t * 7 % apart)
-            taps, class_of = self._taps(t), self._class_of(t)
-            sample = raster.inside(self.samples[t]).ravel()
-            for some in np.array_split(chosen, 1 + len(chosen) // MOST_ROWS):
-                rows = _features(taps[:, some], sample[some], BASE_TAP[group > 0])
-                for number in range(model.classes):
-                    mine = rows[:, class_of[some] == number] if model.classes > 1 else rows
-                    moments[group, number] += mine @ mine.T
-                    counts[group, number] += mine.shape[1]
-        for group, number, tap_count in model.sets():
-            model.coefficients[group, number] = _quantise(
-                moments[group, number],
-                int(counts[group, number]),
-                tap_count,
-                BASE_TAP[group > 0],
-            )
+    def choose_coefficients(self, row_step: int, first: bool) -> None:
+        """Choose the coefficients of each kind and class by least squares.
+
+        Samples that were hard to predict before count for less, unless it is the `first` time.
+        """
+        model, size = self.model, FEATURES + 1
+        for kind in range(2):
+            frames = [t for t, r in enumerate(self.references) if (r >= 0) == bool(kind)]
+            few = len(frames) * self.raster.height * self.raster.width // row_step < FEW
+            moments = np.zeros((model.classes, BUCKETS, size, size))
+            counts = np.zeros((model.classes, BUCKETS), np.int64)
+            for t in frames:
+                self._add_moments(t, 1 if few else row_step, first, moments, counts)
+            for number in range(model.classes if kind else 1):
+                total, count = _weighted(moments[number], counts[number].tolist())
+                model.coefficients[kind, number] = _quantise(
+                    total, count, TAPS if kind else INTRA_TAPS, BASE_TAP[kind > 0]
+                )
+
+    def _add_moments(
+        self, t: int, apart: int, first: bool, moments: Integers, counts: Integers
+    ) -> None:
+        """Add a frame's products to those of each class and bucket."""
+        raster = self.raster
+        chosen = np.flatnonzero(raster.step_of % apart == t * 7 % apart)
+        taps, part = self._taps(t), self._class_of(t) * BUCKETS
+        if not first:
+            part[raster.order] += self.contexts[t] // PHASES // 2
+        sample = raster.inside(self.samples[t]).ravel()
+        for some in np.array_split(chosen, 1 + len(chosen) // MOST_ROWS):
+            rows = _features(taps[:, some], sample[some], BASE_TAP[self.references[t] >= 0])
+            for number in np.unique(part[some]):
+                mine = rows[:, part[some] == number]
+                where = divmod(int(number), BUCKETS)
+                moments[where] += mine @ mine.T
+                counts[where] += mine.shape[1]
 
     def _predict(self, t: int) -> Integers:
         """Return the prediction of each sample in 1/16, in raster order."""
         model, taps = self.model, self._taps(t)
-        sets, class_of = model.coefficients[model.group_of(t)].astype(np.int32), self._class_of(t)
+        sets = model.coefficients[int(self.references[t] >= 0)].astype(np.int32)
+        class_of = self._class_of(t)
         total: Integers = sets[class_of, TAPS] + np.int32(128)
         for k, tap in enumerate(taps):
             total += sets[class_of, k] * tap
@@ -234,6 +254,12 @@ class _Encoder:
         for weight, error in zip(weights, errors, strict=False):
             total += weight * error
         return np.right_shift(total.ravel(), 5)
+
+    def model_frames(self) -> None:
+        """Predict all frames, and count their symbols; a reference comes before its frames."""
+        self.counts[...] = 0
+        for t in sorted(range(len(self.samples)), key=lambda t: (self.references[t] >= 0, t)):
+            self.model_frame(t)
 
     def model_frame(self, t: int) -> None:
         """Predict a frame; note context and symbol of each sample, and count them."""
@@ -255,7 +281,10 @@ class _Encoder:
         ):  # fmt: skip
             coding[t] = values[raster.order]
         kind = int(self.references[t] >= 0)
-        seen = np.bincount(context * SYMBOLS + symbol, minlength=LEVELS * PHASES * SYMBOLS)
+        coded = context * SYMBOLS + symbol
+        if self.samples.shape[0] * len(sample) >= MANY:
+            coded = coded[(raster.step_of + t) % COUNTED_APART == 0]
+        seen = np.bincount(coded, minlength=LEVELS * PHASES * SYMBOLS)
         self.counts[kind * LEVELS : (kind + 1) * LEVELS] += seen.reshape(LEVELS, -1)
 
     def choose_families(self) -> None:
@@ -278,11 +307,12 @@ class _Encoder:
             symbols = self.symbols[frames.start : frames.stop]
             coded = _code(rows, symbols, self.raster.step_sizes, self.model.states)
             for head, raw in zip(coded, raws, strict=True):
-                yield head + raw
+                yield head + raw[::-1]
 
     def _rows(self, t: int) -> Integers:
         """Return the distribution of each sample of a frame, in the order of coding."""
         families = self.model.families[int(self.references[t] >= 0)]
+        families = np.where(families < FAMILY, families, 0)  # none was counted, but may be
         context = self.contexts[t].astype(np.int64)
         rows: Integers = families[context // PHASES] * PHASES + context % PHASES
         return rows
@@ -317,7 +347,20 @@ def _features(taps: Integers, sample: Integers, base: int) -> Integers:
     return rows
 
 
-def _solve(moments: Integers, count: int) -> list[float] | None:
+def _weighted(moments: Integers, counts: list[int]) -> tuple[Integers, float]:
+    """Return the sum of buckets, weighted by the inverse square of their errors."""
+    total, count, least = np.zeros(moments.shape[1:]), 0.0, 0
+    for bucket in range(BUCKETS):
+        if counts[bucket]:
+            error = 8 + LEVEL_STARTS[2 * bucket]
+            least = least or error
+            weight = (least / error) * (least / error)
+            total += weight * moments[bucket]
+            count += weight * counts[bucket]
+    return total, count
+
+
+def _solve(moments: Integers, count: float) -> list[float] | None:
     """Solve the normal equations by Cholesky's method, in the order that all encoders follow."""
     ridge = count / 1024 + 1
     sums = moments.tolist()
@@ -348,7 +391,7 @@ def _solve(moments: Integers, count: int) -> list[float] | None:
     return x
 
 
-def _quantise(moments: Integers, count: int, taps: int, base: int) -> Integers:
+def _quantise(moments: Integers, count: float, taps: int, base: int) -> Integers:
     """Return a coefficient set; the base tap alone where least squares give none that fits."""
     found = np.zeros(TAPS + 1, np.int64)
     found[base] = ONE
@@ -386,7 +429,7 @@ def _cheapest(cost: list[int], near: int) -> int:
     found = []
     for shape in range(SHAPES):
         of = cost[shape * SCALES : (shape + 1) * SCALES]
-        centre, step = near, 4
+        centre, step = near, 2
         while step:
             around = (to for to in (centre - step, centre + step) if 0 <= to < SCALES)
             better = next((to for to in around if of[to] < of[centre]), None)
@@ -399,7 +442,7 @@ def _cheapest(cost: list[int], near: int) -> int:
 
 
 def _code(rows: Integers, symbols: Integers, sizes: Integers, states: int) -> Iterator[bytes]:
-    """Code the symbols of frames by rANS, the last one first; yield length, states, words."""
+    """Code the symbols of frames by rANS, the last one first; yield states and words."""
     frames = len(rows)
     groups = -(-sizes // states)  # of each step: so many samples at once as there are states
     number = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -422,13 +465,4 @@ def _code(rows: Integers, symbols: Integers, sizes: Integers, states: int) -> It
         x = x + before + x // f * (PROBS - f)
     for t in range(frames):
         found = words[:, t][put[:, t]]
-        yield _length(len(found)) + x[t].astype("<u4").tobytes() + found.astype("<u2").tobytes()
-
-
-def _length(value: int) -> bytes:
-    """Return a number by seven bits a byte, the lowest first."""
-    found = bytearray()
-    while value > 127:
-        found.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*found, value])
+        yield x[t].astype("<u4").tobytes() + found.astype("<u2").tobytes()

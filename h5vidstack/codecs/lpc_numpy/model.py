@@ -13,7 +13,9 @@ from ...errors import BlockError
 
 Integers = NDArray[Any]
 
-INTRA, CHAIN, TREE, STAR = range(4)
+INTRA, CHAIN, CENTRE = range(3)
+RUN_FRAMES = 4
+"""Of a run, where frames refer to one in its centre."""
 
 NEAR = (
     (0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1), (-2, -1), (-1, -2), (-2, 2),
@@ -37,7 +39,7 @@ NEAR_DIFFERENCES = NEAR[:4]
 
 ONE = 4096
 """A coefficient of 1."""
-MAX_CLASSES, MAX_GROUPS, MAX_STATES = 4, 6, 64
+MAX_STATES = 64
 ENERGIES = 2048
 """Errors and their means are below it."""
 MAX_DIFFERENCE = 8191
@@ -59,11 +61,12 @@ def level_of() -> Integers:
     return np.searchsorted(LEVEL_STARTS, np.arange(ENERGIES), side="right") - 1
 
 
-def reference_of(references: int, t: int) -> int:
-    """Return the frame that frame t refers to, or -1."""
-    if t == 0 or references == INTRA:
-        return -1
-    return {CHAIN: t - 1, TREE: t & (t - 1), STAR: 0}[references]
+def reference_of(references: int, t: int, count: int) -> int:
+    """Return the frame that frame t of so many refers to, or -1."""
+    if references == CHAIN:
+        return t - 1
+    centre = min(t - t % RUN_FRAMES + RUN_FRAMES // 2, count - 1)
+    return -1 if references == INTRA or t == centre else centre
 
 
 @dataclass
@@ -73,8 +76,8 @@ class Model:
     Attributes
     ----------
     coefficients
-        ``(groups, classes, TAPS + 1)``: the taps, then the offset. Group 0, of frames without
-        a reference, has one class, repeated here, and `INTRA_TAPS` taps.
+        ``(2, classes, TAPS + 1)``: the taps, then the offset; of frames without and with a
+        reference. Those without have one class, repeated here, and `INTRA_TAPS` taps.
     families
         ``(2, LEVELS)``: the distribution of each level, without and with a reference.
     """
@@ -84,15 +87,14 @@ class Model:
     states: int
     error_shift: int
     classes: int
-    groups: int
     thresholds: list[int]
     coefficients: Integers
     families: Integers
 
-    def group_of(self, t: int) -> int:
-        """Return the coefficient group of frame t: 0 without a reference, then by distance."""
-        reference = reference_of(self.references, t)
-        return 0 if reference < 0 else min((t - reference).bit_length(), self.groups - 1)
+    @property
+    def kinds(self) -> int:
+        """1 if no frame has a reference, else 2."""
+        return 1 if self.references == INTRA else 2
 
     def shifts(self) -> Integers:
         """Return for every level how many low bits of a residual are stored as they are."""
@@ -102,10 +104,10 @@ class Model:
         return np.array([max(0, n.bit_length() - 4) for n in samples])
 
     def sets(self) -> Iterator[tuple[int, int, int]]:
-        """Yield group, class and number of taps of each coefficient set, as they are stored."""
-        for group in range(self.groups):
-            for number in range(self.classes if group else 1):
-                yield group, number, TAPS if group else INTRA_TAPS
+        """Yield kind, class and number of taps of each coefficient set, as they are stored."""
+        for kind in range(self.kinds):
+            for number in range(self.classes if kind else 1):
+                yield kind, number, TAPS if kind else INTRA_TAPS
 
 
 class _Writer:
@@ -158,14 +160,13 @@ def write_configuration(model: Model) -> bytes:
     writer.put(model.states.bit_length() - 1, 3)
     writer.put(model.error_shift, 4)
     writer.put(model.classes - 1, 2)
-    writer.put(model.groups - 1, 3)
     for threshold in model.thresholds:
         writer.put(threshold, 16)
-    for group, number, taps in model.sets():
-        for tap in model.coefficients[group, number, :taps]:
+    for kind, number, taps in model.sets():
+        for tap in model.coefficients[kind, number, :taps]:
             writer.put_signed(int(tap), _TAP_K)
-        writer.put_signed(int(model.coefficients[group, number, TAPS]), _OFFSET_K)
-    for families in model.families.tolist():
+        writer.put_signed(int(model.coefficients[kind, number, TAPS]), _OFFSET_K)
+    for families in model.families[: model.kinds].tolist():
         used = [level for level, family in enumerate(families) if family < FAMILY]
         last, before = max(used, default=-1) + 1, 0
         writer.put(last, 5)
@@ -183,31 +184,29 @@ def read_configuration(data: bytes, bits: int) -> Model:
     """Return what a stream's configuration says, or raise `BlockError`."""
     reader = _Reader(data)
     version, references = reader.get(4), reader.get(4)
-    if version or references > STAR:
+    if version or references > CENTRE:
         raise BlockError(
             f"an lpc stream is of version {version} and refers to frames in way {references}: "
             "upgrade h5vidstack"
         )
     states, error_shift = 1 << reader.get(3), reader.get(4)
-    classes, groups = reader.get(2) + 1, reader.get(3) + 1
-    if not 2 <= states <= MAX_STATES or groups > MAX_GROUPS:
-        raise BlockError(f"an lpc stream cannot have {states} states and {groups} groups")
-    if references != INTRA and groups < 2:
-        raise BlockError("an lpc stream has no coefficients for frames with a reference")
+    classes = reader.get(2) + 1
+    if states > MAX_STATES:
+        raise BlockError(f"an lpc stream cannot have {states} states")
     thresholds = [reader.get(16) for _ in range(classes - 1)]
     model = Model(
-        bits, references, states, error_shift, classes, groups, thresholds,
-        np.zeros((groups, classes, TAPS + 1), np.int64), np.zeros((2, LEVELS), np.int64),
+        bits, references, states, error_shift, classes, thresholds,
+        np.zeros((2, classes, TAPS + 1), np.int64), np.zeros((2, LEVELS), np.int64),
     )  # fmt: skip
-    for group, number, taps in model.sets():
+    for kind, number, taps in model.sets():
         values = [reader.get_signed(_TAP_K) for _ in range(taps)]
         offset = reader.get_signed(_OFFSET_K)
         if sum(map(abs, values)) > 32767 or abs(offset) > 1 << 29:
             raise BlockError("an lpc stream is damaged: it has coefficients out of range")
-        model.coefficients[group, number, :taps] = values
-        model.coefficients[group, number, TAPS] = offset
+        model.coefficients[kind, number, :taps] = values
+        model.coefficients[kind, number, TAPS] = offset
     model.coefficients[0] = model.coefficients[0, 0]
-    for families in model.families:
+    for families in model.families[: model.kinds]:
         _read_families(reader, families)
     if (reader.at + 7) // 8 != reader.size:
         raise BlockError("an lpc stream is damaged: its configuration has bytes of no meaning")

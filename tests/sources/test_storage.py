@@ -1,7 +1,4 @@
-"""HDF5 gives other values for what is missing: packing says so, or refuses it."""
-
 import contextlib
-import fcntl
 import os
 
 import h5py
@@ -9,32 +6,16 @@ import hdf5plugin
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from frames import moving
 from h5py import h5d, h5p, h5s, h5t
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from virtual_files import FRAMES, comes_out, pack, parts, put, put_virtual, refused
 
 import h5vidstack
 from h5vidstack.cli import main
 from h5vidstack.sources.kinds import open_source
 
-FRAMES = moving((24, 20, 30)).astype("u2") + np.arange(1, 25, dtype="u2")[:, None, None]
 ALL = h5s.UNLIMITED
-
-
-def put(path, data=FRAMES, name="x", **options):
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    with h5py.File(path, "a") as file:
-        file.create_dataset(name, data=data, **options)
-
-
-def put_virtual(path, names, name="x", shape=FRAMES.shape, **where):
-    """A virtual dataset of equal parts along its first axis."""
-    layout, step = h5py.VirtualLayout(shape, "u2"), shape[0] // len(names)
-    for at, source in zip(range(0, shape[0], step), names, strict=True):
-        layout[at : at + step] = h5py.VirtualSource(*source, (step, *shape[1:]))
-    with h5py.File(path, "a") as file:
-        file.create_virtual_dataset(name, layout)
 
 
 def selection(shape, start, stride, count, block):
@@ -57,31 +38,6 @@ def grows(start=0, step=1, block=1):
     """Whole frames without an end."""
     frame = FRAMES.shape[1:]
     return selection((step, *frame), (start, 0, 0), (step, 1, 1), (ALL, 1, 1), (block, *frame))
-
-
-def parts(count=3, folder="", **options):
-    names = [f"{folder}part{number}.h5" for number in range(count)]
-    for name, frames in zip(names, np.split(FRAMES, count), strict=True):
-        put(name, frames, **options)
-    return names
-
-
-def pack(source, **options):
-    return h5vidstack.pack(source, "o.h5", overwrite=True, **options)
-
-
-def comes_out(source, frames=FRAMES):
-    report = pack(source)
-    with h5vidstack.open("o.h5") as stack:
-        np.testing.assert_array_equal(stack[:], frames, strict=True)
-    return report
-
-
-def refused(source, words):
-    with pytest.raises(h5vidstack.SourceError, match=words) as raised:
-        pack(source)
-    assert not os.path.exists("o.h5")
-    return str(raised.value)
 
 
 def test_a_virtual_dataset_that_is_whole():
@@ -163,25 +119,6 @@ def test_in_the_same_file():
     comes_out("v.h5::/x")
 
 
-def test_where_sources_are_looked_for(monkeypatch):
-    names = parts(folder="data/")
-    short = [(os.path.basename(name), "x") for name in names]
-    put_virtual("v.h5", short)
-    refused("v.h5::/x", "part0.h5")
-    monkeypatch.setenv("HDF5_VDS_PREFIX", "none:data")
-    with h5py.File("v.h5") as file:
-        np.testing.assert_array_equal(file["x"][:], FRAMES)
-    comes_out("v.h5::/x")
-    monkeypatch.delenv("HDF5_VDS_PREFIX")
-    put_virtual("data/v.h5", short)
-    os.makedirs("other")
-    os.symlink("../data/v.h5", "other/link.h5")
-    comes_out("other/link.h5::/x")
-    absolute = [("/nowhere/" + name, "x") for name, _ in short]
-    put_virtual("data/w.h5", absolute)
-    comes_out("data/w.h5::/x")
-
-
 def test_names_with_numbers():
     frame = FRAMES.shape[1:]
     for number in range(3):
@@ -254,13 +191,6 @@ def test_any_pixels_without_a_source(tmp_path, boxes, cut):
         assert [note.split()[0] for note in opened.notes] == [str(empty)] * bool(empty)
 
 
-def test_sources_that_are_opened_elsewhere():
-    put_virtual("v.h5", [(name, "x") for name in parts()])
-    with open("part1.h5", "rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # as HDF5 does in another process
-        refused("v.h5::/x", "part1.h5 .open for writing elsewhere")
-
-
 def test_sources_that_vanish_meanwhile():
     put_virtual("v.h5", [(name, "x") for name in parts()])
     with contextlib.closing(open_source("v.h5::/x")) as source:
@@ -316,113 +246,6 @@ def test_nothing_was_ever_written():
     assert "nothing was ever written to a.h5::/x" in report.notes[0]
 
 
-def test_raw_data_in_other_files(monkeypatch):
-    os.makedirs("there")
-    half = FRAMES.nbytes // 2
-    for name, data in (
-        ("a.raw", b"head" + FRAMES.tobytes()[:half]),
-        ("b.raw", FRAMES.tobytes()[half:]),
-    ):
-        with open(f"there/{name}", "wb") as file:
-            file.write(data)
-    with h5py.File("there/e.h5", "w") as file:
-        places = [("a.raw", 4, half), ("b.raw", 0, h5py.h5f.UNLIMITED)]
-        file.create_dataset("x", FRAMES.shape, "u2", external=places)
-    refused("there/e.h5::/x", r"a\.raw \(no such file\).*HDF5_EXTFILE_PREFIX")
-    monkeypatch.setenv("HDF5_EXTFILE_PREFIX", "${ORIGIN}")
-    monkeypatch.chdir("there")
-    monkeypatch.delenv("HDF5_EXTFILE_PREFIX")
-    assert comes_out("e.h5::/x").source_bytes == FRAMES.nbytes
-    os.remove("o.h5")
-    os.truncate("b.raw", half - 1)
-    refused("e.h5::/x", rf"b\.raw \({half - 1} bytes, but the dataset takes {half} from 0 on")
-
-
-def test_links_that_lead_nowhere():
-    put("data1.h5")
-    with h5py.File("m.h5", "w") as file:
-        for number in (1, 2):
-            file[f"entry/data_{number}"] = h5py.ExternalLink(f"data{number}.h5", "/x")
-        file["entry/lost"] = h5py.ExternalLink("data1.h5", "/y")
-        file["soft"] = h5py.SoftLink("/entry/data_2")
-        file["circle"] = h5py.SoftLink("/circle")
-        file["group"] = h5py.SoftLink("/nothing")
-    said = refused("m.h5", r"::/entry/data_1 \(24, 20, 30\) uint16")
-    assert "data2.h5 (no such file)" in said
-    refused("m.h5::/entry/data_2", "is a link to /x in data2.h5: data2.h5 .no such file")
-    refused("m.h5::/entry/lost", "is a link to /y in data1.h5: there is none")
-    refused(
-        "m.h5::/soft", "/soft is a link to /entry/data_2: /entry/data_2 is a link to /x in data2"
-    )
-    refused("m.h5::/circle", "circle")
-    refused("m.h5::/group/x", "/group is a link to /nothing: there is none")
-    refused("m.h5::/other", "names no stack of images")
-    comes_out("m.h5::/entry/data_1")
-
-
-def test_a_group_is_no_source():
-    put("m.h5", name="entry/x")
-    with h5py.File("m.h5") as file:
-        for group in (file, file["entry"]):
-            refused(group, r"is a group of HDF5.*::/entry/x \(24, 20, 30\) uint16")
-
-
-def test_many_datasets_make_no_long_message():
-    with h5py.File("m.h5", "w") as file:
-        for number in range(60):
-            file[f"d{number:02d}"] = FRAMES[:1]
-    assert "::/d19 (1, 20, 30) uint16 and 40 more" in refused("m.h5", "would do")
-
-
-@pytest.mark.parametrize("size", [512, 4096])
-def test_a_user_block(size):
-    with h5py.File("movie.mat", "w", userblock_size=size) as file:
-        file["Y"] = FRAMES
-        file["Y"].attrs["MATLAB_class"] = np.bytes_("uint16")
-    with open("movie.mat", "r+b") as file:
-        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
-    refused("movie.mat", r"names no stack of images; .*::/Y \(24, 20, 30\) uint16")
-    assert "MATLAB" in comes_out("movie.mat::/Y").notes[0]
-
-
-def no_pixels(file):
-    file["compound"] = np.zeros((2, 3, 4), [("a", "u1"), ("b", "f4")])
-    file["text"] = np.full((2, 3, 4), b"a")
-    file.create_dataset("strings", (2, 3, 4), h5py.string_dtype())
-    file.create_dataset("ragged", (2, 3, 4), h5py.vlen_dtype(np.uint8))
-    file.create_dataset("links", (2, 3, 4), h5py.ref_dtype)
-    file.create_dataset("regions", (2, 3, 4), h5py.regionref_dtype)
-    file.create_dataset("arrays", (2, 3, 4), np.dtype(("u1", (2,))))
-    file.create_dataset("opaque", (2, 3, 4), "V3")
-    file.create_dataset("names", (2, 3, 4), h5py.enum_dtype({"a": 1, "b": 2}, "u1"))
-    file.create_dataset("complex", (2, 3, 4), "c8")
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("compound", "records"), ("text", "text"), ("strings", "text"), ("ragged", "lengths"),
-     ("links", "references"), ("regions", "references"), ("arrays", "an array in each"),
-     ("opaque", "bytes"), ("names", "enumeration")],
-)  # fmt: skip
-def test_values_that_are_no_pixels(name, words):
-    with h5py.File("n.h5", "w") as file:
-        no_pixels(file)
-    refused(f"n.h5::/{name}", words)
-
-
-def test_complex_values():
-    with h5py.File("n.h5", "w") as file:
-        no_pixels(file)
-    with pytest.raises(h5vidstack.UnsupportedError, match="two stacks"):
-        pack("n.h5::/complex")
-
-
-@pytest.mark.parametrize("dtype", ["?", "<f2", ">f2", ">u2", ">i4", "<i8", ">f8"])
-def test_values_that_are(dtype):
-    put("d.h5", FRAMES.astype(dtype))
-    comes_out("d.h5::/x", FRAMES.astype(np.dtype(dtype).newbyteorder("=")))
-
-
 def test_a_part_of_a_stack_that_is_missing():
     h5vidstack.pack(FRAMES[:12], "p1.h5")
     h5vidstack.pack(FRAMES[12:], "p2.h5")
@@ -433,16 +256,3 @@ def test_a_part_of_a_stack_that_is_missing():
     refused("all.h5::/stack/frames", r"p2\.h5 \(no such file\)")
     with pytest.raises(h5vidstack.FormatError, match=r"p2\.h5"):
         pack("all.h5")
-
-
-def test_what_a_source_takes():
-    put("z.h5", FRAMES, chunks=(4, 20, 30), compression="gzip")
-    with h5py.File("z.h5") as file:
-        stored = file["x"].id.get_storage_size()
-    assert pack("z.h5::/x").source_bytes == stored
-    before = pack("z.h5::/x", method="video").stored_bytes
-    os.rename("o.h5", "s.h5")
-    assert pack("s.h5").source_bytes == before
-    np.save("n.npy", FRAMES)
-    assert pack("n.npy").source_bytes == os.path.getsize("n.npy")
-    assert pack(FRAMES).source_bytes is None

@@ -1,5 +1,3 @@
-"""Arrays, readers and iterables: what their axes are taken for is said, masks are refused."""
-
 from pathlib import Path
 
 import dask.array
@@ -9,28 +7,11 @@ import pytest
 import scipy.sparse
 import xarray
 import zarr
+from objects import FRAMES, read, same
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.sources.base import SourceOptions
 from h5vidstack.sources.kinds import open_source
-
-FRAMES = np.random.default_rng(3).integers(0, 4000, (6, 12, 15)).astype(np.uint16)
-
-
-def read(source, **options):
-    opened = open_source(source, SourceOptions(**options))
-    try:
-        frames = np.concatenate(list(opened.batches(4)))
-        return frames, opened
-    finally:
-        opened.close()
-
-
-def same(source, want=FRAMES):
-    found, opened = read(source)
-    np.testing.assert_array_equal(found, want, strict=True)
-    return opened
 
 
 def masked():
@@ -166,22 +147,6 @@ def test_narrow_frames_are_said(shape, words):
     assert read(np.zeros((3, 12, 15, 3), np.uint8))[1].notes == []
 
 
-def test_npy_is_its_one_array_to_the_last_byte():
-    for order in ("C", "F"):
-        np.save("a.npy", np.array(FRAMES, order=order))
-        assert same("a.npy").file_bytes == Path("a.npy").stat().st_size
-    np.save("b.npy", FRAMES.astype(">u2"))
-    same("b.npy")
-    with open("two.npy", "wb") as file:
-        np.save(file, FRAMES[:3])
-        np.save(file, FRAMES[3:])
-    with pytest.raises(h5vidstack.SourceError, match=r"two\.npy has 1208 bytes behind"):
-        open_source("two.npy")
-    Path("cut.npy").write_bytes(Path("a.npy").read_bytes()[:-1])
-    with pytest.raises(h5vidstack.SourceError, match=r"cut\.npy"):
-        open_source("cut.npy")
-
-
 def test_frames_that_are_no_arrays():
     with pytest.raises(h5vidstack.SourceError, match="frame 0"):
         read(iter(["a", "b"]))
@@ -270,15 +235,6 @@ def test_closed_files():
     for source in closed:
         with pytest.raises(h5vidstack.SourceError, match="closed: open it again"):
             h5vidstack.pack(source, "x.h5")
-
-
-@pytest.mark.parametrize("change", [(b"(6,", b"(-6"), (b"{", b"("), (b"'<u2'", b"'<?2'")])
-def test_damaged_headers_of_npy(change):
-    np.save("x.npy", FRAMES)
-    data = Path("x.npy").read_bytes()
-    Path("x.npy").write_bytes(data.replace(*change, 1))
-    with pytest.raises(h5vidstack.SourceError, match="cannot read x.npy"):
-        h5vidstack.pack("x.npy", "x.h5")
 
 
 def test_images_of_pillow_are_pixels_or_refused():

@@ -1,0 +1,59 @@
+import os
+import sys
+from pathlib import Path
+
+from benched import stack
+
+from h5vidstack.bench import results, rounds
+from h5vidstack.bench.child import Job
+from h5vidstack.bench.comparison import compare
+from h5vidstack.bench.contestants import Contestant
+from h5vidstack.bench.roster import roster
+
+
+def test_a_process_that_fails_is_a_row(monkeypatch):
+    frames = stack()
+    frames.tofile("raw")
+    job = Job("", "raw", (10**6, *frames.shape[1:]), "|u1", None, "", True, 0)
+    able = [one for one in roster(frames) if one.name in ("hdf5", "hdf5gz")]
+    rows, outputs = rounds.run_rounds(able, job, Path(), 2, lambda _one: True)
+    assert outputs == {}
+    assert all("length is greater than file size" in row.problem for row in rows)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    rows, _ = rounds.run_rounds(able, job, Path(), 1, lambda _one: True)
+    assert rows[0].problem == "it failed"
+    Path("dies.sh").write_text("#!/bin/sh\nkill -SEGV $$\n")
+    Path("dies.sh").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", "./dies.sh")
+    rows, _ = rounds.run_rounds(able, job, Path(), 1, lambda _one: True)
+    assert rows[0].problem == "its process ended with signal 11"
+    assert sorted(os.listdir()) == ["dies.sh", "raw"]
+
+
+def test_what_takes_long_to_pack_is_packed_once(monkeypatch):
+    monkeypatch.setattr(rounds, "LONG_SECONDS", 0.0)
+    asked = []
+    real = rounds._run
+    monkeypatch.setattr(rounds, "_run", lambda job: asked.append(job) or real(job))
+    found = compare(stack(), methods=["hdf5"], rounds=3)
+    assert [job.write for job in asked] == [True, False, False]
+    assert found.rows[0].pack_speed > 0
+
+
+def test_rounds_are_interleaved(monkeypatch):
+    asked = []
+    real = rounds._run
+    monkeypatch.setattr(rounds, "_run", lambda job: asked.append(job.name) or real(job))
+    compare(stack(), methods=["hdf5", "hdf5gz"], rounds=2)
+    assert asked == ["hdf5", "hdf5gz", "hdf5gz", "hdf5"]
+
+
+def test_medians():
+    runs = [
+        results.Run(1000, seconds, 2 * seconds, [seconds / 1000] * 3, True, 0.0, None, 0)
+        for seconds in (1.0, 9.0, 2.0)
+    ]
+    one = Contestant("x", None, None)
+    row = results.row(one, runs, [5, 7, 6], 10**6)
+    assert (row.pack_speed, row.read_speed, row.frame_ms, row.peak_bytes) == (0.5, 0.25, 2.0, 7)
+    assert row.ratio == 1000

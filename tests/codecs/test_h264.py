@@ -1,0 +1,39 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from blocks import U1, whole
+from frames import moving
+
+from h5vidstack import BlockError
+from h5vidstack.codecs import av_engine, block
+from h5vidstack.codecs.block_format import parse, seal
+from h5vidstack.codecs.recipe import Recipe
+
+
+def test_packets_are_a_plain_h264_stream(tmp_path):
+    frames = moving((10, 64, 80))
+    parsed = parse(block.encode(frames, Recipe()), whole(frames), U1)
+    (tmp_path / "x.264").write_bytes(b"".join(parsed.streams[0].packets))
+    with av_engine.av.open(str(tmp_path / "x.264")) as container:
+        decoded = [np.array(av_engine._plane(frame, U1)) for frame in container.decode(video=0)]
+    np.testing.assert_array_equal(np.stack(decoded), frames)
+
+
+def test_no_encoder_settings_in_blocks():
+    assert b"x264" not in block.encode(moving((4, 64, 64)), Recipe())
+
+
+def test_a_packet_of_many_slices_is_refused():
+    """Each can decode the whole picture: 110 KB of them took half a minute."""
+    frames = moving((2, 64, 64))
+    parsed = parse(block.encode(frames, Recipe()), whole(frames), U1)
+    stream = parsed.streams[0]
+    for times in (15, 16):
+        many = [stream.packets[0], bytes(stream.packets[1]) + b"\0\0\1\x0b" * times]
+        data = seal(replace(parsed, streams=[replace(stream, packets=many)]), U1)
+        if times == 15:
+            block.decode(data, whole(frames), U1)
+            continue
+        with pytest.raises(BlockError, match="more than 16 NAL units"):
+            block.decode(data, whole(frames), U1)
