@@ -36,7 +36,7 @@ def main():
 
         return wrapped
 
-    trials.choose = timed(trials.choose)
+    trials.Chooser.choose = timed(trials.Chooser.choose)
     for name, frames in loaded(arguments):
         shares, seconds = [], []
         for _ in range(arguments.rounds):

@@ -37,6 +37,7 @@ from .sinks.unpacking import unpack
 from .sinks.video_export import Exported, export
 from .stack import Stack, open
 from .writing.linking import Linked, link
+from .writing.pack_options import PackOptions
 from .writing.packer import PackReport, pack
 from .writing.recorder import Recorder, create
 
@@ -55,6 +56,7 @@ __all__ = [
     "MissingError",
     "NotExactError",
     "OutputError",
+    "PackOptions",
     "PackReport",
     "QueryError",
     "Recorder",

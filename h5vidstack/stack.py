@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from .care import verification
 from .errors import ClosedError, Error
 from .integrations import dask, jupyter
 from .layout.names import DEFAULT_STACK, SEPARATOR
+from .pool import Progress
 from .reading.stack_reader import CACHE_BYTES, StackReader
+from .writing.pack_options import PackOptions, collected, takes_options
 from .writing.packer import PackReport, pack
 
 
@@ -20,7 +23,15 @@ class Stack(StackReader):
     def __enter__(self) -> Stack:
         return self
 
-    def append(self, frames: Any, **options: Any) -> PackReport:
+    @takes_options("append")
+    def append(
+        self,
+        frames: Any,
+        *,
+        options: PackOptions | None = None,
+        progress: Progress | None = None,
+        **named: Any,
+    ) -> PackReport:
         """Add frames to the stack in its file, and see them.
 
         Parameters
@@ -28,7 +39,10 @@ class Stack(StackReader):
         frames
             Whatever `pack` takes, of the same frame shape and dtype.
         options
-            Those of `pack`; see there what its ``mode="a"`` does.
+            All options at once, as a `PackOptions`.
+        progress
+            Called with a `Step` as packing goes on.
+        <options of append>
 
         Returns
         -------
@@ -41,7 +55,9 @@ class Stack(StackReader):
         """
         if self._closed:
             raise ClosedError(f"the stack {self._path} is closed")
-        report = pack(frames, f"{self._path}{SEPARATOR}{self._stack}", mode="a", **options)
+        chosen = replace(collected("append", named, options), mode="a")
+        where = f"{self._path}{SEPARATOR}{self._stack}"
+        report = pack(frames, where, options=chosen, progress=progress)
         self.refresh()
         return report
 

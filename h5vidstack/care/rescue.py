@@ -26,7 +26,7 @@ from ..reading.stack_file import StackFile
 from ..shapes import CHUNK_FRAMES, Numbers, Pixels, choose_chunk
 from ..similar.fingerprints import HASHES, Fingerprints, Hashes, hash_images
 from ..writing.coders import BlockCoder
-from ..writing.encoder import PileEncoder
+from ..writing.pile_encoder import PileEncoder
 
 
 def _options(filters: dict[int, tuple[int, ...]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 import h5py
 
-from ..errors import OutputError, UnsupportedError
+from ..errors import OutputError
 from ..hdf5.filter import FILTER_ID
 
 
@@ -37,14 +37,22 @@ class Kept(Enum):
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the table.
+    """A row of the table of methods.
 
     Attributes
     ----------
+    name
+        What users write.
+    ordering
+        In which order frames are packed.
+    kept
+        As what a pile is kept.
     level
-        Of HDF5's deflate; None: it is not used.
+        Level of HDF5's deflate; None: it is not used.
     shuffle
-        Whether HDF5's shuffle goes before it.
+        Whether HDF5's shuffle comes before deflate.
+    copies
+        Whether it may keep the packets of a video file as they are.
     """
 
     name: str
@@ -52,45 +60,24 @@ class Method:
     kept: Kept = Kept.VIDEO
     level: int | None = None
     shuffle: bool = False
+    copies: bool = False
 
     @property
     def filters(self) -> set[int]:
-        """Ids of the HDF5 filters that make its chunks."""
+        """The ids of the HDF5 filters that make its chunks."""
         if self.kept == Kept.VIDEO:
             return {FILTER_ID}
         packed = h5py.h5z.FILTER_FLETCHER32 if self.level is None else h5py.h5z.FILTER_DEFLATE
         return {packed} | ({h5py.h5z.FILTER_SHUFFLE} if self.shuffle else set())
 
-    def check(self, **options: object) -> None:
-        """Raise UnsupportedError if an option is given that means nothing here."""
-        for name, value in options.items():
-            if value not in (None, False) and self.kept not in _TAKEN_BY[name]:
-                takers = [other.name for other in METHODS.values() if other.kept in _TAKEN_BY[name]]
-                raise UnsupportedError(
-                    f"method {self.name} takes no {name.replace('_', '-')}; "
-                    f"{', '.join(takers)} take{'s' * (len(takers) == 1)} it"
-                )
-
-
-_TAKEN_BY = {
-    "codec": (Kept.VIDEO,),
-    "preset": (Kept.VIDEO,),
-    "crf": (Kept.VIDEO,),
-    "max_error": (Kept.VIDEO, Kept.PCA),
-    "components": (Kept.PCA,),
-    "target_psnr": (Kept.PCA,),
-    "exact": (Kept.PCA,),
-    "resume": (Kept.VIDEO,),
-}
-"""Which options mean something to whom."""
-
 
 LEVEL = 9
+"""Of HDF5's deflate, in methods that use it."""
 METHODS = {
     method.name: method
     for method in (
         Method("auto", Ordering.AUTO),
-        Method("video", Ordering.GIVEN),
+        Method("video", Ordering.GIVEN, copies=True),
         Method("groupvideo", Ordering.SIMILAR),
         Method("hdf5", Ordering.GIVEN, Kept.PLAIN),
         Method("hdf5gz", Ordering.GIVEN, Kept.PLAIN, LEVEL),
@@ -101,8 +88,13 @@ METHODS = {
 }
 
 
+USUAL_METHOD = "auto"
+"""The method where the user names none."""
+COPYING_METHOD = next(name for name, method in METHODS.items() if method.copies)
+
+
 def find_method(name: str) -> Method:
-    """Give a method by its name.
+    """Return a method by its name.
 
     Raises
     ------

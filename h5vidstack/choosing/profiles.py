@@ -1,4 +1,4 @@
-"""What a profile wants, and which codings it tries."""
+"""The table of profiles: what each wants, and which codings it tries."""
 
 from __future__ import annotations
 
@@ -9,35 +9,42 @@ from ..codecs.transforms import Predictor
 from ..shapes import CHUNK_FRAMES, MAX_EDGE, TILE_ABOVE_PIXELS, Shape, choose_chunk, frame_bytes
 
 LEAST_BLOCK = 1 << 18
-"""A block has more than the usual number of frames until it has so many bytes of pixels,"""
+"""A block of tiny frames gets more of them than usual until it has so many bytes of pixels."""
 BLOCKS = 8
-"""as long as a stack has so many blocks, for as many cores."""
+"""A stack has at least so many of these larger blocks, for as many cores."""
 STRIP = 3 << 16
-"""In profile fast larger frames are cut into strips, so that several cores decode one frame."""
-MOST_STRIPS = 4
+"""Bytes above which a profile with strips cuts a frame, so that several cores decode it."""
 MOST_FRAMES = 256
-"""Of a block."""
+"""Most frames of a block that a profile chooses."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Profile:
     """What matters, and how much.
 
     Attributes
     ----------
+    name
+        What users write.
     tolerance
-        A candidate is taken before smaller ones that are slower, if it is larger by no
-        more than this share.
+        A faster candidate is taken before smaller ones if it is larger by no more than this
+        share.
     presets
         Codings that are tried, the fastest first.
     predictors
-        With which those are tried that see bytes.
+        What is tried with codings that see bytes instead of pictures.
     sample_share, sample_least, sample_most
-        Of a pile's bytes: how much is sampled.
+        How much of a pile's bytes is sampled.
     sample_frames
-        Frames of a run of the sample at most.
+        Most frames of a run of the sample.
     looks
-        Of how many runs a part is coded in every way.
+        How many runs have a part of them coded in every way.
+    in_order
+        Whether method auto keeps the given order, which saves a second pass.
+    block_frames
+        Usual number of frames in a block.
+    strips
+        Most strips that frames are cut into; 1: none.
     """
 
     name: str
@@ -49,11 +56,9 @@ class Profile:
     sample_most: int
     sample_frames: int
     looks: int
-
-    @property
-    def in_order(self) -> bool:
-        """Whether method auto does without a second pass for similarity order."""
-        return self.name == "fast"
+    in_order: bool = False
+    block_frames: int = CHUNK_FRAMES
+    strips: int = 1
 
     def chunk(
         self,
@@ -65,13 +70,13 @@ class Profile:
     ) -> Shape:
         """Choose the chunk for `count` frames, or an unknown number; see `choose_chunk`."""
         size = frame_bytes(frame, itemsize)
-        usual = MOST_FRAMES if self.name == "small" else CHUNK_FRAMES
+        usual = self.block_frames
         while usual * size < LEAST_BLOCK and 2 * usual <= min(MOST_FRAMES, (count or 0) // BLOCKS):
             usual *= 2
         untiled = math.prod(frame[:2]) <= TILE_ABOVE_PIXELS and max(frame[:2]) <= MAX_EDGE
-        if self.name == "fast" and tile is None and untiled:
+        if self.strips > 1 and tile is None and untiled:
             strips = 1
-            while strips < MOST_STRIPS and size > strips * STRIP:
+            while strips < self.strips and size > strips * STRIP:
                 strips *= 2
             tile = math.ceil(frame[0] / strips), frame[1]
         return choose_chunk(frame, itemsize, chunk_frames, tile, usual)
@@ -81,21 +86,26 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile(
-            "fast", 0.1, ("raw", "lpc-fast", "deflate-runs", "deflate"),
-            (Predictor.NONE, Predictor.LEFT),
-            1 / 64, 1 << 18, 1 << 22, 16, 8,
+            name="fast", tolerance=0.1, presets=("raw", "lpc-fast", "deflate-runs", "deflate"),
+            predictors=(Predictor.NONE, Predictor.LEFT),
+            sample_share=1 / 64, sample_least=1 << 18, sample_most=1 << 22, sample_frames=16,
+            looks=8, in_order=True, strips=4,
         ),
         Profile(
-            "balanced", 0.02,
-            ("raw", "lpc-fast", "lpc-chain", "deflate", "ffv1-context", "x264-interm"),
-            (Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
-            1 / 32, 1 << 19, 1 << 22, 16, 3,
+            name="balanced", tolerance=0.02,
+            presets=("raw", "lpc-fast", "lpc-chain", "deflate", "ffv1-context", "x264-interm"),
+            predictors=(Predictor.NONE, Predictor.PREVIOUS, Predictor.LINEAR),
+            sample_share=1 / 32, sample_least=1 << 19, sample_most=1 << 22, sample_frames=16,
+            looks=3,
         ),
         Profile(
-            "small", 0.0,
-            ("raw", "lpc-slow", "deflate", "ffv1-context", "x264-slow", "lzma-slow"),
-            tuple(Predictor),
-            1 / 4, 1 << 23, 1 << 26, 64, 5,
+            name="small", tolerance=0.0,
+            presets=("raw", "lpc-slow", "deflate", "ffv1-context", "x264-slow", "lzma-slow"),
+            predictors=tuple(Predictor),
+            sample_share=1 / 4, sample_least=1 << 23, sample_most=1 << 26, sample_frames=64,
+            looks=5, block_frames=MOST_FRAMES,
         ),
     )
 }  # fmt: skip
+USUAL_PROFILE = "balanced"
+"""The profile where the user names none."""

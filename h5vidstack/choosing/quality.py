@@ -1,4 +1,4 @@
-"""What a user asks of quality: exact, within a bound, or a lossy codec; see `pack`."""
+"""What a user asks of quality: exact pixels, a bound on errors, or a lossy codec."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from .profiles import PROFILES, Profile
 
 @dataclass(frozen=True)
 class Bound:
-    """A largest absolute error: of values, or as a share of the range of all of them."""
+    """A largest absolute error: a value, or a share of the range of all finite values."""
 
     value: float
     relative: bool
 
     @staticmethod
     def parse(given: float | str) -> Bound:
-        """Read ``0.5``, ``"0.5"``, ``"1e-3r"`` or ``"0.1%"``, the last two of the range.
+        """Read ``0.5``, ``"0.5"``, or a share of the range: ``"1e-3r"`` or ``"0.1%"``.
 
         Raises
         ------
         UnsupportedError
-            If it is neither, or not above 0.
+            If it is none of these, or not above 0.
         """
         found = re.fullmatch(r"\s*([^\sr%_]+)\s*([r%]?)\s*", str(given))
         try:
@@ -47,7 +47,7 @@ class Bound:
         return Bound(value / 100 if unit == "%" else value, bool(unit))
 
     def of(self, source: Source) -> float:
-        """The absolute bound for the frames of a source that can be read again."""
+        """Return the absolute bound for a source whose frames can be read again."""
         if not self.relative:
             return self.value
         low, high = math.inf, -math.inf
@@ -58,13 +58,13 @@ class Bound:
         span = high - low
         if not math.isfinite(span):
             raise SourceError(
-                f"{source.name} has no finite range of values for a relative error; "
-                "give an absolute one"
+                f"the values of {source.name} have no finite range, so a share of it is no bound; "
+                "give max_error as a number, as 0.5"
             )
         return self.value * span
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Wish:
     """How a stack is to be coded, as far as the user says.
 
@@ -73,17 +73,17 @@ class Wish:
     profile
         Chooses what is left open.
     fixed
-        The coding, if it is given in full.
+        The coding, if the user gave it in full.
     codec
-        Choose among this one's codings.
+        Only codings of this codec are tried, if there is one.
     bound
-        None: no error is allowed, or a lossy codec decides.
+        The largest error that is allowed. None: no error is allowed, or a lossy codec decides.
     """
 
     profile: Profile
-    fixed: Coding | None
-    codec: str | None
-    bound: Bound | None
+    fixed: Coding | None = None
+    codec: str | None = None
+    bound: Bound | None = None
 
     @staticmethod
     def read(
@@ -93,12 +93,12 @@ class Wish:
         crf: float | None,
         max_error: float | str | None,
     ) -> Wish:
-        """Check options of `pack` against each other.
+        """Read the options of `pack` that say how to code, and check them against each other.
 
         Raises
         ------
         UnsupportedError
-            If there is no such thing, or they contradict each other.
+            If an option names nothing that there is, or two of them contradict each other.
         """
         if profile not in PROFILES:
             raise UnsupportedError(f"no profile {profile!r}; there is {', '.join(PROFILES)}")
@@ -110,25 +110,28 @@ class Wish:
                 f"{coding} is lossy and promises no maximum error; "
                 "a maximum error goes with lossless codecs, after rounding"
             )
-        return Wish(PROFILES[profile], coding if whole else None, codec, bound)
+        fixed = coding if whole else None
+        return Wish(profile=PROFILES[profile], fixed=fixed, codec=codec, bound=bound)
 
     def template(self, bound: float, dtype: np.dtype[Any]) -> Recipe:
-        """The recipe, but for what the profile chooses.
+        """Return the recipe, except for what the profile chooses.
 
         Raises
         ------
         UnsupportedError
-            If bits are to be lossy, or a codec is named that cannot hold the pixels.
+            If an error is allowed for bool pixels.
         """
         lossy = bound > 0 or (self.fixed is not None and not self.fixed.lossless)
         if lossy and dtype.kind == "b":
-            raise UnsupportedError("bool is true or false: it has no error to allow")
+            raise UnsupportedError(
+                "bool pixels are true or false: pack them losslessly, without max_error, crf or mp4"
+            )
         if self.fixed is None:
             return Recipe(bound=bound)
         return Recipe(self.fixed, bound=bound, strict=self.fixed.lossless)
 
 
 def needs_two_passes(wish: Wish, source: Source) -> bool:
-    """Whether a source must be kept to be read a second time."""
+    """Return whether a source must be kept, because the range of its values is asked for first."""
     relative = wish.bound is not None and wish.bound.relative
     return relative and source.access < Access.RANDOM

@@ -1,4 +1,4 @@
-"""Parts of frames that stand for all of them, to be coded in many ways."""
+"""Samples: parts of frames that stand for all of a pile, to be coded in many ways."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ Take = Callable[[Numbers], Pixels]
 """Gives frames by their numbers, ``(n, H, W[, C])``."""
 
 FIRST_LOOK = 4
-"""At first, so much less of a sample is coded in every way."""
+"""Every candidate first codes only a part of a sample: the sample's bytes over this number,"""
 LEAST_LOOK = 3 << 13
-"""But so many bytes of each run."""
+"""but at least so many bytes of each run."""
 LEAST_ROWS = 48
-"""Of a stripe: three of the macroblocks that video codecs deal in."""
+"""Least rows of a stripe: three of the macroblocks that video codecs use."""
 LEAST_SAMPLE, MOST_SHARE = 1 << 17, 1 / 12
-"""No more of a small pile is sampled than this share, unless that is under so many bytes."""
+"""A sample takes no more than this share of a small pile, unless that is under so many bytes."""
 RUNS, RUN_FRAMES = 3, 8
-"""Of a pile at least so many runs of at least so many frames are coded in every way."""
+"""A sample has at least so many runs of at least so many frames, where the pile has them."""
 
 
 def sample(pile: Numbers, chunk_frames: int, profile: Profile, take: Take) -> list[Pixels]:
-    """What of a pile is coded in every way: parts of runs of its frames, ``(n, h, w[, C])``.
+    """Take the sample of a pile: parts of runs of its frames, ``(n, h, w[, C])`` each.
 
-    Short runs of whole frames are more like the pile than long runs of small parts:
-    borders differ from what is in the middle, and codecs that begin every frame with
-    nothing learnt look worse the less of it they see.
+    Short runs of whole frames are more like the pile than long runs of small parts. Borders
+    differ from the middle, and a codec that learns anew in every frame looks worse the less of
+    a frame it sees.
     """
     one = take(pile[:1])
     frame = one.nbytes
     whole = len(pile) * frame
     least: float = profile.sample_least
-    if profile.tolerance:  # else time is no object
+    if profile.tolerance:  # without any, only size matters
         least = min(least, max(whole * MOST_SHARE, LEAST_SAMPLE))
     wanted = min(max(profile.sample_share * whole, least), profile.sample_most)
     longest = min(chunk_frames, profile.sample_frames, len(pile))
@@ -53,14 +53,14 @@ def sample(pile: Numbers, chunk_frames: int, profile: Profile, take: Take) -> li
 
 
 def first_look(sample: Pixels) -> Pixels:
-    """A small part of a run: two frames or, if they are tiny, more; of large ones the middle."""
+    """Return a part of a run: two frames, or more if they are tiny; of large ones the middle."""
     wanted = max(sample.nbytes / FIRST_LOOK, LEAST_LOOK)
     few = sample[: max(2, int(wanted / sample[0].nbytes))]
     return crop(few, math.prod(few.shape[1:3]) * wanted / few.nbytes)
 
 
 def crop(frames: Pixels, pixels: float) -> Pixels:
-    """The middle of frames that have more than so many pixels, as a copy."""
+    """Copy the middle of frames that have more than so many pixels."""
     height, width = frames.shape[1:3]
     scale = min(1.0, (pixels / (height * width)) ** 0.5)
     rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
@@ -69,12 +69,16 @@ def crop(frames: Pixels, pixels: float) -> Pixels:
 
 
 def stripe(frames: Pixels, pixels: float, where: float) -> Pixels:
-    """A few rows of frames that have more than so many pixels, as a copy.
+    """Copy a few rows of frames that have more than so many pixels.
 
     Parameters
     ----------
+    frames
+        ``(n, H, W[, C])``.
+    pixels
+        How many pixels of a frame are wanted.
     where
-        0 for those at the top, 1 for the bottom.
+        0 for rows at the top, 1 for rows at the bottom.
     """
     height, width = frames.shape[1:3]
     rows = min(height, max(LEAST_ROWS, round(pixels / width)))

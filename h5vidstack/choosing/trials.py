@@ -1,16 +1,14 @@
-"""Which coding a pile gets: what its profile allows is tried on samples."""
+"""Which coding a pile gets: a `Chooser` tries on samples what the profile allows."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
-
-import numpy.typing as npt
+from typing import Protocol
 
 from ..codecs import block
 from ..codecs.block_format import Stream, seal
@@ -18,31 +16,31 @@ from ..codecs.recipe import TOP_BITS, Recipe, too_deep
 from ..codecs.registry import PRESETS, Coding
 from ..codecs.transforms import Colour, Predictor
 from ..errors import UnsupportedError
+from ..shapes import Numbers, Pixels
 from .profiles import Profile
-from .sampling import first_look
-
-Pixels = npt.NDArray[Any]
+from .quality import Wish
+from .sampling import Take, first_look, sample
 
 CLOSE = 1.5
-"""All of a sample is coded by what came so close to the smallest on a part of it,"""
+"""A candidate codes all of a sample if a part of it came this close to the smallest size."""
 FEW = 4
-"""but, unless size is all that matters, by no more than so many."""
+"""Most candidates that code all of a sample, unless size is all that matters."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trial:
     """What came of a candidate on a sample.
 
     Attributes
     ----------
     recipe
-        In words.
+        The candidate, in words.
     sample_bytes, stored_bytes
-        Of the sample's frames, and of their share of whole blocks like the sample.
+        Bytes of the sample's frames, and of their share of whole blocks like the sample.
     encode_seconds, decode_seconds
-        Of one core.
+        Seconds on one core.
     chosen
-        Whether the pile is coded so.
+        Whether the pile is coded by this candidate.
     """
 
     recipe: str
@@ -50,73 +48,146 @@ class Trial:
     stored_bytes: int
     encode_seconds: float
     decode_seconds: float
-    chosen: bool
+    chosen: bool = False
 
 
-def choose(
-    samples: Sequence[Pixels],
-    profile: Profile,
-    codec: str | None,
-    template: Recipe,
-    chunk_frames: int,
-    pool: Executor,
-    timed: bool,
-) -> tuple[Recipe, list[Trial]]:
-    """Choose how to code a pile by coding samples of it.
+@dataclass(frozen=True, kw_only=True)
+class ChosenRecipe:
+    """How a pile is coded, and what was tried to find that out; nothing, if it was given."""
 
-    Parameters
+    recipe: Recipe
+    trials: Sequence[Trial] = ()
+
+
+class ChoiceStore(Protocol):
+    """Keeps choices, so that a resumed run need not make them again."""
+
+    def choice(
+        self,
+        samples: Sequence[Pixels],
+        wish: str,
+        template: Recipe,
+        choose: Callable[[], ChosenRecipe],
+    ) -> ChosenRecipe:
+        """Return what was chosen for such samples before, or choose now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chooser:
+    """Chooses how piles are coded, by coding samples of them.
+
+    Attributes
     ----------
-    samples
-        Runs of its frames, ``(n, H, W[, C])``.
-    codec
-        Only this one's codings; None: the profile's.
+    wish
+        What the user asks for.
     template
-        What is not to be chosen.
-    chunk_frames
-        Frames of a whole block.
+        The recipe, except for what is chosen.
+    chunk
+        Shape of a whole block, ``(G, h, w[, C])``.
+    pool
+        Codes the samples.
     timed
-        Measure speeds, too, for people to see; the choice does not depend on them.
-
-    Raises
-    ------
-    UnsupportedError
-        If `codec` does not hold pixels of so many bits.
+        Measure speeds, too, for people to see. The choice does not depend on them.
+    memory
+        Keeps the choices of an interrupted run.
     """
-    wanted = codings(profile, codec)
-    small = [first_look(sample) for sample in samples[:: math.ceil(len(samples) / profile.looks)]]
-    weigh = partial(_weigh, chunk_frames=chunk_frames, pool=pool)
-    if samples[0].ndim > 3:
-        by_colour = [replace(template, colour=colour, top=wanted[-1]) for colour in Colour]
-        sizes = [trial.stored_bytes for trial in weigh(by_colour, small, timed=False)]
-        template = replace(template, colour=list(Colour)[sizes.index(min(sizes))])
-    bits = max(block.to_values(sample, template)[0].bits for sample in samples)
-    if not bits:
-        return replace(template, top=wanted[-1]), []
-    alone = min(chunk_frames, max(map(len, samples))) == 1
-    recipes = candidates(bits, wanted, template, profile, alone)
-    if not recipes:
-        raise UnsupportedError(too_deep(wanted[0], bits))
-    looked = dict(zip(recipes, weigh(recipes, small, timed=False), strict=True))
-    falling = sorted(recipes, key=lambda recipe: looked[recipe].stored_bytes)
-    limit = CLOSE * looked[falling[0]].stored_bytes
-    close = [recipe for recipe in falling if looked[recipe].stored_bytes <= limit]
-    close = close[: FEW if profile.tolerance else None]
-    weighed = dict(zip(close, weigh(close, samples, timed=timed), strict=True))
-    most = (1 + profile.tolerance) * min(trial.stored_bytes for trial in weighed.values())
-    # The candidates stand in the order of their speed.
-    best = next(one for one in recipes if one in weighed and weighed[one].stored_bytes <= most)
-    weighed[best] = replace(weighed[best], chosen=True)
-    return best, [*weighed.values(), *(looked[one] for one in falling if one not in weighed)]
 
+    wish: Wish
+    template: Recipe
+    chunk: Sequence[int]
+    pool: Executor
+    timed: bool = False
+    memory: ChoiceStore | None = None
 
-def share(recipe: Recipe, samples: Sequence[Pixels], chunk_frames: int, pool: Executor) -> float:
-    """Stored bytes of frames like some samples, as a share of their raw bytes."""
-    (weighed,) = _weigh([recipe], samples, chunk_frames, pool, False)
-    return weighed.stored_bytes / weighed.sample_bytes
+    def choose(self, pile: Numbers, take: Take) -> ChosenRecipe:
+        """Choose how a pile is coded, whose frames `take` gives by their numbers.
+
+        Raises
+        ------
+        UnsupportedError
+            If the codec that was asked for does not hold pixels of so many bits.
+        """
+        fixed = self.wish.fixed is not None
+        return self.choose_by([] if fixed else self.samples(pile, take))
+
+    def samples(self, pile: Numbers, take: Take) -> list[Pixels]:
+        """Take the sample of a pile: parts of runs of its frames."""
+        return sample(pile, self.chunk[0], self.wish.profile, take)
+
+    def choose_by(self, samples: Sequence[Pixels]) -> ChosenRecipe:
+        """Choose how a pile with such samples is coded; see `choose`."""
+        if self.wish.fixed is not None:
+            return ChosenRecipe(recipe=self.template)
+        if self.memory is None:
+            return self._tried(samples)
+        wish = f"{self.wish.profile.name} {self.wish.codec} {self.chunk}"
+        return self.memory.choice(samples, wish, self.template, lambda: self._tried(samples))
+
+    def share(self, recipe: Recipe, samples: Sequence[Pixels]) -> float:
+        """Return the stored bytes of frames like some samples, as a share of their raw bytes."""
+        (weighed,) = self._weigh([recipe], samples)
+        return weighed.stored_bytes / weighed.sample_bytes
+
+    def _tried(self, samples: Sequence[Pixels]) -> ChosenRecipe:
+        """Choose by trying all that is allowed on a part of the samples, then the best on all."""
+        profile = self.wish.profile
+        wanted = codings(profile, self.wish.codec)
+        step = math.ceil(len(samples) / profile.looks)
+        small = [first_look(sample) for sample in samples[::step]]
+        template = self._with_colour(wanted[-1], samples, small)
+        bits = max(block.to_values(sample, template)[0].bits for sample in samples)
+        if not bits:
+            return ChosenRecipe(recipe=replace(template, top=wanted[-1]))
+        alone = min(self.chunk[0], max(map(len, samples))) == 1
+        recipes = candidates(bits, wanted, template, profile, alone)
+        if not recipes:
+            raise UnsupportedError(too_deep(wanted[0], bits))
+        looked = dict(zip(recipes, self._weigh(recipes, small), strict=True))
+        falling = sorted(recipes, key=lambda recipe: looked[recipe].stored_bytes)
+        limit = CLOSE * looked[falling[0]].stored_bytes
+        close = [recipe for recipe in falling if looked[recipe].stored_bytes <= limit]
+        close = close[: FEW if profile.tolerance else None]
+        weighed = dict(zip(close, self._weigh(close, samples, self.timed), strict=True))
+        most = (1 + profile.tolerance) * min(trial.stored_bytes for trial in weighed.values())
+        # The candidates stand in the order of their speed.
+        best = next(one for one in recipes if one in weighed and weighed[one].stored_bytes <= most)
+        weighed[best] = replace(weighed[best], chosen=True)
+        rest = (looked[one] for one in falling if one not in weighed)
+        return ChosenRecipe(recipe=best, trials=[*weighed.values(), *rest])
+
+    def _with_colour(
+        self, top: Coding, samples: Sequence[Pixels], small: Sequence[Pixels]
+    ) -> Recipe:
+        """Return the template with the transform of channels that suits colour frames best."""
+        if samples[0].ndim <= 3:
+            return self.template
+        recipes = [replace(self.template, colour=colour, top=top) for colour in Colour]
+        sizes = [trial.stored_bytes for trial in self._weigh(recipes, small)]
+        return replace(self.template, colour=recipes[sizes.index(min(sizes))].colour)
+
+    def _weigh(
+        self, recipes: Sequence[Recipe], samples: Sequence[Pixels], timed: bool = False
+    ) -> list[Trial]:
+        """Code samples as blocks, by each of some recipes."""
+        code = partial(_code, chunk_frames=self.chunk[0], timed=timed)
+        begun = [
+            [self.pool.submit(code, frames, recipe) for frames in samples] for recipe in recipes
+        ]
+        size, trials = sum(sample.nbytes for sample in samples), []
+        for recipe, tasks in zip(recipes, begun, strict=True):
+            results = (task.result() for task in tasks)
+            stored, encoding, decoding = map(sum, zip(*results, strict=True))
+            trials.append(
+                Trial(
+                    recipe=str(recipe), sample_bytes=size, stored_bytes=int(stored),
+                    encode_seconds=encoding, decode_seconds=decoding,
+                )
+            )  # fmt: skip
+        return trials
 
 
 def codings(profile: Profile, codec: str | None) -> list[Coding]:
-    """What a profile tries, or what there is of one codec; the fastest first."""
+    """Return what a profile tries, or what one codec has; the fastest first."""
     if codec is None:
         return [Coding(name) for name in profile.presets]
     own = [row.name for row in PRESETS.values() if row.codec.name == codec]
@@ -127,16 +198,20 @@ def codings(profile: Profile, codec: str | None) -> list[Coding]:
 def candidates(
     bits: int, wanted: Sequence[Coding], template: Recipe, profile: Profile, alone: bool
 ) -> list[Recipe]:
-    """What to try for values of so many bits, the fastest first.
+    """Return what to try for values of so many bits, the fastest first.
 
     Parameters
     ----------
+    bits
+        Of the values.
     wanted
         The codings.
     template
-        What is not to be chosen.
+        The recipe, except for what is chosen.
+    profile
+        Says which predictors are tried.
     alone
-        No frame has one before it.
+        Whether no frame has another one before it in its block.
     """
     found = []
     lows = [coding for coding in wanted if coding.codec.bytewise] or [template.low]
@@ -154,27 +229,10 @@ def candidates(
     return found
 
 
-def _weigh(
-    recipes: Sequence[Recipe],
-    samples: Sequence[Pixels],
-    chunk_frames: int,
-    pool: Executor,
-    timed: bool,
-) -> list[Trial]:
-    """Code samples as blocks, by each of some recipes."""
-    code = partial(_code, chunk_frames=chunk_frames, timed=timed)
-    begun = [[pool.submit(code, frames, recipe) for frames in samples] for recipe in recipes]
-    size, trials = sum(sample.nbytes for sample in samples), []
-    for recipe, tasks in zip(recipes, begun, strict=True):
-        stored, encoding, decoding = map(sum, zip(*(task.result() for task in tasks), strict=True))
-        trials.append(Trial(str(recipe), size, int(stored), encoding, decoding, False))
-    return trials
-
-
 def _code(
     frames: Pixels, recipe: Recipe, chunk_frames: int, timed: bool
 ) -> tuple[int, float, float]:
-    """Code a sample as a block: bytes, and seconds to encode and decode it."""
+    """Code a sample as a block; return its bytes, and the seconds to encode and decode it."""
     started = time.perf_counter()
     assembled, native = block.assemble(frames, recipe)
     data = seal(assembled, native.dtype)
@@ -191,7 +249,7 @@ def _code(
 
 
 def _projected(stream: Stream, frames: int, chunk_frames: int) -> int:
-    """How many bytes so many frames of a whole block would have.
+    """Return how many bytes a stream's frames would take as their share of a whole block.
 
     The first frame of a block is often the largest, and a sample has few others.
     """

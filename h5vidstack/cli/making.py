@@ -1,4 +1,4 @@
-"""Commands that write a stack, or what is in one."""
+"""Commands that write a stack, or write out what is in one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import click
 from .. import text
 from ..care import rehashing, salvage
 from ..cli import colours
-from ..errors import UnsupportedError
 from ..layout.replacing import kind_of_name
 from ..sinks import unpacking
 from ..sinks.video_export import MAX_FPS
@@ -21,10 +20,16 @@ from ..sinks.video_export import export as export_video
 from ..stack import Stack
 from ..text import json_text
 from ..writing import linking, packer
-from ..writing.copying import check_copy
 from . import tables
 from .option_types import Frames
-from .options import coding_options, examples, executor, json_option, overwrite_option, typed
+from .options import (
+    command_options,
+    examples,
+    json_option,
+    overwrite_option,
+    packing_options,
+    typed,
+)
 from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
 from .signals import end_tidily
 from .terminal import printable, progress_bar, say
@@ -42,38 +47,15 @@ from .terminal import printable, progress_bar, say
 )
 @click.argument("src", nargs=-1, required=True, callback=not_stdin)
 @click.argument("dst", callback=not_stdout)
-@coding_options
-@click.option("--components", type=click.IntRange(min=1), help="Of method pca.  [default: 20]")
-@click.option("--target-psnr", type=float, metavar="DB", help="Of pca: as many as this needs.")
-@click.option("--exact", is_flag=True, help="Of pca: keep what the components leave, too.")
-@click.option(
-    "--resume", is_flag=True,
-    help="Keep what is encoded until all is; go on with what an interrupted run kept.",
-)  # fmt: skip
-@overwrite_option
+@command_options("pack")
 @json_option
 def pack(
-    src: tuple[str, ...],
-    dst: str,
-    no_verify: bool,
-    no_hashes: bool,
-    scheduler: str | None,
-    as_json: bool,
-    **options: Any,
+    src: tuple[str, ...], dst: str, scheduler: str | None, as_json: bool, **values: Any
 ) -> None:
     """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
     end_tidily()
-    _check_copy(options | {"no_verify": no_verify, "scheduler": scheduler})
-    with executor(scheduler) as workers, progress_bar("packing") as progress:
-        report = packer.pack(
-            _source(src),
-            dst,
-            verify=not no_verify,
-            hashes=not no_hashes,
-            executor=workers,
-            progress=progress,
-            **options,
-        )
+    with packing_options(values, scheduler) as options, progress_bar("packing") as progress:
+        report = packer.pack(_source(src), dst, options=options, progress=progress)
     _say_packed(report, as_json, src)
 
 
@@ -85,42 +67,24 @@ def pack(
 )
 @click.argument("file", callback=not_stdin)
 @click.argument("src", nargs=-1, required=True, callback=not_stdin)
-@coding_options
+@command_options("append")
 @json_option
 def append(
-    file: str,
-    src: tuple[str, ...],
-    no_verify: bool,
-    no_hashes: bool,
-    scheduler: str | None,
-    as_json: bool,
-    **options: Any,
+    file: str, src: tuple[str, ...], scheduler: str | None, as_json: bool, **values: Any
 ) -> None:
     """Add the frames of SRC to the stack FILE, without coding again what it holds.
 
-    What is not said is done as the stack was packed; losslessly, unless asked otherwise.
+    Options that are not given are those of the stack; frames are packed losslessly, unless asked
+    otherwise.
     """
     end_tidily()
-    _check_copy(options | {"no_verify": no_verify, "scheduler": scheduler})
-    with Stack(file) as stack, executor(scheduler) as workers, progress_bar("adding") as progress:
-        report = stack.append(
-            _source(src),
-            verify=not no_verify,
-            hashes=not no_hashes,
-            executor=workers,
-            progress=progress,
-            **options,
-        )
+    with (
+        Stack(file) as stack,
+        packing_options(values, scheduler) as options,
+        progress_bar("adding") as progress,
+    ):
+        report = stack.append(_source(src), options=options, progress=progress)
     _say_packed(report, as_json, src)
-
-
-def _check_copy(options: dict[str, Any]) -> None:
-    """Refuse options that contradict --copy."""
-    if options["copy"]:
-        try:
-            check_copy(**options)
-        except UnsupportedError as error:
-            raise click.UsageError(f"--{error}") from error
 
 
 @click.command(
@@ -151,7 +115,10 @@ def link(parts: tuple[str, ...], output: str, overwrite: bool, as_json: bool) ->
     many = f"{len(made.parts)} part{'s' * (len(made.parts) > 1)}"
     say(f"{output}: {many}, {shape} {made.dtype}, {exact}")
     if not made.searchable:
-        say(f"some parts have no hashes, so it has none; add them with: h5vidstack rehash {output}")
+        say(
+            f"{output} has no hashes, because some parts have none; add them with: "
+            f"h5vidstack rehash {output}"
+        )
 
 
 def _source(src: tuple[str, ...]) -> str | list[str]:
@@ -159,12 +126,12 @@ def _source(src: tuple[str, ...]) -> str | list[str]:
 
 
 _SMALLER = {
-    "a video": "--copy keeps the packets of an H.264 file as they are; --codec x264 --crf 20 loses "
-    "some of the pixels and is small",
-    "an image": "of a lossy format it keeps all that comes of decoding it; --codec x264 --crf 20 "
-    "loses some of that and is small",
+    "a video": "--copy keeps the packets of an H.264 file as they are; --codec x264 --crf 20 is "
+    "small, but loses some of the pixels",
+    "an image": "a stack keeps all pixels that a lossy image decodes to; --codec x264 --crf 20 is "
+    "small, but loses some of them",
 }
-"""What keeps a stack small, by the kind of its source."""
+"""What makes a stack smaller, by the kind of its source."""
 
 
 def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) -> None:
@@ -219,7 +186,7 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
 @click.option("--frames", type=Frames(), help="Which frames: 10:20:2, 17 or 1,5,9.")
 @click.option(
     "--format", "image_format", type=click.Choice(unpacking.STREAM_FORMATS),
-    help="Of the images in a folder: png or tiff; of what goes to -: any.  "
+    help="Format of the images in a folder, png or tiff, or of what goes to -.  "
     "[default: png; to -: npy]",
 )  # fmt: skip
 @overwrite_option
@@ -236,12 +203,14 @@ def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite:
         return
     if typed(["image_format"]) and not unpacking.is_folder(dst):
         raise click.UsageError(
-            "--format is of images in a folder and of standard output (-); a file's name says "
-            "what it is: x.npy, x.tif"
+            "--format goes with a folder of images or standard output (-); the name of a file says "
+            "its format: x.npy, x.tif"
         )
     image_format = image_format or "png"
     if image_format not in unpacking.IMAGE_FORMATS:
-        raise click.UsageError(f"--format {image_format} is of standard output (-)")
+        raise click.UsageError(
+            f"--format {image_format} goes with standard output (-) only; folders take png or tiff"
+        )
     with progress_bar("unpacking") as progress:
         count = unpacking.unpack(
             src, dst, frames=frames, image_format=image_format, overwrite=overwrite,
@@ -313,8 +282,8 @@ def rehash(file: str) -> None:
 def recover(bad: str, good: str, overwrite: bool, as_json: bool) -> None:
     """Save every intact frame of the damaged stack BAD to GOOD; list the lost ones.
 
-    Also what makes an ordinary stack of a recording that was not closed. BAD stays as it is.
-    Exit code 1 if frames were lost, or that is not known.
+    It also makes an ordinary stack of a recording that was not closed. BAD stays as it is. The
+    exit code is 1 if frames were lost, or if that is not known.
     """
     end_tidily()
     with progress_bar("looking") as progress:

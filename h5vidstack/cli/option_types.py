@@ -1,4 +1,4 @@
-"""Types of the command line's options: sizes, bytes, frames."""
+"""Types of the command line's options: tile sizes, bytes, frames, methods."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Bytes(click.ParamType):  # type: ignore[type-arg]
             return value
         found = re.fullmatch(r"(\d+(?:\.\d+)?)([kmgt]?)i?b?", value.lower())
         if found is None:
-            self.fail(f"{value!r} is no size; write 500M, 16G or a number of bytes", param, ctx)
+            self.fail(f"{value!r} is not a size; write 500M, 16G or a number of bytes", param, ctx)
         return int(float(found[1]) * 1024 ** " kmgt".index(found[2] or " "))
 
 
@@ -72,7 +72,7 @@ class Frames(click.ParamType):  # type: ignore[type-arg]
 
 
 class Methods(click.ParamType):  # type: ignore[type-arg]
-    """Names of rows of `bench`, with commas between."""
+    """Names of rows of `bench`, separated by commas."""
 
     name = "A,B,..."
 

@@ -1,4 +1,4 @@
-"""Pipes: what can go to standard output, and what cannot."""
+"""Pipes: what commands can write to standard output, and what they refuse."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STDOUT = "-"
 
 
 def _refusing(why: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A callback that refuses ``-`` as the value of an argument or option."""
+    """Return a callback that refuses ``-`` as the value of an argument or option."""
 
     def check(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
         names = value if isinstance(value, tuple) else (value,)
@@ -39,13 +39,15 @@ not_stdout = _refusing(
 
 @contextlib.contextmanager
 def binary_stdout() -> Iterator[BinaryIO]:
-    """Standard output for bytes; a usage error where that is a terminal."""
-    if sys.stdout is None:  # closed by the shell: >&-
+    """Give standard output for bytes, or raise a usage error if it is a terminal."""
+    if sys.stdout is None:  # if the shell closed it: >&-
         raise click.ClickException("standard output is closed; use a pipe, or > and a file's name")
     if sys.stdout.isatty():
-        raise click.UsageError("that is no text for a terminal: use a pipe, or > and a file's name")
+        raise click.UsageError(
+            "the output is not text, which a terminal needs: use a pipe, or > and a file's name"
+        )
     yield sys.stdout.buffer
-    sys.stdout.buffer.flush()  # so that what fails is seen
+    sys.stdout.buffer.flush()  # so that an error is seen
 
 
 @contextlib.contextmanager

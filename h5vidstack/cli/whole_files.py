@@ -9,13 +9,10 @@ from typing import Any
 import click
 
 from .. import text
-from ..choosing.profiles import PROFILES
-from ..codecs.registry import CODECS, PRESETS
 from ..repacking.repacker import RepackReport
 from ..repacking.repacker import repack as repack_file
 from ..text import json_text
-from .option_types import Pair
-from .options import examples, json_option, overwrite_option, typed
+from .options import command_options, examples, json_option, packing_options, typed
 from .pipes import not_stdin, not_stdout
 from .signals import end_tidily
 from .terminal import progress_bar, say
@@ -38,36 +35,28 @@ from .terminal import progress_bar, say
 )  # fmt: skip
 @click.option("--restore", is_flag=True, help="The other way: pixels that any HDF5 reads.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; say what would be replaced.")
-@click.option(
-    "--profile", type=click.Choice(list(PROFILES)), default="balanced", show_default=True,
-    help="What matters, when samples of each dataset decide how it is coded.",
-)  # fmt: skip
-@click.option("--codec", type=click.Choice(list(CODECS)), help="Choose among this one's presets.")
-@click.option(
-    "--preset", type=click.Choice(list(PRESETS)), metavar="NAME", help="Exactly this coding."
-)
-@click.option("--chunk-frames", type=click.IntRange(min=1), help="About so many frames a block.")
-@click.option("--tile", type=Pair(2, none=True), help="Height and width of tiles, or 'none'.")
-@click.option("--no-hashes", is_flag=True, help="Store no hash tables; 'find' needs them.")
-@click.option("--workers", type=click.IntRange(min=1), help="Threads.  [default: cores]")
-@overwrite_option
+@command_options("repack")
 @json_option
 def repack(
-    source: str, target: str, no_hashes: bool, dry_run: bool, as_json: bool, **options: Any
-) -> None:
+    source: str, target: str, select: tuple[str, ...], restore: bool, dry_run: bool,
+    as_json: bool, **values: Any,
+) -> None:  # fmt: skip
     """Copy the HDF5 file IN to OUT, its stacks of images as lossless video at the same paths.
 
-    All else stays as it is: groups, attributes, links, references, dimension scales, types. What
-    reads IN reads OUT after `import h5vidstack`. In the end all of both files is compared.
+    All else stays as it is: groups, attributes, links, references, dimension scales, types.
+    Programs that read IN read OUT after `import h5vidstack`. At the end both files are compared.
     """
     coding = typed(["profile", "codec", "preset", "chunk_frames", "tile", "no_hashes"])
-    if options["restore"] and coding:
-        raise click.UsageError(f"{coding} says how to code, and --restore makes pixels of it")
-    end_tidily()
-    with progress_bar("repacking") as progress:
-        report = repack_file(
-            source, target, hashes=not no_hashes, dry_run=dry_run, progress=progress, **options
+    if restore and coding:
+        raise click.UsageError(
+            f"{coding} says how to code, but --restore writes plain pixels: leave one of them out"
         )
+    end_tidily()
+    with packing_options(values) as options, progress_bar("repacking") as progress:
+        report = repack_file(
+            source, target, select=select, restore=restore, dry_run=dry_run, options=options,
+            progress=progress,
+        )  # fmt: skip
     if as_json:
         say(json_text(dataclasses.asdict(report)))
         return

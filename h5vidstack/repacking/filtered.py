@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +11,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5p, h5z
 
-from ..choosing import trials
-from ..choosing.quality import Wish
-from ..choosing.sampling import sample
-from ..codecs.av_engine import library_versions
+from ..choosing.trials import Chooser
 from ..codecs.loss import NO_LOSS
 from ..codecs.recipe import Recipe
 from ..hdf5.filter import FILTER_ID
@@ -27,8 +23,10 @@ from ..pool import in_order
 from ..shapes import MAX_BLOCK_BYTES, Pixels, Shape, frame_bytes, leading_chunk, split_axes
 from ..similar.fingerprints import Fingerprints, fingerprint, join
 from ..sources.array_source import ArraySource
+from ..writing import provenance
 from ..writing.coders import BlockCoder
-from ..writing.encoder import PileEncoder
+from ..writing.crew import Crew
+from ..writing.pack_options import PackOptions
 from .raw import own_space, own_type, set_no_fill_value
 
 Done = Callable[[int], None]
@@ -65,16 +63,12 @@ class Plan:
     estimate: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class How:
-    """What a user asks for; see `repack`."""
+    """What a user asks for, and who does the work; see `repack`."""
 
-    wish: Wish
-    chunk_frames: int | None
-    tile: tuple[int, int] | None
-    hashes: bool
-    pool: Executor
-    workers: int
+    options: PackOptions
+    crew: Crew
 
 
 def plan(dataset: h5py.Dataset, path: bytes, how: How) -> Plan:
@@ -86,19 +80,18 @@ def plan(dataset: h5py.Dataset, path: bytes, how: How) -> Plan:
         If it cannot be packed as asked.
     """
     source = _source(dataset)
-    wish, itemsize = how.wish, source.dtype.itemsize
-    chunk = wish.profile.chunk(source.frame, itemsize, how.chunk_frames, how.tile)
+    options, wish, itemsize = how.options, how.options.wish, source.dtype.itemsize
+    chunk = wish.profile.chunk(source.frame, itemsize, options.chunk_frames, options.tile)
     most = MAX_BLOCK_BYTES // frame_bytes(chunk[1:], itemsize)
     leading = leading_chunk(split_axes(dataset.shape)[0], chunk[0], most)
     chunk = (math.prod(leading), *chunk[1:])
     count = dataset.size // math.prod(source.frame)
-    samples = sample(np.arange(count), chunk[0], wish.profile, source.take)
-    recipe = wish.template(0.0, source.dtype)
-    if wish.fixed is None:
-        recipe, _ = trials.choose(
-            samples, wish.profile, wish.codec, recipe, chunk[0], how.pool, False
-        )
-    share = trials.share(recipe, samples, chunk[0], how.pool)
+    chooser = Chooser(
+        wish=wish, template=wish.template(0.0, source.dtype), chunk=chunk, pool=how.crew.coding
+    )
+    samples = chooser.samples(np.arange(count), source.take)
+    recipe = chooser.choose_by(samples).recipe
+    share = chooser.share(recipe, samples)
     raw = dataset.size * itemsize
     stored = dataset.id.get_storage_size()
     return Plan(path, recipe, chunk, leading, count, raw, stored, round(raw * share))
@@ -115,20 +108,20 @@ def fill(dataset: h5py.Dataset, file: h5py.File, how: How, plan: Plan, done: Don
     coder = BlockCoder(plan.recipe, verify=True)
     made = _create(dataset, file, plan, coder)
     source = _source(dataset)
-    writer = _Writer(made)
-    encoder = PileEncoder(how.pool, how.workers, writer, coder, plan.chunk, block=done)
+    writer = _WholeWriter(made)
+    encoder = how.crew.encoder(writer, coder, plan.chunk, block=done)
     prints = []
 
     def look(frames: Pixels) -> Fingerprints:
         as_stored = frames.astype(dataset.dtype, copy=False)  # of which the CRCs are
-        return fingerprint(as_stored, hashes=how.hashes)
+        return fingerprint(as_stored, hashes=how.options.hashes)
 
     def moving() -> Iterator[Pixels]:
         for frames in source.batches(plan.chunk[0]):
             encoder.add(frames)
             yield frames
 
-    for found in in_order(how.pool, look, moving(), how.workers):
+    for found in in_order(how.crew.here, look, moving(), how.crew.lookers):
         prints.append(found)
     encoder.finish()
     return Filtered(made, writer.stored_bytes, str(coder), join(prints))
@@ -156,7 +149,7 @@ class Filtered:
     prints: Fingerprints
 
 
-class _Writer(PileWriter):
+class _WholeWriter(PileWriter):
     """Write blocks to a dataset that has its size, and perhaps several axes that count frames."""
 
     def extend(self, frames: int) -> None:
@@ -211,15 +204,9 @@ def put_beside(file: h5py.File, plan: Plan, filtered: Filtered, record: Mapping[
     writer = StackWriter(group, frame, data.dtype, plan.chunk, [whole])
     numbers = np.arange(plan.frames)
     order = Order(np.zeros_like(numbers), numbers, [numbers], [plan.frames // 2])
-    settings = {
-        "method": "video",
-        "order": "as it was",
-        "codings": [filtered.coding],
-        "chunk": plan.chunk,
-        "verified": True,
-        "libraries": library_versions(),
-        **record,
-    }
+    settings = provenance.settings(
+        method="video", order="as it was", codings=[filtered.coding], chunk=plan.chunk, **record
+    )
     leading_shape = leading if len(leading) > 1 else None
     saying = Record("video", settings, leading_shape, NO_LOSS)
     writer.finish(order, filtered.prints, saying)

@@ -7,18 +7,19 @@ import functools
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..choosing.quality import Wish
 from ..errors import FormatError, OutputError, UnsupportedError
 from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import is_recording, open_hdf5, refuse_url
 from ..layout.names import SEPARATOR
 from ..layout.output import closed_tidily, complete_or_absent, like_hdf5_file
 from ..layout.replacing import check_name, refuse_others
-from ..pool import Progress, default_workers
+from ..pool import Progress
+from ..writing.crew import Crew
+from ..writing.pack_options import PackOptions, collected, takes_options
 from .candidates import Left
 from .file_copy import FileCopy, files_elsewhere
 from .filtered import How
@@ -65,6 +66,7 @@ class RepackReport:
     seconds: float
 
 
+@takes_options("repack")
 def repack(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str] | None,
@@ -72,15 +74,9 @@ def repack(
     select: Sequence[str] = (),
     restore: bool = False,
     dry_run: bool = False,
-    profile: str = "balanced",
-    codec: str | None = None,
-    preset: str | None = None,
-    chunk_frames: int | None = None,
-    tile: tuple[int, int] | None = None,
-    hashes: bool = True,
-    workers: int | None = None,
-    overwrite: bool = False,
+    options: PackOptions | None = None,
     progress: Progress | None = None,
+    **named: Any,
 ) -> RepackReport:
     """Copy an HDF5 file, with its stacks of images as losslessly coded video at the same paths.
 
@@ -103,15 +99,11 @@ def repack(
         (of HDF5's own) that they had before.
     dry_run
         Write nothing; say what would be made anew, and estimate what that saves.
-    profile, codec, preset, chunk_frames, tile, workers
-        As `pack` has them; every block is decoded and compared.
-    hashes
-        Store the tables that `Stack.find` searches.
-    overwrite
-        Replace an existing file: `source` itself, or one that holds nothing but stacks. The new
-        file has the mode and times of `source`.
+    options
+        All options of coding at once, as a `PackOptions`.
     progress
         Called with a `Step` as it goes: frames done, and of all; each is made, then compared.
+    <options of repack>
 
     Returns
     -------
@@ -131,8 +123,7 @@ def repack(
         If the file holds what cannot be copied. `target` is always as it was before.
     """
     started = time.perf_counter()
-    if workers is not None and workers < 1:
-        raise OutputError(f"workers is {workers}; it must be at least 1")
+    options = collected("repack", named, options)
     if target is None and not dry_run:
         raise OutputError("give a file to write; only a dry run needs none")
     given = Path(os.fsdecode(source))
@@ -146,22 +137,20 @@ def repack(
             )
     if target is not None:
         check_name(Path(os.fsdecode(target)))
-    wish = Wish.read(profile, codec, preset, None, None)
+    wish = options.wish
     if wish.fixed is not None and not wish.fixed.lossless:
         raise UnsupportedError(f"{wish.fixed} is lossy; repack keeps every pixel as it is")
-    threads = workers or default_workers()
     with contextlib.ExitStack() as cleanup:
         if given.is_file() and is_recording(str(given)):
             raise FormatError(f"{given} is being recorded; wait until it is closed, or recover it")
         file = cleanup.enter_context(open_hdf5(str(given)))
-        pool = ThreadPoolExecutor(threads, "h5vidstack-repack")
-        cleanup.callback(pool.shutdown, cancel_futures=True)
+        crew = cleanup.enter_context(Crew(options.workers))
         job: Job
         with damage_as_error(str(given)):
             if restore:
                 job = ToPlain(file, select, progress)
             else:
-                how = How(wish, chunk_frames, tile, hashes, pool, threads)
+                how = How(options=options, crew=crew)
                 job = ToVideo(file, select, how, progress)
             others = files_elsewhere(file) if target is not None else []
         elsewhere: tuple[str, ...] = ()
@@ -176,9 +165,13 @@ def repack(
             )  # fmt: skip
         path = Path(os.fsdecode(target))
         in_place = path.exists() and path.samefile(given)
-        check = functools.partial(refuse_others, path) if overwrite and not in_place else _allow
+        check = (
+            functools.partial(refuse_others, path) if options.overwrite and not in_place else _allow
+        )
         check()
-        with complete_or_absent(path, overwrite=overwrite, like=given, check=check) as temporary:
+        with complete_or_absent(
+            path, overwrite=options.overwrite, like=given, check=check
+        ) as temporary:
             with closed_tidily(like_hdf5_file(temporary, file)) as new:
                 copy = FileCopy(file, new, job.make, job.omitted)
                 copy.run()

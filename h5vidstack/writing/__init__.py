@@ -1,1 +1,13 @@
-"""Frames into files: pack, append, record, link."""
+"""Frames into files: pack, append, record, link.
+
+`packer` has `pack`: it opens a source and an output, has one kind of packing do the work, and
+reports. `pack_options` has every option, its checks and its documentation. `packing` is the
+interface of the kinds of packing: `pile_packing` (video, plain chunks, differences),
+`pca_packing`, of which `pca` does the mathematics, and `packet_packing` (copied packets).
+
+`survey` looks at every frame first, `coders` turn tiles of frames into chunks, `pile_encoder` runs
+them and writes their chunks in order, `crew` and `cluster` do the work in threads or in workers
+elsewhere, and `journal` keeps it for a run that resumes. `appending` reads the stack that frames
+are added to, `recorder` and `live` record frames as they come, `linking` makes one stack of
+several, and `provenance` says in a file how it was made.
+"""

@@ -1,4 +1,4 @@
-"""The stack that frames are added to: what is in it, and how the tables go on."""
+"""The earlier stack that frames are added to: what it holds, and how its tables go on."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ class Earlier:
     Parameters
     ----------
     path, stack
-        Where it is.
+        The file, and the path of the stack in it.
 
     Attributes
     ----------
     file
         The open stack.
     crc32
-        ``(N,)``, of each frame.
+        ``(N,)``: the CRC-32 of each frame.
     places
         ``(pile, position)`` of each frame, ``(N,)`` each.
     members
         For each pile the frame number of each position.
     extends
-        Whether new frames go on in the last pile; else they get piles of their own.
+        Whether new frames go on in the last pile. Else they get piles of their own.
 
     Raises
     ------
     FormatError
-        If there is no stack, or its tables are damaged or not of all its frames.
+        If there is no stack, or its tables are damaged or do not list all of its frames.
     """
 
     def __init__(self, path: str | os.PathLike[str], stack: str) -> None:
@@ -85,16 +85,16 @@ class Earlier:
             own = "x".join(map(str, frame))
             raise SourceError(
                 f"frames of {name} are {own} {dtype}, those of {self.file.name} are "
-                f"{'x'.join(map(str, held[0]))} {held[1]}: only the same go into one stack"
+                f"{'x'.join(map(str, held[0]))} {held[1]}: a stack holds frames of one kind"
             )
 
     def firsts(self) -> tuple[Numbers, Numbers]:
-        """Numbers and CRC-32 of the frames that are stored, each once."""
+        """Return numbers and CRC-32 of the frames that are stored, each once."""
         numbers = np.sort(np.concatenate(self.members))
         return numbers, self.crc32[numbers]
 
     def frame(self, number: int) -> Pixels:
-        """Pixels of a frame, ``(H, W[, C])``."""
+        """Return the pixels of a frame, ``(H, W[, C])``."""
         pile, position = (int(table[number]) for table in self.places)
         row, place = divmod(position, self.file.piles[pile].chunks[0])
         frame: Pixels = self.file.piles[pile].row_frames(row)[place]
@@ -102,7 +102,7 @@ class Earlier:
 
     @property
     def usual_method(self) -> str:
-        """The method for more frames: the same again, but a PCA is of its own frames."""
+        """The method for more frames: the same again, or auto, since a PCA takes no more frames."""
         own = self.file.layout.attrs["method"]
         return own if own in METHODS and METHODS[own].kept != Kept.PCA else "auto"
 
@@ -115,17 +115,21 @@ class Earlier:
     def go_on(
         self, method: Method, chunk: Shape, chunk_frames: int | None, tile: tuple[int, int] | None
     ) -> Shape:
-        """Choose the only pile for lossless frames, in order, of a method, if it takes them.
+        """See whether lossless frames in order go on in the only pile, and note it.
 
         Parameters
         ----------
+        method
+            The method of the new frames.
         chunk
-            That new piles would have, by `chunk_frames` and `tile` where those were asked for.
+            The chunk that new piles would have.
+        chunk_frames, tile
+            What the user asked for.
 
         Returns
         -------
         tuple of int
-            Chunk of the pile that takes them.
+            The chunk of the pile that takes the frames.
         """
         pile = self.file.layout.piles[-1]
         held: Shape = pile.data.chunks
@@ -140,7 +144,7 @@ class Earlier:
         return held if self.extends else chunk
 
     def tail(self) -> Pixels:
-        """Frames of the last pile's last block, if it is not full; ``(n, H, W[, C])``."""
+        """Return the frames of the last pile's last block if it is not full, ``(n, H, W[, C])``."""
         chunks = self.file.piles[-1]
         row, count = divmod(len(self.members[-1]), chunks.chunks[0])
         return chunks.row_frames(row) if count else np.empty((0, *chunks.shape[1:]), chunks.dtype)
@@ -152,13 +156,15 @@ class Earlier:
     def join(
         self, order: Order, prints: Fingerprints, record: Record
     ) -> tuple[Order, Fingerprints, Record]:
-        """Tables and record of all frames, of those of the new ones.
+        """Return tables and record of all frames.
 
         Parameters
         ----------
         order
-            The new frames, numbered from 0, in new piles, numbered from 0; -1 is the pile of
-            those that equal an earlier frame, whose number is the position.
+            Where the new frames are. Both they and their piles are numbered from 0. A frame that
+            equals an earlier one is in pile -1, and its position is the number of that frame.
+        prints, record
+            Those of the new frames.
         """
         count = len(prints)
         own = self.file.layout.attrs
@@ -175,7 +181,7 @@ class Earlier:
         return self._order(order), self._prints(prints), record
 
     def _order(self, added: Order) -> Order:
-        """Where all frames are."""
+        """Return where all frames are."""
         n, piles = len(self), len(self.members)
         first, start = piles - self.extends, len(self.members[-1]) * self.extends
         old = added.pile < 0
@@ -197,7 +203,7 @@ class Earlier:
         )
 
     def _prints(self, added: Fingerprints) -> Fingerprints:
-        """Tables of all frames; image hashes where there are some of all."""
+        """Return tables of all frames, with image hashes where all frames have some."""
         group = self.file.layout.group
         tables: dict[str, Any] = dict.fromkeys(HASHES)
         if added.hashes and group is not None and "hashes" in group:
@@ -206,32 +212,32 @@ class Earlier:
         return replace(added, crc32=np.concatenate([self.crc32, added.crc32]), **tables)
 
     def _leading_shape(self, added: Shape) -> Shape | None:
-        """The axes before the frame's of all, if there are several."""
+        """Return the axes before those of a frame for all frames, if there are several."""
         joined = joined_axes(self.file.layout.leading_shape, added)
         return joined if len(joined) > 1 else None
 
 
 def joined_method(one: str, other: str) -> str:
-    """The method of a stack of which some frames were packed by one method, some by another."""
+    """Return the method of a stack whose frames were packed by these two methods."""
     if one == other:
         return one
     return "groupvideo" if {one, other} == {"video", "groupvideo"} else "mixed"
 
 
 def joined_axes(one: Shape, other: Shape) -> Shape:
-    """The axes before the frame's, if those of `other` go on along the first one; else none."""
+    """Return the axes before those of a frame, if `other` goes on along the first; else none."""
     return (one[0] + other[0], *one[1:]) if one and one[1:] == other[1:] else ()
 
 
 def find_earlier(target: Path, stack: str) -> Earlier | None:
-    """The stack that frames are to be added to; None where there is none yet.
+    """Return the stack that frames are to be added to; None if there is none yet.
 
     Raises
     ------
     FormatError
-        If something else is there, or it is damaged.
+        If something else is there, or the stack is damaged.
     UnsupportedError
-        If its frames are in other files, or a dataset of its own path.
+        If the frames of the stack are in other files, or in a dataset at a path of its own.
     """
     if not target.exists():
         return None

@@ -1,4 +1,4 @@
-"""How the chunks of a pile become bytes: this package's blocks, or HDF5's own filters."""
+"""Coders: they turn frames into the bytes of chunks, as our blocks or by HDF5's own filters."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from ..shapes import Pixels, Shape
 
 
 class Coder(Protocol):
-    """Turns tiles of frames into chunks; `str` says how in words."""
+    """Turns tiles of frames into chunks; `str` says in words how."""
 
     @property
     def lossless(self) -> bool:
-        """Whether a reader gets its input, bit for bit."""
+        """Whether a reader gets the coder's input, bit for bit."""
 
     def options(self) -> dict[str, Any]:
-        """Arguments of h5py's `create_dataset`."""
+        """Return arguments of h5py's `create_dataset`."""
 
     def encode(self, tile: Pixels, corner: tuple[int, int]) -> tuple[bytes, Pixels | None]:
-        """A chunk's bytes, and what they decode to where that differs.
+        """Return a chunk's bytes, and what they decode to where that differs from the tile.
 
         Parameters
         ----------
         tile
             ``(n, h, w[, C])``.
         corner
-            Row and column of its first pixel in the frames.
+            Row and column of the tile's first pixel in the frames.
         """
 
 
 class BlockCoder:
-    """Blocks of this package's filter; see `block.encode`."""
+    """Makes blocks of this package's filter; see `block.encode`."""
 
     def __init__(self, recipe: Recipe, verify: bool) -> None:
         self.recipe, self.verify = recipe, verify
@@ -66,7 +66,7 @@ class BlockCoder:
         return block.encode_lossy(tile, self.recipe)
 
     def check(self, tile: Pixels, data: bytes) -> tuple[bytes, Pixels | None] | None:
-        """What `encode` gives, if it may give these bytes; None if they are not of this tile."""
+        """Return bytes as `encode` does, if they decode to this tile; else None."""
         try:
             decoded = block.decode(data, block.whole_shape(tile), tile.dtype)
             block.check(tile, decoded, self.recipe)
@@ -76,11 +76,11 @@ class BlockCoder:
 
 
 class PlainCoder:
-    """Chunks as HDF5 makes them: shuffle and deflate, or nothing.
+    """Makes chunks as HDF5 does: by shuffle and deflate, or without compression.
 
-    They are made here, so that all cores take part. Source: HDF5 File Format
-    Specification, III.A.2 and "Filter pipeline": shuffle puts the first bytes of all
-    elements first; deflate is a zlib stream; `fletcher32` is put behind what is not compressed.
+    They are made here, so that all cores take part. Source: HDF5 File Format Specification,
+    III.A.2 and "Filter pipeline". Shuffle puts the first bytes of all elements first. Deflate is a
+    zlib stream. What is not compressed is followed by its `fletcher32`.
     """
 
     lossless = True
@@ -96,7 +96,7 @@ class PlainCoder:
     def options(self) -> dict[str, Any]:
         """See `Coder`."""
         if self._level is None:
-            return {"fletcher32": True}  # deflate's streams have a checksum of their own
+            return {"fletcher32": True}  # a stream of deflate has its own checksum
         return {"compression": "gzip", "compression_opts": self._level, "shuffle": self._shuffle}
 
     def encode(self, tile: Pixels, corner: tuple[int, int]) -> tuple[bytes, None]:
@@ -109,12 +109,15 @@ class PlainCoder:
         raw = shuffled(data) if self._shuffle else data.tobytes()
         packed = zlib.compress(raw, self._level)
         if self._verify and zlib.decompress(packed) != raw:
-            raise NotExactError("zlib did not give back what it was given; nothing was written")
+            raise NotExactError(
+                "zlib did not give back what it compressed, so nothing was written. Memory or "
+                "processor may be faulty: pack again, perhaps on another machine"
+            )
         return packed, None
 
 
 class DifferenceCoder:
-    """Differences of frames to one image, as words modulo their size.
+    """Makes chunks of the differences of frames to one image, as words modulo their size.
 
     Parameters
     ----------
@@ -145,12 +148,12 @@ class DifferenceCoder:
 
 
 def mean_frame(total: npt.NDArray[np.float64], count: int, dtype: np.dtype[Any]) -> Pixels:
-    """The mean of frames of a dtype, as an image of it.
+    """Return the mean of frames, as an image of their dtype.
 
     Parameters
     ----------
     total
-        The sum of `count` frames; what is not finite counts as 0.
+        The sum of `count` frames, in which values that are not finite count as 0.
     """
     mean = total / count
     if dtype.kind == "f":
@@ -160,7 +163,7 @@ def mean_frame(total: npt.NDArray[np.float64], count: int, dtype: np.dtype[Any])
         return mean >= 0.5
     bounds = np.iinfo(dtype)
     image: Pixels = np.clip(np.rint(mean), bounds.min, float(bounds.max))
-    # The largest 64-bit integers are no floats.
+    # Floats cannot express the largest 64-bit integers.
     top = image >= float(bounds.max)
     exact = np.where(top, 0, image).astype(dtype)
     exact[top] = bounds.max

@@ -1,6 +1,6 @@
 """Who codes the blocks: threads of this process, or the workers of an executor that was given.
 
-What a worker gets are functions of this package and pixels; files, journals and locks stay here.
+A worker gets functions of this package and pixels. Files, journals and locks stay here.
 """
 
 from __future__ import annotations
@@ -19,26 +19,28 @@ import numpy as np
 from .._version import __version__
 from ..codecs.av_engine import library_versions
 from ..errors import Error, WorkerError
+from ..layout.writer import PileWriter
 from ..pool import default_workers
-from ..shapes import Pixels
-from .cluster import Backing, backing
+from ..shapes import Pixels, Shape
+from .cluster import GivenExecutor, given_executor
 from .coders import Coder
+from .pile_encoder import PileEncoder
 
 Result = TypeVar("Result")
 
 MOST = 32
-"""Rows of blocks that are on their way to workers at once, if the user does not say how many."""
+"""Most rows of blocks that are on their way to workers at once, unless the user says how many."""
 PAUSE = 2.0
-"""Seconds of waiting for a worker after which it is asked whether there is one."""
+"""Seconds of waiting for a worker, after which we ask whether there is one."""
 
 
 def identity() -> dict[str, str]:
-    """Versions of what the bytes of a block depend on, in this process."""
+    """Return the versions, in this process, of what the bytes of a block depend on."""
     return {"h5vidstack": __version__, **library_versions(), "zlib": zlib.ZLIB_RUNTIME_VERSION}
 
 
 def perform(wanted: dict[str, str], work: Callable[..., Result], *arguments: Any) -> Result:
-    """What a worker runs: some work, if its versions are those that are wanted."""
+    """Do some work in a worker, if its versions are those that are wanted."""
     here = identity()
     other = [name for name in wanted if here.get(name) != wanted[name]]
     if other:
@@ -53,31 +55,31 @@ def perform(wanted: dict[str, str], work: Callable[..., Result], *arguments: Any
 class Workers(Executor):
     """An executor that was given, as an executor of our own.
 
-    No more than `size` tasks are on their way at once, what fails is a WorkerError, and
-    the given executor is not shut down.
+    No more than `size` tasks are on their way at once. What fails raises WorkerError. The given
+    executor is not shut down.
 
     Raises
     ------
     WorkerError
-        If nobody there does a first task, or with other versions than ours.
+        If no worker does a first task, or its versions differ from ours.
     """
 
-    def __init__(self, backing: Backing, size: int) -> None:
-        self._backing, self._identity = backing, identity()
+    def __init__(self, given: GivenExecutor, size: int) -> None:
+        self._given, self._identity = given, identity()
         self._stop: Future[None] = Future()
-        # One for each task that is waited for; started by `submit`. The first task comes from
-        # this thread, before: processes are best forked while there are no others.
+        # `submit` starts one of these threads for each task that is waited for. The first task
+        # comes from this thread: processes are best forked while there are no other threads.
         self.threads = Threads(size, "h5vidstack-wait")
         self.call(identity)
 
     def submit(  # type: ignore[override]
         self, work: Callable[..., Result], /, *arguments: Any
     ) -> Future[Result]:
-        """Have a worker do something that can be pickled."""
+        """Have a worker do work that can be pickled."""
         return self.threads.submit(self.call, work, *arguments)
 
     def call(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        """Have a worker do something, and wait for it.
+        """Have a worker do some work, and wait for it.
 
         Raises
         ------
@@ -85,9 +87,9 @@ class Workers(Executor):
             If the worker dies, or there is none.
         """
         try:
-            task = self._backing.submit(perform, self._identity, work, *arguments)
+            task = self._given.submit(perform, self._identity, work, *arguments)
             while not wait([task, self._stop], PAUSE, FIRST_COMPLETED).done:
-                self._backing.check()
+                self._given.check()
             if not task.done():
                 task.cancel()
                 raise CancelledError("packing has ended")
@@ -99,14 +101,14 @@ class Workers(Executor):
             raise WorkerError(f"a worker failed: {_reason(error)}") from error
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Wait for nothing that the given executor does."""
+        """Stop waiting for what the given executor does."""
         if not self._stop.done():
             self._stop.set_result(None)
         self.threads.shutdown(wait, cancel_futures=cancel_futures)
 
 
 def _reason(error: Exception) -> str:
-    """What an executor says, in a line."""
+    """Return what an executor says, in a line."""
     said = " ".join(str(error).split())
     if isinstance(error, CancelledError):
         said = said or "its worker, the scheduler or the executor has ended"
@@ -115,7 +117,7 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {said}"
 
 
-class _Sent:
+class SentCoder:
     """A coder whose blocks are made by workers."""
 
     def __init__(self, coder: Coder, workers: Workers) -> None:
@@ -135,7 +137,7 @@ class _Sent:
 
     def encode(self, tile: Pixels, corner: tuple[int, int]) -> tuple[bytes, Pixels | None]:
         """See `Coder`."""
-        # What travels is the tile alone: no view of the whole frames, no mapped file.
+        # Only the tile is sent: no view of the whole frames, no mapped file.
         return self._workers.call(self._coder.encode, np.ascontiguousarray(tile), corner)
 
 
@@ -145,27 +147,29 @@ class Crew:
     Parameters
     ----------
     size
-        Rows of blocks that are under way at once; None: one a core, or as many as `executor`
+        Rows of blocks that are under way at once. None: one a core, or as many as `executor`
         has workers.
     executor
-        Codes blocks and samples; None: threads of this process.
+        Codes blocks and samples. None: threads of this process do.
 
     Attributes
     ----------
+    size
+        Rows of blocks that are under way at once.
     here, lookers
         Threads that look at frames, and how many.
     coding
-        Does what can be pickled, where blocks are coded.
+        Codes samples; what it does must be able to be pickled.
     encoders
         Threads that run the coders that `coder` gives.
 
     Raises
     ------
     WorkerError
-        If `executor` is none, or does not work.
+        If `executor` is not an executor, or does not work.
     """
 
-    def __init__(self, size: int | None, executor: Executor | None) -> None:
+    def __init__(self, size: int | None, executor: Executor | None = None) -> None:
         self._workers: Workers | None = None
         self.coding: Executor
         self.encoders: Executor
@@ -180,7 +184,7 @@ class Crew:
                 f"executor is a {type(executor).__name__}; it must be an Executor of "
                 "concurrent.futures, as a distributed.Client's get_executor() gives"
             )
-        given = backing(executor)
+        given = given_executor(executor)
         self.size = size or max(1, min(MOST, given.slots or default_workers()))
         self.lookers = default_workers()
         self.here = Threads(self.lookers, "h5vidstack-look")
@@ -188,8 +192,12 @@ class Crew:
         self.coding, self.encoders = self._workers, self._workers.threads
 
     def coder(self, coder: Coder) -> Coder:
-        """The same coder, to be run in `encoders`."""
-        return coder if self._workers is None else _Sent(coder, self._workers)
+        """Return the same coder, to be run in `encoders`."""
+        return coder if self._workers is None else SentCoder(coder, self._workers)
+
+    def encoder(self, writer: PileWriter, coder: Coder, chunk: Shape, **more: Any) -> PileEncoder:
+        """Return an encoder of a pile whose blocks this crew codes; `more`: see `PileEncoder`."""
+        return PileEncoder(self.encoders, self.size, writer, coder, chunk, **more)
 
     def __enter__(self) -> Crew:
         return self

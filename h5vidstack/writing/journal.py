@@ -1,4 +1,4 @@
-"""What an interrupted `pack` made, kept beside its output so that it is not made again."""
+"""The journal of a `pack`: what it made, kept beside its output so that a resumed run has it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..choosing.trials import ChosenRecipe
 from ..codecs.recipe import Recipe
 from ..codecs.registry import Coding
 from ..codecs.transforms import Colour, Predictor
@@ -25,21 +26,23 @@ _HEADER = struct.Struct("<32sII")
 
 
 class Journal:
-    """Encoded blocks by what they were encoded from and how; choices by their samples.
+    """Encoded blocks, found by their frames and recipe, and choices, found by their samples.
 
-    Each is added as soon as it is made. A record that was not written to its
-    end is dropped when the journal is opened again.
+    Each is added as soon as it is made. A record that was not written to its end is dropped when
+    the journal is opened again.
 
     Parameters
     ----------
     path
-        Of the journal; locked while it is open.
+        The journal's file, which is locked while it is open.
     """
 
     def __init__(self, path: Path) -> None:
         self._path, self._guard = path, threading.Lock()
         self._known: dict[bytes, tuple[int, int]] = {}
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)  # a link is somebody's trap
+        flags = (
+            os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        )  # a link may lead to another's file
         self._file = open(os.open(path, flags, 0o666), "r+b", buffering=0)  # noqa: SIM115
         try:
             lock(self._file, path)
@@ -53,7 +56,7 @@ class Journal:
         return len(self._known)
 
     def _read(self) -> int:
-        """Note what is there; give where the last whole record ends."""
+        """Note what is there; return where the last whole record ends."""
         at, size = 0, os.fstat(self._file.fileno()).st_size
         while at + _HEADER.size <= size:
             key, length, crc = _HEADER.unpack(self._at(at, _HEADER.size))
@@ -70,7 +73,7 @@ class Journal:
             return self._file.read(length)
 
     def find(self, key: bytes) -> bytes | None:
-        """The bytes of a record, if it is there."""
+        """Return the bytes of a record, if it is there."""
         return self._at(*self._known[key]) if key in self._known else None
 
     def add(self, key: bytes, data: bytes) -> None:
@@ -80,10 +83,10 @@ class Journal:
             self._file.seek(self._end)
             written = 0
             try:
-                while written < len(record):  # the disk may take a part of it, then nothing
+                while written < len(record):  # a disk may take a part of it, and then nothing
                     written += self._file.write(record[written:])
             except OSError:
-                self._file.truncate(self._end)  # other threads may still add theirs
+                self._file.truncate(self._end)  # so that other threads may still add theirs
                 raise
             self._known[key] = self._end + _HEADER.size, len(data)
             self._end += len(record)
@@ -91,25 +94,27 @@ class Journal:
     def choice(
         self,
         samples: Sequence[Pixels],
+        wish: str,
         template: Recipe,
-        profile: str,
-        choose: Callable[[], Recipe],
-    ) -> Recipe:
-        """What was chosen for these samples, or is now."""
-        what = hashlib.sha256(f"choice {template!r} {profile}".encode())
+        choose: Callable[[], ChosenRecipe],
+    ) -> ChosenRecipe:
+        """Return what was chosen for such samples before, or choose now."""
+        what = hashlib.sha256(f"choice {template!r} {wish}".encode())
         for sample in samples:
             what.update(f"{sample.shape} {sample.dtype.str}".encode() + sample.tobytes())
         known = self.find(what.digest())
         if known is not None:
             found = json.loads(known)
-            return replace(
+            recipe = replace(
                 template,
                 top=Coding(found["top"]),
                 low=Coding(found["low"]),
                 predictor=Predictor(found["predictor"]),
                 colour=Colour(found["colour"]),
             )
-        recipe = choose()
+            return ChosenRecipe(recipe=recipe)
+        choice = choose()
+        recipe = choice.recipe
         kept = {
             "top": recipe.top.preset,
             "low": recipe.low.preset,
@@ -117,7 +122,7 @@ class Journal:
             "colour": recipe.colour.value,
         }
         self.add(what.digest(), json.dumps(kept).encode())
-        return recipe
+        return choice
 
     def close(self) -> None:
         """Close the file; it stays."""
@@ -125,14 +130,16 @@ class Journal:
 
 
 class ResumingCoder(BlockCoder):
-    """A coder that takes what the journal has; each such block is decoded and compared.
+    """A coder that takes blocks out of the journal, after it decoded and compared them.
 
     Parameters
     ----------
     coder
         Says how blocks are coded.
     maker
-        Codes what the journal lacks: the coder, or one that has it done elsewhere.
+        Codes what the journal lacks: the coder, or one that has workers do it.
+    journal
+        Keeps the blocks.
     """
 
     def __init__(self, coder: BlockCoder, maker: Coder, journal: Journal) -> None:
@@ -155,7 +162,7 @@ class ResumingCoder(BlockCoder):
 
 @contextlib.contextmanager
 def resumable(target: Path, stack: str) -> Iterator[Journal]:
-    """The journal of an output, which is removed when the body succeeds, and else stays."""
+    """Give the journal of an output; it is removed if the body succeeds, and stays otherwise."""
     inner = stack.strip("/").replace("/", ".")[:100]
     path = target.parent / f".{target.name[:100]}.{inner}.resume"
     with errors_of_writing(path):

@@ -1,4 +1,4 @@
-"""`link`: one stack of parts that stay in their own files."""
+"""`link`: one stack of several stacks that stay in their own files."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from .appending import Earlier, joined_axes, joined_method
 Target = str | os.PathLike[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Linked:
     """What `link` made.
 
     Attributes
     ----------
     path, stack
-        Where.
+        The file, and the path of the stack in it.
     shape, dtype
         Of the stack.
     parts
-        Each part, and how many frames of the stack are in it, in order.
+        Each part in order, with the number of frames of the stack that are in it.
     searchable
-        Whether it has image hashes: all parts have.
+        Whether the stack has image hashes, because all parts have some.
     lossless
-        Whether all parts are.
+        Whether all parts are lossless.
     max_error, psnr
-        If not: of the whole; see `loss.Loss`.
+        The difference of the whole stack to what was packed; see `loss.Loss`.
     """
 
     path: str
@@ -61,10 +61,10 @@ class Linked:
 def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = False) -> Linked:
     """Make one stack of several, without copying or coding a frame.
 
-    The parts stay as they are and where they are; the new file has tables of its own, and
-    links to them. They are found as long as they stay where they are relative to it. What
-    is added to a part later is not seen until it is linked again; if a part is changed otherwise
-    or missing, reading raises FormatError.
+    The parts stay as they are and where they are. The new file has tables of its own, and links
+    to the parts. The links work as long as file and parts stay where they are, relative to each
+    other. Frames that are added to a part later are not seen until it is linked again. If a part is
+    missing, or was changed in another way, reading raises FormatError.
 
     Parameters
     ----------
@@ -85,12 +85,12 @@ def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = Fa
     Raises
     ------
     SourceError
-        If parts do not go together, one is given twice (also in a part that is linked itself),
-        or there is none.
+        If there is no part, parts differ in frame shape or dtype, or one is given twice, also
+        inside a part that is linked itself.
     FormatError
         If a part is missing, damaged, no stack, or being recorded.
     OutputError
-        If `path` exists, cannot be written, or is a part.
+        If `path` exists, cannot be written, or holds frames of a part.
     """
     given = _given([parts] if isinstance(parts, (str, os.PathLike)) else parts)
     target, inner = split_target(path)
@@ -110,20 +110,20 @@ def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = Fa
                 writer.link_pile(pile, *where[1:], _relative(where[0], target), name or "")
         writer.finish(order, prints, record)
         return Linked(
-            str(target),
-            stack,
-            (len(prints), *first.shape[1:]),
-            first.dtype.name,
-            tuple((part.file.name, len(part)) for part in held),
-            bool(prints.hashes),
-            record.loss.exact,
-            record.loss.max_error,
-            record.loss.psnr,
+            path=str(target),
+            stack=stack,
+            shape=(len(prints), *first.shape[1:]),
+            dtype=first.dtype.name,
+            parts=tuple((part.file.name, len(part)) for part in held),
+            searchable=bool(prints.hashes),
+            lossless=record.loss.exact,
+            max_error=record.loss.max_error,
+            psnr=record.loss.psnr,
         )
 
 
 def _given(parts: Iterable[Target]) -> list[tuple[Path, str]]:
-    """File and stack of each part."""
+    """Return file and stack of each part."""
     found: list[tuple[Path, str]] = []
     for part in parts:
         file, inner = split_target(part)
@@ -131,12 +131,12 @@ def _given(parts: Iterable[Target]) -> list[tuple[Path, str]]:
         files = match(file) if pattern else [file]
         found += [(each, inner or DEFAULT_STACK) for each in files]
     if not found:
-        raise SourceError("there is nothing to link: name one part or more")
+        raise SourceError("there is nothing to link: name at least one part")
     return found
 
 
 def _check(held: Sequence[Earlier], target: Path) -> None:
-    """See that parts go together, and that none is the output."""
+    """Check that parts go together, and that none is in the output."""
     first = held[0].file
     frame, dtype = first.shape[1:], first.dtype.newbyteorder("=")
     known: dict[tuple[Any, ...], str] = {}
@@ -145,8 +145,8 @@ def _check(held: Sequence[Earlier], target: Path) -> None:
         for number, pile in enumerate(part.file.layout.piles):
             if pile.pca is None and pile.data.ndim != len(frame) + 1:
                 raise SourceError(
-                    f"{part.file.name} is a dataset of several axes before those of a frame: pack "
-                    "it into a stack to link it"
+                    f"{part.file.name} is a dataset with several axes before those of a frame: "
+                    "pack it into a stack to link it"
                 )
             path, *place = _home(pile, part, number)
             file = os.stat(path)
@@ -164,7 +164,7 @@ def _check(held: Sequence[Earlier], target: Path) -> None:
 
 
 def _home(pile: Pile, part: Earlier, number: int) -> tuple[str, str, int]:
-    """The file, the stack and the number of the pile itself, which a part may only link."""
+    """Return file, stack and number of the pile itself, which a part may only link to."""
     if pile.part is not None:
         return pile.part.path, pile.part.stack, pile.part.number
     layout = part.file.layout
@@ -172,7 +172,7 @@ def _home(pile: Pile, part: Earlier, number: int) -> tuple[str, str, int]:
 
 
 def _relative(file: str, target: Path) -> str:
-    """Name of a file as seen from the folder of the output."""
+    """Return the name of a file as seen from the folder of the output."""
     name = os.path.relpath(os.path.realpath(file), os.path.realpath(target.parent))
     try:
         name.encode()
@@ -184,7 +184,7 @@ def _relative(file: str, target: Path) -> str:
 
 
 def _joined(held: Sequence[Earlier]) -> tuple[Order, Fingerprints, Record]:
-    """Tables and record of all parts, one after another."""
+    """Return tables and record of all parts, one after another."""
     firsts = np.cumsum([0, *map(len, held)])[:-1].tolist()
     lowest = np.cumsum([0, *(len(part.members) for part in held)])[:-1].tolist()
     order = Order(
@@ -224,7 +224,7 @@ def _joined(held: Sequence[Earlier]) -> tuple[Order, Fingerprints, Record]:
 
 
 def _loss(held: Sequence[Earlier]) -> Loss:
-    """What was lost of all frames."""
+    """Return what was lost of all frames."""
     lost, count = stated(held[0].file.layout.attrs), len(held[0])
     for part in held[1:]:
         lost = together(lost, count, stated(part.file.layout.attrs), len(part))

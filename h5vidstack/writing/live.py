@@ -1,4 +1,4 @@
-"""A stack that can be read while it is written (spec/format.md, "Recordings")."""
+"""A live stack, which can be read while it is written (spec/format.md, "Recordings")."""
 
 from __future__ import annotations
 
@@ -18,31 +18,35 @@ from ..similar.fingerprints import HASHES, Hashes
 from .coders import Coder
 
 TABLE_ROWS = 4096
-"""Of a chunk of a table."""
+"""Rows of a chunk of a table."""
 
 
 class LiveStack:
     """A stack of one pile in order, whose blocks can be read as soon as they are there.
 
-    All that it will ever hold is made first, empty; then HDF5's single-writer,
-    multiple-readers mode (SWMR) begins, in which nothing is made any more and a reader, or
-    whoever comes after a crash, finds a sound file at any moment.
+    All objects that it will ever hold are made first, empty. Then HDF5's single-writer,
+    multiple-readers mode (SWMR) begins, in which no object can be made. A reader finds a sound
+    file at any moment, also after a crash.
 
     Parameters
     ----------
     file
-        New, of HDF5 1.10's format, open for writing.
+        A new file of HDF5 1.10's format, open for writing.
     stack
         Path of the group to make.
+    frame, dtype, chunk
+        Shape and dtype of a frame, and shape of a block.
     coder
-        Of all blocks.
+        The coder of all blocks.
+    record
+        What the stack's attributes say.
     hashes
-        Make tables of image hashes.
+        Whether to make tables of image hashes.
 
     Attributes
     ----------
     pile
-        Takes the blocks.
+        What takes the blocks.
     """
 
     def __init__(
@@ -76,7 +80,7 @@ class LiveStack:
         file.swmr_mode = True
 
     def finish(self, crc32: npt.NDArray[np.uint32], hashes: dict[str, Hashes]) -> None:
-        """Fill the tables; the stack is as any other after this."""
+        """Fill the tables; after this the stack is like any other."""
         n = len(crc32)
         for name, values in self._tables(crc32, hashes).items():
             table = self._group[name]
@@ -91,7 +95,7 @@ class LiveStack:
 
     @staticmethod
     def _tables(crc32: npt.NDArray[np.uint32], hashes: dict[str, Hashes]) -> dict[str, Any]:
-        """All tables of frames in order, by name."""
+        """Return all tables of frames in order, by name."""
         n = len(crc32)
         order = np.arange(n, dtype=np.uint64)
         named = {f"hashes/{name}": table for name, table in hashes.items()}

@@ -1,7 +1,8 @@
-"""Principal components of a stack, and as few bits for them as do no harm.
+"""The mathematics of a PCA: components of a stack, and as few bits for them as do no harm.
 
 Source: scikit-learn's PCA (randomized SVD after Halko, Martinsson and Tropp, 2011) and
-IncrementalPCA (Ross et al., 2008) where the frames are too many to hold.
+IncrementalPCA (Ross et al., 2008) where the frames are too many to hold. It is imported only
+when a PCA is made, because it takes long to import and nothing else needs it.
 """
 
 from __future__ import annotations
@@ -18,20 +19,21 @@ from ..codecs.projection import EXACT, Floats, Whole
 from ..errors import SourceError
 
 HELD = 1 << 27
-"""Most values that are fitted at once, as float32; more are fitted batch by batch."""
+"""Most values that are fitted at once; more are fitted batch by batch."""
 SMALL = 1 << 24
-"""So many are fitted as float64."""
+"""Most values that are fitted at once as float64; more are float32."""
 BATCH = 1 << 23
-"""Values of a batch."""
+"""Most values of a batch."""
 HARMLESS = 0.05
-"""Share of the error that stays anyway, by which coefficients may be rounded."""
+"""Coefficients may be rounded by this share of the error that stays in any case."""
 RAISED = 1.005
-"""Fewer bits are taken if the mean squared error grows by no more."""
+"""Fewer bits are taken if the mean squared error grows by no more than this factor."""
 
 LARGEST = 1e150
+"""Largest value whose square, summed, is still a finite float."""
 
 Batches = Callable[[int], Iterator[npt.NDArray[Any]]]
-"""Gives all frames in order, ``(n, H, W[, C])`` a time."""
+"""Gives all frames in order, so many at a time, ``(n, H, W[, C])``."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ class Fit:
     Attributes
     ----------
     mean
-        ``(P,)``: P values a frame.
+        ``(P,)``, where P is the number of values of a frame.
     components
-        ``(k, P)``, of length 1 each.
+        ``(k, P)``, each of length 1.
     explained_variance, explained_variance_ratio, singular_values
-        ``(k,)``, as scikit-learn's.
+        ``(k,)``, as scikit-learn has them.
     """
 
     mean: Floats
@@ -64,7 +66,7 @@ class Fit:
         }
 
     def first(self, k: int) -> Fit:
-        """The first k components."""
+        """Return the first k components."""
         return Fit(
             self.mean,
             self.components[:k],
@@ -74,7 +76,7 @@ class Fit:
         )
 
     def project(self, frames: npt.NDArray[Any]) -> Floats:
-        """Coefficients ``(n, k)`` of frames."""
+        """Return the coefficients ``(n, k)`` of frames."""
         rest = frames.reshape(len(frames), -1).astype(np.float64)
         rest -= self.mean
         found: Floats = rest @ self.components.T
@@ -87,12 +89,12 @@ def fit(batches: Batches, count: int, size: int, k: int, name: str) -> Fit:
     Raises
     ------
     SourceError
-        If there are fewer frames or values, or one of them is not finite.
+        If there are fewer than k frames or values, or a value is not finite.
     """
     if k > min(count, size):
         raise SourceError(
-            f"{name}: {k} components of {count} frames of {size} values; "
-            f"there can be at most {min(count, size)}"
+            f"{name}: {k} components were asked for, but {count} frames of {size} values have "
+            f"at most {min(count, size)}"
         )
     step = max(1, BATCH // size)
     first, reach, total = np.zeros(0), 0.0, np.zeros(size)
@@ -101,7 +103,7 @@ def fit(batches: Batches, count: int, size: int, k: int, name: str) -> Fit:
         rows -= first  # so that a large offset costs no precision
         reach = max(reach, float(np.abs(rows).max()))
         total += rows.sum(axis=0)
-    if not reach:  # constant: no direction is better than another
+    if not reach:  # all frames are equal: no direction is better than another
         nothing = np.zeros(k)
         return Fit(first, np.zeros((k, size)), nothing, nothing, nothing)
     mean = total / count / reach
@@ -123,8 +125,8 @@ def fit(batches: Batches, count: int, size: int, k: int, name: str) -> Fit:
 
 
 def _fit_held(parts: Iterator[Floats], count: int, size: int, k: int) -> Any:
-    """A model of frames that are held together."""
-    from sklearn.decomposition import PCA  # type: ignore[import-untyped]
+    """Return a model of frames that are held in memory together."""
+    from sklearn.decomposition import PCA  # type: ignore[import-untyped]  # slow
 
     held = np.empty((count, size), np.float32 if count * size > SMALL else np.float64)
     done = 0
@@ -136,8 +138,8 @@ def _fit_held(parts: Iterator[Floats], count: int, size: int, k: int) -> Any:
 
 
 def _fit_batches(parts: Iterator[Floats], k: int) -> Any:
-    """A model of frames that come batch by batch, the last of which may be small."""
-    from sklearn.decomposition import IncrementalPCA
+    """Return a model of frames that come batch by batch; the last batch may be small."""
+    from sklearn.decomposition import IncrementalPCA  # slow
 
     model = IncrementalPCA(k)
     waiting: list[Floats] = []
@@ -149,7 +151,7 @@ def _fit_batches(parts: Iterator[Floats], k: int) -> Any:
 
 
 def _rows(batches: Batches, step: int, size: int, name: str) -> Iterator[Floats]:
-    """Frames as rows of float64."""
+    """Yield frames as rows of float64."""
     done = 0
     for batch in batches(step):
         rows = batch.reshape(len(batch), size).astype(np.float64)
@@ -157,18 +159,19 @@ def _rows(batches: Batches, step: int, size: int, name: str) -> Iterator[Floats]
         if wrong.any():
             raise SourceError(
                 f"{name}: frame {done + int(np.argmax(wrong))} holds NaN or infinity, "
-                "of which there are no components; the other methods keep such pixels"
+                "so it has no components; pack by another method, which keeps such pixels"
             )
         done += len(rows)
         if rows.size and np.abs(rows).max() > LARGEST:
             raise SourceError(
-                f"{name} holds values beyond {LARGEST:g}, whose squares are too large for a PCA"
+                f"{name} holds values beyond {LARGEST:g}, whose squares are too large for a PCA; "
+                "pack by another method"
             )
         yield rows
 
 
 def squared_errors(found: Fit, batches: Batches) -> Floats:
-    """Mean squared error with the first 0, 1, ..., k components, ``(k + 1,)``."""
+    """Return the mean squared error with the first 0, 1, ..., k components, ``(k + 1,)``."""
     squares, values = np.zeros(len(found.components) + 1), 0
     for batch in batches(max(1, BATCH // found.mean.size)):
         rest = batch.reshape(len(batch), -1).astype(np.float64) - found.mean
@@ -180,7 +183,7 @@ def squared_errors(found: Fit, batches: Batches) -> Floats:
 
 
 def largest_error(found: Fit, batches: Batches) -> float:
-    """The largest absolute error with all components."""
+    """Return the largest absolute error with all components."""
     worst = 0.0
     for batch in batches(max(1, BATCH // found.mean.size)):
         rest = batch.reshape(len(batch), -1).astype(np.float64) - found.mean
@@ -197,20 +200,20 @@ def quantise(found: Fit, weights: Floats, rms: float, bits: int) -> tuple[Whole,
     weights
         ``(n, k)``.
     rms
-        The error that stays with exact ones: root of the mean square.
+        The error that stays with exact ones, as the root of the mean square.
     bits
-        Of the components, with their sign: 8 or 16.
+        Bits of a component's values, with their sign: 8 or 16.
 
     Returns
     -------
     tuple
-        Coefficients ``(n, k)``, components ``(k, P)``, step: their product times it is that of
-        the given ones, nearly.
+        Coefficients ``(n, k)``, components ``(k, P)`` and a step. The product of the first two,
+        times the step, is nearly the product of weights and components.
     """
     most = (1 << (bits - 1)) - 1
     heights = np.abs(found.components).max(axis=1, initial=0)
     whole = np.rint(found.components / np.where(heights, heights, 1)[:, np.newaxis] * most)
-    scaled = weights * heights  # what a component adds where it is largest
+    scaled = weights * heights  # the most that a component adds to a pixel
     reach = float(np.abs(scaled).max(initial=0))
     k = len(heights)
     finest = max(rms * HARMLESS / math.sqrt(k), reach / (1 << 30), reach * most * k / EXACT * 4)
@@ -220,7 +223,7 @@ def quantise(found: Fit, weights: Floats, rms: float, bits: int) -> tuple[Whole,
 
 
 def _narrow(numbers: Floats) -> Whole:
-    """Whole numbers in the smallest dtype that holds them."""
+    """Return whole numbers in the smallest dtype that holds them."""
     most = np.abs(numbers).max(initial=0)
     dtype = next(dtype for dtype in (np.int8, np.int16, np.int32) if most <= np.iinfo(dtype).max)
     whole: Whole = numbers.astype(dtype)

@@ -1,4 +1,4 @@
-"""`create`: record frames as they come, into a file that can be read meanwhile."""
+"""`create` and its `Recorder`: record frames into a file that can be read meanwhile."""
 
 from __future__ import annotations
 
@@ -17,11 +17,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ..choosing import trials
-from ..choosing.quality import Wish
-from ..choosing.sampling import sample
+from ..choosing.trials import Chooser
 from ..codecs import block
-from ..codecs.av_engine import library_versions
 from ..codecs.loss import NO_LOSS
 from ..errors import ClosedError, Error, OutputError, SourceError
 from ..layout.names import DEFAULT_STACK, split_target
@@ -34,22 +31,25 @@ from ..layout.output import (
 )
 from ..layout.replacing import check_name
 from ..layout.writer import Record
-from ..pool import default_workers
 from ..shapes import CHUNK_FRAMES, Pixels, Shape, structure_bytes
 from ..similar.fingerprints import HASHES, Hashes, hash_images
+from . import provenance
 from .coders import BlockCoder
-from .encoder import PileEncoder
+from .crew import Crew
 from .live import LiveStack
+from .pack_options import PackOptions, collected, takes_options
+from .pile_encoder import PileEncoder
 
 _Tables = tuple[npt.NDArray[np.uint32], tuple[Hashes, ...]]
 
 
 class Recorder:
-    """A stack that is recorded frame by frame; see `create`.
+    """A stack that is recorded frame by frame; `create` makes it.
 
     Leaving its ``with`` block closes it, whatever happened: frames that were taken are kept.
-    Several threads may write; one of its own does what they ask for, one thing after the other,
-    so that Ctrl-C in a `write` ends the waiting and not the writing. A fork cannot use it.
+    Several threads may write. A thread of the recorder does what they ask for, one thing after
+    the other, so that Ctrl-C in `write` ends the waiting and not the writing. A forked process
+    cannot use it.
     """
 
     def __init__(
@@ -57,28 +57,19 @@ class Recorder:
         path: str | os.PathLike[str],
         shape: tuple[int, ...],
         dtype: npt.DTypeLike,
-        *,
-        profile: str = "fast",
-        codec: str | None = None,
-        preset: str | None = None,
-        chunk_frames: int | None = None,
-        tile: tuple[int, int] | None = None,
-        hashes: bool = True,
-        workers: int | None = None,
-        verify: bool = True,
-        overwrite: bool = False,
+        options: PackOptions,
     ) -> None:
         self._frame, self._dtype = _frame_shape(shape), np.dtype(dtype).newbyteorder("=")
         block.check_dtype(self._dtype)
-        self._wish = Wish.read(profile, codec, preset, None, None)
+        self._options, self._wish = options, options.wish
         self._template = self._wish.template(0.0, self._dtype)
         if not self._template.lossless:
-            raise OutputError(f"preset {preset} is lossy; record losslessly, pack that so then")
-        size = self._dtype.itemsize
-        self._chunk = self._wish.profile.chunk(self._frame, size, chunk_frames, tile)
-        if workers is not None and workers < 1:
-            raise OutputError(f"workers is {workers}; it must be at least 1")
-        self._workers, self._verify, self._hashed = workers or default_workers(), verify, hashes
+            raise OutputError(
+                f"{self._wish.fixed} is lossy: record losslessly, and pack the recording afterwards"
+            )
+        self._chunk = self._wish.profile.chunk(
+            self._frame, self._dtype.itemsize, options.chunk_frames, options.tile
+        )
         self._target, inner = split_target(path)
         check_name(self._target)
         self._stack = inner or DEFAULT_STACK
@@ -94,20 +85,20 @@ class Recorder:
         self._process = os.getpid()
         with contextlib.ExitStack() as naming:
             self._file: h5py.File = new_hdf5_file(
-                naming.enter_context(new_or_ours(self._target, overwrite)),
+                naming.enter_context(new_or_ours(self._target, options.overwrite)),
                 structure_bytes(None, self._frame, self._dtype.itemsize, self._chunk, False),
             )
             self._naming = naming.pop_all()
-        self._pool = ThreadPoolExecutor(self._workers, "h5vidstack-record")
+        self._crew = Crew(options.workers)
         self._thread = ThreadPoolExecutor(1, "h5vidstack-write")
 
     @property
     def frames(self) -> int:
-        """Frames taken."""
+        """Number of frames taken."""
         return self._taken
 
     def write(self, frame: Any) -> None:
-        """Take the next frame; waits where encoding does not keep up.
+        """Take the next frame; wait where encoding does not keep up.
 
         Parameters
         ----------
@@ -117,7 +108,7 @@ class Recorder:
         Raises
         ------
         SourceError
-            If it is of another shape or dtype; the recording goes on.
+            If the frame has another shape or dtype. The recording goes on.
         OutputError
             If the disk does not take it. What is in the file can be read.
         ClosedError
@@ -158,14 +149,16 @@ class Recorder:
 
     def _check_open(self) -> None:
         if os.getpid() != self._process:
-            raise ClosedError(f"{self._target} is recorded by another process, not by its fork")
+            raise ClosedError(
+                f"{self._target} is recorded by the process that made the recorder, not by its fork"
+            )
         if self._closed:
             raise ClosedError(f"the recording {self._target} is closed")
 
     def _check_sound(self) -> None:
         if self._failed:
             raise OutputError(
-                f"{self._target} could not be written; it holds the blocks that were complete"
+                f"{self._target} could not be written; it holds the blocks complete before that"
             )
 
     def _take(self, frame: Pixels) -> None:
@@ -189,8 +182,8 @@ class Recorder:
 
     def _close(self) -> None:
         with contextlib.ExitStack() as cleanup:
-            cleanup.callback(self._pool.shutdown, cancel_futures=True)
-            cleanup.push(self._naming)  # what has no name yet is removed if there is an error
+            cleanup.enter_context(self._crew)
+            cleanup.push(self._naming)  # a file without a name yet goes if there is an error
             cleanup.enter_context(errors_of_writing(self._target))
             cleanup.enter_context(closed_tidily(self._file))
             if self._encoder is None and (self._failed or not self._taken):
@@ -205,36 +198,33 @@ class Recorder:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """Turn errors of writing into our own; nothing is written after one."""
+        """Turn errors of writing into our own; after one, nothing more is written."""
         try:
             with errors_of_writing(self._target):
                 yield
         except BaseException as error:
             self._failed = True
-            if isinstance(error, RuntimeError):  # after a failed write HDF5 has many words
+            if isinstance(error, RuntimeError):  # HDF5's long words after a write that failed
                 raise OutputError(f"cannot write {self._target}: {error}") from error
             raise
 
     def _begin(self) -> None:
-        """Choose how to code, make the file as others may find it, and give it its name."""
+        """Choose how to code, make the file as readers may find it, and give it its name."""
         frames = np.concatenate(self._waiting)
-        recipe, profile = self._template, self._wish.profile
-        if self._wish.fixed is None:
-            samples = sample(np.arange(len(frames)), self._chunk[0], profile, frames.__getitem__)
-            recipe, _ = trials.choose(
-                samples, profile, self._wish.codec, recipe, self._chunk[0], self._pool, False
-            )
-        coder = BlockCoder(recipe, self._verify)
-        settings = {
-            "method": "video",
-            "order": "time order, as it was recorded",
-            "profile": profile.name,
-            "codings": [str(coder)],
-            "chunk": self._chunk,
-            "verified": self._verify,
-            "source": "recording",
-            "libraries": library_versions(),
-        }
+        chooser = Chooser(
+            wish=self._wish, template=self._template, chunk=self._chunk, pool=self._crew.coding
+        )
+        recipe = chooser.choose(np.arange(len(frames)), frames.__getitem__).recipe
+        coder = BlockCoder(recipe, self._options.verify)
+        settings = provenance.settings(
+            method="video",
+            order="time order, as it was recorded",
+            codings=[str(coder)],
+            chunk=self._chunk,
+            verified=self._options.verify,
+            profile=self._wish.profile.name,
+            source="recording",
+        )
         self._live = live = LiveStack(
             self._file,
             self._stack,
@@ -243,18 +233,11 @@ class Recorder:
             self._chunk,
             coder,
             Record("video", settings, None, NO_LOSS),
-            self._hashed,
+            self._options.hashes,
         )
         self._naming.close()
         self._inode = self._target.stat().st_ino
-        self._encoder = PileEncoder(
-            self._pool,
-            self._workers,
-            live.pile,
-            coder,
-            self._chunk,
-            row=live.pile.data.flush,
-        )
+        self._encoder = self._crew.encoder(live.pile, coder, self._chunk, row=live.pile.data.flush)
         self._encoder.add(frames)
         self._waiting = []
 
@@ -268,27 +251,27 @@ class Recorder:
         self._submit_hashing()
         parts = [part.result() for part in self._hashing]
         crc32, hashes = zip(*parts, strict=True)
-        tables = map(np.concatenate, zip(*hashes, strict=True)) if self._hashed else ()
+        tables = map(np.concatenate, zip(*hashes, strict=True)) if self._options.hashes else ()
         self._live.finish(np.concatenate(crc32), dict(zip(HASHES, tables, strict=False)))
 
     def _hash(self, frame: Pixels) -> None:
-        """Take a frame into the tables: some together, since that is faster."""
+        """Compute the CRC-32 and hashes of frames, several together, since that is faster."""
         self._unhashed.append(frame)
         if len(self._unhashed) == CHUNK_FRAMES:
             self._submit_hashing()
-            if len(self._hashing) > self._workers:
-                self._hashing[-1 - self._workers].result()  # wait: no more than so many ahead
+            if len(self._hashing) > self._crew.size:
+                self._hashing[-1 - self._crew.size].result()  # wait, so that only so many are ahead
 
     def _submit_hashing(self) -> None:
         if self._unhashed:
             frames, self._unhashed = np.concatenate(self._unhashed), []
-            self._hashing.append(self._pool.submit(self._fingerprints, frames))
+            self._hashing.append(self._crew.here.submit(self._fingerprints, frames))
 
     def _fingerprints(self, frames: Pixels) -> _Tables:
-        return block.frame_crcs(frames), hash_images(frames) if self._hashed else ()
+        return block.frame_crcs(frames), hash_images(frames) if self._options.hashes else ()
 
     def __del__(self) -> None:
-        # After a constructor that failed there is no process; at exit no thread runs any more.
+        # A constructor that failed has set no process. When Python ends, no thread runs any more.
         mine = getattr(self, "_process", None) == os.getpid() and hasattr(self, "_thread")
         if mine and not self._closed and not sys.is_finalizing():
             warnings.warn(f"{self._target} was not closed", ResourceWarning, stacklevel=2)
@@ -307,35 +290,30 @@ class Recorder:
         if error is None:
             self.close()
         else:
-            with contextlib.suppress(Error):  # the error under way says more
+            with contextlib.suppress(Error):  # the error that is raised says more
                 self.close()
 
 
+@takes_options("create", profile="fast")
 def create(
     path: str | os.PathLike[str],
     shape: tuple[int, ...],
     dtype: npt.DTypeLike,
     *,
-    profile: str = "fast",
-    codec: str | None = None,
-    preset: str | None = None,
-    chunk_frames: int | None = None,
-    tile: tuple[int, int] | None = None,
-    hashes: bool = True,
-    workers: int | None = None,
-    verify: bool = True,
-    overwrite: bool = False,
+    options: PackOptions | None = None,
+    **named: Any,
 ) -> Recorder:
-    """Record frames as they come, losslessly, into a new file::
+    """Record frames as they come, losslessly, into a new file.
+
+    The file appears with the first block, from which the coding is chosen. From then on other
+    programs can open it and read all blocks that are complete; `Stack.refresh` shows them what
+    came since. After a crash the file holds those blocks, too, and `recover` makes an ordinary
+    stack of it. Each block is written once: a frame can be read when its block is full and the
+    next frame comes. Use it so::
 
         with h5vidstack.create("run.h5", shape=(512, 512), dtype="uint8") as recorder:
             for frame in camera:
                 recorder.write(frame)
-
-    The file appears with the first block. From then on other programs can open it and read
-    all blocks that are complete (`Stack.refresh` shows them what came since); after a crash it
-    holds those, too, and `recover` makes an ordinary stack of it. Each block is written
-    once: a frame can be read when the chunk that it is in is full, and the next frame comes.
 
     Parameters
     ----------
@@ -345,14 +323,9 @@ def create(
         Of a frame: ``(H, W)`` or ``(H, W, 3|4)``.
     dtype
         Of the pixels.
-    profile, codec, preset, tile, workers, verify
-        As `pack` has them. The coding is chosen from the first block.
-    chunk_frames
-        Frames a block; None: 16, or 256 (profile small).
-    hashes
-        Store the tables that `Stack.find` searches, when the recording is closed.
-    overwrite
-        Replace an existing file, when the first block is there.
+    options
+        All options at once, as a `PackOptions`.
+    <options of create>
 
     Returns
     -------
@@ -365,20 +338,8 @@ def create(
     UnsupportedError
         If no coding takes such frames.
     """
-    return Recorder(
-        path,
-        shape,
-        dtype,
-        profile=profile,
-        codec=codec,
-        preset=preset,
-        chunk_frames=chunk_frames,
-        tile=tile,
-        hashes=hashes,
-        workers=workers,
-        verify=verify,
-        overwrite=overwrite,
-    )
+    chosen = collected("create", named, options).completed(profile="fast")
+    return Recorder(path, shape, dtype, chosen)
 
 
 def _frame_shape(shape: tuple[int, ...]) -> Shape:

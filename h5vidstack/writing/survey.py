@@ -1,4 +1,4 @@
-"""The first look at every frame: its fingerprint, and whether it came before."""
+"""The survey: a first look at every frame, for its fingerprint and whether it came before."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ..shapes import Numbers, Pixels
 from ..similar.fingerprints import Fingerprints, fingerprint, join
 
 RECENT = 4
-"""Frames kept for comparing: a frozen camera repeats one, a flicker two."""
+"""Frames kept to compare others with: a frozen camera repeats one, a flicker two."""
 
 
 class Survey:
-    """Fingerprints of frames as they come, in a pool; copies of earlier frames are found.
+    """Fingerprints of frames as they come, and which of them are copies of earlier ones.
 
-    Two frames are copies if their CRC-32 is equal and then their pixels are.
+    Two frames are copies if their CRC-32 and then their pixels are equal.
 
     Parameters
     ----------
     pool
-        Where fingerprints are computed.
+        Computes fingerprints.
     workers
         Batches that are under way at once.
     hashes
-        Compute image hashes, too.
+        Whether to compute image hashes, too.
     earlier
-        ``earlier(u)`` gives the u-th new frame's pixels again, ``(H, W[, C])``; of ``-1 - f``
-        those of the stored frame f.
+        ``earlier(u)`` gives the pixels of the u-th new frame again, ``(H, W[, C])``, and
+        ``earlier(-1 - f)`` those of the stored frame f.
     stored
-        Number and CRC-32 of frames that are stored already.
+        Number and CRC-32 of each frame that is stored already.
     """
 
     def __init__(
@@ -55,34 +55,34 @@ class Survey:
 
     @property
     def count(self) -> int:
-        """Frames seen."""
+        """The number of frames seen."""
         return len(self._numbers)
 
     def first(self, number: int) -> int:
-        """The frame number of a new frame."""
+        """Return the frame number of a new frame."""
         return self._firsts[number]
 
     @property
     def unique(self) -> int:
-        """New frames seen."""
+        """The number of new frames seen."""
         return len(self._firsts)
 
     def firsts(self) -> Numbers:
-        """The frame number of each new frame, in order."""
+        """Return the frame number of each new frame, in order."""
         return np.array(self._firsts, np.intp)
 
     def numbers(self) -> Numbers:
-        """``(N,)``: which of the new frames each frame equals; ``-1 - f``: a stored one."""
+        """Return which new frame each frame equals, ``(N,)``; ``-1 - f`` is the stored frame f."""
         return np.array(self._numbers, np.intp)
 
     def prints(self, name: str) -> Fingerprints:
-        """Fingerprints of all frames; `name` is the source's for the error if there are none."""
+        """Return the fingerprints of all frames; if there are none, the error names the source."""
         if not self._prints:
             raise SourceError(f"{name} holds no frames")
         return join(self._prints)
 
     def new_frames(self, batches: Iterable[Pixels]) -> Iterator[Pixels]:
-        """Yield what is new of each batch ``(n, H, W[, C])``; it may be empty."""
+        """Yield the new frames of each batch ``(n, H, W[, C])``, which may be none."""
 
         def look(batch: Pixels) -> tuple[Pixels, Fingerprints]:
             return batch, fingerprint(batch, hashes=self._hashes)
@@ -95,7 +95,7 @@ class Survey:
             yield batch if new.all() else batch[new]
 
     def _is_new(self, batch: Pixels, place: int, crc: int) -> bool:
-        """Note the next frame, as new or as a copy."""
+        """Note the next frame; return whether it is new."""
         start = self.count - place  # frame number of the batch's first frame
         candidates = self._by_crc.setdefault(crc, [])
         for number in candidates:
@@ -110,7 +110,7 @@ class Survey:
         return True
 
     def _again(self, number: int) -> Pixels:
-        """The pixels of a new frame, from the last few that were asked for, or from afar."""
+        """Return the pixels of an earlier frame, from memory if they were asked for just now."""
         if number not in self._recent:
             if len(self._recent) >= RECENT:
                 del self._recent[next(iter(self._recent))]

@@ -68,6 +68,18 @@ def test_values_that_are_no_numbers():
     assert fingerprints.to_8bit(np.array([[1e308, -1e308]])).tolist() == [[255, 0]]
     assert fingerprints.to_8bit(np.array([[True, False]])).tolist() == [[255, 0]]
     assert fingerprints.to_8bit(np.array([[7, 7]], np.int64)).tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("dtype", ["i1", "<u2", ">u2", "i2", "u4", "i4", "i8", "u8"])
+def test_8_bits_of_integers_are_those_of_the_same_floats(dtype):
+    """Where an image has more pixels than levels, each level is spread once."""
+    rng, ends = np.random.default_rng(0), np.iinfo(dtype)
+    for low, high in ((0, 100), (ends.max // 2 - 90, ends.max // 2), (ends.min, ends.min + 7)):
+        for shape in ((9, 7), (40, 50), (20, 30, 3)):
+            frame = rng.integers(low, high, shape, np.dtype(dtype).newbyteorder("="), endpoint=True)
+            frame = frame.astype(dtype)[:, ::-1]
+            expected = fingerprints.to_8bit(frame.astype(np.float64))
+            np.testing.assert_array_equal(fingerprints.to_8bit(frame), expected, strict=True)
     assert np.isfinite(
         fingerprints.block_means(np.array([[[np.nan, np.inf], [1e300, -1e300]]]))
     ).all()

@@ -14,7 +14,6 @@ from frames import SHAPES, moving, noise
 import h5vidstack
 from h5vidstack.choosing.methods import METHODS
 from h5vidstack.codecs import block
-from h5vidstack.writing import packer
 
 
 class ArrayLike:
@@ -186,7 +185,7 @@ def test_an_encoder_that_fails_leaves_nothing(monkeypatch):
     def fail(*args, **kwargs):
         raise h5vidstack.NotExactError("on purpose")
 
-    monkeypatch.setattr(packer.block, "encode", fail)
+    monkeypatch.setattr(block, "encode", fail)
     with pytest.raises(h5vidstack.NotExactError):
         h5vidstack.pack(moving((40, 9, 9)), "x.h5")
     assert os.listdir() == []
@@ -234,7 +233,7 @@ def slow(*args, **options):
     print("busy", flush=True)
     time.sleep(0.2)
     return encode(*args, **options)
-with mock.patch("h5vidstack.writing.packer.block.encode", slow):
+with mock.patch("h5vidstack.codecs.block.encode", slow):
     cli.main(["pack", "a.npy", "x.h5"])
 """
 

@@ -1,4 +1,4 @@
-"""Frames of one pile on their way into blocks: a pool of encoders, written in order."""
+"""The encoder of a pile: it codes frames in a pool and writes their blocks in order."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..shapes import Pixels, Shape
 from .coders import Coder
 
 DECODED_BYTES = 1 << 26
-"""Of decoded rows that are kept, for frames that may be copies of theirs; at least one row."""
+"""Most bytes of decoded rows that are kept, to compare frames that may be copies with them."""
 
 
 @dataclass(frozen=True)
-class _Row:
-    """The blocks of one run of frames on their way through the pool."""
+class _RowUnderWay:
+    """One run of frames, and its blocks, which the pool is coding."""
 
     frames: Pixels
     blocks: list[tuple[Shape, Future[tuple[bytes, Pixels | None]]]]
@@ -32,29 +32,29 @@ class _Row:
 class PileEncoder:
     """Encode frames in a pool of threads and write their blocks in order.
 
-    However many frames there are, only a few rows of blocks are in memory: those that
-    keep the workers busy, and the one being filled.
+    However many frames there are, only a few rows of blocks are in memory: the ones that keep
+    the workers busy, and the one that is being filled.
 
     Parameters
     ----------
     pool, workers
         The pool, and how many rows' worth of threads it has.
     writer
-        Where the blocks go.
+        What takes the blocks.
     coder, chunk
-        How to encode.
+        How to encode, and the shape of a block.
     start
-        Frames that the pile has already; a whole number of rows.
+        Frames that the pile has already, a whole number of rows.
     block
-        Called after a block was written, with how many more frames this makes; those of a row
-        are shared out among its tiles.
+        Called after each block is written, with the number of frames that this adds. The frames
+        of a row are shared out among its tiles.
     row
-        Called after a row was written.
+        Called after each row is written.
 
     Attributes
     ----------
     losses, crc32
-        If the coder is lossy: what a reader will get, run by run.
+        What a reader will get, run by run, if the coder is lossy.
     """
 
     def __init__(
@@ -75,16 +75,18 @@ class PileEncoder:
         tiles = math.prod(
             math.ceil(edge / step) for edge, step in zip(frame, chunk[1:3], strict=True)
         )
-        self._depth = math.ceil((workers + 1) / tiles)  # rows: work for all, and one waiting
+        self._depth = math.ceil(
+            (workers + 1) / tiles
+        )  # rows that give all workers work, and one that waits
         self.losses: list[loss.FrameLoss] = []
         self.crc32: list[np.ndarray[Any, np.dtype[np.uint32]]] = []
-        self._pending: deque[_Row] = deque()
+        self._pending: deque[_RowUnderWay] = deque()
         self._decoded: OrderedDict[int, Pixels] = OrderedDict()  # rows that `frame` read
         self._filling: list[Pixels] = []  # less than a row
         self._added = self._written = start
 
     def add(self, frames: Pixels) -> None:
-        """Take any number of frames ``(n, H, W[, C])``; they must not change any more."""
+        """Take any number of frames ``(n, H, W[, C])``, which must not change afterwards."""
         step = self._chunk[0]
         while len(frames):
             room = step - self._added % step
@@ -95,7 +97,7 @@ class PileEncoder:
                 self._submit()
 
     def frame(self, position: int) -> Pixels:
-        """One of the frames that were added: from memory, or out of the file."""
+        """Return one of the frames that were added, from memory or out of the file."""
         found: Pixels
         start = self._written
         for frames in [*(row.frames for row in self._pending), *self._filling]:
@@ -120,12 +122,12 @@ class PileEncoder:
         self.write_all()
 
     def write_all(self) -> None:
-        """Write all that is being encoded."""
+        """Wait for what is being encoded, and write it."""
         while self._pending:
             self._write_oldest()
 
     def write_finished(self) -> None:
-        """Write what is encoded already; waits for nothing."""
+        """Write what is encoded already, without waiting."""
         while self._pending and all(coded.done() for _, coded in self._pending[0].blocks):
             self._write_oldest()
 
@@ -144,7 +146,7 @@ class PileEncoder:
                 tile = frames[:, y : y + rows, x : x + columns]
                 coded = self._pool.submit(self._coder.encode, tile, (y, x))
                 blocks.append(((start, y, x, *(0 for _ in frames.shape[3:])), coded))
-        self._pending.append(_Row(frames, blocks))
+        self._pending.append(_RowUnderWay(frames, blocks))
 
     def _write_oldest(self) -> None:
         row = self._pending[0]

@@ -1,0 +1,468 @@
+"""`PackOptions`: every option of packing once, with its checks and the text that explains it."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from ..choosing.methods import COPYING_METHOD, METHODS, USUAL_METHOD, Kept, Method, find_method
+from ..choosing.profiles import PROFILES, USUAL_PROFILE
+from ..choosing.quality import Wish
+from ..codecs.registry import CODECS, PRESETS
+from ..errors import OutputError, UnsupportedError
+from ..sources.source import SourceOptions
+
+Taker = TypeVar("Taker", bound=Callable[..., Any])
+
+SPOOL_BYTES = 16 << 30
+"""Disk that frames of a source that runs only once may take while they are reordered."""
+
+_BESIDE_PACK = ("append", "create", "repack")
+"""Functions and commands that take some of the options of `pack`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What is said of an option.
+
+    Attributes
+    ----------
+    text
+        What it does, for the command line and for Python.
+    more
+        What only Python's documentation says.
+    usual
+        What happens where it is not given.
+    takers
+        Which of `append`, `create` and `repack` take it beside `pack`.
+    command
+        Whether commands have it.
+    negative
+        What the switch does that turns it off.
+    flag
+        Its name on the command line, where that differs.
+    choices
+        All values, where they are names of a table.
+    least
+        The least number.
+    size
+        Whether it is a number of bytes, as 16G.
+    metavar
+        What stands for its value in a command's help.
+    kept
+        The kinds of packing that it means something to; empty: all.
+    with_copy
+        Whether it goes with `copy`, which codes nothing anew.
+    """
+
+    text: str
+    more: str = ""
+    usual: str = ""
+    takers: tuple[str, ...] = _BESIDE_PACK
+    command: bool = True
+    negative: str = ""
+    flag: str = ""
+    choices: tuple[str, ...] = ()
+    least: int = 1
+    size: bool = False
+    metavar: str | None = None
+    kept: tuple[Kept, ...] = ()
+    with_copy: bool = True
+
+
+def _option(default: Any, text: str, **about: Any) -> Any:
+    return field(default=default, metadata={"about": About(text=text, **about)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackOptions:
+    """How a stack is packed: the options of `pack`, checked against each other.
+
+    `pack` takes these options by name, or as ``options=PackOptions(...)``. `Stack.append`,
+    `create`, `repack` and the command line take some of them.
+
+    Parameters
+    ----------
+    <options of pack>
+
+    Raises
+    ------
+    OutputError, UnsupportedError
+        If a value means nothing, or two options contradict each other.
+    """
+
+    mode: Literal["w", "a"] = _option(
+        "w",
+        '``"w"`` writes a new stack, ``"a"`` adds to the stack at the path, if there is one.',
+        more="What the stack holds is not coded again. Frames of a source in order go on in the "
+        "last pile of a lossless stack that is in order and of the same method. Other frames get "
+        "piles of their own, and a frame that the stack has is not stored again. If options allow "
+        "a loss, the whole stack is said to be lossy. The file is replaced by a complete new one.",
+        takers=(),
+        command=False,
+    )
+    method: str | None = _option(
+        None,
+        "video: frames in their order; groupvideo: similar frames side by side; auto: the one that "
+        "a sample finds smaller. Without video: hdf5, hdf5gz and hdf5gzshuffle store pixels as "
+        "HDF5 alone does, group stores differences to the mean of a pile, and pca stores principal "
+        "components, which is LOSSY without exact.",
+        more="With profile fast, auto keeps the order without a sample. A *pile* holds similar "
+        "frames; those of group have near image hashes. With every method except pca a frame that "
+        "equals an earlier one bit for bit is stored once.",
+        usual="auto, or the stack's own",
+        takers=("append",),
+        choices=tuple(METHODS),
+    )
+    profile: str | None = _option(
+        None,
+        "What matters, when samples of each pile decide how it is coded.",
+        more="small takes the smallest coding. balanced takes a faster one that is at most 2 % "
+        "larger, and fast one that is at most 10 % larger, out of fast codings only.",
+        usual="balanced, or the stack's own",
+        choices=tuple(PROFILES),
+        with_copy=False,
+    )
+    codec: str | None = _option(
+        None,
+        "Choose among this codec's presets.",
+        choices=tuple(CODECS),
+        kept=(Kept.VIDEO,),
+        with_copy=False,
+    )
+    preset: str | None = _option(
+        None,
+        "Exactly this coding, as x264-slow or ffv1; mp4 (MPEG-4) is LOSSY.",
+        choices=tuple(PRESETS),
+        metavar="NAME",
+        kept=(Kept.VIDEO,),
+        with_copy=False,
+    )
+    crf: float | None = _option(
+        None,
+        "LOSSY x264 of this constant rate factor, 0 to 51.",
+        more="Pixels that the codec cannot hold are scaled to 8, 10 or 12 bits first.",
+        takers=("append",),
+        metavar="Q",
+        kept=(Kept.VIDEO,),
+        with_copy=False,
+    )
+    max_error: float | str | None = _option(
+        None,
+        "LOSSY: let no pixel move by more than E; 1e-3r or 0.1% of the range of all.",
+        more="NaN and infinity are kept as they are.",
+        takers=("append",),
+        metavar="E",
+        kept=(Kept.VIDEO, Kept.PCA),
+        with_copy=False,
+    )
+    components: int | None = _option(
+        None,
+        "Of method pca: how many components.",
+        usual="20, or as many as max-error and target-psnr need",
+        takers=(),
+        kept=(Kept.PCA,),
+        with_copy=False,
+    )
+    target_psnr: float | None = _option(
+        None,
+        "Of method pca: take as many components as this PSNR of all pixels needs, in dB.",
+        takers=(),
+        metavar="DB",
+        kept=(Kept.PCA,),
+        with_copy=False,
+    )
+    exact: bool = _option(
+        False,
+        "Of method pca: keep what the components leave, too, losslessly.",
+        takers=(),
+        kept=(Kept.PCA,),
+        with_copy=False,
+    )
+    explain: bool = _option(
+        False,
+        "Report what was tried: sizes and speeds.",
+        takers=("append",),
+        with_copy=False,
+    )
+    chunk_frames: int | None = _option(
+        None,
+        "Frames a block.",
+        more="Blocks have fewer where a raw one would be over 64 MiB.",
+        usual="16, more if they are tiny; small: 256",
+    )
+    tile: tuple[int, int] | None = _option(
+        None,
+        "Height and width of tiles, or 'none'.",
+        more="In Python none is ``(0, 0)``. Frames over 4 megapixels get tiles of about a "
+        "megapixel. With profile fast frames over 192 KiB are cut into strips.",
+        usual="tiles for large frames",
+        with_copy=False,
+    )
+    gray: bool = _option(
+        False,
+        "Make gray of colour; of a video, keep its luma.",
+        more='Other colour becomes ITU-R BT.601 luma, as Pillow\'s ``convert("L")`` makes it.',
+        takers=("append",),
+    )
+    stream: int | None = _option(
+        None,
+        "Of a video with several streams: read this one, as FFmpeg counts all of the file.",
+        usual="the one that a player would show",
+        takers=("append",),
+        metavar="N",
+        least=0,
+    )
+    accept_damaged: bool = _option(
+        False,
+        "Read damaged video, too, and record which frames are doubtful.",
+        takers=("append",),
+    )
+    hashes: bool = _option(
+        True,
+        "Store the hash tables that `Stack.find` searches.",
+        negative="Store no hash tables; 'find' needs them.",
+    )
+    spool_bytes: int = _option(
+        SPOOL_BYTES,
+        "Most bytes of disk for frames that wait to be reordered.",
+        more="Frames of a source that runs only once, or that is slow to read again, wait in a "
+        "temporary file beside the output, which takes at most half of the free disk. If that is "
+        "too small, a source that can be read again is, and the frames of others stay in order.",
+        usual="16G",
+        flag="spool-limit",
+        size=True,
+        takers=("append",),
+    )
+    copy: bool = _option(
+        False,
+        "Keep the packets of an H.264 file as they are, if its GOPs are closed and regular.",
+        more="Nothing is lost, and the stack is as small as the file. A GOP must begin at every "
+        "multiple of some number of frames, which becomes `chunk_frames`. Colour (4:2:0) needs "
+        "`gray`. Each block is decoded and compared with the file's frames.",
+        takers=("append",),
+    )
+    workers: int | None = _option(
+        None,
+        "Blocks that are encoded at once.",
+        more="A block and all other tiles of the same frames count as one.",
+        usual="one a core, or as many as the executor or cluster has",
+    )
+    executor: Executor | None = _option(  # noqa: RUF009  # it makes a field
+        None,
+        "Any Executor of concurrent.futures, whose workers encode and check blocks and samples.",
+        more="A cluster has one: ``distributed.Client.get_executor()``. Its workers need the same "
+        "versions of h5vidstack and FFmpeg. The blocks are the same, and it is not shut down.",
+        takers=("append",),
+        command=False,
+        with_copy=False,
+    )
+    verify: bool = _option(
+        True,
+        "Decode each block and compare it with its input before it is written.",
+        negative="Do not decode and compare each block.",
+        more="What is lossy is always decoded and measured.",
+        takers=("append", "create"),
+        with_copy=False,
+    )
+    overwrite: bool = _option(False, "Replace an existing output.", takers=("create", "repack"))
+    resume: bool = _option(
+        False,
+        "Keep what is encoded until all is; go on with what an interrupted run kept.",
+        more="Blocks are kept in a hidden file beside the output. Each block that is found there "
+        "is decoded and compared with its frames.",
+        takers=(),
+        kept=(Kept.VIDEO,),
+        with_copy=False,
+    )
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("w", "a"):
+            raise OutputError(
+                f"mode is {self.mode!r}; there is 'w', write a new stack, and 'a', add to one"
+            )
+        if self.mode == "a" and self.overwrite:
+            raise OutputError(
+                "adding to a stack overwrites nothing: leave out overwrite, or mode='a'"
+            )
+        if self.workers is not None and self.workers < 1:
+            raise OutputError(f"workers is {self.workers}; it must be at least 1")
+        if self.spool_bytes < 0:
+            raise OutputError(f"spool_bytes is {self.spool_bytes}; it must be at least 0")
+        if self.copy:
+            self._check_copy()
+        if self.method is not None or self.mode == "w":
+            self._check_method()
+        self._check_pca()
+        self.wish  # noqa: B018  # raises what it does not understand
+
+    @property
+    def row(self) -> Method:
+        """The row of the method in the table of methods."""
+        return find_method(self.method or USUAL_METHOD)
+
+    @property
+    def wish(self) -> Wish:
+        """How the stack is to be coded."""
+        profile = self.profile or USUAL_PROFILE
+        return Wish.read(profile, self.codec, self.preset, self.crf, self.max_error)
+
+    @property
+    def reading(self) -> SourceOptions:
+        """How the source is to be read."""
+        return SourceOptions(self.gray, self.stream, self.accept_damaged)
+
+    def completed(self, method: str | None = None, profile: str | None = None) -> PackOptions:
+        """Return these options with a method and a profile: given here, else the usual ones."""
+        if self.copy:
+            return replace(self, method=COPYING_METHOD)
+        return replace(
+            self,
+            method=self.method or method or USUAL_METHOD,
+            profile=self.profile or profile or USUAL_PROFILE,
+        )
+
+    def given(self) -> list[str]:
+        """Return the names of options whose values are not the default ones."""
+        return [name for name, of in _FIELDS.items() if getattr(self, name) != of.default]
+
+    def _check_copy(self) -> None:
+        """Raise UnsupportedError if options say how to code what is to be copied."""
+        if self.method is not None and not find_method(self.method).copies:
+            raise UnsupportedError(no_copy_with(f"method {self.method}"))
+        for name in self.given():
+            if not about(name).with_copy:
+                raise UnsupportedError(no_copy_with(flag(name)))
+
+    def _check_method(self) -> None:
+        """Raise UnsupportedError if an option means nothing to the method."""
+        method = self.row
+        for name in self.given():
+            kept = about(name).kept
+            if kept and method.kept not in kept:
+                takers = [other.name for other in METHODS.values() if other.kept in kept]
+                raise UnsupportedError(
+                    f"method {method.name} takes no {flag(name)}; "
+                    f"{', '.join(takers)} take{'s' * (len(takers) == 1)} it"
+                )
+
+    def _check_pca(self) -> None:
+        """Raise UnsupportedError if options of a PCA mean nothing, or contradict each other."""
+        components, psnr = self.components, self.target_psnr
+        if components is not None and not (isinstance(components, int) and components > 0):
+            raise UnsupportedError(
+                f"components is {components!r}; it must be a whole number of at least 1"
+            )
+        if psnr is not None and not 0 < psnr < math.inf:
+            raise UnsupportedError(f"target-psnr is {psnr}; it must be a number of dB above 0")
+        if self.exact and (self.max_error is not None or psnr is not None):
+            raise UnsupportedError("exact leaves no error: give no max-error and no target-psnr")
+
+
+_FIELDS: Mapping[str, Field[Any]] = {each.name: each for each in fields(PackOptions)}
+_HINTS: Mapping[str, Any] = get_type_hints(PackOptions)
+
+
+def about(name: str) -> About:
+    """Return what is said of an option."""
+    found: About = _FIELDS[name].metadata["about"]
+    return found
+
+
+def kind(name: str) -> Any:
+    """Return the type of an option, as ``int | None``."""
+    return _HINTS[name]
+
+
+def options_of(taker: str) -> list[str]:
+    """Return the names of the options that a function takes; all, if it is `pack`."""
+    return [name for name in _FIELDS if taker == "pack" or taker in about(name).takers]
+
+
+def flag(name: str) -> str:
+    """Return the name of an option on the command line, where a switch may turn it off."""
+    return about(name).flag or f"{'no-' * (_FIELDS[name].default is True)}{name.replace('_', '-')}"
+
+
+def no_copy_with(what: str) -> str:
+    """Return an error message: `copy` does not go with another option."""
+    return (
+        "copy keeps the packets of a video file as they are, in order, and proves each block: "
+        f"it takes no {what}"
+    )
+
+
+def collected(
+    taker: str, given: Mapping[str, Any], options: PackOptions | None = None
+) -> PackOptions:
+    """Return the options that a function was given by name, and the rest of `options`.
+
+    Raises
+    ------
+    TypeError
+        If the function does not take one of them.
+    """
+    known = options_of(taker)
+    for name in [*given, *(options.given() if options is not None else ())]:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; it takes {', '.join(known)}"
+            raise TypeError(f"{taker}() has no option {name!r}{hint}")
+    return PackOptions(**given) if options is None else replace(options, **given)
+
+
+def takes_options(taker: str, **usual: Any) -> Callable[[Taker], Taker]:
+    """Give a function that passes its keywords to `collected` their names and documentation.
+
+    Parameters
+    ----------
+    taker
+        Its name.
+    usual
+        Defaults that differ from those of `pack`.
+    """
+
+    def document(function: Taker) -> Taker:
+        signature = inspect.signature(function)
+        own = [one for one in signature.parameters.values() if one.kind != one.VAR_KEYWORD]
+        taken = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=usual.get(name, _FIELDS[name].default),
+                annotation=kind(name),
+            )
+            for name in options_of(taker)
+        ]
+        shown = signature.replace(parameters=[*own, *taken])
+        function.__signature__ = shown  # type: ignore[attr-defined]
+        _explain(function, taker, usual)
+        return function
+
+    return document
+
+
+def _explain(documented: Any, taker: str, usual: Mapping[str, Any]) -> None:
+    """Put the options into a docstring, where it has a place for them."""
+    if documented.__doc__:
+        place = f"<options of {taker}>"
+        entries = "\n".join(_entry(name, usual.get(name)) for name in options_of(taker))
+        documented.__doc__ = inspect.cleandoc(documented.__doc__).replace(place, entries)
+
+
+def _entry(name: str, usual: object) -> str:
+    """Return the entry of an option in a list of parameters."""
+    said = about(name)
+    default = usual or said.usual
+    shown = f"Default: {default}." if default else ""
+    words = " ".join(filter(None, (said.text, said.more, shown)))
+    return f"{name}\n{textwrap.indent(textwrap.fill(words, 92), '    ')}"
+
+
+_explain(PackOptions, "pack", {})

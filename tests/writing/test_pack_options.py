@@ -1,0 +1,104 @@
+"""The options of packing: written once, for Python, its documentation and the command line."""
+
+import dataclasses
+import inspect
+
+import click
+import numpy as np
+import pytest
+
+import h5vidstack
+from h5vidstack import PackOptions
+from h5vidstack.cli import main
+from h5vidstack.writing import pack_options
+
+FRAMES = np.random.default_rng(0).integers(0, 40, (20, 16, 24), np.uint8)
+TAKERS = {
+    "pack": h5vidstack.pack,
+    "append": h5vidstack.Stack.append,
+    "create": h5vidstack.create,
+    "repack": h5vidstack.repack,
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_functions_name_and_explain_their_options(taker):
+    parameters = inspect.signature(TAKERS[taker]).parameters
+    names = pack_options.options_of(taker)
+    assert set(names) < set(parameters)
+    assert "named" not in parameters
+    entries = TAKERS[taker].__doc__.splitlines()
+    assert set(names) < set(entries)
+    assert "<options" not in TAKERS[taker].__doc__
+
+
+def test_every_option_is_explained_in_the_class():
+    names = {field.name for field in dataclasses.fields(PackOptions)}
+    assert names < set(PackOptions.__doc__.splitlines())
+
+
+@pytest.mark.parametrize("command", ["pack", "append", "repack"])
+def test_commands_have_the_options(command):
+    flags = {
+        flag
+        for option in main.commands[command].params
+        if isinstance(option, click.Option)
+        for flag in option.opts
+    }
+    for name in pack_options.options_of(command):
+        if pack_options.about(name).command:
+            assert f"--{pack_options.flag(name)}" in flags
+
+
+@pytest.mark.parametrize("taker", ["pack", "create", "repack"])
+def test_unknown_options(taker):
+    arguments = {"pack": (FRAMES, "x.h5"), "create": ("x.h5", (8, 8), "u1"), "repack": ("a", "b")}
+    with pytest.raises(
+        TypeError, match=rf"{taker}\(\) has no option 'chunk_frame'; .* chunk_frames"
+    ):
+        TAKERS[taker](*arguments[taker], chunk_frame=3)
+    with pytest.raises(TypeError, match="has no option 'zzz'; it takes .*profile"):
+        TAKERS[taker](*arguments[taker], zzz=1)
+
+
+def test_options_of_others_are_not_taken():
+    with pytest.raises(TypeError, match="no option 'gray'"):
+        h5vidstack.create("x.h5", (8, 8), "u1", gray=True)
+    with pytest.raises(TypeError, match="no option 'gray'"):
+        h5vidstack.create("x.h5", (8, 8), "u1", options=PackOptions(gray=True))
+    with pytest.raises(TypeError):
+        PackOptions("w")
+
+
+def test_options_made_once():
+    options = PackOptions(profile="fast", hashes=False, codec="deflate")
+    h5vidstack.pack(FRAMES, "x.h5", options=options)
+    h5vidstack.pack(FRAMES, "y.h5", options=options, hashes=True)
+    with h5vidstack.open("x.h5") as one, h5vidstack.open("y.h5") as other:
+        one.append(FRAMES[:3] + 1, options=options)
+        np.testing.assert_array_equal(one[:], np.concatenate([FRAMES, FRAMES[:3] + 1]))
+        assert len(other.hashes()) == len(FRAMES)
+        assert one.attrs["settings"]["profile"] == "fast"
+    with h5vidstack.create("z.h5", (16, 24), "u1", options=options) as recorder:
+        recorder.write(FRAMES[0])
+    assert options == PackOptions(profile="fast", hashes=False, codec="deflate")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"mode": "r"}, "mode is 'r'"),
+        ({"workers": 0}, "workers is 0"),
+        ({"spool_bytes": -1}, "spool_bytes is -1"),
+        ({"method": "best"}, "no method 'best'"),
+        ({"profile": "best"}, "no profile 'best'"),
+        ({"components": 3}, "method auto takes no components; pca takes it"),
+        ({"method": "pca", "resume": True}, "takes no resume"),
+        ({"copy": True, "verify": False}, "takes no no-verify"),
+        ({"copy": True, "method": "hdf5"}, "takes no method hdf5"),
+        ({"crf": 20, "max_error": 1}, "promises no maximum error"),
+    ],
+)
+def test_options_are_checked_when_they_are_made(options, words):
+    with pytest.raises(h5vidstack.Error, match=words):
+        PackOptions(**options)
