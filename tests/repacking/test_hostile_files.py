@@ -9,8 +9,8 @@ from h5py import h5a, h5d, h5f, h5o, h5p, h5s, h5t
 from test_repacker import drifting
 
 import h5vidstack
-from h5vidstack.repacking.memory import Memory, has_references
 from h5vidstack.repacking.repacker import repack
+from h5vidstack.repacking.values import Memory, has_references
 
 LIBRARY = ctypes.CDLL(h5py.defs.__file__)
 INT, POINTER = ctypes.c_int64, ctypes.c_void_p
@@ -202,7 +202,7 @@ def test_what_users_have_beside_our_stacks_is_kept():
     with h5py.File("s.h5", "r+") as file:
         file["s"].attrs["ref"] = file["s"].ref
         file["s/note"] = "mine"
-    with pytest.raises(h5vidstack.OutputError, match="holds note, too"):
+    with pytest.raises(h5vidstack.OutputError, match="also holds note"):
         repack("s.h5", "plain.h5", restore=True, overwrite=True)
     with h5py.File("s.h5", "r+") as file:
         del file["s/note"]
