@@ -16,7 +16,7 @@ import numpy as np
 
 from h5vidstack.bench import table
 from h5vidstack.bench.comparison import compare
-from h5vidstack.cli.demo import generated
+from h5vidstack.cli.demonstration import generated
 from h5vidstack.sources.base import SourceOptions
 from h5vidstack.sources.kinds import open_source
 

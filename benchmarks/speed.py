@@ -25,7 +25,7 @@ import av
 import numpy as np
 
 import h5vidstack
-from h5vidstack.cli.demo import generate_uint8
+from h5vidstack.cli.demonstration import generate_uint8
 from h5vidstack.sources.base import SourceOptions
 from h5vidstack.sources.kinds import open_source
 

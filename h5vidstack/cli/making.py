@@ -24,7 +24,7 @@ from ..startup import end_tidily
 from ..text import json_text
 from ..writing import linking, packer
 from ..writing.copying import check_copy
-from . import tables
+from . import listings
 from .option_types import Frames
 from .options import coding_options, examples, executor, json_option, overwrite_option, typed
 from .pipes import STDOUT, binary_stdout, not_stdin, not_stdout, to_stdout
@@ -204,7 +204,7 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
     if report.codings:
         say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {colours.verdict(exact)}")
     for number, trials in enumerate(report.trials):
-        say(f"\npile {number}:\n{colours.table(tables.trials_table(trials))}")
+        say(f"\npile {number}:\n{colours.table(listings.trial_table(trials))}")
 
 
 @click.command(

@@ -23,17 +23,17 @@ from frames import moving, noise
 from PIL import Image
 
 import h5vidstack
-from h5vidstack.bench import child, results, rounds, table
+from h5vidstack.bench import measurement, results, rounds, table
 from h5vidstack.bench.advice import advise
-from h5vidstack.bench.child import Job
 from h5vidstack.bench.comparison import compare
 from h5vidstack.bench.contestants import Contestant
+from h5vidstack.bench.measurement import BenchTask, Measurement
 from h5vidstack.bench.page import write_page
-from h5vidstack.bench.plot import plot
+from h5vidstack.bench.plot import draw_plot
 from h5vidstack.bench.results import Bench, Row
-from h5vidstack.bench.roster import choose, roster
+from h5vidstack.bench.roster import all_contestants, choose
 from h5vidstack.cli import main
-from h5vidstack.cli.demo import generated
+from h5vidstack.cli.demonstration import generated
 
 
 def stack(dtype="uint8"):
@@ -72,7 +72,7 @@ def test_every_contestant_gives_back_what_it_was_given(kind):
     bound = 0.75 if frames.dtype.kind == "f" else None
     able = [
         one
-        for one in roster(frames, bound)
+        for one in all_contestants(frames, bound)
         if one.missing is None
         and one.refusal is None
         # The one needs more frames, the other patches h5py where it is imported.
@@ -105,7 +105,7 @@ def test_every_contestant_gives_back_what_it_was_given(kind):
      ("uint16", "x265 mkv"), ("RGB", "h5ffmpeg x264 crf 0")],
 )  # fmt: skip
 def test_who_cannot_hold_the_frames_says_so(kind, refusing):
-    (one,) = (one for one in roster(STACKS[kind]) if one.name == refusing)
+    (one,) = (one for one in all_contestants(STACKS[kind]) if one.name == refusing)
     assert one.refusal.startswith("takes no ")
 
 
@@ -202,20 +202,24 @@ def test_table_marks_the_best_of_the_exact(whole):
 
 def made_up(name, size, speed, *, exact=True, ours=True):
     return Row(
-        name, ours, None, size, 1e8 / size, exact, 0.0 if exact else 3.0, None, speed, speed * 3,
-        1 / speed, 2 / speed, 1000,
+        name=name, ours=ours, file_bytes=size, ratio=1e8 / size, exact=exact,
+        max_error=0.0 if exact else 3.0, pack_speed=speed, read_speed=speed * 3,
+        frame_ms=1 / speed, frame_p95_ms=2 / speed, peak_bytes=1000,
     )  # fmt: skip
 
 
 def bench_of(*rows):
-    return Bench("x", (100, 1000, 1000), "uint8", 10**8, None, 1, {}, rows)
+    return Bench(
+        source="x", shape=(100, 1000, 1000), dtype="uint8", raw_bytes=10**8, bound=None, rounds=1,
+        machine={}, rows=rows,
+    )  # fmt: skip
 
 
 def test_front_and_advice():
     found = bench_of(
         made_up("tiny", 10**6, 1), made_up("good", 2 * 10**6, 50), made_up("beaten", 3 * 10**6, 40),
         made_up("quick", 4 * 10**7, 400), made_up("raw", 10**8, 900),
-        made_up("lossy", 10**5, 10**4, exact=False), Row("absent", False, "not installed"),
+        made_up("lossy", 10**5, 10**4, exact=False), Row(name="absent", ours=False, problem="not installed"),
     )  # fmt: skip
     assert [row.name for row in found.front("pack_speed")] == ["tiny", "good", "quick", "raw"]
     assert found.best()["file_bytes"] == 10**6
@@ -237,7 +241,9 @@ def test_plot(count):
         made_up(f"n{i}", int(s), float(v))
         for i, (s, v) in enumerate(rng.integers(1, 10**6, (count, 2)))
     ]
-    drawn = plot(bench_of(*rows, Row("x", True, "no")), "pack_speed", "a < b")
+    drawn = draw_plot(
+        bench_of(*rows, Row(name="x", ours=True, problem="no")), "pack_speed", "a < b"
+    )
     assert drawn.count("<circle") == count
     assert "nan" not in drawn
     assert ("a &lt; b" in drawn) == (count > 0)
@@ -413,8 +419,8 @@ def test_a_full_disk_is_seen_before_it_is_full(monkeypatch):
 def test_a_process_that_fails_is_a_row(monkeypatch):
     frames = stack()
     frames.tofile("raw")
-    job = Job("", "raw", (10**6, *frames.shape[1:]), "|u1", None, "", True, 0)
-    able = [one for one in roster(frames) if one.name in ("hdf5", "hdf5gz")]
+    job = BenchTask("", "raw", (10**6, *frames.shape[1:]), "|u1", None, "", True, 0)
+    able = [one for one in all_contestants(frames) if one.name in ("hdf5", "hdf5gz")]
     rows, outputs = rounds.run_rounds(able, job, Path(), 2, lambda _one: True)
     assert outputs == {}
     assert all("length is greater than file size" in row.problem for row in rows)
@@ -449,11 +455,11 @@ def test_rounds_are_interleaved(monkeypatch):
 
 def test_medians():
     runs = [
-        results.Run(1000, seconds, 2 * seconds, [seconds / 1000] * 3, True, 0.0, None, 0)
+        Measurement(1000, seconds, 2 * seconds, [seconds / 1000] * 3, True, 0.0, None, 0)
         for seconds in (1.0, 9.0, 2.0)
     ]
     one = Contestant("x", None, None)
-    row = results.row(one, runs, [5, 7, 6], 10**6)
+    row = results.median_row(one, runs, [5, 7, 6], 10**6)
     assert (row.pack_speed, row.read_speed, row.frame_ms, row.peak_bytes) == (0.5, 0.25, 2.0, 7)
     assert row.ratio == 1000
 
@@ -509,7 +515,7 @@ def test_names_of_methods():
         said = run("x.npy", "--methods", names, code=2).stderr
         assert words in said
         assert len(said) < 500
-    every = roster(STACKS["uint8"])
+    every = all_contestants(STACKS["uint8"])
     assert [one.name for one in choose(every, ["jpeg xl", "AUTO Small", "sz3"], False)] == [
         "auto small", "SZ3 bounded", "JPEG XL 7",
     ]  # fmt: skip
@@ -553,9 +559,9 @@ def test_json_on_standard_output():
 
 def test_what_breaks_its_word_is_told_and_not_recommended():
     def judged(max_error):
-        run = results.Run(1000, 1.0, 1.0, [1.0], False, max_error, None, 0)
+        run = Measurement(1000, 1.0, 1.0, [1.0], False, max_error, None, 0)
         one = Contestant("SZ3 bounded", None, None, bounded=True)
-        return results.row(one, [run], [None], 10**8, 0.5)
+        return results.median_row(one, [run], [None], 10**8, 0.5)
 
     texts = [table.cell(judged(error), "exact") for error in (0.5, 0.75, math.inf)]
     assert texts == ["off by 0.5", "off by 0.75, over its bound", "NaN or infinities lost"]
@@ -581,7 +587,7 @@ def test_advice_names_ours_beside_a_peer_and_how_to_get_it():
     assert advice.endswith("As options of h5vidstack pack: auto small is --profile small.")
     assert "(a peer)," in advise(bench_of(made_up("JPEG-LS", 10**6, 1, ours=False)))
     assert "nothing here shrinks it" in advise(bench_of(made_up("hdf5", 101_000_000, 50)))
-    named = {one.name: one.options for one in roster(STACKS["uint8"], 2.0)}
+    named = {one.name: one.options for one in all_contestants(STACKS["uint8"], 2.0)}
     assert named["auto small"] == "--method auto --profile small"
     assert named["bounded fast"] == "--method auto --profile fast --max-error 2.0"
     assert named["pca exact"] == "--method pca --exact"
@@ -591,7 +597,7 @@ def test_advice_names_ours_beside_a_peer_and_how_to_get_it():
 def test_table_memory_ties_and_long_problems():
     one, two = made_up("one", 10**6, 50.04), made_up("two", 10**6 + 4, 50.01)
     three = dataclasses.replace(made_up("three", 10**7, 1), peak_bytes=2 * 10**6)
-    refusing = Row("x", True, "it does not hold this " * 20)
+    refusing = Row(name="x", ours=True, problem="it does not hold this " * 20)
     found = bench_of(one, two, three, refusing)
     assert all(table.is_best(found, row, "pack_speed") for row in (one, two))
     assert all(table.is_best(found, row, "file_bytes") for row in (one, two))
@@ -616,6 +622,10 @@ def test_each_random_frame_has_a_fresh_reader():
             return frames[key]
 
     one = Contestant("x", None, lambda _path: contextlib.nullcontext(Reader()))
-    assert len(child._random_frames(one, Path(), 50, 1)) == len(opened) == child.RANDOM_FRAMES
+    assert (
+        len(measurement._random_frames(one, Path(), 50, 1))
+        == len(opened)
+        == measurement.RANDOM_FRAMES
+    )
     assert all(len(asked) == 1 for asked in opened)
     assert len({asked[0] for asked in opened}) == len(opened)

@@ -41,7 +41,7 @@ def test_hashes_are_imagehash_s_on_anything(frames):
 
 def test_symmetric_noise_free_frames():
     """Where many DCT values are equal up to rounding, only the same operations agree."""
-    from h5vidstack.cli.demo import generate_uint8
+    from h5vidstack.cli.demonstration import generate_uint8
 
     frames = generate_uint8((4, 4, 4), (41, 61))
     assert ours(frames) == [library(frame) for frame in frames]

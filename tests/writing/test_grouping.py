@@ -14,7 +14,7 @@ from PIL import Image
 
 import h5vidstack
 from h5vidstack.cli import main
-from h5vidstack.cli.demo import generate_uint8
+from h5vidstack.cli.demonstration import generate_uint8
 from h5vidstack.sources import base, spool
 from h5vidstack.sources.base import Access, FrameSource
 from h5vidstack.sources.kinds import open_source
