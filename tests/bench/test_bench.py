@@ -396,8 +396,8 @@ def test_bad_input():
     np.save("few.npy", noise((7, 1000, 1000)))
     np.save("small.npy", noise((100, 10, 10)))
     np.save("x.npy", stack())
-    assert "too small to bench: 7 frames" in run("few.npy", code=1).stderr
-    assert "too small to bench: 100 frames, 0.01 MB" in run("small.npy", code=1).stderr
+    assert "too small to bench: it has 7 frames" in run("few.npy", code=1).stderr
+    assert "too small to bench: it has 100 frames and 0.01 MB" in run("small.npy", code=1).stderr
     assert "too small" in run("x.npy", "--frames", 1, code=1).stderr
     named = compare(stack(), methods=["hdf5", "lzf", "SZ3 bounded"], rounds=1)
     assert [row.name for row in named.rows] == ["hdf5", "lzf + shuffle", "SZ3 bounded"]
