@@ -11,8 +11,8 @@ import tempfile
 import numpy as np
 from stacks import add_stacks, loaded
 
-from h5vidstack.bench.child import Job, measure
-from h5vidstack.bench.roster import choose, roster
+from h5vidstack.bench.measurement import BenchTask, measure
+from h5vidstack.bench.roster import all_contestants, choose
 
 
 def main():
@@ -30,10 +30,10 @@ def main():
         print(f"{name} {frames.shape} {frames.dtype}, bound {float(bound):g}")
         with tempfile.TemporaryDirectory() as folder:
             frames.tofile(f"{folder}/raw")
-            contestants = roster(frames, float(bound))
+            contestants = all_contestants(frames, float(bound))
             for number, one in enumerate(choose(contestants, ["bounded", "SZ3", "ZFP"], False)):
                 output = f"{folder}/{number}"
-                job = Job(
+                job = BenchTask(
                     one.name, f"{folder}/raw", frames.shape, frames.dtype.str, float(bound),
                     output, True, 0,
                 )  # fmt: skip

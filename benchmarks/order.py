@@ -17,7 +17,7 @@ import numpy as np
 from stacks import add_stacks, loaded
 
 import h5vidstack
-from h5vidstack.cli import demo
+from h5vidstack.cli import demonstration
 from h5vidstack.hdf5 import virtual
 from h5vidstack.reading import search
 from h5vidstack.similar import fingerprints, ordering
@@ -71,7 +71,7 @@ def mixture(one, two, folder):
 
 def timing(counts):
     edge = round(max(counts) ** (1 / 3)) + 1
-    sweep = demo.generate((edge, edge, edge), (16, 24))
+    sweep = demonstration.generate((edge, edge, edge), (16, 24))
     random = np.random.default_rng(0)
     frames = np.stack([np.floor(255 * frame).astype(np.uint8) for frame in sweep])
     features = fingerprints.block_means(frames[random.permutation(len(frames))])
@@ -106,7 +106,7 @@ def greedy(features):
 def against_greedy(count, folder):
     """Packed size along our chain over that along the plain greedy one."""
     edge = round(count ** (1 / 3))
-    sweep = demo.generate_uint8((edge, edge, edge), (64, 96))
+    sweep = demonstration.generate_uint8((edge, edge, edge), (64, 96))
     frames = sweep[np.random.default_rng(0).permutation(len(sweep))]
     features = fingerprints.block_means(frames)
     sizes = []

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 import h5vidstack
-from h5vidstack.cli import demo
+from h5vidstack.cli import demonstration
 from h5vidstack.codecs import x264
 from h5vidstack.similar import fingerprints
 
@@ -61,7 +61,9 @@ def cell(frames, name, bound, path):
 
 def table(folder, small):
     columns = [("uint8", None), ("uint16", None), ("float32", BOUND), ("float32", None)]
-    stacks = {dtype: np.stack(list(demo.generated(dtype))) for dtype in demo.DTYPES}
+    stacks = {
+        dtype: np.stack(list(demonstration.generated(dtype))) for dtype in demonstration.DTYPES
+    }
     print("KB (largest error) | the script | uint8 | uint16 | float32 within 1/510 | float32 exact")
     for name in METHODS:
         if name == "auto small" and not small:
@@ -86,7 +88,7 @@ def plain(frames, preset):
 
 def order(folder):
     """Ours over the script's: by hashes."""
-    frames = demo.generate_uint8((12, 12, 12), (201, 301))
+    frames = demonstration.generate_uint8((12, 12, 12), (201, 301))
     phash, ahash, dhash = fingerprints.hash_images(frames)
     with_ours = folder / "x.h5"
     h5vidstack.pack(frames, with_ours, method="groupvideo", preset="x264-fast", overwrite=True)
@@ -113,7 +115,7 @@ def _say(title, sizes):
 
 def components(folder):
     """20 components as float32 in HDF5 with gzip and shuffle, against ours."""
-    frames = demo.generate_uint8((12, 12, 12), (201, 301))
+    frames = demonstration.generate_uint8((12, 12, 12), (201, 301))
     flat = frames.reshape(len(frames), -1).astype(np.float64)
     mean = flat.mean(axis=0)
     covariance = (flat - mean) @ (flat - mean).T

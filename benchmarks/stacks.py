@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from h5vidstack.cli.demo import generated
+from h5vidstack.cli.demonstration import generated
 from h5vidstack.sources.openers import open_source
 from h5vidstack.sources.source import SourceOptions
 

@@ -28,7 +28,7 @@ from .errors import (
 )
 from .hdf5.filter import FILTER_ID, Video
 from .hdf5.filter import last_error as filter_error
-from .integrations.references import references
+from .integrations.kerchunk import references
 from .pool import Step
 from .reading.groups import Group
 from .reading.search import Match

@@ -1,4 +1,4 @@
-"""What everything that works for long shares: how many threads, and how to tell progress."""
+"""Work that takes long: the number of threads, results in order, and reports of progress."""
 
 from __future__ import annotations
 
@@ -15,18 +15,24 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Step:
-    """How far something long has come, as a `progress` function is told.
+    """How far a long task has come.
+
+    Functions with a `progress` parameter call it with a `Step` from time to time, always in the
+    thread that called them. An exception that `progress` raises ends the task.
 
     Attributes
     ----------
     frames
-        Frames that are done. It begins again where frames are gone through again.
+        The number of frames that are done. It starts again from 0 when the frames are read again,
+        for example to compare them.
     total
-        Frames in all, or None where only reading tells.
+        The number of all frames, or None if it is known only in the end.
     doing
-        What is being done with them, if it is not yet, or no more, what was asked for.
+        What is being done with the frames, where this differs from what was asked for: for example
+        ``"comparing"`` after the frames were written.
     raw_bytes, stored_bytes
-        Where frames are encoded: sizes of those that are written, as an array and as blocks.
+        The sizes of the frames that were encoded so far, as an array and as blocks; 0 where
+        nothing is encoded.
     """
 
     frames: int
@@ -37,11 +43,11 @@ class Step:
 
 
 Progress = Callable[[Step], None]
-"""Called with a `Step` as something goes on."""
+"""A function that is called with a `Step` as a task goes on."""
 
 
 def default_workers() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -50,7 +56,13 @@ def default_workers() -> int:
 def in_order(
     pool: Executor, work: Callable[[Item], Result], items: Iterable[Item], ahead: int
 ) -> Iterator[Result]:
-    """Yield ``work(item)`` of each item in order, with at most `ahead` more under way."""
+    """Yield ``work(item)`` for each item in order.
+
+    Parameters
+    ----------
+    ahead
+        How many items after the next one may be under way.
+    """
     pending: deque[Future[Result]] = deque()
     try:
         for item in items:

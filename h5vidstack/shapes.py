@@ -1,4 +1,4 @@
-"""Which axes are frames, rows, columns and channels, and how a stack is cut into chunks."""
+"""Shapes: the axes of frames, rows, columns and channels, and how a stack is cut into chunks."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from .errors import UnsupportedError
 Shape = tuple[int, ...]
 Pixels = npt.NDArray[Any]
 Numbers = npt.NDArray[np.intp]
-"""Numbers of frames, or their positions."""
+"""Frame numbers, or positions of frames."""
 
 MAX_EDGE = 16384
-"""Longest edge of a stream in pixels: the limit of x264 and of FFmpeg's H.264 decoder."""
+"""The longest edge of a stream in pixels, which x264 and FFmpeg's H.264 decoder limit."""
 CHUNK_FRAMES = 16
+"""The frames of a chunk where nothing else decides."""
 WINDOW_BYTES = 64 << 20
-"""Raw frames of a `window_frames`: each block is decoded once for it."""
+"""The raw bytes of the frames that `window_frames` counts."""
 MAX_BLOCK_BYTES = 64 << 20
-"""Largest raw block that packing makes."""
+"""The largest raw block that packing makes."""
 MAX_ROW_BYTES = 256 << 20
-"""Largest raw row of tiles (all tiles of one run of frames) that packing chooses itself."""
+"""The largest raw row of tiles that packing chooses: all tiles of one run of frames."""
 LEAST_STRUCTURE, MOST_STRUCTURE = 2048, 1 << 20
-"""Bytes that HDF5 takes from the file at a time for its structures; 2048 is its default."""
+"""The bytes that HDF5 takes from the file at a time for its structures; its default is 2048."""
 TILE_ABOVE_PIXELS = 4 << 20
 """Frames of more pixels than this are tiled."""
 TILE_EDGE = 1024
@@ -34,11 +35,11 @@ TILE_EDGE = 1024
 
 
 def stack_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:
-    """Read an array's shape as ``(frames, height, width, channels)``.
+    """Return an array's shape as ``(frames, height, width, channels)``.
 
-    The last two axes are height and width, or the last three are height, width and
-    channels where there are at least four axes and the last one is 3 or 4 long. All
-    axes before them count frames. Gray has one channel.
+    The last two axes are height and width. Where there are at least four axes and the last one is
+    3 or 4 long, the last three are height, width and channels. All axes before them count frames.
+    Gray has one channel.
 
     Raises
     ------
@@ -74,14 +75,14 @@ def split_axes(shape: Sequence[int]) -> tuple[Shape, Shape]:
 def leading_chunk(leading: Shape, wanted: int, most: int) -> Shape:
     """Cut the axes that count frames into chunks of about so many consecutive frames.
 
-    A chunk is 1 on the first axes, all of the last ones, and on the one between them a length
-    that divides it (on the first axis any): so the chunks, one after another, hold the frames
-    in C order.
+    A chunk has length 1 on the first axes and the full length on the last ones. On the axis between
+    them its length divides the axis, except on the first axis. So the chunks, one after another,
+    hold the frames in C order.
 
     Parameters
     ----------
     wanted, most
-        Frames a chunk.
+        The wanted and the largest number of frames in a chunk.
     """
     found: list[tuple[float, Shape]] = []
     for axis, edge in enumerate(leading):
@@ -96,7 +97,7 @@ def leading_chunk(leading: Shape, wanted: int, most: int) -> Shape:
 
 
 def is_consecutive(leading: Shape, chunk: Shape) -> bool:
-    """Whether chunks hold frames one after another; see `leading_chunk`."""
+    """Return whether chunks hold frames one after another; see `leading_chunk`."""
     cut = [axis for axis, step in enumerate(chunk) if step != leading[axis]]
     first = cut[-1] if cut else 0
     whole = first == 0 or leading[first] % chunk[first] == 0
@@ -104,12 +105,12 @@ def is_consecutive(leading: Shape, chunk: Shape) -> bool:
 
 
 def frame_bytes(frame: Shape, itemsize: int) -> int:
-    """Bytes of one raw frame of shape ``(H, W)`` or ``(H, W, C)``."""
+    """Return the bytes of one raw frame of shape ``(H, W)`` or ``(H, W, C)``."""
     return math.prod(frame) * itemsize
 
 
 def window_frames(frame: Shape, itemsize: int) -> int:
-    """How many frames to hold at a time where they are read out of their packed order."""
+    """Return how many frames to hold at a time, so that each block is decoded only once."""
     return max(1, WINDOW_BYTES // frame_bytes(frame, itemsize))
 
 
@@ -125,16 +126,19 @@ def choose_chunk(
     Parameters
     ----------
     chunk_frames
-        Frames a chunk; None: `usual`, or as many as `MAX_BLOCK_BYTES` and `MAX_ROW_BYTES` allow.
+        The frames of a chunk. None means `usual`, or fewer if `MAX_BLOCK_BYTES` and
+        `MAX_ROW_BYTES` allow only fewer.
     tile
-        Height and width of a tile; ``(0, 0)``: never tile; None: tile frames of more
-        than `TILE_ABOVE_PIXELS` pixels or of an edge longer than a codec takes.
+        The height and width of a tile. ``(0, 0)`` means not to tile. None means to tile frames of
+        more than `TILE_ABOVE_PIXELS` pixels, or with an edge that is too long for a codec.
+    usual
+        The frames of a chunk where `chunk_frames` is None.
 
     Raises
     ------
     UnsupportedError
-        If what was asked for makes a raw block of more than `MAX_BLOCK_BYTES` or an
-        edge longer than `MAX_EDGE`, or is not positive.
+        If an argument is not positive, or makes a raw block of more than `MAX_BLOCK_BYTES` or an
+        edge longer than `MAX_EDGE`.
     """
     height, width = frame[:2]
     if chunk_frames is not None and not (isinstance(chunk_frames, int) and chunk_frames > 0):
@@ -142,14 +146,16 @@ def choose_chunk(
     if tile is not None and not (
         isinstance(tile, tuple) and len(tile) == 2 and all(isinstance(edge, int) for edge in tile)
     ):
-        raise UnsupportedError(f"tile is {tile!r}; it must be a height and a width: (512, 512)")
+        raise UnsupportedError(
+            f"tile is {tile!r}; it must be a height and a width, such as (512, 512)"
+        )
     if tile is None:
         tiled = height * width > TILE_ABOVE_PIXELS or max(height, width) > MAX_EDGE
         rows, columns = (_even(height), _even(width)) if tiled else (height, width)
     elif tile == (0, 0):
         rows, columns = height, width
     elif min(tile) < 1:
-        raise UnsupportedError(f"tile {tile[0]}x{tile[1]}: both edges must be at least 1")
+        raise UnsupportedError(f"tile is {tile[0]}x{tile[1]}; both edges must be at least 1")
     else:
         rows, columns = min(tile[0], height), min(tile[1], width)
     if max(rows, columns) > MAX_EDGE:
@@ -178,29 +184,32 @@ def choose_chunk(
 def structure_bytes(
     count: int | None, frame: Shape, itemsize: int, chunk: Shape, reorders: bool
 ) -> int:
-    """About how much HDF5 itself will write for a stack: what it should keep in one place.
+    """Estimate the bytes of HDF5's own structures for a stack, which it should keep in one place.
 
     Parameters
     ----------
     count
-        Frames; None: not known. Then it is a share of a block, so that a short stack stays small.
+        The number of frames. If it is None, the estimate is a share of a block, so that the file of
+        a short stack stays small.
     frame
         ``(H, W[, C])``.
     chunk
         ``(G, h, w[, C])``.
     reorders
-        Whether frames may be put into piles, each of which takes some, too.
+        Whether frames may be put into piles, each of which needs structures of its own.
     """
     if count is None:
         return max(LEAST_STRUCTURE, min(math.prod(chunk) * itemsize // 8, MOST_STRUCTURE // 16))
     tiles = math.prod(-(-edge // step) for edge, step in zip(frame, chunk[1:], strict=True))
     blocks = -(-count // chunk[0]) * tiles
     needed = 8192 + 20 * blocks + reorders * 2048 * (blocks // 16)
-    share = count * frame_bytes(frame, itemsize) >> 8  # of a file that is seldom 1/20 of this
+    share = (
+        count * frame_bytes(frame, itemsize) >> 8
+    )  # files are seldom less than 1/20 of their pixels
     return max(LEAST_STRUCTURE, min(needed, share, MOST_STRUCTURE))
 
 
 def _even(edge: int) -> int:
-    """Cut an edge into equal tiles of at most `TILE_EDGE`, in whole macroblocks of 16."""
+    """Return the edge of equal tiles of at most `TILE_EDGE`, in whole macroblocks of 16."""
     parts = math.ceil(edge / TILE_EDGE)
     return min(edge, math.ceil(edge / parts / 16) * 16)

@@ -1,20 +1,23 @@
-"""Texts that several packages make: JSON that every program reads, and frame numbers in words."""
+"""Texts that several packages make: JSON, tables, and numbers in words."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 _MENTIONED = 8
-"""Runs of frame numbers that a sentence names before it counts the others."""
+"""A sentence names so many runs of frame numbers, and counts the others."""
 
 
 def json_text(facts: Any) -> str:
-    """Return JSON of facts that may hold NumPy's arrays and numbers; what is not finite is null."""
+    """Return JSON that every program reads: values that are not finite are null.
+
+    The facts may hold NumPy's arrays and numbers.
+    """
 
     def clean(value: Any) -> Any:
         if isinstance(value, dict):
@@ -30,15 +33,40 @@ def json_text(facts: Any) -> str:
     return json.dumps(clean(facts), default=str)
 
 
+def aligned(rows: Iterable[Sequence[str]], *, left: int = 0, gap: str = "  ") -> list[str]:
+    """Return rows of a table as lines, with columns of equal width.
+
+    This is done by hand, because `rich` cuts cells at 80 columns where the output is a pipe.
+
+    Parameters
+    ----------
+    rows
+        Rows of equally many cells.
+    left
+        How many columns are flush left; the others are flush right.
+    gap
+        What stands between columns.
+    """
+    cells = list(rows)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    sides = ["<"] * left + [">"] * (len(widths) - left)
+    return [
+        gap.join(
+            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+
+
 def runs(numbers: Sequence[int], most: int | None = None) -> str:
-    """Ascending numbers in words, as ``3, 7-9``.
+    """Return ascending numbers in words, such as ``3, 7-9``.
 
     Parameters
     ----------
     numbers
-        What is to be said.
+        The numbers.
     most
-        Name no more runs than this, and count the others; None: all.
+        Name no more runs than this, and count the others; None means to name all.
     """
     ends = [at for at in range(1, len(numbers)) if numbers[at] != numbers[at - 1] + 1]
     parts = zip([0, *ends], [*ends, len(numbers)], strict=True)
@@ -52,12 +80,12 @@ def runs(numbers: Sequence[int], most: int | None = None) -> str:
 
 
 def in_words(what: str, numbers: Sequence[int]) -> str:
-    """Ascending numbers of something, as ``frames 3, 7-9``; no more than a line can hold."""
+    """Return ascending numbers of something in words, such as ``frames 3, 7-9``, in one line."""
     return f"{what}{'s' * (len(numbers) > 1)} {runs(numbers, _MENTIONED)}"
 
 
 def loss(max_error: float, psnr: float | None) -> str:
-    """How lossy a stack is, in words."""
+    """Return in words how lossy a stack is."""
     if math.isnan(max_error):
         return "exactness unknown: saved from a damaged file"
     decibels = "" if psnr is None else f", PSNR {psnr:.1f} dB"
@@ -65,19 +93,19 @@ def loss(max_error: float, psnr: float | None) -> str:
 
 
 def repeats(copies: int) -> str:
-    """How many frames equal an earlier one, in words."""
+    """Return in words how many frames equal an earlier one."""
     return f"{copies:,} cop{'y' if copies == 1 else 'ies'} of other frames stored once"
 
 
 def kilobytes(size: int) -> str:
-    """Bytes as KB (1000 bytes), grouped for reading; few of them as they are."""
+    """Return bytes as text in KB (1000 bytes), or in bytes if they are fewer."""
     if size < 1000:
         return f"{size} byte{'s' * (size != 1)}"
     return f"{size / 1000:,.{1 if size < 10_000 else 0}f} KB"
 
 
 def growth(source: int, written: int) -> str:
-    """How what was written compares with the files that it was packed from."""
+    """Return in words how what was written compares with the files that it was packed from."""
     grown = written / source
     relation = f"{grown:.1f} times the source" if grown > 1 else f"{grown:.0%} of the source"
     return f"on disk {kilobytes(source)} -> {kilobytes(written)}, {relation}"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from h5vidstack.cli.demo import generate_uint8
+from h5vidstack.cli.demonstration import generate_uint8
 
 SHAPES = [
     (5, 1, 1),

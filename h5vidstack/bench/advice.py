@@ -1,4 +1,4 @@
-"""Which contestant to take for what, in a few sentences."""
+"""The advice of a comparison: which contestant to take for what, in a few sentences."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable, Sequence
 from .results import Bench, Row
 
 EVERYDAY_SPEED = 20.0
-"""MB/s at which nobody waits for a recording to be packed: 76 frames/s of 512 x 512 pixels."""
+"""The least speed for everyday use, in MB/s: 76 frames of 512x512 pixels per second."""
 
 SHRUNK = 1.005
-"""A ratio that is worth a word; below, it is printed as 1."""
+"""The least ratio that is mentioned; a smaller one would be printed as 1."""
 
 
 def advise(bench: Bench) -> str:
-    """The smallest, the smallest that packs fast, the fastest to read, the smallest lossy one.
+    """Name the smallest, the smallest that packs fast, the fastest to read, and the smallest lossy.
 
-    Where that is a peer, which has no command here, the best of ours is named, too; and of
-    those of ours that are named, the options of ``h5vidstack pack``.
+    Where that is a peer, the best of our contestants is named, too, because a peer has no command
+    here. Our contestants are named with their options of ``h5vidstack pack``.
     """
     exact = bench.exact
     named: list[Row] = []

@@ -1,13 +1,14 @@
-"""Compare ways to keep a stack: ours, and those that others use."""
+"""The comparison of ways to keep a stack: this package's methods, and those that others use."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,68 +26,85 @@ from ..sources.array_source import ArraySource
 from ..sources.openers import open_source
 from ..sources.overlap import refuse_source
 from ..sources.source import Source, SourceOptions
-from .child import Job
+from .measurement import BenchTask
 from .page import write_page
-from .results import Bench, Row
-from .roster import ANY, choose, refuse_if_none, roster
-from .rounds import Steps, run_rounds
-
-__all__ = ["Bench", "Row", "compare"]
+from .results import Bench
+from .roster import ANY, all_contestants, choose, refuse_if_none
+from .rounds import BenchProgress, run_rounds
 
 ROUNDS = 3
 FEWEST_FRAMES = 8
 FEWEST_BYTES = 1_000_000
 FLOAT_BOUND = "1e-3r"
-"""Of floats, where none is given: a thousandth of the range."""
+"""The bound for floats where none is given: a thousandth of their range."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """What is compared, and how.
+
+    Attributes
+    ----------
+    name
+        What to call the source; None means as it calls itself.
+    methods
+        Names of rows, in full (``"video x264-slow"``) or by their first words. Empty means every
+        profile and method.
+    peers
+        Add all others that are installed: gzip, lzf, Blosc2, zstd, bitshuffle, SZ3, ZFP,
+        h5ffmpeg, JPEG XL, JPEG 2000, JPEG-LS, and x264, x265 and FFV1 video files.
+    rounds
+        How often each is measured; at least 1.
+    frames
+        Take only so many frames, from the first on.
+    max_error
+        The bound of the contestants that keep one, as in `pack`. None means ``"1e-3r"`` for floats,
+        and no such contestants for other frames.
+    gray
+        As in `pack`.
+    """
+
+    name: str | None = None
+    methods: Sequence[str] = ()
+    peers: bool = False
+    rounds: int = ROUNDS
+    frames: int | None = None
+    max_error: float | str | None = None
+    gray: bool = False
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise UnsupportedError(f"rounds is {self.rounds}; it must be at least 1")
+        if self.frames is not None and self.frames < 1:
+            raise UnsupportedError(f"frames is {self.frames}; it must be at least 1")
 
 
 def compare(
     source: Any,
     *,
-    name: str | None = None,
-    methods: Sequence[str] = (),
-    peers: bool = False,
-    rounds: int = ROUNDS,
-    frames: int | None = None,
-    max_error: float | str | None = None,
-    gray: bool = False,
     page: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    progress: Steps | None = None,
+    progress: BenchProgress | None = None,
+    **options: Any,
 ) -> Bench:
     """Pack a stack in many ways, read it back, and measure sizes, speeds, memory and errors.
 
-    Each is written and read in a process of its own, from the same file of raw pixels in the
+    Each contestant is written and read in a process of its own, from one file of raw pixels in the
     temporary folder (``TMPDIR``), in interleaved rounds.
 
     Parameters
     ----------
     source
         Anything that `pack` takes.
-    name
-        What to call it; None: as it calls itself.
-    methods
-        Names of rows, in full (``"video x264-slow"``) or by their first words; empty: every
-        profile and method.
-    peers
-        Add all others, where they are installed: gzip, lzf, Blosc2, zstd, bitshuffle, SZ3,
-        ZFP, h5ffmpeg, JPEG XL, JPEG 2000, JPEG-LS, x264, x265 and FFV1 video files.
-    rounds
-        How often each is measured; at least 1.
-    frames
-        Take only so many, the first.
-    max_error
-        As of `pack`: for the contestants that keep a bound. None: ``"1e-3r"`` for
-        floats, and for others no such contestants.
-    gray
-        As of `pack`.
     page
-        Write a web page here: one file, with a table, plots and pictures.
+        The web page to write: one file with a table, plots and pictures.
     overwrite
         Replace an existing page.
     progress
-        Called with the number of measurements that are done, and of all, and what runs
+        Called with the number of measurements that are done, the number of all, and what runs
         now: ``"round 2/3: auto small"``.
+    options
+        The attributes of `BenchOptions`.
 
     Returns
     -------
@@ -95,59 +113,68 @@ def compare(
     Raises
     ------
     SourceError
-        If the source cannot be read or is too small, or the temporary folder too small for it.
+        If the source cannot be read or is too small, or the temporary folder is too small for it.
     UnsupportedError
         If no method that is wanted could be measured.
     OutputError
-        If the page, or the temporary folder, cannot be written.
+        If the page or the temporary folder cannot be written.
     Error
         If a method is unknown.
     """
-    if rounds < 1 or (frames is not None and frames < 1):
-        raise UnsupportedError(f"rounds {rounds} and frames {frames} must be at least 1")
-    bound = None if max_error is None else Bound.parse(max_error)
-    # Before what takes long:
-    refuse_if_none((one.name, one.missing) for one in choose(roster(ANY), methods, peers))
+    wanted = BenchOptions(**options)
+    bound = None if wanted.max_error is None else Bound.parse(wanted.max_error)
+    # These checks come before everything that takes long.
+    possible = choose(all_contestants(ANY), wanted.methods, wanted.peers)
+    refuse_if_none((one.name, one.missing) for one in possible)
     if page is not None:
         refuse_source(page, source)
-    with _temporary_folder() as folder:
-        with closing(open_source(source, SourceOptions(gray))) as opened:
+    with contextlib.ExitStack() as cleanup:
+        raw = Path(cleanup.enter_context(_temporary_folder())) / "pixels"
+        with contextlib.closing(open_source(source, SourceOptions(wanted.gray))) as opened:
             check_dtype(opened.dtype)
-            raw = Path(folder) / "pixels"
-            opened.name = name = name or opened.name
-            pixels = _spool(opened, raw, frames)
+            opened.name = name = wanted.name or opened.name
+            pixels = _spool(opened, raw, wanted.frames)
         if bound is None and pixels.dtype.kind == "f":
             bound = Bound.parse(FLOAT_BOUND)
         limit = bound.of(ArraySource(pixels, name)) if bound is not None else 0.0
         bounded = limit if limit > 0 else None  # a constant stack has no range
-        if page is None:
-            return _measured(pixels, raw, name, bounded, methods, peers, rounds, None, progress)
-        with complete_or_absent(Path(page), overwrite=overwrite) as temporary:
-            return _measured(
-                pixels, raw, name, bounded, methods, peers, rounds, temporary, progress
-            )
+        temporary = None
+        if page is not None:
+            writing = complete_or_absent(Path(page), overwrite=overwrite)
+            temporary = cleanup.enter_context(writing)
+        task = BenchTask("", str(raw), pixels.shape, pixels.dtype.str, bounded, "", True, 0, name)
+        return _measured(pixels, task, wanted, temporary, progress)
 
 
 def _measured(
     pixels: np.ndarray[Any, Any],
-    raw: Path,
-    name: str,
-    bound: float | None,
-    methods: Sequence[str],
-    peers: bool,
-    rounds: int,
+    task: BenchTask,
+    wanted: BenchOptions,
     page: Path | None,
-    progress: Steps | None,
+    progress: BenchProgress | None,
 ) -> Bench:
-    contestants = choose(roster(pixels, bound), methods, peers)
-    template = Job("", str(raw), pixels.shape, pixels.dtype.str, bound, "", True, 0, name)
+    """Measure all contestants, and write the page.
+
+    Parameters
+    ----------
+    task
+        The task of every contestant, without what differs between them.
+    """
+    contestants = choose(all_contestants(pixels, task.bound), wanted.methods, wanted.peers)
     rows, outputs = run_rounds(
-        contestants, template, raw.parent, rounds,
+        contestants, task, Path(task.frames).parent, wanted.rounds,
         lambda one: page is not None and one.pictured, progress,
     )  # fmt: skip
     refuse_if_none((row.name, row.problem) for row in rows)
     found = Bench(
-        name, pixels.shape, pixels.dtype.name, pixels.nbytes, bound, rounds, _machine(), tuple(rows)
+        source=task.source,
+        shape=pixels.shape,
+        dtype=pixels.dtype.name,
+        raw_bytes=pixels.nbytes,
+        bound=task.bound,
+        rounds=wanted.rounds,
+        machine=_machine(),
+        rows=tuple(rows),
     )
     if page is not None:
         write_page(found, page, outputs, pixels)
@@ -155,7 +182,10 @@ def _measured(
 
 
 def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """One in TMPDIR, if that is set; `tempfile` would take another where it cannot write."""
+    """Make a folder in TMPDIR, if that is set.
+
+    Where `tempfile` cannot write there, it would take another folder.
+    """
     folder = os.environ.get("TMPDIR") or None
     try:
         return tempfile.TemporaryDirectory(prefix="h5vidstack-bench-", dir=folder)
@@ -170,7 +200,7 @@ def _spool(source: Source, path: Path, most: int | None) -> np.ndarray[Any, Any]
     with path.open("wb") as file:
         for batch in source.batches(step):
             batch = batch[: wanted - count]
-            # Written frames, the same again as a file of one contestant, and room for others.
+            # There must be room for these frames, for the file of a contestant, and for others.
             needed, free = 3 * batch.nbytes, shutil.disk_usage(path.parent).free
             if needed + 2 * file.tell() > free:
                 raise SourceError(
@@ -185,9 +215,9 @@ def _spool(source: Source, path: Path, most: int | None) -> np.ndarray[Any, Any]
     raw_bytes = path.stat().st_size
     if count < FEWEST_FRAMES or raw_bytes < FEWEST_BYTES:
         raise SourceError(
-            f"{source.name} is too small to bench: {count} frame{'s' * (count != 1)}, "
-            f"{raw_bytes / 1e6:.3g} MB; what would be measured is how long a file takes to open. "
-            f"It takes at least {FEWEST_FRAMES} frames and {FEWEST_BYTES / 1e6:g} MB"
+            f"{source.name} is too small to bench: it has {count} frame{'s' * (count != 1)} "
+            f"and {raw_bytes / 1e6:.3g} MB, so opening the file would take most of the time. Take "
+            f"at least {FEWEST_FRAMES} frames and {FEWEST_BYTES / 1e6:g} MB"
         )
     shape = (count, *source.frame)
     return np.asarray(np.memmap(path, source.dtype, "r", shape=shape))

@@ -1,4 +1,4 @@
-"""What is compared: ways to keep a stack in a file, each with one way to write and to read."""
+"""Contestants: ways to keep a stack in a file, each with one way to write and one to read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Pixels = npt.NDArray[Any]
 
 
 class Reader(Protocol):
-    """An opened file: it reads like an array, at least by ``[:]`` and by one number."""
+    """An opened file that reads like an array, at least by ``[:]`` and by one number."""
 
     def __getitem__(self, key: Any) -> Pixels: ...
 
@@ -33,7 +33,7 @@ class Contestant:
     Attributes
     ----------
     name
-        Of the row.
+        The name of the row.
     write
         Writes all frames to a new file.
     read
@@ -41,17 +41,17 @@ class Contestant:
     ours
         Whether it is one of this package's methods, not a peer.
     needs
-        Modules that it imports, which is not timed.
+        The modules that it imports; their import is not timed.
     package
-        What `pip` installs for them.
+        What `pip` installs to get these modules.
     refusal
-        Why it cannot hold these frames; None: it can.
+        Why it cannot hold these frames, or None if it can.
     pictured
-        Whether a report draws what it gives back.
+        Whether a page shows what it gives back.
     bounded
-        Whether it is to keep the bound.
+        Whether it must keep the bound.
     options
-        Of ``h5vidstack pack``, if it is ours.
+        The options of ``h5vidstack pack``, if it is one of ours.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Contestant:
 
     @property
     def missing(self) -> str | None:
-        """Say what is to be installed; None: nothing."""
+        """What must be installed, or None if nothing is missing."""
         if all(importlib.util.find_spec(name) is not None for name in self.needs):
             return None
         return f"not installed: pip install {self.package or self.needs[0]}"
@@ -75,11 +75,11 @@ class Contestant:
 
 COMPONENTS = 20
 VIDEO_PRESETS = ("mp4", "x264-fast", "x264-interm", "x264-slow")
-"""Those of the script that this package grew out of."""
+"""The presets of the script that this package grew out of."""
 
 
 def ours(bound: float | None) -> Iterator[Contestant]:
-    """Every profile and every method, and within a bound."""
+    """Yield every profile and every method of this package, also those that keep a bound."""
     for profile in PROFILES:
         yield _pack(f"auto {profile}", pictured=profile == "balanced", method="auto",
                     profile=profile)  # fmt: skip
@@ -103,7 +103,7 @@ def ours(bound: float | None) -> Iterator[Contestant]:
 
 
 def unbounded(bound: float | None) -> str | None:
-    """Why one that keeps a bound does not take part."""
+    """Return why a contestant that keeps a bound does not take part, or None."""
     return "keeps a bound: give --max-error" if bound is None else None
 
 
@@ -126,6 +126,6 @@ def _pack(
 
 
 def _option(name: str, value: Any) -> str:
-    """One of `pack`'s as the command line has it."""
+    """Return an option of `pack` as it is written on the command line."""
     flag = f"--{name.replace('_', '-')}"
     return flag if value is True else f"{flag} {value}"

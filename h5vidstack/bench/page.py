@@ -1,4 +1,7 @@
-"""A comparison as one web page that needs nothing else."""
+"""The results of a comparison as one web page, which needs no other file.
+
+`string.Template` fills ``page.html``, because the page has few places to fill.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,17 @@ from ..sinks import pictures
 from ..sinks.contact_sheet import largest_piles, small, telling_frames
 from .advice import advise
 from .contestants import Pixels
-from .plot import plot
+from .plot import draw_plot
 from .results import Bench, Row
 from .table import HEADINGS, MEANINGS, cell, is_best
 
 EDGE = 240
-"""Longest edge of a picture, in pixels."""
+"""The longest edge of a picture, in pixels."""
 MOST_PILES = 24
+"""The most piles that the page shows."""
 
 Images = Iterable[tuple[str, Pixels]]
-"""Each with its caption."""
+"""Images, each with its caption."""
 
 
 def write_page(bench: Bench, path: Path, outputs: Mapping[str, Path], pixels: Pixels) -> None:
@@ -35,11 +39,11 @@ def write_page(bench: Bench, path: Path, outputs: Mapping[str, Path], pixels: Pi
     Parameters
     ----------
     bench
-        What was found.
+        The results.
     path
         The file to make.
     outputs
-        Packed files of our contestants, by name: what they give back is drawn.
+        Packed files of our contestants by name. The page shows what they give back.
     pixels
         The frames, ``(N, H, W[, C])``.
     """
@@ -52,7 +56,7 @@ def write_page(bench: Bench, path: Path, outputs: Mapping[str, Path], pixels: Pi
     plots = [
         f'<figure class="plot">{drawn}<figcaption>{escape(title)}</figcaption></figure>'
         for column, title in (("pack_speed", "packing, MB/s"), ("read_speed", "reading all, MB/s"))
-        if (drawn := plot(bench, column, title))
+        if (drawn := draw_plot(bench, column, title))
     ]
     template = importlib.resources.files(__package__).joinpath("page.html").read_text("utf-8")
     text = Template(template).substitute(
@@ -87,7 +91,7 @@ def _row(bench: Bench, row: Row) -> str:
 
 
 def _sections(outputs: Mapping[str, Path], pixels: Pixels) -> Iterator[str]:
-    """Piles of the stack with the most of them; components; worst frames of what is lossy."""
+    """Yield sections: the piles of one stack, principal components, and what is lost."""
     piles: dict[str, tuple[int, Path]] = {}
     for name, path in outputs.items():
         with StackReader(path) as stack:
@@ -103,8 +107,8 @@ def _sections(outputs: Mapping[str, Path], pixels: Pixels) -> Iterator[str]:
             yield _section("Principal components", about, drawn["components"])
         if not found.exact:
             text = (
-                f"{name}: worst is the frame with the largest error. Mid-gray where nothing "
-                "differs; the largest difference is black or white."
+                f"{name}: worst is the frame with the largest error. A difference is mid-gray "
+                "where nothing differs, and black or white where it is largest."
             )
             both = [(f"worst: {a}", image) for a, image in drawn["worst"]]
             both += [(f"typical: {a}", image) for a, image in drawn["typical"]]

@@ -14,14 +14,14 @@ import numpy as np
 from .contestants import Contestant, Pixels, Reader, unbounded
 
 TOGETHER = 16
-"""Frames a chunk for those that code several at once, as ours do."""
+"""Frames in a chunk, for contestants that code several frames together, as ours do."""
 
 Options = Callable[[], Mapping[str, Any]]
-"""Of ``create_dataset``; called only where the module is installed."""
+"""Returns options of ``create_dataset``; it is called only if the module is installed."""
 
 
 def hdf5_peers(frames: Pixels, bound: float | None) -> Iterator[Contestant]:
-    """HDF5 with filters; some keep a bound, of floats."""
+    """Yield HDF5 with filters; some of them keep a bound on floats."""
     yield _hdf5("gzip 4 + shuffle", lambda: {"compression": 4, "shuffle": True}, 1)
     yield _hdf5("gzip 9 + shuffle", lambda: {"compression": 9, "shuffle": True}, 1)
     yield _hdf5("lzf + shuffle", lambda: {"compression": "lzf", "shuffle": True}, 1)
@@ -47,7 +47,7 @@ def _blosc2(shuffle: str, plugin: Any) -> Mapping[str, Any]:
 
 
 def _h5ffmpeg() -> Mapping[str, Any]:
-    import h5ffmpeg
+    import h5ffmpeg  # inside, because it is optional
 
     options: Mapping[str, Any] = h5ffmpeg.x264(crf=0, preset="veryslow")
     return options
@@ -60,7 +60,7 @@ def _plugin(
     bounded: bool = False,
 ) -> Contestant:
     def options() -> Mapping[str, Any]:
-        import hdf5plugin
+        import hdf5plugin  # inside, because it is optional
 
         return choose(hdf5plugin)
 

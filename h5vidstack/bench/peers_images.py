@@ -1,4 +1,4 @@
-"""Peers: every frame an image of its own, in one file with a table of their places."""
+"""Peers that store each frame as an image, in one file with a table of their places."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..pool import default_workers, in_order
 from .contestants import Contestant, Pixels, Reader
 
 Coder = Callable[[Any], Any]
-"""An image to bytes, or back."""
+"""Turns an image into bytes, or back."""
 
 
 def image_peers(frames: Pixels) -> Iterator[Contestant]:
-    """JPEG XL, JPEG 2000 and JPEG-LS of imagecodecs, lossless, on all cores."""
+    """Yield JPEG XL, JPEG 2000 and JPEG-LS of imagecodecs, lossless, on all cores."""
     dtype = frames.dtype
     small = dtype in (np.uint8, np.uint16)
     yield _images(
@@ -42,7 +42,7 @@ def image_peers(frames: Pixels) -> Iterator[Contestant]:
 
 
 class ImageFile:
-    """Images laid end to end, and their ends as uint64; the last 8 bytes are their number."""
+    """A file of images laid end to end, then their ends as uint64, and last their number."""
 
     def __init__(self, path: Path, decode: Coder) -> None:
         self._bytes = np.memmap(path, np.uint8, "r")
@@ -69,7 +69,7 @@ class ImageFile:
 
 
 def write_images(frames: Pixels, path: Path, encode: Coder) -> None:
-    """Write what `ImageFile` reads."""
+    """Write a file that `ImageFile` reads."""
     workers, ends, end = default_workers(), [], 0
     with ThreadPoolExecutor(workers) as pool, path.open("wb") as file:
         for image in in_order(pool, encode, map(np.ascontiguousarray, frames), 2 * workers):
@@ -85,13 +85,13 @@ def _images(
     refusal: str | None,
 ) -> Contestant:
     def write(frames: Pixels, path: Path) -> None:
-        import imagecodecs
+        import imagecodecs  # inside, because it is optional
 
         write_images(frames, path, encoder(imagecodecs))
 
     @contextlib.contextmanager
     def read(path: Path) -> Iterator[Reader]:
-        import imagecodecs
+        import imagecodecs  # inside, because it is optional
 
         yield ImageFile(path, decoder(imagecodecs))
 

@@ -1,4 +1,4 @@
-"""Peers: a plain video file, written by PyAV, read by PyAV, torchcodec and decord."""
+"""Peers that store a plain video file, written by PyAV and read by PyAV, torchcodec or decord."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 from .contestants import Contestant, Pixels, Reader
 
 RATE = 25
-"""Frames a second; a frame's number is its time by this."""
+"""Frames per second, by which a frame's number gives its time."""
 
 X264 = {"preset": "veryslow", "qp": "0"}
 X265 = {"preset": "medium", "x265-params": "lossless=1:log-level=none"}
@@ -24,7 +24,7 @@ FFV1 = {"level": "3", "context": "1"}
 
 
 def video_peers(frames: Pixels) -> Iterator[Contestant]:
-    """Lossless x264, x265 and FFV1, as one file with FFmpeg's own key frames."""
+    """Yield lossless x264, x265 and FFV1, each as one file with FFmpeg's own key frames."""
     colour, depth = frames.ndim == 4, frames.dtype
     refusal = None if depth == np.uint8 else f"takes no {depth}"
     if frames.shape[3:] == (4,):
@@ -70,7 +70,7 @@ def write_video(
     pixel_format: str,
     options: Mapping[str, str],
 ) -> None:
-    """Write ``(n, H, W)`` or ``(n, H, W, 3)`` as a video; FFmpeg chooses threads and GOPs."""
+    """Write ``(n, H, W)`` or ``(n, H, W, 3)`` as a video with FFmpeg's own threads and GOPs."""
     with av.open(str(path), "w", format=format) as container:
         stream: Any = container.add_stream(encoder, rate=RATE, options=dict(options))
         stream.height, stream.width = frames.shape[1:3]
@@ -86,11 +86,11 @@ def write_video(
 
 
 _ORDER = {"rgb24": (0, 1, 2), "gbrp": (1, 2, 0), "bgr0": (2, 1, 0)}
-"""Of RGB in the planes, or in the bytes of a pixel."""
+"""The order of R, G and B in the planes, or in the bytes of a pixel."""
 
 
 def _planes(picture: Any) -> list[Pixels]:
-    """The writable planes of a picture, ``(H, W)`` or ``(H, W, components)`` each."""
+    """Return the writable planes of a picture, each ``(H, W)`` or ``(H, W, components)``."""
     name = picture.format.name
     dtype = np.dtype("<u2" if name.endswith("16le") else "u1")
     packed = {"rgb24": 3, "bgr0": 4}.get(name, 1)
@@ -103,7 +103,7 @@ def _planes(picture: Any) -> list[Pixels]:
 
 
 def _components(pixels: Pixels, picture: Any) -> list[Pixels]:
-    """The planes' values of ``(H, W)`` or ``(H, W, 3)``."""
+    """Return the values of the planes for a frame ``(H, W)`` or ``(H, W, 3)``."""
     if pixels.ndim == 2:
         return [pixels]
     name = picture.format.name
@@ -116,7 +116,7 @@ def _components(pixels: Pixels, picture: Any) -> list[Pixels]:
 
 
 def _pixels(picture: Any) -> Pixels:
-    """``(H, W)`` or ``(H, W, 3)`` of a decoded picture; gray is in plane 0 of 4:2:0."""
+    """Return ``(H, W)`` or ``(H, W, 3)`` of a decoded picture; gray is plane 0 of 4:2:0."""
     name, planes = picture.format.name, _planes(picture)
     if name not in _ORDER:
         return planes[0].copy()
@@ -126,7 +126,7 @@ def _pixels(picture: Any) -> Pixels:
 
 
 class VideoFile:
-    """A video read by PyAV: one frame by seeking to the key frame before it."""
+    """A video read by PyAV, which seeks to the key frame before a frame."""
 
     def __init__(self, path: Path) -> None:
         self._container: Any = av.open(str(path))
@@ -153,7 +153,7 @@ class VideoFile:
 
 @contextlib.contextmanager
 def _torchcodec(gray: bool, path: Path) -> Iterator[Reader]:
-    from torchcodec.decoders import VideoDecoder
+    from torchcodec.decoders import VideoDecoder  # inside, because it is optional
 
     decoder = VideoDecoder(str(path), dimension_order="NHWC", num_ffmpeg_threads=0)
 
@@ -167,7 +167,7 @@ def _torchcodec(gray: bool, path: Path) -> Iterator[Reader]:
 
 @contextlib.contextmanager
 def _decord(gray: bool, path: Path) -> Iterator[Reader]:
-    import decord
+    import decord  # inside, because it is optional
 
     video = decord.VideoReader(str(path))
 

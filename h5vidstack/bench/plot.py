@@ -1,4 +1,8 @@
-"""Size against speed as SVG: every contestant a point, the Pareto front a line."""
+"""A plot of size against speed as SVG, with a point for each contestant and the Pareto front.
+
+It is drawn here because it is one scatter plot with the colours of the page, for which no plotting
+library has to be installed.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,11 @@ from .results import Bench, Row
 WIDTH, HEIGHT = 440, 360
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 44
 LETTER, LINE = 6.4, 13
-"""Width of a letter of a label, about, and height of a line."""
+"""About the width of a letter of a label, and the height of a line."""
 
 
 class Axis:
-    """Logarithmic: values to places between two ends, in pixels."""
+    """A logarithmic axis, which maps values to places between two ends, in pixels."""
 
     def __init__(self, values: list[float], start: float, end: float) -> None:
         low, high = math.log10(min(values)), math.log10(max(values))
@@ -24,12 +28,12 @@ class Axis:
         self._start, self._end = start, end
 
     def place(self, value: float) -> float:
-        """Where a value is."""
+        """Return the place of a value."""
         share = (math.log10(value) - self._low) / (self._high - self._low)
         return self._start + share * (self._end - self._start)
 
     def ticks(self) -> list[float]:
-        """Round values within: a few, 1, 2 and 5 times powers of ten."""
+        """Return at least three round values on the axis, if there are so many."""
         decades = range(math.floor(self._low), math.ceil(self._high) + 1)
         for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):
             found = [digit * 10.0**decade for decade in decades for digit in digits]
@@ -39,20 +43,20 @@ class Axis:
         return found
 
 
-def plot(bench: Bench, column: str, title: str) -> str:
+def draw_plot(bench: Bench, column: str, title: str) -> str:
     """Draw sizes (across) against a speed (up) as an SVG element.
 
     Parameters
     ----------
     column
-        Of `Row`: a speed, the higher the better.
+        A column of `Row` with a speed, the higher the better.
     title
-        What the speed is called.
+        The name of the speed.
 
     Returns
     -------
     str
-        SVG; its colours are of the page's classes. Empty if there is nothing to draw.
+        The SVG element, whose colours are set by the page's style; empty if there are no figures.
     """
     rows = [row for row in bench.rows if row.file_bytes and getattr(row, column)]
     if not rows:
@@ -103,7 +107,7 @@ def plot(bench: Bench, column: str, title: str) -> str:
 def _labels(
     named: list[tuple[str, float, float]], points: list[tuple[float, float]]
 ) -> Iterator[tuple[str, float, float]]:
-    """Places for names beside their points, where they cover neither points nor each other."""
+    """Yield places for names beside their points, where they cover no point and no other name."""
     taken = [(a - 5, b - 5, a + 5, b + 5) for a, b in points]
     for text, a, b in named:
         wide = LETTER * len(text)

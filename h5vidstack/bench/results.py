@@ -1,4 +1,4 @@
-"""What a comparison found: rows of medians, the best of each column, and advice."""
+"""The results of a comparison: a row of medians for each contestant, and the best of them."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from typing import Any
 
 import numpy as np
 
-from .child import Run
 from .contestants import Contestant
+from .measurement import Measurement
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
-    """A contestant; figures are None where `problem` says why there are none.
+    """The figures of a contestant; they are None where `problem` says why.
 
     Attributes
     ----------
     name
-        Who.
+        The name of the contestant.
     ours
         Whether it is a method of this package.
     problem
         Why there are no figures.
     file_bytes, ratio
-        Size of the file, and how many times smaller than the pixels it is.
+        The size of the file, and how many times smaller than the pixels it is.
     exact
         Whether it gave back each pixel, bit for bit.
     max_error, psnr
-        Else how far off it was; PSNR in dB.
+        The largest error, and the PSNR in dB, where it is not exact.
     pack_speed, read_speed
-        Median, in 10^6 bytes of pixels a second.
+        Median speeds, in 10^6 bytes of pixels per second.
     frame_ms, frame_p95_ms
-        Median and 95th percentile of the time for a random frame, the first that is read
-        after opening, in ms.
+        Median and 95th percentile of the time for a random frame, the first one after opening,
+        in ms.
     peak_bytes
-        Most memory that packing took on top of what the process held, as far as a look
-        every few ms tells; None where the system does not tell.
+        The most memory that packing added to the process, measured every few ms. None where the
+        system does not tell.
     broken
-        What it was to keep and did not: NaN and infinities, or its bound.
+        What it had to keep and did not: NaN and infinities, or its bound.
     options
-        Of ``h5vidstack pack``, to do the same.
+        The options of ``h5vidstack pack`` that do the same.
     """
 
     name: str
@@ -63,38 +63,37 @@ class Row:
     options: str | None = None
 
 
-def row(
+def median_row(
     one: Contestant,
-    runs: Sequence[Run],
+    runs: Sequence[Measurement],
     peaks: Sequence[int | None],
     raw_bytes: int,
     bound: float | None = None,
 ) -> Row:
-    """Put the rounds of a contestant together."""
+    """Return the row of a contestant from its measurements in all rounds."""
     singles = np.concatenate([run.frame_seconds for run in runs]) * 1e3
     packs = [run.pack_seconds for run in runs if run.pack_seconds is not None]
     last, max_error = runs[-1], max(run.max_error for run in runs)
     broken = None
-    if math.isinf(max_error):  # as no difference of two numbers is
+    if math.isinf(max_error):  # the difference of two numbers never is
         broken = "NaN or infinities lost"
     elif one.bounded and bound is not None and max_error > bound:
         broken = "over its bound"
     return Row(
-        one.name,
-        one.ours,
-        None,
-        last.file_bytes,
-        raw_bytes / last.file_bytes,
-        all(run.exact for run in runs),
-        max_error,
-        last.psnr,
-        raw_bytes / 1e6 / statistics.median(packs),
-        raw_bytes / 1e6 / statistics.median(run.read_seconds for run in runs),
-        float(np.median(singles)),
-        float(np.percentile(singles, 95)),
-        max((peak for peak in peaks if peak is not None), default=None),
-        broken,
-        one.options,
+        name=one.name,
+        ours=one.ours,
+        file_bytes=last.file_bytes,
+        ratio=raw_bytes / last.file_bytes,
+        exact=all(run.exact for run in runs),
+        max_error=max_error,
+        psnr=last.psnr,
+        pack_speed=raw_bytes / 1e6 / statistics.median(packs),
+        read_speed=raw_bytes / 1e6 / statistics.median(run.read_seconds for run in runs),
+        frame_ms=float(np.median(singles)),
+        frame_p95_ms=float(np.percentile(singles, 95)),
+        peak_bytes=max((peak for peak in peaks if peak is not None), default=None),
+        broken=broken,
+        options=one.options,
     )
 
 
@@ -110,24 +109,24 @@ COLUMNS: dict[str, Callable[[Sequence[Any]], Any]] = {
 """The columns that are compared, and which of their values is best."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bench:
-    """A comparison.
+    """The results of a comparison.
 
     Attributes
     ----------
     source
-        What was packed.
+        The name of what was packed.
     shape, dtype, raw_bytes
-        Of the frames.
+        The shape, dtype and bytes of the frames.
     bound
-        Largest error allowed to contestants that keep one; None: none took part.
+        The largest error allowed to contestants that keep a bound; None if none took part.
     rounds
-        How often each was measured.
+        How often each contestant was measured.
     machine
-        What it ran on: names and versions.
+        Names and versions of what it ran on.
     rows
-        One a contestant.
+        One row for each contestant.
     """
 
     source: str
@@ -145,7 +144,7 @@ class Bench:
         return [row for row in self.rows if row.exact]
 
     def best(self) -> dict[str, float]:
-        """The best value of each column among the exact rows, which alone compare."""
+        """Return the best value of each column among the exact rows."""
         found = {}
         for column, better in COLUMNS.items():
             values = [getattr(row, column) for row in self.exact]
@@ -155,7 +154,7 @@ class Bench:
         return found
 
     def front(self, column: str) -> list[Row]:
-        """Exact rows that no exact row beats in both size and a speed, smallest first."""
+        """Return the exact rows that no exact row beats in both size and speed, smallest first."""
         ordered = sorted(self.exact, key=lambda row: (row.file_bytes, -getattr(row, column)))
         front: list[Row] = []
         for row in ordered:

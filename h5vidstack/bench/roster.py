@@ -1,4 +1,4 @@
-"""Who takes part in a comparison."""
+"""The contestants of a comparison, and the choice among them by name."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from .peers_images import image_peers
 from .peers_videos import video_peers
 
 
-def roster(frames: Pixels, bound: float | None = None) -> list[Contestant]:
-    """All that could take part, with those that are not installed or cannot hold the frames.
+def all_contestants(frames: Pixels, bound: float | None = None) -> list[Contestant]:
+    """Return all contestants, also those that are not installed or cannot hold the frames.
 
     Parameters
     ----------
     frames
-        ``(n, H, W)`` or ``(n, H, W, 3|4)``; only its shape and dtype matter.
+        ``(n, H, W)`` or ``(n, H, W, 3|4)``; only the shape and dtype matter.
     bound
-        A largest error, for those that keep one; without it they refuse.
+        The largest error allowed to contestants that keep a bound; without it they refuse.
     """
     peers = (hdf5_peers(frames, bound), image_peers(frames), video_peers(frames))
     return [*ours(bound), *itertools.chain(*peers)]
 
 
 ANY = np.empty((1, 1, 1), np.uint8)
-"""Frames to ask a roster for names."""
+"""Frames for `all_contestants` where only names are wanted."""
 
 
 def choose(
     contestants: Sequence[Contestant], wanted: Sequence[str], peers: bool
 ) -> list[Contestant]:
-    """Those that are named, in full or by their first words, in capitals or not.
+    """Return the contestants that are named, in full or by their first words.
 
-    No names mean all of this package; `peers` adds all others.
+    Capitals do not matter. No names mean all contestants of this package; `peers` adds all others.
 
     Raises
     ------
     Error
-        If a name is of none.
+        If a name is of no contestant.
     """
     for name in wanted:
         if not any(_is_named(one, name) for one in contestants):
@@ -71,7 +71,7 @@ def _suggestion(contestants: Sequence[Contestant], name: str) -> str:
 
 
 def refuse_if_none(problems: Iterable[tuple[str, str | None]]) -> None:
-    """Raise UnsupportedError if each of these names has a problem, and say which."""
+    """Raise UnsupportedError if every contestant has a problem, and say which."""
     named: dict[str, list[str]] = {}
     for name, problem in problems:
         if problem is None:

@@ -1,4 +1,4 @@
-"""Interleaved rounds: every contestant once, each in its own process; then all again."""
+"""Interleaved rounds: each round measures every contestant once, each in its own process."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import Error
-from .child import Job, Run, anonymous_bytes
 from .contestants import Contestant
-from .results import Row, row
+from .measurement import BenchTask, Measurement, anonymous_bytes
+from .results import Row, median_row
 
 POLL_SECONDS = 0.005
-"""How often the memory of a packing process is looked at."""
+"""The interval at which the memory of a packing process is measured."""
 
-Steps = Callable[[int, int, str], None]
-"""Called as ``steps(measurements_done, of_all, what_runs_now)``."""
+BenchProgress = Callable[[int, int, str], None]
+"""Called with the number of measurements done, the number of all, and what runs now."""
 
 LONG_SECONDS = 60.0
-"""What took longer to pack is not packed again: only its reads are repeated."""
+"""A file that took longer to pack is not packed again; only its reads are repeated."""
 
 
 def run_rounds(
     contestants: Sequence[Contestant],
-    template: Job,
+    template: BenchTask,
     folder: Path,
     rounds: int,
     keep: Callable[[Contestant], bool],
-    progress: Steps | None = None,
+    progress: BenchProgress | None = None,
 ) -> tuple[list[Row], dict[str, Path]]:
     """Measure every contestant in each round.
 
     Parameters
     ----------
     contestants
-        Who takes part; those that are missing or refuse only get a row that says so.
+        Those that are not installed or refuse only get a row that says so.
     template
-        The job, but for name, output, write and seed.
+        The task, without name, output, write and seed.
     folder
-        Where outputs are made, and removed but for those to keep.
+        The folder for outputs. Outputs are removed, except those to keep.
     rounds
-        How many.
+        The number of rounds.
     keep
-        Says whose last output stays.
+        Tells whether the last output of a contestant stays.
     progress
         Called before each measurement, and after the last one.
 
     Returns
     -------
     rows : list of Row
-        One a contestant, in their order.
+        One for each contestant, in their order.
     outputs : dict
         The files that stayed, by name.
     """
     problems = {one.name: one.refusal or one.missing for one in contestants}
-    runs: dict[str, list[Run]] = {one.name: [] for one in contestants}
+    runs: dict[str, list[Measurement]] = {one.name: [] for one in contestants}
     peaks: dict[str, list[int | None]] = {one.name: [] for one in contestants}
     able = [one for one in contestants if problems[one.name] is None]
     outputs = {one.name: folder / f"{number}.out" for number, one in enumerate(able)}
@@ -73,12 +73,12 @@ def run_rounds(
             if progress is not None:
                 progress(done, total, f"round {number + 1}/{rounds}: {one.name}")
             if problems[one.name] is None:
-                job = dataclasses.replace(
+                task = dataclasses.replace(
                     template, name=one.name, output=str(output), write=not output.exists(),
                     seed=number,
                 )  # fmt: skip
                 try:
-                    run, peak = _run(job)
+                    run, peak = _run(task)
                     runs[one.name].append(run)
                     peaks[one.name].append(peak)
                 except Error as error:
@@ -92,27 +92,27 @@ def run_rounds(
         progress(done, total, "")
     raw_bytes = os.path.getsize(template.frames)
     rows = [
-        Row(one.name, one.ours, problems[one.name], options=one.options)
+        Row(name=one.name, ours=one.ours, problem=problems[one.name], options=one.options)
         if problems[one.name] is not None
-        else row(one, runs[one.name], peaks[one.name], raw_bytes, template.bound)
+        else median_row(one, runs[one.name], peaks[one.name], raw_bytes, template.bound)
         for one in contestants
     ]
     return rows, {name: path for name, path in outputs.items() if path.exists()}
 
 
-def _run(job: Job) -> tuple[Run, int | None]:
-    """Run a job in a process of its own; also give the most memory that packing added.
+def _run(task: BenchTask) -> tuple[Measurement, int | None]:
+    """Do a task in a process of its own; also return the most memory that packing added.
 
     Raises
     ------
     Error
-        If the process fails: with the last line that it said.
+        If the process fails. The message is the last line that it printed.
     """
-    # -P: a numpy.py in the current folder is none of ours.
-    module = "h5vidstack.bench.child"
-    command = [sys.executable, "-P", "-m", module, json.dumps(dataclasses.asdict(job))]
+    # With -P a numpy.py in the current folder is not imported.
+    module = "h5vidstack.bench.measurement"
+    command = [sys.executable, "-P", "-m", module, json.dumps(dataclasses.asdict(task))]
     with contextlib.ExitStack() as cleanup:
-        log = cleanup.enter_context(open(f"{job.output}.log", "w+b"))
+        log = cleanup.enter_context(open(f"{task.output}.log", "w+b"))
         cleanup.callback(os.unlink, log.name)
         ours, theirs = os.pipe()
         cleanup.callback(os.close, ours)
@@ -126,18 +126,19 @@ def _run(job: Job) -> tuple[Run, int | None]:
         cleanup.callback(child.kill)
         said, peak = _watch(ours, child.pid)
         if child.wait() == 0:
-            run = Run(**json.loads(said.splitlines()[-1]))
+            run = Measurement(**json.loads(said.splitlines()[-1]))
             return run, max(0, peak - run.anonymous_bytes) if run.anonymous_bytes else None
         if child.returncode < 0:
             raise Error(f"its process ended with signal {-child.returncode}")
         log.seek(0)
         lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
         said = re.sub(r"^[\w.]+(Error|Exception): ", "", lines[-1] if lines else "it failed")
-        raise Error(re.sub(r"^ndarray\b", lambda _: job.source, said))  # which is all it was given
+        # The process was given an array, and does not know what the frames are called.
+        raise Error(re.sub(r"^ndarray\b", lambda _: task.source, said))
 
 
 def _watch(pipe: int, process: int) -> tuple[str, int]:
-    """All that a process prints, and the most memory that it held until it says ``written``."""
+    """Return what a process prints, and the most memory that it held until it says ``written``."""
     said, peak = b"", 0
     with selectors.DefaultSelector() as ready:
         ready.register(pipe, selectors.EVENT_READ)

@@ -1,10 +1,11 @@
-"""A comparison as text."""
+"""The results of a comparison as a text table with advice."""
 
 from __future__ import annotations
 
 import math
 import textwrap
 
+from ..text import aligned
 from .advice import advise
 from .results import Bench, Row
 
@@ -18,20 +19,20 @@ HEADINGS = {
     "frame_p95_ms": "p95 ms",
     "peak_bytes": "memory MB",
 }
-"""What the columns of a `Row` are called."""
+"""The headings of the columns of a `Row`."""
 
 MEANINGS = (
-    "MB: 10^6 bytes of pixels. frame, p95: time for a random frame right after opening, when "
-    "nothing is cached and opening is not counted, median and 95th percentile. "
-    "memory: what packing took at most beyond its input, looked at every 5 ms."
+    "MB: 10^6 bytes of pixels. frame, p95: median and 95th percentile of the time for a random "
+    "frame right after opening, when nothing is cached; opening is not counted. "
+    "memory: the most that packing took beyond its input, measured every 5 ms."
 )
 
 UNSEEN = "<1"
-"""Memory too small, or held too shortly, to be told; it is never marked."""
+"""Stands for memory that is too small, or was held too shortly, to be measured."""
 
 
 def cell(row: Row, column: str) -> str:
-    """A figure of a row, for people."""
+    """Return a figure of a row as text."""
     value = getattr(row, column)
     if column != "exact" or value is None:
         return _figure(column, value)
@@ -55,7 +56,7 @@ def _figure(column: str, value: float | None) -> str:
 
 
 def is_best(bench: Bench, row: Row, column: str) -> bool:
-    """Whether a row has the best value of a column among the exact ones, as it is printed."""
+    """Return whether a row has the best printed value of a column among the exact rows."""
     best = bench.best().get(column)
     if not row.exact or best is None:
         return False
@@ -64,31 +65,32 @@ def is_best(bench: Bench, row: Row, column: str) -> bool:
 
 
 def lines(bench: Bench) -> list[str]:
-    """The table, what it means, and the advice."""
+    """Return the lines of the table, its meaning, and the advice."""
     shape = " x ".join(map(str, bench.shape))
     said = [f"{bench.source}: {shape} {bench.dtype}, {bench.raw_bytes / 1e3:,.0f} KB of pixels"]
-    width = max(len(row.name) for row in bench.rows) + 1
-    cells = [["", *HEADINGS.values()]]
-    for row in bench.rows:
-        if row.problem is None:
-            marked = [
-                cell(row, column) + ("*" if is_best(bench, row, column) else " ")
-                for column in HEADINGS
-            ]
-            cells.append([row.name, *marked])
-        else:
-            cells.append([row.name, row.problem])
-    figures = [line for line in cells if len(line) > 2]
-    widths = [max(len(line[i]) for line in figures) + 1 for i in range(1, len(HEADINGS) + 1)]
-    for line in cells:
-        if len(line) == 2:  # the whole text is in JSON, and on the page
-            text = textwrap.shorten(line[1], sum(widths) - 1, placeholder=" ...")
-            said.append(f"{line[0]:{width}} {text}")
-            continue
-        numbers = [f"{text:>{wide}}" for text, wide in zip(line[1:], widths, strict=True)]
-        said.append((f"{line[0]:{width}}" + "".join(numbers)).rstrip())
+    said += _rows(bench)
     bound = "" if bench.bound is None else f" bounded: no pixel off by more than {bench.bound:.4g}."
     times = f"{bench.rounds} interleaved round{'s' * (bench.rounds > 1)}"
     machine = ", ".join(f"{name} {value}" for name, value in bench.machine.items())
     said += ["", f"* the best of those that are exact, in {times}. {MEANINGS}{bound}", machine]
     return [*said, "", advise(bench)]
+
+
+def _rows(bench: Bench) -> list[str]:
+    """Return the headings and a line for each contestant, with its figures or its problem."""
+    cells = [["", *HEADINGS.values()]]
+    for row in bench.rows:
+        figures = [""] * len(HEADINGS)
+        if row.problem is None:
+            figures = [
+                cell(row, column) + ("*" if is_best(bench, row, column) else " ")
+                for column in HEADINGS
+            ]
+        cells.append([row.name, *figures])
+    first, *lines = aligned(cells, left=1, gap=" ")
+    name = max(len(row.name) for row in bench.rows)
+    for number, row in enumerate(bench.rows):
+        if row.problem is not None:  # JSON and the page have the whole text
+            text = textwrap.shorten(row.problem, len(first) - name - 1, placeholder=" ...")
+            lines[number] = f"{row.name:{name}} {text}"
+    return [first, *lines]

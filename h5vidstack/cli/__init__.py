@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from .comparing import bench, demo
-from .looking import check, contact_sheet, find, info, plugin_path, references, verify
+from .inspection import check, contact_sheet, find, info, plugin_path, references, verify
 from .making import append, export, link, pack, recover, rehash, unpack
 from .options import variable
+from .performance import bench, demo
 from .terminal import Commands, show_version
 from .whole_files import repack
 

@@ -1,6 +1,6 @@
-"""Colour for people who look at a terminal; `click.echo` takes it out of pipes and files.
+"""Colours of the output on a terminal; `click.echo` removes them from pipes and files.
 
-Bold, green, magenta and red: those of the 16 that can be read on white and on black.
+Only bold, green, magenta and red are used, because these can be read on white and on black.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ _LABEL = re.compile(r"^\S.*?(?=  )")
 
 
 def wanted() -> bool | None:
-    """Whether the environment wants colour; None: where the output is a terminal.
+    """Return whether the environment wants colour; None means only on a terminal.
 
-    NO_COLOR wins; FORCE_COLOR and CLICOLOR_FORCE colour pipes, too; CLICOLOR=0 is as NO_COLOR.
+    NO_COLOR comes first, and CLICOLOR=0 means the same. FORCE_COLOR and CLICOLOR_FORCE also colour
+    pipes.
     """
     given = os.environ.get
     if given("NO_COLOR") or given("CLICOLOR") == "0" or given("TERM") == "dumb":
@@ -29,23 +30,26 @@ def wanted() -> bool | None:
 
 
 def heading(text: str) -> str:
-    """The names of a table's columns, or another line that leads."""
+    """Return the headings of a table, or another leading line, in bold."""
     return click.style(text, bold=True)
 
 
 def bad(text: str) -> str:
-    """What is wrong."""
+    """Return a sentence that says what is wrong, in red."""
     return click.style(text, fg="red", bold=True)
 
 
 def verdict(text: str) -> str:
-    """A sentence in which the words that say whether pixels are exact stand out."""
+    """Return a sentence in which the words that say whether pixels are exact stand out."""
     text = _GOOD.sub(lambda found: click.style(found[0], fg="green"), text)
     return _LOSSY.sub(lambda found: click.style(found[0], fg="magenta", bold=True), text)
 
 
 def facts(text: str) -> str:
-    """Lines of a name and a value, with two spaces between."""
+    """Return lines of a name and a value, with the names in bold.
+
+    Two spaces or more stand between name and value.
+    """
     return "\n".join(
         _LABEL.sub(lambda name: heading(name[0]), verdict(line) if "coding" in line[:6] else line)
         for line in text.split("\n")
@@ -53,12 +57,12 @@ def facts(text: str) -> str:
 
 
 def table(text: str) -> str:
-    """Lines of a table: the first has the names of columns; what begins with -> was chosen."""
+    """Return lines of a table; the first has the headings, and a row with ``->`` was chosen."""
     first, *rest = text.split("\n")
     chosen = (click.style(row, fg="green") if row.startswith("->") else row for row in rest)
     return "\n".join([heading(first), *chosen])
 
 
 def best(line: str) -> str:
-    """A line of figures; the best ones have a star."""
+    """Return a line of figures, in which the best ones, those with a star, stand out."""
     return verdict(_BEST.sub(lambda found: click.style(found[0], fg="green", bold=True), line))

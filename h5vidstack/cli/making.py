@@ -20,7 +20,7 @@ from ..sinks.video_export import export as export_video
 from ..stack import Stack
 from ..text import json_text
 from ..writing import linking, packer
-from . import tables
+from . import listings
 from .option_types import Frames
 from .options import (
     command_options,
@@ -170,7 +170,7 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
     if report.codings:
         say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {colours.verdict(exact)}")
     for number, trials in enumerate(report.trials):
-        say(f"\npile {number}:\n{colours.table(tables.trials_table(trials))}")
+        say(f"\npile {number}:\n{colours.table(listings.trial_table(trials))}")
 
 
 @click.command(

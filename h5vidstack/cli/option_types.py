@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..bench.roster import ANY, choose, roster
+from ..bench.roster import ANY, all_contestants, choose
 from ..errors import Error
 
 
@@ -81,7 +81,7 @@ class Methods(click.ParamType):  # type: ignore[type-arg]
     ) -> list[str]:
         names = [name.strip() for name in value.split(",") if name.strip()]
         try:
-            choose(roster(ANY), names, False)
+            choose(all_contestants(ANY), names, False)
         except Error as error:
             self.fail(str(error), param, ctx)
         if not names:

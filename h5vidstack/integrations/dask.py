@@ -1,4 +1,4 @@
-"""A stack as a dask array."""
+"""Stacks as dask arrays."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..reading.stack_reader import StackReader
 
 
 def to_dask(stack: StackReader) -> Any:
-    """See `Stack.to_dask`."""
+    """Return a stack as a dask array; see `Stack.to_dask`."""
     frames = stack.preferred_frames
-    with extra("dask"):
+    with extra("dask"):  # inside, because dask is optional and `Stack` imports this module
         import dask.array
         from dask.base import tokenize
     token = tokenize(stack.path, stack.stack, stack.identity, stack.shape, stack.dtype.str)
     return dask.array.from_array(  # type: ignore[no-untyped-call]
-        copy.copy(stack),  # of its own, so that closing the stack does not end the array
+        copy.copy(stack),  # a copy, so that closing the stack does not end the array
         chunks=(frames, *stack.shape[1:]),
         name=f"h5vidstack-{token}-{frames}",
         meta=np.empty((0,) * stack.ndim, stack.dtype),

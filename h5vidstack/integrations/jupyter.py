@@ -1,4 +1,4 @@
-"""A stack as Jupyter shows it: what it is, and a strip of its frames."""
+"""Stacks as Jupyter shows them: a table of facts, and a strip of frames."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ import io
 from html import escape
 
 from ..errors import Error
+from ..layout.names import SEPARATOR
 from ..reading.stack_reader import StackReader
 from ..sinks.contact_sheet import small
 from ..text import loss
 
 MAX_PICTURES = 8
 EDGE = 96
-"""Longest edge of a picture, in pixels."""
+"""The longest edge of a picture, in pixels."""
 
 
 def html(stack: StackReader) -> str:
-    """A table of what a stack is, and pictures of up to 8 of its frames.
+    """Return HTML with a table of what a stack is, and pictures of up to 8 of its frames.
 
     Raises
     ------
     Error
-        If the stack is closed, or its tables are damaged; a damaged frame is only said to be so.
+        If the stack is closed, or its tables are damaged. A damaged frame is only labelled so.
     """
     attrs = stack.attrs
     stored = sum(pile.stored_bytes for pile in stack.groups)
     psnr = attrs.get("psnr")
     lost = loss(float(attrs.get("max_error", "nan")), None if psnr is None else float(psnr))
     rows = {
-        "stack": f"{stack.path}::{stack.stack}",
+        "stack": f"{stack.path}{SEPARATOR}{stack.stack}",
         "shape": " x ".join(map(str, stack.shape)),
         "dtype": str(stack.dtype),
         "ratio": f"{stack.nbytes / stored:.2f}" if stored else "-",
@@ -46,7 +47,7 @@ def html(stack: StackReader) -> str:
 
 
 def _chosen(count: int) -> list[int]:
-    """Frames at even distances, the first and the last among them."""
+    """Return frame numbers at even distances, with the first and the last frame."""
     shown = min(count, MAX_PICTURES)
     return [number * (count - 1) // max(shown - 1, 1) for number in range(shown)]
 

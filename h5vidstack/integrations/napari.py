@@ -1,4 +1,4 @@
-"""The reader that napari finds (`napari.yaml`): each stack of a file as a lazy image layer."""
+"""Stacks as lazy image layers of napari, which finds this reader by ``napari.yaml``."""
 
 from __future__ import annotations
 
@@ -14,33 +14,35 @@ from ..layout.names import find_stacks, split_target
 from ..reading.stack_reader import StackReader
 
 Layer = tuple[StackReader, dict[str, Any], str]
-"""Data, options of the layer, and its kind."""
+"""The data of a layer, its options, and its kind."""
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[Layer]] | None:
-    """What napari asks first: how to read a path, if we can.
+    """Return the function that reads a path, or None if this reader cannot read it.
+
+    napari calls this first.
 
     Parameters
     ----------
     path
-        ``file.h5``, or ``file.h5::/path`` for one stack of it.
+        ``file.h5`` for all its stacks, or ``file.h5::/path`` for one of them.
 
     Returns
     -------
     callable or None
-        `read`; None for several paths, and for files that hold no stack, which other
-        plugins may read.
+        `read`, or None for several paths and for files without a stack, which other plugins may
+        read.
     """
     if not isinstance(path, str):
         return None
     try:
         return read if _stacks(path) else None
-    except (FormatError, UnsupportedError):  # the latter for URLs
+    except (FormatError, UnsupportedError):  # `split_target` refuses URLs
         return None
 
 
 def read(path: str) -> list[Layer]:
-    """One image layer a stack; frames are decoded when they are looked at.
+    """Return an image layer for each stack; frames are decoded when they are shown.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def _layer(stack: StackReader, file: str, path: str) -> Layer:
 
 
 def _limits(stack: StackReader) -> tuple[float, float] | None:
-    """The range of the first, the middle and the last frame; napari itself fails at infinities."""
+    """Return the range of the first, middle and last frame; napari cannot handle infinities."""
     if stack.dtype in (np.bool_, np.uint8):
         return 0, np.iinfo(np.uint8).max if stack.dtype == np.uint8 else 1
     frames = stack[sorted({0, len(stack) // 2, len(stack) - 1})] if len(stack) else stack[:]

@@ -1,4 +1,4 @@
-"""Blocks as a compressor of numcodecs, which Zarr arrays use: found by its entry point."""
+"""Blocks as a codec of numcodecs for Zarr arrays; numcodecs finds it by its entry point."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ with extra("zarr"):
 
 
 class VideoBlock(Codec):  # type: ignore[misc]
-    """Code chunks of a Zarr array (format 2) as blocks, losslessly; ``"id": "h5vidstack"``.
+    """The codec ``"id": "h5vidstack"``, which codes chunks of a Zarr array as lossless blocks.
 
-    It must be the compressor, without filters before it, of an array in C order.
+    The array must be of format 2 and in C order, with this codec as its compressor and no filters.
 
     Parameters
     ----------
     shape
-        Of a chunk: ``(n, H, W)`` or ``(n, H, W, 3|4)``; further leading axes count as frames.
+        The shape of a chunk: ``(n, H, W)`` or ``(n, H, W, 3|4)``; further leading axes count as
+        frames.
     dtype
-        Of the pixels: bool, integers or floats.
+        The dtype of the pixels: bool, integers or floats.
     preset
-        A lossless one of `h5vidstack.codecs.registry`.
+        A lossless preset, one of those of `pack`.
 
     Raises
     ------
@@ -47,15 +48,17 @@ class VideoBlock(Codec):  # type: ignore[misc]
     ) -> None:
         coding = Coding(preset)
         if not coding.lossless:
-            raise UnsupportedError(f"{coding} is lossy; only lossless presets code chunks")
+            raise UnsupportedError(f"{coding} is lossy; choose a lossless preset")
         block.check_dtype(np.dtype(dtype))
         self.shape, self.dtype, self.preset = tuple(map(int, shape)), np.dtype(dtype).str, preset
         self._frames = stack_shape(self.shape)
         if min(self.shape) < 1 or max(self._frames[1:]) > MAX_EDGE:
-            raise UnsupportedError(f"a chunk of {shape}: edges must be 1 to {MAX_EDGE} pixels")
+            raise UnsupportedError(
+                f"a chunk has the shape {shape}; its edges must be 1 to {MAX_EDGE} pixels"
+            )
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same codec again, as JSON can hold it."""
+        """Return the arguments that make the same codec again, ready for JSON."""
         return {
             "id": self.codec_id,
             "shape": list(self.shape),
@@ -69,17 +72,17 @@ class VideoBlock(Codec):  # type: ignore[misc]
         Parameters
         ----------
         buf
-            All of a chunk's pixels in C order: an array of its shape, or any buffer.
+            All pixels of a chunk in C order: an array of its shape, or any buffer.
 
         Returns
         -------
         bytes
-            The block, decoded and compared with its input.
+            The block, which was decoded and compared with its input.
 
         Raises
         ------
         UnsupportedError
-            If it has another size, shape, dtype or order.
+            If the chunk has another size, shape, dtype or order.
         NotExactError
             If the block does not decode to its input.
         """
@@ -99,8 +102,8 @@ class VideoBlock(Codec):  # type: ignore[misc]
             return np.ascontiguousarray(array).view(self.dtype).reshape(self.shape)
         if array.shape != self.shape or array.dtype != self.dtype:
             raise UnsupportedError(
-                f"the codec was given {array.shape} {array.dtype} for a chunk of "
-                f"{self.shape} {self.dtype}: no filter may come before it"
+                f"the codec got {array.shape} {array.dtype} for a chunk of "
+                f"{self.shape} {self.dtype}; remove the filters before it"
             )
         return array
 
@@ -112,12 +115,12 @@ class VideoBlock(Codec):  # type: ignore[misc]
         buf
             The block.
         out
-            A buffer of the chunk's size to fill and return.
+            A buffer of the chunk's size, which is filled and returned.
 
         Returns
         -------
         ndarray
-            Of the chunk's shape and dtype; what the block does not hold is zero.
+            The pixels, in the chunk's shape and dtype. Frames that the block lacks are zero.
 
         Raises
         ------
@@ -128,6 +131,6 @@ class VideoBlock(Codec):  # type: ignore[misc]
         frames = block.decode(ensure_bytes(buf), self._frames, dtype.newbyteorder("="))
         whole = self._frames[: frames.ndim]
         if math.prod(whole) != math.prod(self.shape):
-            raise BlockError(f"a block of {frames.shape} is none of a chunk of {self.shape}")
+            raise BlockError(f"a block of {frames.shape} does not fit a chunk of {self.shape}")
         pixels = block.padded(frames, whole).astype(dtype, copy=False).reshape(self.shape)
         return pixels if out is None else ndarray_copy(pixels, out)

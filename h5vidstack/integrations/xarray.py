@@ -1,4 +1,4 @@
-"""``xarray.open_dataset(path, engine="h5vidstack")``: xarray finds this by its entry point."""
+"""Stacks as xarray datasets: the engine ``"h5vidstack"``, which xarray finds by entry point."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ class StackArray(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, grid, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> Pixels:
-        """Read a grid: where numpy takes several arrays for points, xarray means rows and columns.
+        """Read a grid of rows and columns.
 
-        So one array at most goes to the stack, and no number beside it: numpy would take that
-        for another array, and move the axis to the front.
+        numpy takes several index arrays for points, but xarray means a grid. So the stack gets one
+        array at most. It gets no number beside that array, because numpy would take the number for
+        another array, and move the axis to the front.
         """
         whole, numbers, arrays = list(key), [], []
         for axis, part in enumerate(key):
@@ -60,17 +61,17 @@ class StackArray(BackendArray):
 
 
 class StackBackend(BackendEntrypoint):
-    """The engine "h5vidstack" of xarray.
+    """The engine ``"h5vidstack"`` of xarray.
 
-    A stack is the variable ``frames`` of dimensions ``(frame, y, x[, channel])``. It is read
-    when its values are needed; with ``chunks={}`` as dask arrays of whole blocks. The stack's
-    attributes are the dataset's, its settings as JSON.
+    A stack is the variable ``frames`` with dimensions ``(frame, y, x[, channel])``. Its values are
+    read when they are needed. With ``chunks={}`` they are dask arrays of whole blocks. The dataset
+    has the attributes of the stack, with the settings as JSON.
     """
 
     description = "Stacks of similar images in HDF5, coded by h5vidstack"
     open_dataset_parameters = ("filename_or_obj", "drop_variables", "group", "storage_options")
 
-    def open_dataset(  # type: ignore[override]  # the options are each backend's own
+    def open_dataset(  # type: ignore[override]  # each backend has its own options
         self,
         filename_or_obj: str | os.PathLike[str],
         *,
@@ -85,28 +86,32 @@ class StackBackend(BackendEntrypoint):
         filename_or_obj
             ``file.h5`` or ``file.h5::/path``, or such a URL.
         drop_variables
-            Without ``frames`` there are only attributes.
+            Variables to leave out. Without ``frames`` there are only attributes.
         group
-            Path of the stack in the file, ``/stack`` by default.
+            The path of the stack in the file, ``/stack`` by default.
         storage_options
-            See `Stack`.
+            Options of fsspec's file system, if the file is a URL; see `Stack`.
 
         Raises
         ------
         FormatError
-            If there is no such stack, or it is damaged, or both ways name one.
+            If there is no such stack, if it is damaged, or if both arguments name a stack.
         RemoteError
             If a URL cannot be read.
         """
         if not isinstance(filename_or_obj, (str, os.PathLike)):
-            raise FormatError(f"a {type(filename_or_obj).__name__} is no path of a stack")
+            raise FormatError(
+                f"a {type(filename_or_obj).__name__} is no path of a stack; give a str or a path"
+            )
         if group is not None and split_readable(filename_or_obj)[1] is not None:
-            raise FormatError(f"{filename_or_obj} names a stack, and so does group={group!r}")
+            raise FormatError(
+                f"{filename_or_obj} names a stack, and so does group={group!r}; give one of them"
+            )
         stack = StackReader(
             filename_or_obj, group or DEFAULT_STACK, storage_options=storage_options
         )
         attrs = dict(stack.attrs)
-        if "settings" in attrs:  # such attributes can be written to other files
+        if "settings" in attrs:  # JSON can be written to other files
             attrs["settings"] = json.dumps(attrs["settings"])
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
         variables = {}
@@ -121,15 +126,15 @@ class StackBackend(BackendEntrypoint):
         return dataset
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Whether this is the path of a file that holds a stack where one is looked for.
+        """Return whether this is the path of a file that holds the stack.
 
-        Not for URLs: every file system that is tried costs requests, so the engine must be named.
+        It is False for URLs, because each look at one costs requests. For URLs name the engine.
         """
         if not isinstance(filename_or_obj, (str, os.PathLike)):
             return False
         try:
             path, inner = split_target(filename_or_obj)
-            with open(path, "rb") as file:  # cheap, for the many files that are none
+            with open(path, "rb") as file:  # a cheap test, because most files are others
                 if file.read(len(_HDF5)) != _HDF5:
                     return False
             with open_hdf5(str(path)) as file, damage_as_error(str(path)):

@@ -1,7 +1,8 @@
 """The native HDF5 plugin, by which programs other than Python read stacks.
 
-`make plugin` builds it into this folder from the C sources in ``plugin/``; a wheel has it only
-if `make plugin-wheel` made it. Nothing in this package needs it.
+`make plugin` builds it into this folder from the C sources in ``plugin/``. A wheel has it only if
+`make plugin-wheel` made the wheel. Nothing in this package needs it; `folder` only tells where it
+is.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ _HERE = Path(__file__).parent
 
 
 def folder() -> Path:
-    """The folder for HDF5_PLUGIN_PATH, in which HDF5 finds the plugin.
+    """Return the folder for HDF5_PLUGIN_PATH, in which HDF5 finds the plugin.
 
     Raises
     ------
     MissingError
-        If it was not built, or a library that it was built with is not there.
+        If the plugin was not built, or a library that it needs is missing.
     """
     library = _HERE / LIBRARY
     if not library.exists():

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..codecs.loss import differences
 from ..errors import QueryError
 from ..shapes import Numbers, Shape, window_frames
-from ..similar.fingerprints import HASHES, Hashes, hash_images
+from ..similar.fingerprints import HASHES, Hashes, query_hashes
 
 CANDIDATES = 64
 """Frames at least whose pixels are compared with the query's."""
@@ -80,11 +80,11 @@ def find(
     if max_distance is not None:
         check_count("max_distance", max_distance, 0)
     query = check_query(image)
-    hashes = dict(zip(HASHES, hash_images(query[np.newaxis]), strict=True))
-    distances = hamming(stack.hashes(name), int(hashes[name][0]))
+    hashes = query_hashes(query)
+    distances = hamming(stack.hashes(name), hashes[name])
     pixels = rerank and mismatch(query, frame, dtype) is None
     count = max(4 * k, CANDIDATES) if pixels else k
-    others = [(stack.hashes(other), int(hashes[other][0])) for other in HASHES if other != name]
+    others = [(stack.hashes(other), hashes[other]) for other in HASHES if other != name]
     nearest = _nearest(distances, count, max_distance, others)
     if not pixels:
         return [_match(number, distances, None) for number in nearest]

@@ -1,49 +1,58 @@
-"""A whole HDF5 file, object by object, some of them made anew on the way."""
+"""The copy of a whole HDF5 file, object by object; some of them are made anew on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import ctypes
+from collections.abc import Callable, Collection, Mapping
 
 import h5py
-from h5py import h5a, h5d, h5g, h5o, h5p, h5t
+from h5py import h5a, h5d, h5g, h5i, h5o, h5p, h5r, h5s, h5t
 
+from ..errors import UnsupportedError
 from ..hdf5.failures import damage_as_error
 from ..layout.names import STACK_ATTRIBUTES
 from ..layout.output import copy_object_creation
-from ..repacking import raw
-from .memory import has_references, is_flat
-from .reference_copy import References
-from .tree import ROOT, Link, Objects, walk
+from . import values
+from .tree import ROOT, Link, Objects, address, walk
+from .values import Buffer, Memory, has_references, hdf5_function, hid_t, is_flat
+
+_dereference = hdf5_function("H5Rdereference2", hid_t, hid_t, hid_t, ctypes.c_int, ctypes.c_void_p)
+_get_region = hdf5_function("H5Rget_region", hid_t, hid_t, ctypes.c_int, ctypes.c_void_p)
+_create_reference = hdf5_function(
+    "H5Rcreate", ctypes.c_int, ctypes.c_void_p, hid_t, ctypes.c_char_p, ctypes.c_int, hid_t
+)
+_DEFAULT = 0  # H5P_DEFAULT
+
 
 Make = Callable[[h5py.HLObject, h5py.File], h5py.HLObject | None]
-"""Makes what takes the place of an object in a file, without a name; None: it is copied."""
+"""Makes the replacement of an object in a file, without a name; None means to copy it."""
 
 TYPES = b".h5vidstack-types"
-"""Named datatypes are here until they get their names."""
+"""The group that holds named datatypes until they get their names."""
 
 
 class FileCopy:
-    """Copy all that can be reached from the root of a file.
+    """A copy of everything that can be reached from the root of a file.
 
-    Groups, datasets, named datatypes, attributes, hard, soft and external links, comments; in
-    the order in which they were made where the file keeps that. References point to the
-    copies. Chunks are copied as they are, so no filter is needed.
+    It has the groups, datasets, named datatypes, attributes, comments, and hard, soft and external
+    links. They come in the order in which they were made, where the file keeps it. References
+    point to the copies. Chunks are copied as they are, so no filter is needed.
 
     Parameters
     ----------
     source, target
-        The latter is empty, and made with the former's creation properties.
+        The target is empty, and was made with the source's creation properties.
     make
-        What takes the place of some objects.
+        Makes what takes the place of some objects.
     omitted
-        Addresses of objects that are left out, with all that only they lead to.
+        Addresses of objects that are left out, with everything that only they lead to.
 
     Attributes
     ----------
     paths
-        Of each object of the source where it is in the target, by its address.
+        The path in the target of each object of the source, by the object's address.
     lost_references
-        How many referred to what is not there; they are null.
+        How many references led to no copied object; they are null in the target.
     """
 
     def __init__(
@@ -51,11 +60,11 @@ class FileCopy:
     ) -> None:
         self._source, self._target, self._make, self._omitted = source, target, make, omitted
         self._given, self._new = Objects(source), Objects(target)
-        self.paths: dict[int, bytes] = {h5o.get_info(source.id).addr: ROOT}
-        self._referring: list[tuple[bytes, bytes | None]] = []  # path, and name of an attribute
+        self.paths: dict[int, bytes] = {address(source): ROOT}
+        self._referring: list[tuple[bytes, bytes | None]] = []  # path, and an attribute's name
         self._types: dict[int, bytes] = {}
         self._kinds: dict[int, h5t.TypeID] = {}
-        self._whole: set[bytes] = set()  # made anew, with all that is in them
+        self._whole: set[bytes] = set()  # groups made anew with everything in them
         self.lost_references = 0
 
     def run(self) -> None:
@@ -70,15 +79,15 @@ class FileCopy:
         """
         with damage_as_error(self._source.filename):
             self._copy_attributes(ROOT)
-            raw.copy_comment(self._source["/"], self._target["/"])
+            values.copy_comment(self._source["/"], self._target["/"])
             for link in walk(self._source, self._enters):
                 self._copy_link(link)
-            for address, kind in list(self._kinds.items()):
-                if address not in self.paths:  # it has lost its name, and kept its attributes
-                    for name in raw.attribute_names(h5py.Datatype(kind)):
+            for place, kind in list(self._kinds.items()):
+                if place not in self.paths:  # the type lost its name, and kept its attributes
+                    for name in values.attribute_names(h5py.Datatype(kind)):
                         attribute = h5a.open(kind, name)
-                        copy = self._target[self._types[address]]
-                        raw.copy_attribute(attribute, copy, self._type(attribute.get_type()))
+                        copy = self._target[self._types[place]]
+                        values.copy_attribute(attribute, copy, self._type(attribute.get_type()))
             if self._types:
                 del self._target[TYPES]
             self._renew_references()
@@ -121,7 +130,7 @@ class FileCopy:
         else:
             self._copy_dataset(found, link, parent, creation)
         self._copy_attributes(link.path)
-        raw.copy_comment(found, self._new[link.path])
+        values.copy_comment(found, self._new[link.path])
 
     def _copy_dataset(
         self, found: h5py.Dataset, link: Link, parent: h5g.GroupID, creation: h5p.PropLCID
@@ -132,36 +141,36 @@ class FileCopy:
             how.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
             h5o.copy(found.id, b".", parent, link.name, how, creation)
             return
-        # H5Ocopy would make a second datatype, without a name, and spoils fill values (and, from
-        # files of short addresses, all values) that lie elsewhere, as strings do.
-        plist, space = found.id.get_create_plist(), raw.own_space(found.id.get_space())
+        # H5Ocopy would make a second datatype without a name. It also spoils fill values that are
+        # pointers, as strings are, and in files of short addresses all such values.
+        plist, space = found.id.get_create_plist(), values.own_space(found.id.get_space())
         made = h5d.create(parent, link.name, self._type(kind), space, plist, creation)
         if found.is_virtual or plist.get_external_count():
             return
         if has_references(kind):
             self._referring.append((link.path, None))
         else:
-            raw.copy_values(found, h5py.Dataset(made))
+            values.copy_values(found, h5py.Dataset(made))
 
     def _type(self, kind: h5t.TypeID) -> h5t.TypeID:
-        """The copy of a datatype: of a named one always the same."""
+        """Return the copy of a datatype; a named one has only one copy."""
         if not kind.committed():
-            return raw.own_type(kind)
-        address = h5o.get_info(kind).addr
-        if address not in self._types:
+            return values.own_type(kind)
+        place = h5o.get_info(kind).addr
+        if place not in self._types:
             if not self._types:
                 self._target.create_group(TYPES)
             name = TYPES + b"/%d" % len(self._types)
-            raw.own_type(kind).commit(self._target.id, name)
-            self._types[address], self._kinds[address] = name, kind
-        return self._target[self._types[address]].id
+            values.own_type(kind).commit(self._target.id, name)
+            self._types[place], self._kinds[place] = name, kind
+        return self._target[self._types[place]].id
 
     def _copy_attributes(self, path: bytes, but: Collection[str] = ()) -> None:
         owner, copy = self._given[path], self._new[path]
-        for name in raw.attribute_names(owner, but):
+        for name in values.attribute_names(owner, but):
             attribute = h5a.open(owner.id, name)
             kind = attribute.get_type()
-            raw.copy_attribute(attribute, copy, self._type(kind))
+            values.copy_attribute(attribute, copy, self._type(kind))
             if has_references(kind):
                 self._referring.append((path, name))
 
@@ -170,17 +179,18 @@ class FileCopy:
         for path, name in self._referring:
             owner, copy = self._source[path], self._target[path]
             if name is None:
-                raw.copy_values(owner, copy, references.renew)
+                values.copy_values(owner, copy, references.renew)
             else:
                 given, made = h5a.open(owner.id, name), h5a.open(copy.id, name)
-                raw.write_attribute(given, made, references.renew)
+                values.write_attribute(given, made, references.renew)
         self.lost_references = references.lost
 
 
 def like_group(group: h5py.Group) -> h5p.PropGCID:
-    """Creation properties of a group, to make another.
+    """Return creation properties to make a group like another one.
 
-    Not those that HDF5 gives as they are: in them is where in its file the group keeps its links.
+    The properties that HDF5 returns cannot be used as they are, because they hold the place in
+    the file where that group keeps its links.
     """
     given, how = group.id.get_create_plist(), h5p.create(h5p.GROUP_CREATE)
     how.set_link_creation_order(given.get_link_creation_order())
@@ -189,7 +199,7 @@ def like_group(group: h5py.Group) -> h5p.PropGCID:
 
 
 def files_elsewhere(file: h5py.File) -> list[bytes]:
-    """Names of other files in the links and the datasets of a file."""
+    """Return the names of other files that the links and datasets of a file mention."""
     found: set[bytes] = set()
     objects = Objects(file)
     for link in walk(file):
@@ -205,3 +215,80 @@ def files_elsewhere(file: h5py.File) -> list[bytes]:
                 count = range(plist.get_external_count())
                 found.update(plist.get_external(number)[0] for number in count)
     return sorted(found - {b"."})
+
+
+class References:
+    """References of a source file, turned into those of its copy.
+
+    Parameters
+    ----------
+    paths
+        The path in the copy of each copied object, by its address in the source.
+
+    Attributes
+    ----------
+    lost
+        How many references led to no copied object; they are null in the copy.
+    """
+
+    def __init__(self, source: h5py.File, target: h5py.File, paths: Mapping[int, bytes]) -> None:
+        self._source, self._target, self._paths = source, target, paths
+        self.lost = 0
+
+    def renew(self, memory: Memory, held: Buffer) -> None:
+        """Change the references in values of the source to those of the copy, in place.
+
+        Raises
+        ------
+        UnsupportedError
+            If there are references of the kind that HDF5 1.12 introduced.
+        """
+        count = len(held) // memory.size
+        for kind, place in memory.references(ctypes.addressof(held), count):
+            length, which = kind.get_size(), kind_of(kind)
+            meant = pointed(self._source, kind, place)
+            path = None if meant is None else self._paths.get(meant[0])
+            if (meant is not None and path is None) or (meant is None and any(_bytes(kind, place))):
+                self.lost += 1
+            ctypes.memset(place, 0, length)
+            if meant is not None and path is not None:
+                space = -1 if meant[1] is None else meant[1].id
+                if _create_reference(place, self._target.id.id, path, which, space) < 0:
+                    self.lost += 1
+
+
+def kind_of(kind: h5t.TypeID) -> int:
+    """Return HDF5's number for the kind of a reference: to an object or to a region.
+
+    Raises
+    ------
+    UnsupportedError
+        If it is of the kind that HDF5 1.12 introduced, which h5py cannot read either.
+    """
+    if kind.equal(h5t.STD_REF_OBJ):
+        return int(h5r.OBJECT)
+    if kind.equal(h5t.STD_REF_DSETREG):
+        return int(h5r.DATASET_REGION)
+    raise UnsupportedError(
+        "the file holds references of HDF5 1.12's kind (H5T_STD_REF), which cannot be copied; "
+        "store them as H5T_STD_REF_OBJ or H5T_STD_REF_DSETREG"
+    )
+
+
+def pointed(file: h5py.File, kind: h5t.TypeID, place: int) -> tuple[int, h5s.SpaceID | None] | None:
+    """Return the address and the region that a reference in memory leads to, or None."""
+    which = kind_of(kind)
+    if not any(_bytes(kind, place)):
+        return None
+    found = _dereference(file.id.id, _DEFAULT, which, place)
+    if found < 0:
+        return None
+    place_in_file: int = h5o.get_info(h5i.wrap_identifier(found)).addr
+    if which != h5r.DATASET_REGION:
+        return place_in_file, None
+    region = _get_region(file.id.id, which, place)
+    return None if region < 0 else (place_in_file, h5s.SpaceID(region))
+
+
+def _bytes(kind: h5t.TypeID, place: int) -> bytes:
+    return ctypes.string_at(place, kind.get_size())

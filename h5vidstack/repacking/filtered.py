@@ -1,4 +1,4 @@
-"""One dataset as coded video of the same shape and type, and its stack beside it."""
+"""The making of a coded dataset of the same shape and type, and of the stack beside it."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ from ..writing import provenance
 from ..writing.coders import BlockCoder
 from ..writing.crew import Crew
 from ..writing.pack_options import PackOptions
-from .raw import own_space, own_type, set_no_fill_value
+from .values import own_space, own_type, set_no_fill_value
 
 Done = Callable[[int], None]
-"""Told how many more frames are done."""
+"""Called with the number of frames that were done since the last call."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class DatasetPlan:
     """How a dataset is to be packed.
 
     Attributes
     ----------
     path
-        Of the dataset.
+        The path of the dataset.
     recipe, chunk
-        How, and in which chunks of frames ``(G, h, w[, C])``.
+        How its blocks are coded, and their shape ``(G, h, w[, C])``.
     leading
         The chunk's lengths on the axes that count frames.
     frames
-        How many it has.
+        The number of its frames.
     raw_bytes, stored_bytes
-        Of its pixels, and of its chunks in the file.
+        The bytes of its pixels, and of its chunks in the file.
     estimate
-        What its blocks will take, from a sample.
+        The bytes that its blocks will take, estimated from a sample.
     """
 
     path: bytes
@@ -71,13 +71,13 @@ class How:
     crew: Crew
 
 
-def plan(dataset: h5py.Dataset, path: bytes, how: How) -> Plan:
+def plan(dataset: h5py.Dataset, path: bytes, how: How) -> DatasetPlan:
     """Choose how to pack a dataset, by coding samples of it.
 
     Raises
     ------
     UnsupportedError
-        If it cannot be packed as asked.
+        If the dataset cannot be packed in that way.
     """
     source = _source(dataset)
     options, wish, itemsize = how.options, how.options.wish, source.dtype.itemsize
@@ -94,26 +94,28 @@ def plan(dataset: h5py.Dataset, path: bytes, how: How) -> Plan:
     share = chooser.share(recipe, samples)
     raw = dataset.size * itemsize
     stored = dataset.id.get_storage_size()
-    return Plan(path, recipe, chunk, leading, count, raw, stored, round(raw * share))
+    return DatasetPlan(path, recipe, chunk, leading, count, raw, stored, round(raw * share))
 
 
-def fill(dataset: h5py.Dataset, file: h5py.File, how: How, plan: Plan, done: Done) -> Filtered:
+def fill(
+    dataset: h5py.Dataset, file: h5py.File, how: How, plan: DatasetPlan, done: Done
+) -> Filtered:
     """Make the coded dataset, without a name, in another file.
 
     Returns
     -------
     Filtered
-        The dataset, and what is known of its frames.
+        The dataset, with the fingerprints of its frames.
     """
     coder = BlockCoder(plan.recipe, verify=True)
     made = _create(dataset, file, plan, coder)
     source = _source(dataset)
-    writer = _WholeWriter(made)
+    writer = _DatasetWriter(made)
     encoder = how.crew.encoder(writer, coder, plan.chunk, block=done)
     prints = []
 
     def look(frames: Pixels) -> Fingerprints:
-        as_stored = frames.astype(dataset.dtype, copy=False)  # of which the CRCs are
+        as_stored = frames.astype(dataset.dtype, copy=False)  # CRCs count stored bytes
         return fingerprint(as_stored, hashes=how.options.hashes)
 
     def moving() -> Iterator[Pixels]:
@@ -136,11 +138,11 @@ class Filtered:
     data
         The dataset.
     stored_bytes
-        Of its blocks.
+        The bytes of its blocks.
     coding
-        In words.
+        How they are coded, in words.
     prints
-        Of its frames.
+        The fingerprints of its frames.
     """
 
     data: h5py.Dataset
@@ -149,11 +151,11 @@ class Filtered:
     prints: Fingerprints
 
 
-class _WholeWriter(PileWriter):
-    """Write blocks to a dataset that has its size, and perhaps several axes that count frames."""
+class _DatasetWriter(PileWriter):
+    """Writes blocks to a dataset of fixed size, which may have several axes that count frames."""
 
     def extend(self, frames: int) -> None:
-        """Nothing to do."""
+        """Do nothing, because the dataset already has its size."""
 
     def write_block(self, offset: Shape, block: bytes, filter_mask: int = 0) -> None:
         """See `PileWriter`."""
@@ -166,8 +168,10 @@ def _source(dataset: h5py.Dataset) -> ArraySource:
     return ArraySource(dataset, f"{dataset.file.filename}{SEPARATOR}{dataset.name}")
 
 
-def _create(dataset: h5py.Dataset, file: h5py.File, plan: Plan, coder: BlockCoder) -> h5py.Dataset:
-    """A dataset of the same type, shape and fill value, in our chunks and by our filter."""
+def _create(
+    dataset: h5py.Dataset, file: h5py.File, plan: DatasetPlan, coder: BlockCoder
+) -> h5py.Dataset:
+    """Make a dataset of the same type, shape and fill value, with our chunks and our filter."""
     given, plist = dataset.id.get_create_plist(), h5p.create(h5p.DATASET_CREATE)
     plist.set_chunk((*plan.leading, *plan.chunk[1:]))
     plist.set_filter(FILTER_ID, h5z.FLAG_MANDATORY, coder.options()["compression_opts"])
@@ -177,7 +181,7 @@ def _create(dataset: h5py.Dataset, file: h5py.File, plan: Plan, coder: BlockCode
 
 
 def copy_creation(given: h5p.PropDCID, plist: h5p.PropDCID, dtype: np.dtype[Any]) -> None:
-    """What says how a dataset was made, but for chunks and filters."""
+    """Copy the creation properties of a dataset, except chunks and filters."""
     if given.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED:
         value = np.zeros((), dtype)
         given.get_fill_value(value)
@@ -188,11 +192,13 @@ def copy_creation(given: h5p.PropDCID, plist: h5p.PropDCID, dtype: np.dtype[Any]
     copy_object_creation(given, plist)
 
 
-def put_beside(file: h5py.File, plan: Plan, filtered: Filtered, record: Mapping[str, Any]) -> None:
-    """Make the stack of a coded dataset that has its name: hashes and index, beside it.
+def put_beside(
+    file: h5py.File, plan: DatasetPlan, filtered: Filtered, record: Mapping[str, Any]
+) -> None:
+    """Make the stack of a coded dataset, with hashes and index, beside the dataset.
 
-    Soft links lead to the dataset: programs that go through all of a file (hdmf, so pynwb)
-    take what has a second hard link for no more than a link where they meet it again.
+    The stack has soft links to the dataset, because programs that walk through a whole file
+    (hdmf, and with it pynwb) would show a second hard link only as a link.
     """
     data = filtered.data
     leading, frame = split_axes(data.shape)

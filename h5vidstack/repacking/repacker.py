@@ -1,4 +1,4 @@
-"""`repack`: a whole HDF5 file again, with its image stacks as coded video, or as plain pixels."""
+"""The copy of a whole HDF5 file with its image stacks as coded video, or as plain pixels again."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import h5py
 
 from ..errors import FormatError, OutputError, UnsupportedError
 from ..hdf5.failures import damage_as_error
@@ -21,36 +23,36 @@ from ..pool import Progress
 from ..writing.crew import Crew
 from ..writing.pack_options import PackOptions, collected, takes_options
 from .candidates import Left
+from .conversion import Conversion, Repacked
+from .file_comparison import FileComparison
 from .file_copy import FileCopy, files_elsewhere
 from .filtered import How
-from .job import Job, Repacked
-from .proof import Proof
 from .to_plain import ToPlain
 from .to_video import ToVideo
 from .tree import shown
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RepackReport:
     """What `repack` did, or would do.
 
     Attributes
     ----------
     path
-        The new file; None: it was a dry run.
+        The new file, or None after a dry run.
     replaced
-        Datasets that are made anew.
+        The datasets that are made anew.
     left
-        Datasets that are copied as they are, and why.
+        The datasets that are copied as they are, with the reasons.
     before, after
-        Bytes of both files; of a dry run the latter is estimated.
+        The bytes of both files. A dry run estimates `after`.
     compared
         How many datasets of both files were compared.
     lost_references
-        References to what was not there any more; they are null in the new file.
+        How many references led to nothing; they are null in the new file.
     elsewhere
-        Files that links, virtual datasets or external storage name by relative paths: from
-        another folder they are not found.
+        Files that links, virtual datasets or external storage name by relative paths. They are
+        not found from another folder.
     seconds
         How long it took.
     """
@@ -80,11 +82,11 @@ def repack(
 ) -> RepackReport:
     """Copy an HDF5 file, with its stacks of images as losslessly coded video at the same paths.
 
-    All else is as it was: groups, attributes, links, references, dimension scales, types, the
-    order in which things were made, the user block. A dataset that becomes no smaller is
-    copied, too. What is read by ``file["/entry/data"]`` before is read so after, by any program
-    that has the filter (in Python: ``import h5vidstack``). Hashes and index of ``/entry/data`` are
-    in the group ``/h5vidstack/entry/data``: `open` finds them by the dataset's own path. In the
+    Everything else stays as it was: groups, attributes, links, references, dimension scales, types,
+    the order in which things were made, and the user block. A dataset that becomes no smaller is
+    copied as it is. Any program that has the filter reads ``file["/entry/data"]`` as before; in
+    Python, ``import h5vidstack`` brings the filter. The hashes and the index of ``/entry/data`` are
+    in the group ``/h5vidstack/entry/data``, and `open` finds them by the dataset's own path. In the
     end every dataset, attribute and link of both files is compared.
 
     Parameters
@@ -92,17 +94,19 @@ def repack(
     source, target
         HDF5 files. `target` may be None with `dry_run`.
     select
-        Patterns of paths, as ``"/entry/*/data"``; ``*`` stands for ``/``, too. Without any: all
-        datasets that look like stacks of images, of at least 16x16 pixels and 64 KiB.
+        Patterns of paths, such as ``"/entry/*/data"``, where ``*`` also stands for ``/``. Without
+        any, all datasets that look like stacks of images are taken: those of at least 16x16 pixels
+        and 64 KiB.
     restore
-        The other way: pixels that any HDF5 reads, in the chunks and by the filters
-        (of HDF5's own) that they had before.
+        Go the other way: write pixels that any HDF5 reads, with the chunks and the filters that
+        they had before, if those filters are HDF5's own.
     dry_run
-        Write nothing; say what would be made anew, and estimate what that saves.
+        Write nothing; report what would be made anew, and estimate what that saves.
     options
         All options of coding at once, as a `PackOptions`.
     progress
-        Called with a `Step` as it goes: frames done, and of all; each is made, then compared.
+        Called with a `Step` as the work goes on; each frame is counted when it was made, and again
+        when it was compared.
     <options of repack>
 
     Returns
@@ -114,19 +118,56 @@ def repack(
     FormatError
         If `source` is no HDF5 file, is being written, or is damaged.
     SourceError
-        If a stack needs a filter that is not there.
+        If a stack needs a filter that is not installed.
     OutputError
         If `target` cannot be written, or a pattern matches nothing.
     NotExactError
         If the files differ in the end.
     UnsupportedError
-        If the file holds what cannot be copied. `target` is always as it was before.
+        If the file holds what cannot be copied. After any error `target` is as it was before.
     """
     started = time.perf_counter()
     options = collected("repack", named, options)
+    given, path = _whole_files(source, target, dry_run)
+    wish = options.wish
+    if wish.fixed is not None and not wish.fixed.lossless:
+        raise UnsupportedError(f"{wish.fixed} is lossy; repack keeps every pixel as it is")
+    with contextlib.ExitStack() as cleanup:
+        file = cleanup.enter_context(_opened(given))
+        crew = cleanup.enter_context(Crew(options.workers))
+        conversion: Conversion
+        with damage_as_error(str(given)):
+            if restore:
+                conversion = ToPlain(file, select, progress)
+            else:
+                how = How(options=options, crew=crew)
+                conversion = ToVideo(file, select, how, progress)
+            others = files_elsewhere(file) if path is not None else []
+        elsewhere = () if path is None else _elsewhere(others, given, path)
+        before = given.stat().st_size
+        written = None
+        if path is not None and not dry_run:
+            written = _write(conversion, given, path, options.overwrite)
+        saved = sum(one.before - one.after for one in conversion.replaced)
+        return RepackReport(
+            path=None if written is None else str(path),
+            replaced=tuple(conversion.replaced),
+            left=tuple(conversion.left),
+            before=before,
+            after=before - saved if written is None else written.file_bytes,
+            compared=0 if written is None else written.compared,
+            lost_references=0 if written is None else written.lost_references,
+            elsewhere=() if written is None else elsewhere,
+            seconds=time.perf_counter() - started,
+        )
+
+
+def _whole_files(
+    source: str | os.PathLike[str], target: str | os.PathLike[str] | None, dry_run: bool
+) -> tuple[Path, Path | None]:
+    """Return the paths of both files, or raise an error if one cannot name a whole file."""
     if target is None and not dry_run:
         raise OutputError("give a file to write; only a dry run needs none")
-    given = Path(os.fsdecode(source))
     for name in (source, target):
         if name is None:
             continue
@@ -135,72 +176,66 @@ def repack(
             raise OutputError(
                 f"{os.fsdecode(name)}: repack copies whole files; use --select for some datasets"
             )
-    if target is not None:
-        check_name(Path(os.fsdecode(target)))
-    wish = options.wish
-    if wish.fixed is not None and not wish.fixed.lossless:
-        raise UnsupportedError(f"{wish.fixed} is lossy; repack keeps every pixel as it is")
-    with contextlib.ExitStack() as cleanup:
-        if given.is_file() and is_recording(str(given)):
-            raise FormatError(f"{given} is being recorded; wait until it is closed, or recover it")
-        file = cleanup.enter_context(open_hdf5(str(given)))
-        crew = cleanup.enter_context(Crew(options.workers))
-        job: Job
-        with damage_as_error(str(given)):
-            if restore:
-                job = ToPlain(file, select, progress)
-            else:
-                how = How(options=options, crew=crew)
-                job = ToVideo(file, select, how, progress)
-            others = files_elsewhere(file) if target is not None else []
-        elsewhere: tuple[str, ...] = ()
-        if target is not None:
-            elsewhere = _elsewhere(others, given, Path(os.fsdecode(target)))
-        before = given.stat().st_size
-        if dry_run or target is None:
-            saved = sum(one.before - one.after for one in job.replaced)
-            return RepackReport(
-                None, tuple(job.replaced), tuple(job.left), before, before - saved, 0, 0, (),
-                time.perf_counter() - started,
-            )  # fmt: skip
-        path = Path(os.fsdecode(target))
-        in_place = path.exists() and path.samefile(given)
-        check = (
-            functools.partial(refuse_others, path) if options.overwrite and not in_place else _allow
-        )
-        check()
-        with complete_or_absent(
-            path, overwrite=options.overwrite, like=given, check=check
-        ) as temporary:
-            with closed_tidily(like_hdf5_file(temporary, file)) as new:
-                copy = FileCopy(file, new, job.make, job.omitted)
-                copy.run()
-                job.finish(new)
-            _copy_user_block(given, temporary, file.userblock_size)
-            with open_hdf5(str(temporary)) as made:
-                equal = job.comparisons(temporary)
-                proof = Proof(file, made, copy.paths, equal, job.changed, job.omitted)
-                proof.run()
-            after = temporary.stat().st_size
-        return RepackReport(
-            str(path), tuple(job.replaced), tuple(job.left), before, after, proof.datasets,
-            copy.lost_references, elsewhere, time.perf_counter() - started,
-        )  # fmt: skip
+    given = Path(os.fsdecode(source))
+    if target is None:
+        return given, None
+    path = Path(os.fsdecode(target))
+    check_name(path)
+    return given, path
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    if path.is_file() and is_recording(str(path)):
+        raise FormatError(f"{path} is being recorded; wait until it is closed, or recover it")
+    with open_hdf5(str(path)) as file:
+        yield file
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What was written and compared; see `RepackReport`."""
+
+    file_bytes: int
+    compared: int
+    lost_references: int
+
+
+def _write(conversion: Conversion, source: Path, path: Path, overwrite: bool) -> _Written:
+    """Write the copy, compare it with the source, and only then give it its name."""
+    file = conversion.file
+    in_place = path.exists() and path.samefile(source)
+    check = functools.partial(refuse_others, path) if overwrite and not in_place else _allow
+    check()
+    with complete_or_absent(path, overwrite=overwrite, like=source, check=check) as temporary:
+        with closed_tidily(like_hdf5_file(temporary, file)) as new:
+            copy = FileCopy(file, new, conversion.make, conversion.omitted)
+            copy.run()
+            conversion.finish(new)
+        _copy_user_block(source, temporary, file.userblock_size)
+        with open_hdf5(str(temporary)) as made:
+            equal = conversion.comparisons(temporary)
+            comparison = FileComparison(
+                file, made, copy.paths, equal, conversion.changed, conversion.omitted
+            )
+            comparison.run()
+        return _Written(temporary.stat().st_size, comparison.datasets, copy.lost_references)
 
 
 def _allow() -> None:
-    """A file in whose place all of it is put again may be replaced."""
+    """Let the source itself be replaced, because everything in it is in the copy."""
 
 
 def _elsewhere(others: list[bytes], source: Path, target: Path) -> tuple[str, ...]:
-    """Files that are not found from the folder of the new file.
+    """Return the files that are not found from the folder of the new file.
 
     Raises
     ------
     OutputError
-        If the new file would replace one of those that the source, and so itself, needs.
+        If the new file would replace one that the source links to, which it needs itself.
     """
-    for name in map(os.fsdecode, others):  # where HDF5 looks for them
+    for name in map(os.fsdecode, others):
+        # HDF5 looks for a file in these three places.
         for there in (source.parent / name, source.parent / Path(name).name, Path(name)):
             with contextlib.suppress(OSError):
                 if target.samefile(there):
@@ -213,7 +248,7 @@ def _elsewhere(others: list[bytes], source: Path, target: Path) -> tuple[str, ..
 
 
 def _copy_user_block(source: Path, target: Path, size: int) -> None:
-    """Copy what stands before the HDF5 part of a file."""
+    """Copy the bytes that stand before the HDF5 part of a file."""
     if size:
         with source.open("rb") as given, target.open("r+b") as made:
             made.write(given.read(size))

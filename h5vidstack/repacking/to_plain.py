@@ -1,11 +1,11 @@
-"""Coded stacks become pixels that any HDF5 reads, as they were stored before."""
+"""The conversion of coded stacks to plain pixels that any HDF5 reads, stored as before."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,61 +14,61 @@ from h5py import h5d, h5g, h5p, h5s, h5t, h5z
 
 from ..errors import OutputError
 from ..hdf5.filter import pipeline, stored_coding
-from ..layout.names import BESIDE, SEPARATOR, find_stacks, is_stack
+from ..layout.names import BESIDE, SEPARATOR, STACK_MEMBERS, find_stacks, is_stack
 from ..pool import Progress
 from ..reading.stack_reader import StackReader
-from ..repacking import raw
 from ..shapes import Pixels, Shape, split_axes
-from .candidates import Left, Selection, datasets
+from .candidates import Left, PathPatterns, datasets
+from .conversion import Conversion, Repacked, frame_slabs, open_stack
+from .file_comparison import Equal
 from .file_copy import like_group
 from .filtered import copy_creation
-from .job import Job, Repacked, address, open_stack, stacks_beside
-from .proof import Equal
-from .slabs import frame_slabs
-from .tree import is_hard, names, shown
+from .tree import address, is_hard, names, shown
+from .values import own_space, own_type
 
 _KEPT = (h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32)
-"""Filters that every HDF5 has; others are not restored."""
+"""The filters that every HDF5 has; no others are restored."""
 
 _LARGEST = (1 << 32) - 1
-"""Bytes of a chunk, that every HDF5 reads."""
+"""The largest chunk that every HDF5 reads, in bytes."""
 
 _Filters = list[tuple[int, tuple[int, ...]]]
 
-_IN_A_STACK = (b"frames", b"groups", b"members", b"index", b"hashes")
+_RESTORED = {name.encode() for name in STACK_MEMBERS if name != "original"}
+"""The members of a stack that its pixels replace. Frame numbers of a recovery would be lost."""
 
 
 def layout_record(dataset: h5py.Dataset) -> dict[str, Any]:
-    """Chunks and filters of a dataset, for `ToPlain`."""
+    """Return the chunks and filters of a dataset, from which `ToPlain` restores it."""
     filters = [[code, list(values)] for code, _, values, _ in pipeline(dataset) if code in _KEPT]
     return {"chunks": dataset.chunks, "filters": filters}
 
 
-class ToPlain(Job):
-    """See `Job`.
+class ToPlain(Conversion):
+    """The conversion of coded datasets and stacks to plain datasets.
 
-    Datasets that `repack` coded get back their chunks and filters, as far as those are HDF5's
-    own; others are stored frame by frame, by shuffle and gzip. Of a stack that `pack` made its
-    frames become the dataset ``frames`` in a group at its path.
+    Datasets that `repack` coded get back their chunks and filters, if the filters are HDF5's own.
+    Other datasets are stored frame by frame, with shuffle and gzip. A stack that `pack` made
+    becomes a group at its path, with the dataset ``frames``.
 
     Parameters
     ----------
     select
-        Patterns of paths of datasets and stacks; none: all.
+        Patterns of paths of datasets and stacks; without any, all are converted.
     """
 
     def __init__(self, file: h5py.File, select: Sequence[str], progress: Progress | None) -> None:
         super().__init__(file, progress)
         self._found: dict[int, bytes] = {}
         self._made: dict[int, h5py.Dataset] = {}
-        chosen = Selection(select)
+        chosen = PathPatterns(select)
         coded = [paths for paths in datasets(file) if stored_coding(file[paths[0]]) is not None]
         stacks = [os.fsencode(path) for path in find_stacks(file)]
-        self._beside = stacks_beside(file, stacks)
+        self._beside = _stacks_beside(file, stacks)
         apart = [[path] for path in stacks if path not in self._beside]
         for paths in [*coded, *apart]:
             if not chosen.takes(paths):
-                self.left.append(Left(shown(paths[0]), "it is not selected"))
+                self.left.append(Left(path=shown(paths[0]), why="it is not selected"))
                 continue
             if paths in apart:
                 _check_nothing_else(file, paths[0])
@@ -80,9 +80,15 @@ class ToPlain(Job):
         self._omit(bool(select))
 
     def _omit(self, some: bool) -> None:
-        """Leave out the stacks beside datasets that are made anew, and groups of only such."""
+        """Omit the stacks beside datasets that are made anew, and groups that hold nothing else.
+
+        Parameters
+        ----------
+        some
+            Whether only selected datasets are made anew.
+        """
         for path, data in self._beside.items():
-            if data in self._found or (data is None and not some):  # that dataset is gone
+            if data in self._found or (data is None and not some):
                 _check_nothing_else(self.file, path)
                 self.omitted.add(address(self.file[path]))
         if self.omitted:
@@ -99,16 +105,16 @@ class ToPlain(Job):
 
     @property
     def changed(self) -> set[int]:
-        """See `Job`."""
+        """See `Conversion`."""
         return {found for found, path in self._found.items() if is_stack(self.file[path])}
 
     def make(self, node: h5py.HLObject, new: h5py.File) -> h5py.HLObject | None:
-        """See `Job`."""
+        """See `Conversion`."""
         path = self._found.get(address(node))
         if path is None:
             return None
         if not self._made:
-            self.replaced = []  # those were estimates
+            self.replaced = []  # until now it held estimates
         with open_stack(self.file.filename, path) as stack:
             if isinstance(node, h5py.Dataset):
                 given = node.id.get_create_plist()
@@ -129,7 +135,7 @@ class ToPlain(Job):
         return made if group is None else group
 
     def finish(self, new: h5py.File) -> None:
-        """See `Job`."""
+        """See `Conversion`."""
 
     def _create(
         self,
@@ -139,7 +145,7 @@ class ToPlain(Job):
         space: h5s.SpaceID,
         given: h5p.PropDCID | None,
     ) -> h5py.Dataset:
-        """A dataset without a name, in the chunks and by the filters that it once had."""
+        """Make a dataset without a name, with the chunks and filters that it once had."""
         plist = h5p.create(h5p.DATASET_CREATE)
         shape = space.get_simple_extent_dims()
         chunks, filters = _recorded(stack, shape)
@@ -151,12 +157,10 @@ class ToPlain(Job):
             plist.set_filter(code, h5z.FLAG_OPTIONAL, values)
         if given is not None:
             copy_creation(given, plist, stack.dtype)
-        return h5py.Dataset(
-            h5d.create(new.id, None, raw.own_type(kind), raw.own_space(space), plist)
-        )
+        return h5py.Dataset(h5d.create(new.id, None, own_type(kind), own_space(space), plist))
 
     def comparisons(self, path: Path) -> Mapping[int, Equal]:
-        """See `Job`."""
+        """See `Conversion`."""
 
         def equal(node: h5py.HLObject, copy: h5py.HLObject) -> bool:
             pixels = copy if isinstance(copy, h5py.Dataset) else copy["frames"]
@@ -173,21 +177,53 @@ class ToPlain(Job):
         named = ", ".join(words[code] for code, _ in filters)
         coding = named or ("in chunks" if chunks else "as it is")
         before = sum(group.stored_bytes for group in stack.groups)
-        self.replaced.append(Repacked(shown(path), shape, stack.dtype.name, before, after, coding))
+        self.replaced.append(
+            Repacked(
+                path=shown(path),
+                shape=shape,
+                dtype=stack.dtype.name,
+                before=before,
+                after=after,
+                coding=coding,
+            )
+        )
+
+
+def _stacks_beside(file: h5py.File, stacks: Iterable[bytes]) -> dict[bytes, int | None]:
+    """Return the stacks that are beside datasets, each with the address of its dataset.
+
+    The address is None if the dataset was removed, renamed, or replaced by one that is not coded.
+
+    Parameters
+    ----------
+    stacks
+        Paths of stacks in the file.
+    """
+    inside = BESIDE.encode() + b"/"
+    found: dict[bytes, int | None] = {}
+    for path in stacks:
+        if path.startswith(inside) and not is_hard(file[path]["groups/000000"], b"video"):
+            data = file[path].get("groups/000000/video")
+            coded = isinstance(data, h5py.Dataset) and stored_coding(data) is not None
+            found[path] = address(data) if coded else None
+    return found
 
 
 def _check_nothing_else(file: h5py.File, path: bytes) -> None:
-    """Raise OutputError if a stack's group holds what is not the stack's, which would be lost."""
-    more = [name for name in names(file[path]) if name not in _IN_A_STACK]
+    """Raise OutputError if a stack's group holds other objects, which would be lost."""
+    more = [name for name in names(file[path]) if name not in _RESTORED]
     if more:
         raise OutputError(
-            f"{file.filename}{SEPARATOR}{shown(path)} is a stack that holds {shown(more[0])}, too: "
-            "move that elsewhere, or leave the stack out by --select"
+            f"{file.filename}{SEPARATOR}{shown(path)} is a stack that also holds {shown(more[0])}, "
+            "which would be lost: move it elsewhere, or leave the stack out by --select"
         )
 
 
 def _recorded(stack: StackReader, shape: tuple[int, ...]) -> tuple[Shape | None, _Filters]:
-    """Chunks and filters that a dataset had before it was coded; else a frame, shuffle and gzip."""
+    """Return the chunks and filters of a dataset before it was coded.
+
+    Without a record, a chunk is one frame, and the filters are shuffle and gzip.
+    """
     leading, frame = split_axes(shape)
     usual = (1,) * len(leading) + frame
     by_gzip: list[tuple[int, tuple[int, ...]]] = [
@@ -204,15 +240,15 @@ def _recorded(stack: StackReader, shape: tuple[int, ...]) -> tuple[Shape | None,
             if len(chunks) != len(shape) or min(chunks) < 1 or size > _LARGEST:
                 return usual, by_gzip
         for number in itertools.chain.from_iterable(values for _, values in filters):
-            number.to_bytes(4, "little")  # as HDF5 has it
-    except (TypeError, KeyError, ValueError, OverflowError):  # there is none, or it was changed
+            number.to_bytes(4, "little")  # HDF5 takes only such numbers
+    except (TypeError, KeyError, ValueError, OverflowError):  # no record, or an edited one
         return usual, by_gzip
     known = [(code, values) for code, values in filters if code in _KEPT]
     return chunks, known if chunks is not None else []
 
 
 def _shaped(frames: Pixels, dataset: h5py.Dataset, place: tuple[slice, ...]) -> Pixels:
-    """Frames in the shape of the part of a dataset that they fill."""
+    """Return frames in the shape of the part of a dataset that they fill."""
     counts = (
         len(range(*part.indices(edge))) for part, edge in zip(place, dataset.shape, strict=False)
     )

@@ -1,4 +1,4 @@
-"""Stacks of images become coded video at their paths, with hashes and index beside them."""
+"""The conversion of stacks of images to coded video at their paths, with index and hashes."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from ..errors import OutputError
 from ..layout.names import BESIDE, is_stack
 from ..pool import Progress
 from .candidates import Left, image_stacks
-from .filtered import Filtered, How, Plan, fill, plan, put_beside
-from .job import Job, Repacked, address, open_stack
-from .proof import Equal
+from .conversion import Conversion, Repacked, open_stack
+from .file_comparison import Equal
+from .filtered import DatasetPlan, Filtered, How, fill, plan, put_beside
 from .to_plain import layout_record
-from .tree import is_hard, shown
+from .tree import address, is_hard, shown
 
 
-class ToVideo(Job):
-    """See `Job`.
+class ToVideo(Conversion):
+    """The conversion of stacks of images to coded datasets.
 
     Parameters
     ----------
     select
-        See `image_stacks`.
+        Patterns of paths; see `image_stacks`.
     how
-        They are coded.
+        How the stacks are coded.
 
     Raises
     ------
     OutputError
-        If the file has something else where the stacks beside the datasets go.
+        If the file has something else at the place for the stacks beside the datasets.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class ToVideo(Job):
     ) -> None:
         super().__init__(file, progress)
         self._how = how
-        self._plans: dict[int, Plan] = {}
-        self._made: dict[int, tuple[Plan, Filtered]] = {}
+        self._plans: dict[int, DatasetPlan] = {}
+        self._made: dict[int, tuple[DatasetPlan, Filtered]] = {}
         paths, self.left = image_stacks(file, select)
         for path in paths:
             dataset = file[path]
@@ -54,12 +54,12 @@ class ToVideo(Job):
         self._count = 2 * sum(planned.frames for planned in self._plans.values())
 
     def make(self, node: h5py.HLObject, new: h5py.File) -> h5py.HLObject | None:
-        """See `Job`."""
+        """See `Conversion`."""
         planned = self._plans.get(address(node))
         if planned is None or not isinstance(node, h5py.Dataset):
             return None
         if not self._made:
-            self.replaced = []  # those were estimates
+            self.replaced = []  # until now it held estimates
         made = fill(node, new, self._how, planned, self._more)
         if made.stored_bytes >= planned.stored_bytes:
             self._leave(planned)
@@ -69,24 +69,24 @@ class ToVideo(Job):
         return made.data
 
     def finish(self, new: h5py.File) -> None:
-        """See `Job`."""
+        """See `Conversion`."""
         for planned, made in self._made.values():
             dataset = self.file[planned.path]
             put_beside(new, planned, made, {"original": layout_record(dataset)})
 
     def comparisons(self, path: Path) -> Mapping[int, Equal]:
-        """See `Job`."""
+        """See `Conversion`."""
 
         def equal(node: h5py.Dataset, copy: h5py.Dataset) -> bool:
             with open_stack(path, self._made[address(node)][0].path) as stack:
-                # Once as any program reads it, then all of it by all cores.
+                # One frame is read as any program reads it, then all frames by all cores.
                 first = copy[(0,) * (copy.ndim - len(stack.shape) + 1)]
                 return first.tobytes() == stack[0].tobytes() and self._same_pixels(node, stack)
 
         return dict.fromkeys(self._made, equal)
 
     def _make_room(self, path: bytes) -> None:
-        """Check that a stack can be made at a path; one that was beside another dataset goes."""
+        """Check that a stack can be made at a path; an old stack there is omitted."""
         node: h5py.HLObject | None = self.file["/"]
         for name in path.strip(b"/").split(b"/"):
             if not isinstance(node, h5py.Group) or is_stack(node):
@@ -99,17 +99,21 @@ class ToVideo(Job):
                 self.omitted.add(address(node))
                 return
         raise OutputError(
-            f"{self.file.filename} has something else at {BESIDE}, where hashes of "
-            f"{shown(path[len(BESIDE) :])} go: rename that first"
+            f"{self.file.filename} has something else at {BESIDE}, which is the place for "
+            f"the hashes of {shown(path[len(BESIDE) :])}: rename that first"
         )
 
-    def _leave(self, planned: Plan) -> None:
-        self.left.append(Left(shown(planned.path), "it would become no smaller"))
+    def _leave(self, planned: DatasetPlan) -> None:
+        self.left.append(Left(path=shown(planned.path), why="it would become no smaller"))
 
-    def _note(self, dataset: h5py.Dataset, planned: Plan, after: int, coding: str) -> None:
+    def _note(self, dataset: h5py.Dataset, planned: DatasetPlan, after: int, coding: str) -> None:
         self.replaced.append(
             Repacked(
-                shown(planned.path), dataset.shape, dataset.dtype.name, planned.stored_bytes,
-                after, coding,
+                path=shown(planned.path),
+                shape=dataset.shape,
+                dtype=dataset.dtype.name,
+                before=planned.stored_bytes,
+                after=after,
+                coding=coding,
             )
-        )  # fmt: skip
+        )

@@ -1,4 +1,4 @@
-"""The links of an HDF5 file, group after group."""
+"""The objects of an HDF5 file and the links between them, group after group."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Link:
     Attributes
     ----------
     group, name
-        The path of the group, and the name in it.
+        The path of the group and the name in it.
     ascii
-        Whether the name is marked as ASCII, else as UTF-8.
+        Whether the name is marked as ASCII; otherwise it is marked as UTF-8.
     address
-        Of the object, if it is a hard link.
+        The address of the object, for a hard link.
     target
-        Of a soft link its path, of an external one its file and path.
+        The path that a soft link holds, or the file and path that an external link holds.
     """
 
     group: bytes
@@ -38,31 +38,37 @@ class Link:
 
     @property
     def path(self) -> bytes:
-        """From the root."""
+        """The path of the link from the root."""
         return join(self.group, self.name)
 
 
+def address(node: h5py.HLObject) -> int:
+    """Return the address of an object inside its file."""
+    found: int = h5o.get_info(node.id).addr
+    return found
+
+
 def join(group: bytes, name: bytes) -> bytes:
-    """The path of a name in a group."""
+    """Return the path of a name in a group."""
     return group.rstrip(b"/") + b"/" + name
 
 
 def shown(path: bytes) -> str:
-    """A path for people."""
+    """Return a path as text for people."""
     return path.decode(errors="backslashreplace")
 
 
 class Objects:
     """The objects of a file by their paths.
 
-    The group that was used last stays open: from the root the way may be long.
+    The group that was used last stays open, because the way from the root may be long.
     """
 
     def __init__(self, file: h5py.File) -> None:
         self._file, self._path, self._group = file, ROOT, file["/"]
 
     def group(self, path: bytes) -> h5py.Group:
-        """A group."""
+        """Return a group."""
         if path != self._path:
             self._path, self._group = path, self._file[path]
         return self._group
@@ -75,19 +81,19 @@ class Objects:
 
 
 def walk(file: h5py.File, enter: Callable[[Link], bool] = lambda link: True) -> Iterator[Link]:
-    """Yield all links, those of a group together, in the order that it keeps.
+    """Yield all links group by group, each group's in the order that it keeps.
 
     Each group is entered once, by the first path that leads to it.
 
     Parameters
     ----------
     enter
-        Asked, after a link was yielded, whether to go into the group that it leads to.
+        Asked after each link was yielded: whether to enter the group that the link leads to.
 
     Raises
     ------
     UnsupportedError
-        If there is a link of a kind that only its own program knows.
+        If there is a link of a kind that only the program that made it can follow.
     """
     entered = {h5o.get_info(file.id).addr}
     groups = deque([ROOT])
@@ -105,7 +111,7 @@ def walk(file: h5py.File, enter: Callable[[Link], bool] = lambda link: True) -> 
 
 
 def names(group: h5py.Group) -> list[bytes]:
-    """The names in a group, in the order in which they were made where it keeps that."""
+    """Return the names in a group, in the order of their making where the group keeps it."""
     tracked = group.id.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_TRACKED
     found: list[bytes] = []
     if group.id.get_num_objs():
@@ -115,7 +121,7 @@ def names(group: h5py.Group) -> list[bytes]:
 
 
 def is_hard(group: h5py.Group, name: bytes) -> bool:
-    """Whether a name in a group is a hard link."""
+    """Return whether a name in a group is a hard link."""
     return bool(group.id.links.get_info(name).type == h5l.TYPE_HARD)
 
 

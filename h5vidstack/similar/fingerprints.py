@@ -1,10 +1,12 @@
-"""What is computed once of every frame: CRC-32, image hashes, and a small feature.
+"""The fingerprints of frames: CRC-32, image hashes, and a small feature for distances.
 
-The hashes are those of the imagehash library, bit for bit; here a batch of frames is
-hashed at once, which takes a quarter of the time. What they mean: phash, 8x8 lowest
-frequencies of a DCT of the 32x32 thumbnail against their median; ahash, the 8x8
-thumbnail against its mean; dhash, each pixel of the 9x8 thumbnail against its left
-neighbour.
+The imagehash library defines the hashes, and `query_hashes` calls it for one image. Packing hashes
+frames in batches by `hash_images`, because that takes a quarter of the time; both give the same
+bits.
+
+- phash compares the 8x8 lowest frequencies of a DCT of the 32x32 thumbnail with their median.
+- ahash compares the pixels of the 8x8 thumbnail with their mean.
+- dhash compares each pixel of the 9x8 thumbnail with its left neighbour.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from ..codecs.block import frame_crcs
 from .thumbnails import thumbnails
@@ -25,7 +28,7 @@ Hashes = npt.NDArray[np.uint64]
 HASHES = ("phash", "ahash", "dhash")
 
 FEATURE_EDGE = {1: 16, 3: 9, 4: 8}
-"""Block means a row and a column, by channels: about 256 numbers a frame."""
+"""Rows and columns of the grid of block means, by channels: about 256 numbers a frame."""
 
 _WIDER = {np.dtype(np.uint8): np.uint16, np.dtype(np.uint16): np.uint32}
 """Integers that hold sums of many pixels, which is faster than sums of floats and as exact."""
@@ -33,16 +36,15 @@ _WIDER = {np.dtype(np.uint8): np.uint16, np.dtype(np.uint16): np.uint32}
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Of n frames.
+    """The fingerprints of n frames.
 
     Attributes
     ----------
     crc32
-        ``(n,)`` uint32, of each frame's raw bytes in C order.
+        ``(n,)`` uint32: the CRC-32 of each frame's raw bytes in C order.
     phash, ahash, dhash
-        ``(n,)`` uint64: imagehash's bits row by row, the first one highest, so that
-        ``f"{value:016x}"`` is what ``str`` gives of imagehash's object. None if they
-        were not wanted.
+        ``(n,)`` uint64: imagehash's bits row by row, the first one highest. So
+        ``f"{value:016x}"`` equals ``str`` of imagehash's object. None if no hashes were wanted.
     feature
         ``(n, d)`` float32: means of a grid of blocks, for distances between frames.
     """
@@ -58,7 +60,7 @@ class Fingerprints:
 
     @property
     def hashes(self) -> dict[str, Hashes]:
-        """The hash tables by name, as far as there are some."""
+        """The hash tables by name; none if no hashes were wanted."""
         tables = {name: getattr(self, name) for name in HASHES}
         return {name: table for name, table in tables.items() if table is not None}
 
@@ -70,7 +72,7 @@ def fingerprint(frames: npt.NDArray[Any], *, hashes: bool = True) -> Fingerprint
 
 
 def join(parts: Sequence[Fingerprints]) -> Fingerprints:
-    """Put batches together, at least one."""
+    """Join the fingerprints of one or more batches of frames."""
 
     def joined(name: str) -> Any:
         arrays = [getattr(part, name) for part in parts]
@@ -80,7 +82,7 @@ def join(parts: Sequence[Fingerprints]) -> Fingerprints:
 
 
 def hash_images(frames: npt.NDArray[Any]) -> tuple[Hashes, Hashes, Hashes]:
-    """Phash, ahash and dhash of each frame.
+    """Return phash, ahash and dhash of each frame.
 
     Parameters
     ----------
@@ -90,10 +92,9 @@ def hash_images(frames: npt.NDArray[Any]) -> tuple[Hashes, Hashes, Hashes]:
     Returns
     -------
     tuple of ndarray
-        Three of ``(n,)`` uint64. Source: imagehash 4.3, ``phash``, ``average_hash`` and
-        ``dhash`` with their default sizes.
+        Three arrays of ``(n,)`` uint64, equal to those of `query_hashes`.
     """
-    import scipy.fftpack
+    import scipy.fftpack  # inside, because it takes 0.2 s and only packing needs it
 
     grays = np.stack([_gray(frame) for frame in frames])
     for_p, for_a, for_d = thumbnails(grays, ((32, 32), (8, 8), (9, 8)))
@@ -105,9 +106,22 @@ def hash_images(frames: npt.NDArray[Any]) -> tuple[Hashes, Hashes, Hashes]:
     )
 
 
-def _gray(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    from PIL import Image
+def query_hashes(image: npt.NDArray[Any]) -> dict[str, int]:
+    """Return the hashes of one image by name, as the imagehash library makes them.
 
+    Parameters
+    ----------
+    image
+        ``(H, W)`` or ``(H, W, 3|4)`` of any dtype; see `to_8bit`.
+    """
+    import imagehash  # inside, because only a search needs it and it loads scipy
+
+    picture = Image.fromarray(to_8bit(image))
+    made = (imagehash.phash(picture), imagehash.average_hash(picture), imagehash.dhash(picture))
+    return {name: int(str(found), 16) for name, found in zip(HASHES, made, strict=True)}
+
+
+def _gray(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     image = to_8bit(frame)
     return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("L"))
 
@@ -118,11 +132,11 @@ def _pack_bits(bits: npt.NDArray[np.bool_]) -> Hashes:
 
 @np.errstate(all="ignore")
 def to_8bit(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """The 8-bit image that stands for a frame of any dtype where one looks at it.
+    """Return the 8-bit image that shows a frame of any dtype.
 
-    uint8 stays. Else the finite values of this frame (all its channels together) are
-    spread over 0..255 as spec/format.md, "Image hashes", says; a frame of one value
-    becomes 0, NaN and -inf 0, inf 255. bool becomes 0 and 255.
+    uint8 stays as it is. Otherwise the finite values of this frame, all its channels together, are
+    spread over 0..255; see "Image hashes" in spec/format.md. A frame of one value becomes 0.
+    NaN and -inf become 0, and inf becomes 255. bool becomes 0 and 255.
     """
     if frame.dtype == np.uint8:
         return np.ascontiguousarray(frame)
@@ -142,7 +156,7 @@ def _spread(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     values = np.asarray(frame, np.float64)
     finite = np.isfinite(values)
     least, greatest = (values[finite].min(), values[finite].max()) if finite.any() else (0, 0)
-    # Halved, so that the range of the largest floats is no infinity.
+    # Both are halved, so that the range of the largest floats does not become infinite.
     span = greatest / 2 - least / 2
     if span == 0:
         return np.where(values == np.inf, np.uint8(255), np.uint8(0))
@@ -153,11 +167,11 @@ def _spread(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 @np.errstate(all="ignore")
 def block_means(frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Means of a grid of blocks of each frame and channel, ``(n, d)`` float32.
+    """Return the means of a grid of blocks of each frame and channel, ``(n, d)`` float32.
 
-    The grid is 16x16 for gray, 9x9 for three channels, 8x8 for four; where a frame has
-    fewer rows or columns, each is a block. What is not a number counts as 0, and values
-    beyond 1e17 as 1e17, so that squares of distances stay finite.
+    The grid is 16x16 for gray, 9x9 for three channels and 8x8 for four. Where a frame has fewer
+    rows or columns, each of them is a block. NaN counts as 0 and values beyond 1e17 count as 1e17,
+    so that squares of distances stay finite.
     """
     n, height, width = frames.shape[:3]
     channels = frames.shape[3] if frames.ndim == 4 else 1

@@ -1,4 +1,4 @@
-"""Which frames lie together, and in which order: a chain of similar frames, cut into piles.
+"""The order of frames: a chain in which similar frames are neighbours, cut into piles.
 
 The chain is the *greedy edge* heuristic for the travelling salesman's path: the closest
 pair of path ends anywhere is joined, again and again (Bentley, "Fast algorithms for
@@ -22,20 +22,23 @@ Features = npt.NDArray[np.float32]
 
 NUMBERS = 1 << 24
 FEWEST_DIMENSIONS = 64
-"""Distances are taken in principal components of the features: as many as make `NUMBERS`
-numbers of all points, but no fewer than this."""
+"""The fewest principal components of the features in which distances are measured.
+
+There are more if `NUMBERS` numbers are enough for all points."""
 TREES = 6
 LEAF = 192
-"""All distances are taken among the points of a leaf: at most this many."""
+"""The most points of a leaf. All distances between the points of a leaf are measured."""
 LEAVES = 256
-"""Leaves at a time, to bound memory."""
+"""Leaves that are searched at a time, which bounds memory."""
 NEIGHBOURS = 8
-"""Candidates that each point keeps of each leaf that it is in."""
+"""Near points that each point keeps from each of its leaves."""
 SAMPLE = 20_000
-"""Points that principal components are computed from, about."""
+"""About how many points principal components are computed from."""
 BATCH = 1 << 14
+"""Steps of a chain that are measured at a time."""
 JUMP = 8
 JUMP_SHARE = 0.02
+"""See `cut`."""
 
 
 def chain(features: Features) -> Numbers:
@@ -85,22 +88,22 @@ def cut(order: Numbers, features: Features, least: int) -> list[Numbers]:
         tiny = np.flatnonzero(np.diff([0, *cuts, len(order)]) < least)
         if not len(tiny):
             break
-        # Each gives up the weaker one of the cuts beside it.
+        # Each tiny pile loses the weaker one of the cuts beside it.
         strength = np.array([np.inf, *step[cuts - 1], np.inf])
         cuts = np.delete(cuts, np.where(strength[tiny] <= strength[tiny + 1], tiny - 1, tiny))
     return np.split(order, cuts)
 
 
 def by_hash(hashes: npt.NDArray[np.uint64], least: int) -> list[Numbers]:
-    """Put frames of one image hash, or of near ones, into piles.
+    """Put frames of equal or near image hashes into piles.
 
     Parameters
     ----------
     hashes
         ``(n,)``, n at least 1.
     least
-        Frames a pile at least, if there are so many: hashes of fewer frames share one
-        with near ones, by Hamming distance along a chain.
+        The fewest frames of a pile, if there are so many. Hashes of fewer frames share a pile
+        with near hashes, by Hamming distance along a chain.
 
     Returns
     -------
@@ -111,10 +114,10 @@ def by_hash(hashes: npt.NDArray[np.uint64], least: int) -> list[Numbers]:
     bits = np.unpackbits(kinds.view(np.uint8).reshape(-1, 8), axis=1).astype(np.float32)
     along = chain(bits)
     step = np.bitwise_count(kinds[along[1:]] ^ kinds[along[:-1]])
-    ends = list(range(len(kinds)))  # of the run that an end of a run belongs to: its other end
-    held = count[along].tolist()  # at both ends of a run: its frames
+    ends = list(range(len(kinds)))  # the other end of each run, by either end
+    held = count[along].tolist()  # the frames of each run, by either end
     split = np.ones(len(step), bool)
-    # The nearest join first, and of those small ones each other before they join large ones.
+    # The nearest runs join first. Of equally near runs, two small ones join before others.
     for distance, small in itertools.product(np.unique(step), (all, any)):
         for left in np.flatnonzero(step == distance).tolist():
             right = left + 1
@@ -130,7 +133,7 @@ def by_hash(hashes: npt.NDArray[np.uint64], least: int) -> list[Numbers]:
 
 
 def _steps(features: Features, order: Numbers) -> npt.NDArray[np.float64]:
-    """Distances of each point to the next one in an order."""
+    """Return the distance of each point to the next one in an order."""
     steps = np.empty(len(order) - 1)
     for start in range(0, len(steps), BATCH):
         points = features[order[start : start + BATCH + 1]].astype(np.float64)
@@ -139,7 +142,7 @@ def _steps(features: Features, order: Numbers) -> npt.NDArray[np.float64]:
 
 
 def _principal(features: Features) -> Features:
-    """Turn points into few dimensions that keep their distances as well as may be."""
+    """Project points to the few dimensions that keep their distances best."""
     centred: Features = features - features.mean(axis=0, dtype=np.float64).astype(np.float32)
     centred /= max(-centred.min(), centred.max()) or 1.0  # so that no square is infinite
     dimensions = max(FEWEST_DIMENSIONS, NUMBERS // len(features))
@@ -159,7 +162,8 @@ class _Paths:
     degree
         How many neighbours each point has: 0 to 2.
     other
-        For each end of a path the other end; a lone point is both. Stale inside.
+        The other end of the path of each end; a lone point is both ends. The values of points
+        inside a path are stale.
     """
 
     def __init__(self, n: int) -> None:
@@ -169,7 +173,7 @@ class _Paths:
         self._neighbours = np.full((n, 2), -1)
 
     def join(self, a: Numbers, b: Numbers, distance: npt.NDArray[np.float32]) -> None:
-        """Join the closest pairs first, each unless it closes a ring or branches."""
+        """Join the closest pairs first, and skip pairs that would close a ring or branch."""
         degree, other = self.degree.tolist(), self.other.tolist()
         neighbours = self._neighbours
         closest = np.lexsort((np.abs(a - b), distance))
@@ -201,15 +205,18 @@ class _Paths:
 def _near_pairs(
     points: Features, names: Numbers, other: Numbers, random: np.random.Generator
 ) -> tuple[Numbers, Numbers]:
-    """Pairs, by name, of near points that are not the two ends of one path.
+    """Return the names of pairs of near points that are not the two ends of one path.
 
-    `other` names the other end of each point's path.
+    Parameters
+    ----------
+    other
+        The name of the other end of each point's path.
     """
     n = len(points)
     pairs = [np.empty(0, np.int64)]
     for leaves in _forest(points, random):
         held = points[leaves]
-        held -= held.mean(axis=1, keepdims=True)  # small numbers have small errors
+        held -= held.mean(axis=1, keepdims=True)  # small numbers have small rounding errors
         squares = np.einsum("lpd,lpd->lp", held, held)
         distance = squares[:, :, np.newaxis] + squares[:, np.newaxis]
         distance -= 2 * held @ held.transpose(0, 2, 1)
@@ -227,12 +234,12 @@ def _near_pairs(
 
 
 def _forest(points: Features, random: np.random.Generator) -> Iterator[Numbers]:
-    """Yield parts of ``(leaves, leaf size)`` point numbers; near points share some leaf."""
+    """Yield point numbers ``(leaves, leaf size)``; near points share a leaf of some tree."""
     n = len(points)
     depth = max(0, math.ceil(math.log2(n / LEAF)))
     size = math.ceil(n / 2**depth)
     for _ in range(TREES if depth else 1):
-        # Leaves are of one size, so some points, drawn at random, are in two of them.
+        # All leaves have one size. So some points, drawn at random, are in two leaves.
         filling = random.integers(0, n, size * 2**depth - n)
         order = np.concatenate([random.permutation(n), filling])
         for level in range(depth):

@@ -1,4 +1,7 @@
-"""Pillow's LANCZOS thumbnails, bit for bit, of many images in one matrix product."""
+"""Thumbnails of many images at once, bit for bit those of Pillow's LANCZOS filter.
+
+Pillow shrinks one image at a time; matrix products shrink a batch in a fraction of that time.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,24 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 Images = npt.NDArray[np.uint8]
 """``(n, H, W)``."""
 Floats = npt.NDArray[np.float64]
 
 PRECISION = 22
-"""Bits behind the point of Pillow's weights."""
+"""Fractional bits of Pillow's weights."""
 LOBES = 3
+"""Lobes of the Lanczos kernel on each side."""
 AT_ONCE = 1 << 18
-"""Pixels that are floats at a time: they stay in a core's cache."""
+"""Pixels that are converted to floats at a time, so that they stay in a core's cache."""
 BAND = 8
-"""Columns of a thumbnail that are made together, from as few of the image's as they need."""
+"""Columns of a thumbnail that are made together, from only the columns that they need."""
 ALONE = 1 << 18
-"""A product of more multiplications than this is given to threads by OpenBLAS, which
-is slower where all cores are busy."""
+"""The largest product that OpenBLAS computes in one thread, in multiplications.
+
+More threads would be slower here, because all cores are busy."""
 
 
 def thumbnails(images: Images, sizes: Sequence[tuple[int, int]]) -> list[Images]:
@@ -30,17 +36,17 @@ def thumbnails(images: Images, sizes: Sequence[tuple[int, int]]) -> list[Images]
     Parameters
     ----------
     sizes
-        ``(width, height)`` of each, about square.
+        ``(width, height)`` of each thumbnail, about square.
 
     Returns
     -------
     list of ndarray
-        For each size ``(n, height, width)`` uint8: what Pillow's
-        ``resize(size, Image.Resampling.LANCZOS)`` gives. Source: Pillow, Resample.c.
+        For each size ``(n, height, width)`` uint8, as Pillow's
+        ``resize(size, Image.Resampling.LANCZOS)`` makes them. Source: Pillow, Resample.c.
     """
     n, height, width = images.shape
     if height > width:
-        # Pillow 13 takes some of these columns first, which rounds otherwise.
+        # Pillow 13 shrinks the columns of some such images first, which rounds differently.
         return [_by_pillow(images, size) for size in sizes]
     rows = images.reshape(-1, width)
     bands = [band for wanted, _ in sizes for band in _bands(width, wanted)]
@@ -59,7 +65,7 @@ def thumbnails(images: Images, sizes: Sequence[tuple[int, int]]) -> list[Images]
 
 
 def _multiply(rows: Floats, bands: Sequence[tuple[int, Floats]], out: Floats) -> None:
-    """Weigh the columns of rows, in products that OpenBLAS leaves to this thread."""
+    """Multiply rows by weights, in products that OpenBLAS computes in this thread."""
     left = 0
     for first, weights in bands:
         last, right = first + len(weights), left + weights.shape[1]
@@ -74,17 +80,15 @@ def _multiply(rows: Floats, bands: Sequence[tuple[int, Floats]], out: Floats) ->
 
 
 def _by_pillow(images: Images, size: tuple[int, int]) -> Images:
-    from PIL import Image
-
     how = Image.Resampling.LANCZOS
     return np.stack([np.asarray(Image.fromarray(image).resize(size, how)) for image in images])
 
 
 @lru_cache(maxsize=64)
 def _bands(before: int, after: int) -> list[tuple[int, Floats]]:
-    """Some columns of `_weights` after others: the first row that is not 0, and those rows."""
+    """Return bands of columns of `_weights`: the first row that is not 0, and all rows in use."""
     found = []
-    # Of a few wide columns each needs nearly all rows.
+    # Where there are few columns, each needs nearly all rows.
     step = BAND if after > 2 * BAND else after
     for left in range(0, after, step):
         weights = _weights(before, after)[:, left : left + step]
@@ -95,9 +99,10 @@ def _bands(before: int, after: int) -> list[tuple[int, Floats]]:
 
 @lru_cache(maxsize=64)
 def _weights(before: int, after: int) -> Floats:
-    """What each of so many pixels gives to each of fewer (or more), ``(before, after)``.
+    """Return the weight of each pixel in each pixel of a resized row, ``(before, after)``.
 
-    Whole numbers of ``2**-PRECISION``; their products with pixels are exact in float64.
+    Weights are whole multiples of ``2**-PRECISION``, so their products with pixels are exact in
+    float64.
     """
     matrix = np.zeros((before, after))
     scale = before / after
@@ -118,7 +123,7 @@ def _lanczos(x: Floats) -> Floats:
 
 
 def _rounded(sums: Floats) -> Floats:
-    """Weighted sums as whole pixel values, in place."""
+    """Round weighted sums to pixel values, in place."""
     sums += 1 << (PRECISION - 1)
     sums *= 2.0**-PRECISION
     np.floor(sums, out=sums)

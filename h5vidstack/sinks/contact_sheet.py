@@ -1,10 +1,11 @@
-"""A picture of what was grouped: the first, typical and last frame of each pile."""
+"""The contact sheet of a stack: the first, typical and last frame of each pile as one picture."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import OutputError
 from ..layout.output import complete_or_absent
@@ -16,10 +17,10 @@ from ..sources.overlap import refuse_source
 
 MARGIN = 12
 TEXT = 14
-"""Height of a line of text in pixels."""
+"""The size of letters in pixels."""
 LABEL_WIDTH = 150
 COLUMN_WIDTH = 130
-"""At least: room for the number of a frame."""
+"""The least width of a column, which has room for the number of a frame."""
 BACKGROUND, INK, FAINT = "#ffffff", "#1a1a1a", "#707070"
 MAX_ROWS = 100
 
@@ -32,39 +33,39 @@ def draw_sheet(
     max_rows: int = MAX_ROWS,
     overwrite: bool = False,
 ) -> int:
-    """Draw one row a pile: its first, typical and last frame with their numbers.
+    """Draw a row for each pile: its first, typical and last frame with their numbers.
 
     Parameters
     ----------
     stack
         The stack.
     path
-        The picture; its ending says in which format (``.png``).
+        The picture to make; its ending names the format (``.png``).
     edge
         Longest edge of a small picture, in pixels, at least 16.
     max_rows
-        If there are more piles than this, only the largest ones are drawn.
+        The most piles to draw. If there are more, only the largest ones are drawn.
     overwrite
         Replace an existing picture.
 
     Returns
     -------
     int
-        Number of piles drawn.
+        The number of piles that were drawn.
 
     Raises
     ------
     OutputError
         If the picture exists, cannot be written, or has no known ending.
     """
-    from PIL import Image
-
     target = Path(path)
     Image.init()
     if target.suffix.lower() not in Image.EXTENSION:
-        raise OutputError(f"{target} has no ending of a picture format: name it {target.stem}.png")
+        raise OutputError(f"{target} has no ending of a picture format; name it {target.stem}.png")
     if edge < 16 or max_rows < 1:
-        raise OutputError(f"edge is {edge} and max_rows {max_rows}; at least 16 and 1 would do")
+        raise OutputError(
+            f"edge is {edge} and max_rows is {max_rows}; they must be at least 16 and 1"
+        )
     refuse_source(target, stack.path)
     piles, total = largest_piles(stack, max_rows)
     with complete_or_absent(target, overwrite=overwrite) as temporary:
@@ -77,24 +78,22 @@ def draw_sheet(
 
 
 def largest_piles(stack: StackReader, most: int) -> tuple[list[Group], int]:
-    """At most so many piles of a stack, the largest, by number; and how many it has."""
+    """Return the largest piles of a stack, at most so many, by number; and how many it has."""
     piles = [pile for pile in stack.groups if len(pile.frames)]
     largest = sorted(piles, key=lambda pile: len(pile.frames), reverse=True)[:most]
     return sorted(largest, key=lambda pile: pile.number), len(piles)
 
 
 def telling_frames(pile: Group) -> dict[str, int]:
-    """Numbers of the frames that show what is in a pile."""
+    """Return the numbers of the frames that show what is in a pile."""
     columns = {"first": pile.frames[0], "typical": pile.typical, "last": pile.frames[-1]}
     return {name: int(frame) for name, frame in columns.items()}
 
 
-def _draw(stack: StackReader, piles: list[Group], total: int, edge: int) -> Any:
-    from PIL import Image, ImageDraw, ImageFont
-
+def _draw(stack: StackReader, piles: list[Group], total: int, edge: int) -> Image.Image:
     font = ImageFont.load_default(TEXT)
     line = TEXT + 4
-    # Room for the label, too.
+    # A row also has room for its label, which is three lines of text.
     row_height = max(3 * line, _small_size(stack.shape[1], stack.shape[2], edge)[1] + line) + MARGIN
     column_width = max(edge, COLUMN_WIDTH) + MARGIN
     width = LABEL_WIDTH + 3 * column_width + MARGIN
@@ -107,7 +106,7 @@ def _draw(stack: StackReader, piles: list[Group], total: int, edge: int) -> Any:
     )
     title = f"{os.path.basename(stack.path)}{stack.stack}"
     while font.getlength(title) > width - 2 * MARGIN:
-        title = f"...{title[4:]}"  # its end says more
+        title = f"...{title[4:]}"  # the end of a path says more than its beginning
     draw.text((MARGIN, MARGIN), title, INK, font)
     draw.text((MARGIN, MARGIN + line), f"{shape} {stack.dtype}, {shown}", FAINT, font)
     for row, pile in enumerate(piles):
@@ -126,16 +125,23 @@ def _draw(stack: StackReader, piles: list[Group], total: int, edge: int) -> Any:
 
 
 def _small_size(height: int, width: int, edge: int) -> tuple[int, int]:
-    """Width and height of a small picture: smaller than the frame, or whole times larger."""
+    """Return the width and height of a small picture.
+
+    A frame that is larger is shrunk; a smaller one is enlarged by a whole number.
+    """
     scale = edge / max(height, width)
     scale = int(scale) if scale >= 1 else scale
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def small(frame: Pixels, edge: int) -> Any:
-    """A frame as a small picture."""
-    from PIL import Image
+def small(frame: Pixels, edge: int) -> Image.Image:
+    """Return a frame as a small picture.
 
+    Parameters
+    ----------
+    edge
+        The longest edge of the picture, in pixels.
+    """
     image = Image.fromarray(to_8bit(frame)).convert("RGB")
     larger = edge >= max(image.size)
     how = Image.Resampling.NEAREST if larger else Image.Resampling.LANCZOS

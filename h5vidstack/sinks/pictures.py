@@ -1,4 +1,4 @@
-"""Pictures of what a stack gives back: components, and frames beside their input."""
+"""Pictures of what a stack gives back: principal components, and frames beside their input."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from ..care import fidelity
 from ..errors import OutputError
@@ -19,6 +20,9 @@ from .contact_sheet import BACKGROUND, FAINT, INK, MARGIN, TEXT, small
 
 COLUMNS = 5
 EDGE = 240
+"""The longest edge of a picture, in pixels."""
+TITLE_WIDTH = 180
+"""The least width of a column, which has room for a caption."""
 
 
 def draw(
@@ -35,20 +39,27 @@ def draw(
     Parameters
     ----------
     folder
-        Where pictures are made, which is made if need be: ``components.png`` for a PCA;
-        ``worst.png`` and ``typical.png``, frames beside their input, if that is given.
+        The folder for the pictures; it is made if it does not exist. A PCA gets
+        ``components.png``. If `against` is given, ``worst.png`` and ``typical.png`` show frames
+        beside their input.
     found
-        What `recovery.check` gave for the same stack and input.
+        What `check` returned for the same stack and input.
+    against
+        The input of the stack.
+    options
+        How the input is read.
+    overwrite
+        Replace existing pictures.
 
     Returns
     -------
     list of str
-        Paths of the pictures.
+        The paths of the pictures.
 
     Raises
     ------
     OutputError
-        If there is nothing to draw, or a picture exists or cannot be written.
+        If there is nothing to draw, or a picture exists already or cannot be written.
     """
     tiles = pieces(path, found, against, options=options)
     if not tiles:
@@ -74,7 +85,7 @@ def pieces(
     *,
     options: SourceOptions = DEFAULT_OPTIONS,
 ) -> dict[str, list[tuple[str, Pixels]]]:
-    """Give what `draw` draws: by picture, images with their captions; the parameters are its."""
+    """Return the images of each picture that `draw` makes, with captions; see `draw`."""
     tiles: dict[str, list[tuple[str, Pixels]]] = {}
     pca = fidelity.components(path)
     if pca is not None:
@@ -97,7 +108,7 @@ def pieces(
 
 
 def _centred(image: Pixels) -> Pixels:
-    """An image of signed numbers as 8 bits: 0 is gray, the largest black or white."""
+    """Return an image of signed numbers in 8 bits: 0 is gray, the largest is black or white."""
     wide = image.astype(np.float64)
     most = float(np.abs(wide).max())
     scaled = wide / most if most else wide
@@ -105,13 +116,11 @@ def _centred(image: Pixels) -> Pixels:
     return levels
 
 
-def _sheet(images: list[tuple[str, Pixels]], title: str) -> Any:
-    """Images in rows, each over its caption."""
-    from PIL import Image, ImageDraw, ImageFont
-
+def _sheet(images: list[tuple[str, Pixels]], title: str) -> Image.Image:
+    """Draw images in rows, each over its caption."""
     font, line = ImageFont.load_default(TEXT), TEXT + 6
     pictures = [small(image, EDGE) for _, image in images]
-    width = max(max(picture.width for picture in pictures), 180) + MARGIN
+    width = max(max(picture.width for picture in pictures), TITLE_WIDTH) + MARGIN
     height = max(picture.height for picture in pictures) + line + MARGIN
     columns = min(COLUMNS, len(images))
     rows = math.ceil(len(images) / columns)

@@ -1,4 +1,4 @@
-"""Writing frames back out: images, multi-page TIFF, NumPy arrays, plain HDF5."""
+"""The unpacking of stacks to images, multi-page TIFF, NumPy arrays and plain HDF5 datasets."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from PIL import Image, TiffImagePlugin
+from PIL.PngImagePlugin import PngInfo
 
 from ..errors import OutputError
 from ..layout.names import SEPARATOR, split_target
@@ -26,16 +28,17 @@ IMAGE_FORMATS = ("png", "tiff")
 STREAM_FORMATS = ("npy", "png", "tiff", "raw")
 _EXACT = {"png": {"b1": (1,), "u1": (1, 3, 4), "u2": (1,)}}
 _EXACT["tiff"] = _EXACT["png"] | {"i4": (1,), "f4": (1,)}
-"""Pixels that Pillow writes to images as they are: dtype, and numbers of channels."""
-_CLASSIC_TIFF_BYTES = 4_000_000_000  # beyond this only BigTIFF can point
+"""The pixels that Pillow writes exactly: dtypes, each with the numbers of channels."""
+_CLASSIC_TIFF_BYTES = 4_000_000_000
+"""Larger files are written as BigTIFF, because offsets in classic TIFF have 32 bits."""
 
 Frames = Iterator[Pixels]
 Numbers = np.ndarray[Any, np.dtype[np.intp]]
 
 _MAKER = "h5vidstack unpack"
-"""What images of an unpacked folder name as the software that made them."""
+"""The name of the software in each image of an unpacked folder."""
 _HEAD = 4096
-"""Bytes at the beginning of such an image that have it."""
+"""This many bytes at the beginning of such an image contain the name."""
 
 
 def unpack(
@@ -54,29 +57,30 @@ def unpack(
     source
         A stack, or where it is: ``file.h5`` or ``file.h5::/path``.
     target
-        ``x.tif`` (multi-page), ``x.npy``, ``x.h5::/path`` (a plain dataset, added to
-        an existing file), or a name without an ending: a folder of images, each named
-        by its frame number.
+        ``x.tif`` is a multi-page TIFF, and ``x.npy`` a NumPy array. ``x.h5::/path`` is a plain
+        dataset, which is added to an existing file. A name without an ending is a folder of
+        images, each named by its frame number.
     frames
-        Which frames, by number; None: all. With all of them, ``.npy`` and HDF5 get
+        The numbers of the frames to write; None means all. With all frames, ``.npy`` and HDF5 get
         back the axes that the source had.
     image_format
-        ``"png"`` or ``"tiff"``: what a folder is filled with.
+        The format of the images in a folder: ``"png"`` or ``"tiff"``.
     overwrite
-        Replace an existing target; a folder only if it holds nothing but unpacked frames.
+        Replace an existing target. A folder is replaced only if it holds nothing but unpacked
+        frames.
     progress
-        Called with a `Step` as it goes: frames written, and of all.
+        Called with a `Step` as frames are written.
 
     Returns
     -------
     int
-        Number of frames written.
+        The number of frames that were written.
 
     Raises
     ------
     OutputError
-        If there is no such frame, or the target exists, cannot be written, or has an
-        unknown ending. It is then as it was before.
+        If there is no such frame, or if the target exists, cannot be written, or has an unknown
+        ending. The target is then as it was before.
     BlockError
         If a block is damaged.
     """
@@ -129,7 +133,7 @@ def unpack(
 
 
 def is_folder(target: str | os.PathLike[str]) -> bool:
-    """Whether `unpack` takes this for a folder of images."""
+    """Return whether `unpack` takes this for a folder of images."""
     path, inner = split_target(target)
     return inner is None and (path.suffix == "" or path.is_dir() or os.fspath(target).endswith("/"))
 
@@ -147,19 +151,19 @@ def stream(
     Parameters
     ----------
     out
-        Only written to, from first to last.
+        A binary file; it is only written to, from its first byte to its last.
     image_format
-        ``"npy"``, ``"raw"`` (pixels as they lie in memory), ``"tiff"`` (a page a frame) or
-        ``"png"`` (one frame).
+        ``"npy"``; ``"raw"``, pixels as they lie in memory; ``"tiff"``, one page for each frame; or
+        ``"png"``, for one frame.
     frames, progress
-        As of `unpack`.
+        As in `unpack`.
 
     Raises
     ------
     OutputError
-        If there is no such frame, or the format does not hold the frames.
+        If there is no such frame, or the format cannot hold the frames.
     BlockError
-        If a block is damaged; frames before it were written.
+        If a block is damaged. The frames before it were written.
     """
     chosen = _chosen(frames, len(stack))
     moving = _reporting(_read(stack, None if frames is None else chosen), len(chosen), progress)
@@ -182,7 +186,7 @@ def stream(
 
 
 def _chosen(frames: slice | int | Sequence[int] | None, count: int) -> Numbers:
-    """The frame numbers asked for, counted from the beginning."""
+    """Return the wanted frame numbers, counted from the beginning."""
     numbers = np.arange(count)
     if frames is None:
         return numbers
@@ -199,7 +203,7 @@ def _chosen(frames: slice | int | Sequence[int] | None, count: int) -> Numbers:
 
 
 def _check_pixels(stack: StackReader, image_format: str) -> None:
-    """Refuse pixels that an image would not hold exactly."""
+    """Raise OutputError for pixels that an image would not hold exactly."""
     channels = stack.shape[3] if stack.ndim == 4 else 1
     dtype = f"{stack.dtype.kind}{stack.dtype.itemsize}"
     if channels in _EXACT[image_format].get(dtype, ()):
@@ -212,9 +216,9 @@ def _check_pixels(stack: StackReader, image_format: str) -> None:
 
 
 def _check_folder(path: Path) -> None:
-    """Refuse to replace a folder that holds anything but unpacked frames.
+    """Raise OutputError for a folder that holds anything but unpacked frames.
 
-    Others name their frames so, too: what tells is the program that an image names as its maker.
+    Other programs use such names for frames, too. So each image must name this one as its maker.
     """
     if not path.is_dir():
         return
@@ -226,12 +230,12 @@ def _check_folder(path: Path) -> None:
         if _MAKER.encode() not in head:
             raise OutputError(
                 f"{path} holds {found.name}, which is no frame unpacked by h5vidstack; unpack to "
-                "another folder, or remove this one, if it may go"
+                "another folder, or remove this one if nobody needs it"
             )
 
 
 def _read(stack: StackReader, numbers: Numbers | None) -> Frames:
-    """All frames with read-ahead, or some of them, a few blocks at a time."""
+    """Yield all frames with read-ahead, or some frames, a few blocks at a time."""
     if numbers is None:
         yield from stack
         return
@@ -268,9 +272,7 @@ def _write_hdf5(
 
 
 def _write_tiff(file: Any, frames: Frames, big: bool) -> None:
-    """Write pages to a path, or to a file that can be read and sought in, too."""
-    from PIL import TiffImagePlugin
-
+    """Write pages to a path, or to a file that can also be read and sought in."""
     writer = TiffImagePlugin.AppendingTiffWriter(file, new=True)
     try:
         for frame in frames:
@@ -278,22 +280,17 @@ def _write_tiff(file: Any, frames: Frames, big: bool) -> None:
             writer.newFrame()
     finally:
         writer.close()
-        writer.f = io.BytesIO()  # Pillow closes once more when it deletes the writer
+        writer.f = io.BytesIO()  # Pillow closes its file again when it deletes the writer
 
 
-def _image(frame: Pixels) -> Any:
-    """A frame for Pillow, which knows pixels in native byte order."""
-    from PIL import Image
-
+def _image(frame: Pixels) -> Image.Image:
+    """Return a frame as Pillow's image, which has pixels in native byte order."""
     return Image.fromarray(frame.astype(frame.dtype.newbyteorder("="), copy=False))
 
 
 def _write_images(
     folder: Path, frames: Frames, numbers: Numbers, image_format: str, count: int
 ) -> None:
-
-    from PIL.PngImagePlugin import PngInfo
-
     digits = max(6, len(str(count - 1)))
     png = PngInfo()
     png.add_text("Software", _MAKER)

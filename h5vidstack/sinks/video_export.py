@@ -1,4 +1,4 @@
-"""A stack as a video file that any player opens, bit for bit."""
+"""The export of a stack, bit for bit, to a video file that any player opens."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ from ..sources.overlap import refuse_source
 
 CONTAINERS = {".mkv": "matroska", ".mp4": "mp4"}
 MAX_FPS = 1000
-"""Matroska counts milliseconds."""
+"""The highest frame rate, because Matroska counts milliseconds."""
 
 _COPIED = {"mp4": ("h264",), "matroska": ("h264", "ffv1")}
-"""Codecs whose packets a container holds as they are, by FFmpeg's names."""
+"""The codecs whose packets each container takes as they are, by FFmpeg's names."""
 _OPTIONS = {
     "libx264": {"preset": "medium", "qp": "0"},
     "libx264rgb": {"preset": "medium", "qp": "0"},
     "ffv1": {"level": "1", "g": "16"},  # FFmpeg 7 codes tiny frames of level 3 wrongly
 }
 _FULL_RANGE = 2
-"""FFmpeg's AVCOL_RANGE_JPEG: players show 0 as black and the largest value as white."""
+"""FFmpeg's AVCOL_RANGE_JPEG, by which players show 0 as black and the largest value as white."""
 _PACKED = {"rgb24": (3, (0, 1, 2)), "bgr0": (4, (2, 1, 0)), "bgra": (4, (2, 1, 0, 3))}
-"""Bytes of a pixel, and where in them R, G, B and A are."""
+"""The bytes of a pixel, and the places of R, G, B and A in them."""
 _GBR = (2, 0, 1, 3)
-"""Planes of R, G, B and A."""
+"""The planes of R, G, B and A."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exported:
     """What `export` did.
 
@@ -58,12 +58,15 @@ class Exported:
     ----------
     path
         The video file.
-    frames, bytes
-        Their number, and the file's size.
+    frames
+        The number of frames.
+    bytes
+        The size of the file.
     copied
-        Whether the stack's own packets are in it; else the frames were coded again, losslessly.
+        Whether the file holds the stack's own packets. Otherwise the frames were coded again,
+        losslessly.
     codec
-        ``"h264"`` or ``"ffv1"``.
+        The codec of the video: ``"h264"`` or ``"ffv1"``.
     """
 
     path: str
@@ -83,9 +86,9 @@ def export(
 ) -> Exported:
     """Write a stack as a video file, which is decoded and compared before it gets its name.
 
-    The packets of a gray stack that is one H.264 or FFV1 video in order are copied; other
-    frames are coded again, losslessly: H.264 for gray of up to 10 bits and for RGB in mp4, else
-    FFV1, which only mkv takes.
+    The packets of a gray stack that is one H.264 or FFV1 video in order are copied. Other frames
+    are coded again, losslessly: with H.264 for gray of up to 10 bits and for RGB in mp4, otherwise
+    with FFV1, which only mkv takes.
 
     Parameters
     ----------
@@ -98,7 +101,7 @@ def export(
     overwrite
         Replace an existing target.
     progress
-        Called with a `Step` as it goes: frames written, then compared, and of all.
+        Called with a `Step` as frames are written, and again as they are compared.
 
     Returns
     -------
@@ -107,11 +110,11 @@ def export(
     Raises
     ------
     UnsupportedError
-        If no video, or none in such a file, holds the pixels exactly.
+        If no video can hold the pixels exactly, or none in a file of that kind.
     OutputError
         If the target exists, cannot be written, or has an unknown ending.
     NotExactError
-        If the file did not give back the stack's frames; there is none then.
+        If the file did not give back the stack's frames. The file is then removed.
     BlockError
         If a block is damaged.
     """
@@ -126,24 +129,30 @@ def export(
         raise OutputError(f"fps is {fps}; it must be {1 / MAX_FPS} to {MAX_FPS}")
     refuse_source(path, f"{source.path}{SEPARATOR}{source.stack}")
     rate = Fraction(fps).limit_denominator(1001)
-    job = _Job(source, container, rate, progress or (lambda step: None))
-    job.refuse_what_no_video_holds()
+    video = _VideoExport(source, container, rate, progress or (lambda step: None))
+    video.refuse_what_no_video_holds()
     with complete_or_absent(path, overwrite=overwrite) as temporary:
-        copied = job.copy(temporary) and job.first_wrong(temporary) is None
+        copied = video.copy(temporary) and video.first_wrong(temporary) is None
         if not copied:
-            job.encode(temporary)
-            wrong = job.first_wrong(temporary)
+            video.encode(temporary)
+            wrong = video.first_wrong(temporary)
             if wrong is not None:
                 raise NotExactError(
-                    f"frame {wrong} of {path} is not the stack's, so there is no such file; "
+                    f"frame {wrong} of {path} is not the stack's, so the file was removed; "
                     f"try {'x.mkv' if container == 'mp4' else 'unpack'}"
                 )
-    return Exported(str(path), len(source), path.stat().st_size, copied, job.codec)
+    return Exported(
+        path=str(path),
+        frames=len(source),
+        bytes=path.stat().st_size,
+        copied=copied,
+        codec=video.codec,
+    )
 
 
 @dataclass
-class _Job:
-    """One stack on its way to one file."""
+class _VideoExport:
+    """The export of one stack to one file."""
 
     stack: StackReader
     container: str
@@ -152,6 +161,7 @@ class _Job:
     codec: str = ""
 
     def refuse_what_no_video_holds(self) -> None:
+        """Raise UnsupportedError for frames that no video can hold."""
         stack = self.stack
         if stack.dtype.kind == "f":
             raise UnsupportedError(
@@ -167,7 +177,7 @@ class _Job:
             )
 
     def copy(self, path: Path) -> bool:
-        """Write the stack's packets as they are, if they are one video."""
+        """Write the stack's packets as they are; return whether they make one video."""
         stack = self.stack
         opened = StackFile(stack.path, stack.stack, stack.storage_options)
         with contextlib.closing(opened) as file:
@@ -179,7 +189,7 @@ class _Job:
                     kinds.add((stream.codec.ffmpeg, stream.depth) if stream else (None, 0))
                     orders.append(_display_order(stream))
             except BlockError:
-                return False  # decoding it says which frames
+                return False  # decoding then says which frames are damaged
             if len(kinds) != 1 or kinds.pop()[0] not in _COPIED[self.container]:
                 return False
             self._mux(path, file, orders)
@@ -187,21 +197,21 @@ class _Job:
 
     def _mux(self, path: Path, file: StackFile, orders: list[list[int]]) -> None:
         number, pile = 0, file.piles[0]
-        # Nothing is shown before it is decoded.
+        # Decoding times are earlier, because no frame is shown before it is decoded.
         delay = max(at - shown for order in orders for at, shown in enumerate(order))
         with _writing(path, self.container) as output, contextlib.ExitStack() as cleanup:
             target: Any = None
             for stream, order in zip(_streams(file, pile), orders, strict=True):
-                if stream is None:  # `copy` has seen that there is none
+                if stream is None:  # never, because `copy` has looked at all streams
                     continue
                 if target is None:
                     self.codec = str(stream.codec.ffmpeg)
                     like = cleanup.enter_context(self._like(stream))
                     target = output.add_stream_from_template(like.streams.video[0])
                     target.time_base = 1 / self.rate
-                    # PyAV 14 opens the encoder, which would take 4:2:0 to have even sizes.
+                    # PyAV 14 opens the encoder, which would refuse odd sizes of 4:2:0.
                     target.pix_fmt = _gray(stream.depth)
-                    # Else Matroska is told the 25 that x264 wrote into its parameter sets.
+                    # Otherwise Matroska gets the 25 from the parameter sets of x264.
                     target.codec_context.framerate = self.rate
                 first = number
                 for place, data in enumerate(stream.packets):
@@ -214,7 +224,7 @@ class _Job:
                     self.progress(Step(number, len(self.stack)))
 
     def _like(self, stream: Stream) -> Any:
-        """A video with the parameters of a block's stream, as PyAV needs one to begin another."""
+        """Open a video with the parameters of a block's stream, as a template for PyAV."""
         if self.codec == "h264":
             first = io.BytesIO(bytes(stream.packets[0]))
             return av.open(first, format="h264", options={"framerate": str(self.rate)})
@@ -231,7 +241,7 @@ class _Job:
         return av.open(memory, format="matroska")
 
     def encode(self, path: Path) -> None:
-        """Code all frames again, losslessly."""
+        """Write all frames, coded again losslessly."""
         encoder, pixel_format = self._coding()
         self.codec = "ffv1" if encoder == "ffv1" else "h264"
         height, width = self.stack.shape[1:3]
@@ -249,7 +259,7 @@ class _Job:
             output.mux(video.encode(None))
 
     def _coding(self) -> tuple[str, str]:
-        """FFmpeg's encoder and pixel format for the stack's frames."""
+        """Return FFmpeg's encoder and pixel format for the stack's frames."""
         bits = 8 if self.stack.dtype.itemsize == 1 and self.stack.dtype.kind != "i" else 16
         if bits > 8:
             bits = self._bits()
@@ -270,7 +280,7 @@ class _Job:
         return "ffv1", "gbrp16le" if channels == 3 else "gbrap16le"
 
     def _bits(self) -> int:
-        """Bits of the largest value: a pass over all frames."""
+        """Return the bits of the largest value, which takes a pass over all frames."""
         low = high = 0
         for frame in self.stack:
             low, high = min(low, int(frame.min())), max(high, int(frame.max()))
@@ -282,7 +292,7 @@ class _Job:
         return high.bit_length()
 
     def first_wrong(self, path: Path) -> int | None:
-        """The first frame of the file that is not the stack's, or None."""
+        """Return the first frame of the file that is not the stack's, or None."""
         try:
             with av.open(f"file:{path}", format=self.container) as video:
                 pairs = zip_longest(video.decode(video=0), self.stack)
@@ -296,7 +306,7 @@ class _Job:
 
 
 def _streams(file: StackFile, pile: Chunks) -> Iterator[Stream | None]:
-    """The stream of each block in order; None where a block is more than a stream."""
+    """Yield the stream of each block in order, or None where a block is not just one stream."""
     count = -(-pile.shape[0] // pile.chunks[0])
     whole = pile.chunks[1:] == pile.shape[1:]
     chunks = [(number, *(0 for _ in pile.chunks[1:])) for number in range(count if whole else 1)]
@@ -310,7 +320,10 @@ def _streams(file: StackFile, pile: Chunks) -> Iterator[Stream | None]:
 
 
 def _display_order(stream: Stream | None) -> list[int]:
-    """Place of each packet's picture in its block; only H.264 that was not made here differs."""
+    """Return the place of each packet's picture in its block.
+
+    It differs from the packet's own place only in H.264 that another program made.
+    """
     if stream is None:
         return []
     if stream.codec.display_order is None:
@@ -319,7 +332,7 @@ def _display_order(stream: Stream | None) -> list[int]:
 
 
 def _only_stream(block: Block) -> Stream | None:
-    """The stream whose values are the pixels, or None."""
+    """Return the stream whose values are the pixels, or None."""
     steps = (block.colour, block.predictor) != (Colour.NONE, Predictor.NONE)
     if steps or not block.mapping.trivial or block.channels > 1 or len(block.streams) != 1:
         return None
@@ -329,7 +342,7 @@ def _only_stream(block: Block) -> Stream | None:
 
 @contextlib.contextmanager
 def _writing(path: Path, container: str) -> Iterator[Any]:
-    """A new video file; FFmpeg's errors as ours."""
+    """Make a video file, and turn FFmpeg's errors into ours."""
     try:
         with av.open(f"file:{path}", "w", format=container) as output:
             yield output
@@ -337,12 +350,12 @@ def _writing(path: Path, container: str) -> Iterator[Any]:
         if isinstance(error, OSError) and error.errno and not isinstance(error, ValueError):
             raise OutputError(f"cannot write the video: {error.strerror}") from error
         raise UnsupportedError(
-            f"FFmpeg makes no {container} video of these frames: {error.strerror}; unpack them"
+            f"FFmpeg cannot make a {container} video of these frames: {error.strerror}; unpack them"
         ) from error
 
 
 def _views(frame: Any) -> list[Pixels]:
-    """``(H, W)`` views of a picture: its gray, or R, G, B[, A]; swscale has no part in it."""
+    """Return ``(H, W)`` views of a picture: gray, or R, G, B[, A], without any conversion."""
     name, dtype = frame.format.name, np.uint16 if frame.format.name.endswith("le") else np.uint8
     if name in _PACKED:
         values, places = _PACKED[name]

@@ -6,7 +6,7 @@ from frames import moving, noise
 
 from h5vidstack.bench.results import Bench, Row
 from h5vidstack.cli import main
-from h5vidstack.cli.demo import generated
+from h5vidstack.cli.demonstration import generated
 
 
 def stack(dtype="uint8"):
@@ -25,13 +25,17 @@ def bench(*arguments, code=0):
 
 def made_up(name, size, speed, *, exact=True, ours=True):
     return Row(
-        name, ours, None, size, 1e8 / size, exact, 0.0 if exact else 3.0, None, speed, speed * 3,
-        1 / speed, 2 / speed, 1000,
+        name=name, ours=ours, file_bytes=size, ratio=1e8 / size, exact=exact,
+        max_error=0.0 if exact else 3.0, pack_speed=speed, read_speed=speed * 3,
+        frame_ms=1 / speed, frame_p95_ms=2 / speed, peak_bytes=1000,
     )  # fmt: skip
 
 
 def bench_of(*rows):
-    return Bench("x", (100, 1000, 1000), "uint8", 10**8, None, 1, {}, rows)
+    return Bench(
+        source="x", shape=(100, 1000, 1000), dtype="uint8", raw_bytes=10**8, bound=None, rounds=1,
+        machine={}, rows=rows,
+    )  # fmt: skip
 
 
 def rgba(frames):

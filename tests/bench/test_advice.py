@@ -4,14 +4,14 @@ from benched import STACKS, bench_of, made_up
 
 from h5vidstack.bench.advice import advise
 from h5vidstack.bench.results import Row
-from h5vidstack.bench.roster import roster
+from h5vidstack.bench.roster import all_contestants
 
 
 def test_front_and_advice():
     found = bench_of(
         made_up("tiny", 10**6, 1), made_up("good", 2 * 10**6, 50), made_up("beaten", 3 * 10**6, 40),
         made_up("quick", 4 * 10**7, 400), made_up("raw", 10**8, 900),
-        made_up("lossy", 10**5, 10**4, exact=False), Row("absent", False, "not installed"),
+        made_up("lossy", 10**5, 10**4, exact=False), Row(name="absent", ours=False, problem="not installed"),
     )  # fmt: skip
     assert [row.name for row in found.front("pack_speed")] == ["tiny", "good", "quick", "raw"]
     assert found.best()["file_bytes"] == 10**6
@@ -33,7 +33,7 @@ def test_advice_names_ours_beside_a_peer_and_how_to_get_it():
     assert advice.endswith("As options of h5vidstack pack: auto small is --profile small.")
     assert "(a peer)," in advise(bench_of(made_up("JPEG-LS", 10**6, 1, ours=False)))
     assert "nothing here shrinks it" in advise(bench_of(made_up("hdf5", 101_000_000, 50)))
-    named = {one.name: one.options for one in roster(STACKS["uint8"], 2.0)}
+    named = {one.name: one.options for one in all_contestants(STACKS["uint8"], 2.0)}
     assert named["auto small"] == "--method auto --profile small"
     assert named["bounded fast"] == "--method auto --profile fast --max-error 2.0"
     assert named["pca exact"] == "--method pca --exact"

@@ -4,7 +4,7 @@ from pathlib import Path
 from benched import stack
 from frames import noise
 
-from h5vidstack.bench import child
+from h5vidstack.bench import measurement
 from h5vidstack.bench.comparison import compare
 from h5vidstack.bench.contestants import Contestant
 
@@ -28,6 +28,10 @@ def test_each_random_frame_has_a_fresh_reader():
             return frames[key]
 
     one = Contestant("x", None, lambda _path: contextlib.nullcontext(Reader()))
-    assert len(child._random_frames(one, Path(), 50, 1)) == len(opened) == child.RANDOM_FRAMES
+    assert (
+        len(measurement._random_frames(one, Path(), 50, 1))
+        == len(opened)
+        == measurement.RANDOM_FRAMES
+    )
     assert all(len(asked) == 1 for asked in opened)
     assert len({asked[0] for asked in opened}) == len(opened)

@@ -19,7 +19,8 @@ from h5vidstack.bench import results, table
 from h5vidstack.bench.advice import advise
 from h5vidstack.bench.comparison import compare
 from h5vidstack.bench.contestants import Contestant
-from h5vidstack.bench.roster import roster
+from h5vidstack.bench.measurement import Measurement
+from h5vidstack.bench.roster import all_contestants as roster
 
 
 def test_figures(whole):
@@ -109,8 +110,8 @@ def test_bad_input():
     np.save("few.npy", noise((7, 1000, 1000)))
     np.save("small.npy", noise((100, 10, 10)))
     np.save("x.npy", stack())
-    assert "too small to bench: 7 frames" in bench("few.npy", code=1).stderr
-    assert "too small to bench: 100 frames, 0.01 MB" in bench("small.npy", code=1).stderr
+    assert "too small to bench: it has 7 frames" in bench("few.npy", code=1).stderr
+    assert "too small to bench: it has 100 frames" in bench("small.npy", code=1).stderr
     assert "too small" in bench("x.npy", "--frames", 1, code=1).stderr
     named = compare(stack(), methods=["hdf5", "lzf", "SZ3 bounded"], rounds=1)
     assert [row.name for row in named.rows] == ["hdf5", "lzf + shuffle", "SZ3 bounded"]
@@ -214,9 +215,9 @@ def test_json_on_standard_output():
 
 def test_what_breaks_its_word_is_told_and_not_recommended():
     def judged(max_error):
-        run = results.Run(1000, 1.0, 1.0, [1.0], False, max_error, None, 0)
+        run = Measurement(1000, 1.0, 1.0, [1.0], False, max_error, None, 0)
         one = Contestant("SZ3 bounded", None, None, bounded=True)
-        return results.row(one, [run], [None], 10**8, 0.5)
+        return results.median_row(one, [run], [None], 10**8, 0.5)
 
     texts = [table.cell(judged(error), "exact") for error in (0.5, 0.75, math.inf)]
     assert texts == ["off by 0.5", "off by 0.75, over its bound", "NaN or infinities lost"]

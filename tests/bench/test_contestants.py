@@ -5,7 +5,7 @@ import pytest
 from benched import STACKS
 
 import h5vidstack
-from h5vidstack.bench.roster import roster
+from h5vidstack.bench.roster import all_contestants
 
 
 @pytest.mark.parametrize("kind", STACKS)
@@ -14,7 +14,7 @@ def test_every_contestant_gives_back_what_it_was_given(kind):
     bound = 0.75 if frames.dtype.kind == "f" else None
     able = [
         one
-        for one in roster(frames, bound)
+        for one in all_contestants(frames, bound)
         if one.missing is None
         and one.refusal is None
         # The one needs more frames, the other patches h5py where it is imported.
@@ -47,5 +47,5 @@ def test_every_contestant_gives_back_what_it_was_given(kind):
      ("uint16", "x265 mkv"), ("RGB", "h5ffmpeg x264 crf 0")],
 )  # fmt: skip
 def test_who_cannot_hold_the_frames_says_so(kind, refusing):
-    (one,) = (one for one in roster(STACKS[kind]) if one.name == refusing)
+    (one,) = (one for one in all_contestants(STACKS[kind]) if one.name == refusing)
     assert one.refusal.startswith("takes no ")

@@ -1,7 +1,7 @@
 import numpy as np
 from benched import STACKS, bench, stack
 
-from h5vidstack.bench.roster import choose, roster
+from h5vidstack.bench.roster import all_contestants, choose
 
 
 def test_a_peer_that_is_not_installed_has_a_row_that_says_so(monkeypatch):
@@ -35,7 +35,7 @@ def test_names_of_methods():
         said = bench("x.npy", "--methods", names, code=2).stderr
         assert words in said
         assert len(said) < 500
-    every = roster(STACKS["uint8"])
+    every = all_contestants(STACKS["uint8"])
     assert [one.name for one in choose(every, ["jpeg xl", "AUTO Small", "sz3"], False)] == [
         "auto small", "SZ3 bounded", "JPEG XL 7",
     ]  # fmt: skip

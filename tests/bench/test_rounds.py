@@ -5,17 +5,17 @@ from pathlib import Path
 from benched import stack
 
 from h5vidstack.bench import results, rounds
-from h5vidstack.bench.child import Job
 from h5vidstack.bench.comparison import compare
 from h5vidstack.bench.contestants import Contestant
-from h5vidstack.bench.roster import roster
+from h5vidstack.bench.measurement import BenchTask, Measurement
+from h5vidstack.bench.roster import all_contestants
 
 
 def test_a_process_that_fails_is_a_row(monkeypatch):
     frames = stack()
     frames.tofile("raw")
-    job = Job("", "raw", (10**6, *frames.shape[1:]), "|u1", None, "", True, 0)
-    able = [one for one in roster(frames) if one.name in ("hdf5", "hdf5gz")]
+    job = BenchTask("", "raw", (10**6, *frames.shape[1:]), "|u1", None, "", True, 0)
+    able = [one for one in all_contestants(frames) if one.name in ("hdf5", "hdf5gz")]
     rows, outputs = rounds.run_rounds(able, job, Path(), 2, lambda _one: True)
     assert outputs == {}
     assert all("length is greater than file size" in row.problem for row in rows)
@@ -50,10 +50,10 @@ def test_rounds_are_interleaved(monkeypatch):
 
 def test_medians():
     runs = [
-        results.Run(1000, seconds, 2 * seconds, [seconds / 1000] * 3, True, 0.0, None, 0)
+        Measurement(1000, seconds, 2 * seconds, [seconds / 1000] * 3, True, 0.0, None, 0)
         for seconds in (1.0, 9.0, 2.0)
     ]
     one = Contestant("x", None, None)
-    row = results.row(one, runs, [5, 7, 6], 10**6)
+    row = results.median_row(one, runs, [5, 7, 6], 10**6)
     assert (row.pack_speed, row.read_speed, row.frame_ms, row.peak_bytes) == (0.5, 0.25, 2.0, 7)
     assert row.ratio == 1000

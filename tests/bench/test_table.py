@@ -24,7 +24,7 @@ def test_table_marks_the_best_of_the_exact(whole):
 def test_table_memory_ties_and_long_problems():
     one, two = made_up("one", 10**6, 50.04), made_up("two", 10**6 + 4, 50.01)
     three = dataclasses.replace(made_up("three", 10**7, 1), peak_bytes=2 * 10**6)
-    refusing = Row("x", True, "it does not hold this " * 20)
+    refusing = Row(name="x", ours=True, problem="it does not hold this " * 20)
     found = bench_of(one, two, three, refusing)
     assert all(table.is_best(found, row, "pack_speed") for row in (one, two))
     assert all(table.is_best(found, row, "file_bytes") for row in (one, two))

@@ -11,7 +11,7 @@ from frames import moving
 import h5vidstack
 from h5vidstack.choosing.methods import METHODS
 from h5vidstack.cli import main
-from h5vidstack.cli.demo import generate_uint8
+from h5vidstack.cli.demonstration import generate_uint8
 
 
 def run(*arguments):

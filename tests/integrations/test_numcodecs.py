@@ -55,7 +55,7 @@ def test_codec_reads_blocks_of_stacks():
 def test_codec_refuses():
     codec, frames = VideoBlock((4, 9, 8), "u1"), moving((4, 9, 8))
     for wrong in (frames[:3], frames.astype("u2"), frames.tobytes()[1:], frames.reshape(4, 8, 9)):
-        with pytest.raises(h5vidstack.UnsupportedError, match="given"):
+        with pytest.raises(h5vidstack.UnsupportedError, match="the codec got"):
             codec.encode(wrong)
     with pytest.raises(h5vidstack.UnsupportedError, match="C order"):
         codec.encode(np.asfortranarray(frames))

@@ -33,7 +33,7 @@ def test_what_users_have_beside_our_stacks_is_kept():
     with h5py.File("s.h5", "r+") as file:
         file["s"].attrs["ref"] = file["s"].ref
         file["s/note"] = "mine"
-    with pytest.raises(h5vidstack.OutputError, match="holds note, too"):
+    with pytest.raises(h5vidstack.OutputError, match="also holds note"):
         repack("s.h5", "plain.h5", restore=True, overwrite=True)
     with h5py.File("s.h5", "r+") as file:
         del file["s/note"]

@@ -1,7 +1,7 @@
 import numpy as np
 from h5py import h5t
 
-from h5vidstack.repacking.memory import Memory, has_references
+from h5vidstack.repacking.values import Memory, has_references
 
 
 def test_sequences_in_memory():

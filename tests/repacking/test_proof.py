@@ -8,8 +8,8 @@ from whole_files import rich
 import h5vidstack
 from h5vidstack.hdf5.opening import open_hdf5
 from h5vidstack.layout.output import like_hdf5_file
+from h5vidstack.repacking.file_comparison import FileComparison
 from h5vidstack.repacking.file_copy import FileCopy
-from h5vidstack.repacking.proof import Proof
 
 
 def edited(name, row, field, value):
@@ -64,8 +64,8 @@ def test_the_proof_sees(what):
             copy = FileCopy(file, new, lambda node, new: None)
             copy.run()
         with h5py.File("out.h5") as new:
-            Proof(file, new, copy.paths, {}, (), ()).run()
+            FileComparison(file, new, copy.paths, {}, (), ()).run()
         with h5py.File("out.h5", "r+") as new:
             CHANGES[what](new)
         with h5py.File("out.h5") as new, pytest.raises(h5vidstack.NotExactError):
-            Proof(file, new, copy.paths, {}, (), ()).run()
+            FileComparison(file, new, copy.paths, {}, (), ()).run()

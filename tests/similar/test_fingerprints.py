@@ -40,10 +40,23 @@ def test_hashes_are_imagehash_s_on_anything(frames):
 
 def test_symmetric_noise_free_frames():
     """Where many DCT values are equal up to rounding, only the same operations agree."""
-    from h5vidstack.cli.demo import generate_uint8
+    from h5vidstack.cli.demonstration import generate_uint8
 
     frames = generate_uint8((4, 4, 4), (41, 61))
     assert ours(frames) == [library(frame) for frame in frames]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32", "float64", "bool"])
+@pytest.mark.parametrize("shape", [(400, 24, 31), (150, 90, 40), (60, 70, 70, 3), (60, 33, 50, 4)])
+def test_batches_get_the_hashes_of_queries(dtype, shape):
+    """Packing hashes batches by matrix products; a search asks imagehash for its one image."""
+    rng = np.random.default_rng(len(shape) + shape[1])
+    smooth = np.cumsum(rng.normal(size=shape), axis=1) + np.cumsum(rng.normal(size=shape), axis=2)
+    frames = (np.abs(smooth) * 8 > 20) if dtype == "bool" else (smooth * 8 % 256).astype(dtype)
+    batch = zip(*fingerprints.hash_images(frames), strict=True)
+    for frame, found in zip(frames, batch, strict=True):
+        expected = dict(zip(fingerprints.HASHES, map(int, found), strict=True))
+        assert fingerprints.query_hashes(frame) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from h5vidstack.cli.demo import generate_uint8
+from h5vidstack.cli.demonstration import generate_uint8
 from h5vidstack.similar import fingerprints, ordering
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 import h5vidstack
 from h5vidstack.cli import main
-from h5vidstack.cli.demo import generate_uint8
+from h5vidstack.cli.demonstration import generate_uint8
 
 FRAMES = np.concatenate([generate_uint8((4, 4, 4), (40, 56)), noise((6, 40, 56))])
 

@@ -7,7 +7,7 @@ from PIL import Image
 import h5vidstack
 from h5vidstack.care import fidelity
 from h5vidstack.cli import main
-from h5vidstack.cli.demo import generate_uint8
+from h5vidstack.cli.demonstration import generate_uint8
 
 
 def run(*arguments):

@@ -43,8 +43,9 @@ def test_h264_is_copied(ending, shape, fps):
     h5vidstack.pack(frames, "x.h5", method="video", preset="x264-fast")
     done = h5vidstack.export("x.h5", f"x.{ending}", fps=fps)
     assert done == h5vidstack.Exported(
-        f"x.{ending}", len(frames), Path(f"x.{ending}").stat().st_size, done.copied, "h264"
-    )
+        path=f"x.{ending}", frames=len(frames), bytes=Path(f"x.{ending}").stat().st_size,
+        copied=done.copied, codec="h264",
+    )  # fmt: skip
     assert done.copied == (frames.size > 1)  # frames of one colour are no video
     got, rate = luma(f"x.{ending}")
     np.testing.assert_array_equal(got, frames, strict=True)

@@ -16,7 +16,7 @@ from places import SPEC_READER
 
 import h5vidstack
 from h5vidstack import cli
-from h5vidstack.cli import tables
+from h5vidstack.cli import listings
 from h5vidstack.reading import summary
 
 FRAMES = moving((60, 17, 23))
@@ -129,7 +129,7 @@ def test_loss_is_joined():
     assert found.stated_max_error == pytest.approx(found.max_error)
     assert found.stated_mse == pytest.approx(found.mse)
     assert h5vidstack.verify("all.h5", against=source) == []
-    assert "LOSSY, max error" in tables.table(summary.describe("all.h5"))
+    assert "LOSSY, max error" in listings.stack_facts(summary.describe("all.h5"))
 
 
 def test_axes_before_the_frame():

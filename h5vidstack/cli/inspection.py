@@ -1,4 +1,4 @@
-"""Commands that look at a stack."""
+"""The commands that look at a stack and change nothing in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from .. import plugin
 from ..care import fidelity, verification
 from ..cli import colours
-from ..integrations.references import references as zarr_references
+from ..integrations.kerchunk import references as references_of
 from ..layout.output import complete_or_absent
 from ..reading.search import mismatch
 from ..reading.summary import describe
@@ -24,8 +24,8 @@ from ..sources.openers import read_image
 from ..sources.overlap import refuse_source
 from ..sources.source import SourceOptions
 from ..stack import Stack
-from ..text import json_text
-from . import tables
+from ..text import aligned, json_text
+from . import listings
 from .options import examples, json_option, overwrite_option, reading_options
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
 from .signals import end_tidily
@@ -34,7 +34,7 @@ from .terminal import printable, progress_bar, say
 
 @click.command()
 @click.argument("file", callback=not_stdin)
-@click.option("--groups", is_flag=True, help="Show the piles of similar frames, too.")
+@click.option("--groups", is_flag=True, help="Also show the piles of similar frames.")
 @json_option
 def info(file: str, groups: bool, as_json: bool) -> None:
     """Show what is in the stack FILE."""
@@ -42,9 +42,9 @@ def info(file: str, groups: bool, as_json: bool) -> None:
     if as_json:
         say(json_text(facts))
         return
-    say(colours.facts(tables.table(facts)))
+    say(colours.facts(listings.stack_facts(facts)))
     if groups:
-        say("\n" + colours.table(tables.groups_table(facts)))
+        say("\n" + colours.table(listings.pile_table(facts)))
 
 
 @click.command(
@@ -55,21 +55,21 @@ def info(file: str, groups: bool, as_json: bool) -> None:
 )
 @click.argument("file", callback=not_stdin)
 @click.option(
-    "-o", "--output", "out", default="-", metavar="OUT", help="Write to this file; -: print."
+    "-o", "--output", "out", default="-", metavar="OUT", help="Write to this file; - prints."
 )
 @click.option("--url", help="Where readers will find FILE.  [default: where it is]")
 @overwrite_option
 def references(file: str, out: str, url: str | None, overwrite: bool) -> None:
     """Describe the stack FILE so that Zarr reads it in place: JSON in kerchunk's format.
 
-    A stack in order is the array "frames". Of a reordered one each pile is an array
-    "groups/000000/video": frame i is entry index/position[i] of pile index/group[i], and there is
-    no "frames", since Zarr has no virtual arrays. Tables and hashes are arrays, too. Readers need
-    h5vidstack for the codec. After FILE changes make the references anew.
+    A stack in order is the array "frames". In a reordered stack each pile is an array
+    "groups/000000/video", and frame i is entry index/position[i] of pile index/group[i]; there is
+    no array "frames", because Zarr has no virtual arrays. Tables and hashes are arrays, too.
+    Readers need h5vidstack for the codec. When FILE has changed, make the references again.
     """
     if out != STDOUT:
         refuse_source(out, file)
-    found = json_text(zarr_references(file, url=url))
+    found = json_text(references_of(file, url=url))
     if out == STDOUT:
         say(found)
         return
@@ -82,15 +82,19 @@ def references(file: str, out: str, url: str | None, overwrite: bool) -> None:
 @click.argument("file", callback=not_stdin)
 @click.argument("query", required=False, callback=not_stdin)
 @click.option("--frame", type=int, help="Search for frames like this one of FILE.")
-@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
+@click.option(
+    "-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many to find."
+)
 @click.option(
     "--hash", "name", type=click.Choice(HASHES), default="phash", show_default=True,
     help="Which hash proposes frames.",
 )  # fmt: skip
 @click.option(
-    "--max-distance", type=click.IntRange(0, 64), help="Only hashes that differ in so many bits."
+    "--max-distance",
+    type=click.IntRange(0, 64),
+    help="Only hashes that differ in at most so many bits.",
 )
-@click.option("--no-rerank", is_flag=True, help="Do not compare pixels, only hashes.")
+@click.option("--no-rerank", is_flag=True, help="Compare only hashes, not pixels.")
 @json_option
 def find(
     file: str,
@@ -118,10 +122,11 @@ def find(
         return
     if note:
         click.echo(printable(f"note: {note}"), err=True)
-    say(colours.heading(f"{'frame':>10}  {'rms difference':>14}  {'hash bits apart':>15}"))
+    rows = [("frame", "rms difference", "hash bits apart")]
     for match in matches:
         rmse = "-" if match.rmse is None else f"{match.rmse:.4g}"
-        say(f"{match.frame:>10}  {rmse:>14}  {match.distance:>15}")
+        rows.append((str(match.frame), rmse, str(match.distance)))
+    say(colours.table("\n".join(aligned(rows))))
 
 
 @click.command("contact-sheet")
@@ -133,13 +138,13 @@ def find(
 )  # fmt: skip
 @click.option(
     "--rows", type=click.IntRange(min=1), default=MAX_ROWS, show_default=True,
-    help="Piles at most; the largest.",
+    help="The most piles to draw; the largest are drawn.",
 )  # fmt: skip
 @overwrite_option
 def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -> None:
-    """Draw the piles of the stack FILE: first, typical and last frame of each.
+    """Draw the piles of the stack FILE: the first, typical and last frame of each.
 
-    OUT is a picture, as sheet.png; - is standard output, as PNG.
+    OUT is a picture, such as sheet.png; - writes PNG to standard output.
     """
     end_tidily()
     with contextlib.ExitStack() as cleanup:
@@ -156,12 +161,15 @@ def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -
 @click.argument("file", callback=not_stdin)
 @click.option(
     "--against", metavar="SRC", multiple=True, callback=not_stdin,
-    help="Compare every frame with this input, too; may be given once a file.",
+    help="Also compare every frame with this input; may be given once for each file.",
 )  # fmt: skip
 @reading_options
 @json_option
 def verify(file: str, against: tuple[str, ...], as_json: bool, **how: Any) -> None:
-    """Decode all of the stack FILE; check each CRC and the index. Exit code 1 if wrong."""
+    """Decode all of the stack FILE, and check each CRC and the index.
+
+    The exit code is 1 if something is wrong.
+    """
     with Stack(file, cache_bytes=0) as stack, progress_bar("verifying") as progress:
         source = against[0] if len(against) == 1 else list(against) or None
         notes = list[str]()
@@ -189,10 +197,14 @@ def verify(file: str, against: tuple[str, ...], as_json: bool, **how: Any) -> No
 @click.argument("file", callback=not_stdin)
 @click.option(
     "--against", metavar="SRC", multiple=True, callback=not_stdin,
-    help="Measure the error of every frame to this input; may be given once a file.",
+    help="Measure the error of every frame against this input; may be given once for each file.",
 )  # fmt: skip
 @click.option(
-    "--plots", type=click.Path(), metavar="DIR", callback=not_stdout, help="Draw pictures there."
+    "--plots",
+    type=click.Path(),
+    metavar="DIR",
+    callback=not_stdout,
+    help="Draw pictures in this folder.",
 )
 @reading_options
 @overwrite_option
@@ -207,9 +219,9 @@ def check(
 ) -> None:
     """Say how exact the stack FILE is: its error, and the spectrum of a PCA.
 
-    Exit code 1 if the error is larger than the stack says. Pictures: the components of a
-    PCA; with --against also the frame with the largest error and a typical one beside their
-    input.
+    The exit code is 1 if the error is larger than the stack says. --plots draws the components of a
+    PCA. With --against it also draws the frame with the largest error and a typical frame, each
+    beside its input.
     """
     source = against[0] if len(against) == 1 else list(against) or None
     with progress_bar("comparing") as progress:
@@ -232,6 +244,6 @@ def check(
 def plugin_path() -> None:
     """Print the folder of the native HDF5 plugin.
 
-    Programs that read HDF5, but are not Python, find it by HDF5_PLUGIN_PATH.
+    HDF5 programs other than Python find the plugin by HDF5_PLUGIN_PATH.
     """
     say(str(plugin.folder()))

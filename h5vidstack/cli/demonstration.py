@@ -1,4 +1,4 @@
-"""A generated stack to try things on, and a demonstration on it."""
+"""The generated stack, on which things can be tried, and a demonstration with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..codecs.codec import Plane as Frames
 from ..errors import NotExactError
 from ..pool import Progress
 from ..stack import Stack
-from ..text import kilobytes
+from ..text import aligned, kilobytes
 from ..writing.packer import pack
 
 GRID = (20, 10, 10)
@@ -31,10 +31,10 @@ def generate(
     Parameters
     ----------
     grid
-        Number of values of the three parameters: height of the spot and the two
-        exponents. The stack has as many frames as their product.
+        The numbers of values of the three parameters: the height of the spot and two exponents.
+        The stack has as many frames as their product.
     frame
-        Height and width in pixels.
+        The height and width in pixels.
 
     Yields
     ------
@@ -59,14 +59,14 @@ DTYPES = ("uint8", "uint16", "float32")
 def generated(
     dtype: str, grid: tuple[int, int, int] = GRID, frame: tuple[int, int] = FRAME
 ) -> Iterator[npt.NDArray[Any]]:
-    """Yield the generated stack's frames as one of `DTYPES`: floor(scale Z), or Z itself."""
+    """Yield the generated frames Z in one of `DTYPES`: floor(scale Z), or Z itself for floats."""
     scale = {"uint8": 255, "uint16": 65535}.get(dtype)
     for z in generate(grid, frame):
         yield (z if scale is None else np.floor(scale * z)).astype(dtype)
 
 
 def generate_uint8(grid: tuple[int, int, int] = GRID, frame: tuple[int, int] = FRAME) -> Frames:
-    """Give the generated stack as ``(N, H, W)`` uint8: floor(255 Z)."""
+    """Return the generated stack as ``(N, H, W)`` uint8: floor(255 Z)."""
     return np.stack(list(generated("uint8", grid, frame)))
 
 
@@ -82,9 +82,11 @@ def demonstrate(
     Parameters
     ----------
     output
-        Keep the packed file here; None: a temporary file.
+        The packed file to keep; None means a temporary file.
     say
         Called with each line for the user.
+    progress
+        Called with a `Step` as frames are packed.
 
     Raises
     ------
@@ -115,11 +117,13 @@ def demonstrate(
             ("HDF5 gzip 9 + shuffle", plain.stat().st_size, seconds),
             ("h5vidstack", packed.stat().st_size, report.seconds),
         ]
-    say("")
-    say(f"{'':24}{'size':>14}{'ratio':>8}{'pack MB/s':>11}")
+    cells = [("", "size", "ratio", "pack MB/s")]
     for name, size, seconds in rows:
         speed = f"{frames.nbytes / seconds / 1e6:.0f}" if seconds else "-"
-        say(f"{name:24}{kilobytes(size):>14}{frames.nbytes / size:>8.2f}{speed:>11}")
+        cells.append((name, kilobytes(size), f"{frames.nbytes / size:.2f}", speed))
+    say("")
+    for line in aligned(cells, left=1):
+        say(line)
 
 
 def _read_back(frames: Frames, packed: Path, say: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""Do two HDF5 files hold the same, where one is a copy of the other?"""
+"""The comparison of an HDF5 file with its copy: every link, attribute and dataset."""
 
 from __future__ import annotations
 
@@ -13,38 +13,37 @@ from ..errors import NotExactError
 from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import pipeline
 from ..layout.names import BESIDE, STACK_ATTRIBUTES
-from ..repacking import raw
-from .memory import Memory, is_flat
-from .raw import Buffer
-from .reference_copy import pointed
-from .tree import ROOT, Link, Objects, is_hard, join, names, shown, walk
+from . import values
+from .file_copy import pointed
+from .tree import ROOT, Link, Objects, address, is_hard, join, names, shown, walk
+from .values import Buffer, Memory, is_flat
 
 Equal = Callable[[Any, Any], bool]
-"""Compares an object that was made anew with what it was made of."""
+"""Tells whether an object that was made anew holds the same as the original."""
 
 
-class Proof:
-    """Compare every link, attribute and dataset of a file with its copy.
+class FileComparison:
+    """The comparison of every link, attribute and dataset of a file with its copy.
 
-    Chunks that were copied as they are are compared as they are, so no filter is needed.
+    Copied chunks are compared without decoding, so no filter is needed.
 
     Parameters
     ----------
     source, copy
-        Open for reading.
+        Both files, open for reading.
     paths
-        Of each object of the source that is in the copy: where, by its address.
+        The path in the copy of each object of the source, by the object's address.
     made
-        Addresses of objects that were made anew, and how what they hold is compared.
+        How each object that was made anew is compared, by the object's address in the source.
     changed
-        Addresses of groups among them that are another thing.
+        Addresses of groups among them that became something else.
     omitted
         Addresses of objects that are not in the copy.
 
     Attributes
     ----------
     datasets
-        How many were compared.
+        How many datasets were compared.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class Proof:
         NotExactError
             If something differs.
         """
-        seen = {h5o.get_info(self._source.id).addr}
+        seen = {address(self._source)}
         with damage_as_error(f"{self._source.filename}, or its copy,"):
             self._compare_object(ROOT)
             for link in walk(self._source, self._enters):
@@ -85,7 +84,7 @@ class Proof:
 
     def _compare_link(self, link: Link) -> None:
         source, copy = self._given.group(link.group), self._new.group(link.group)
-        links = copy.id.links  # which do not keep the group open
+        links = copy.id.links  # they do not keep the group open; `copy` does
         if not links.exists(link.name):
             raise _differs(link.path, "is missing")
         given = source.id.links.get_info(link.name)
@@ -95,16 +94,16 @@ class Proof:
         if link.target is not None and links.get_val(link.name) != link.target:
             raise _differs(link.path, "leads elsewhere")
         if link.address is not None:
-            expected = h5o.get_info(self._copy[self._paths[link.address]].id).addr
+            expected = address(self._copy[self._paths[link.address]])
             if h5o.get_info(copy.id, link.name).addr != expected:
                 raise _differs(link.path, "is another object")
 
     def _compare_object(self, path: bytes) -> None:
-        """Compare an object without what is in a group."""
+        """Compare an object with its copy, but not the members of a group."""
         node, copy = self._given[path], self._new[path]
-        if h5o.get_info(node.id).addr in self._changed:
+        if address(node) in self._changed:
             self.datasets += 1
-            if not self._made[h5o.get_info(node.id).addr](node, copy):
+            if not self._made[address(node)](node, copy):
                 raise _differs(path, "holds other values")
             self._compare_attributes(node, copy, path, STACK_ATTRIBUTES)
             return
@@ -125,8 +124,8 @@ class Proof:
     def _compare_attributes(
         self, node: h5py.HLObject, copy: h5py.HLObject, path: bytes, but: Collection[str] = ()
     ) -> None:
-        given = raw.attribute_names(node, but)
-        if given != raw.attribute_names(copy):
+        given = values.attribute_names(node, but)
+        if given != values.attribute_names(copy):
             raise _differs(path, "has other attributes, or in another order")
         for name in given:
             self._compare_attribute(h5a.open(node.id, name), h5a.open(copy.id, name), path)
@@ -140,7 +139,7 @@ class Proof:
         kind, space = given.get_type(), given.get_space()
         if not self._same_type(kind, found.get_type()) or not _same_space(space, found.get_space()):
             raise _differs(path, f"{what} is of another type or shape")
-        with raw.values(given) as these, raw.values(found) as those:
+        with values.attribute_values(given) as these, values.attribute_values(found) as those:
             same = self._same(Memory(kind), these, those)
         if not same:
             raise _differs(path, f"{what} differs")
@@ -152,7 +151,7 @@ class Proof:
             raise _differs(path, "is of another type or shape")
         if not self._same_fill_value(node, copy):
             raise _differs(path, "has another fill value")
-        equal = self._made.get(h5o.get_info(node.id).addr, self._same_values)
+        equal = self._made.get(address(node), self._same_values)
         if not equal(node, copy):
             raise _differs(path, "holds other values")
 
@@ -161,8 +160,8 @@ class Proof:
             return False
         if given.committed():
             path = self._paths.get(h5o.get_info(given).addr)
-            named = None if path is None else self._copy[path].id
-            if named is not None and h5o.get_info(named).addr != h5o.get_info(found).addr:
+            named = None if path is None else self._copy[path]
+            if named is not None and address(named) != h5o.get_info(found).addr:
                 return False
         return bool(given.equal(found))
 
@@ -171,9 +170,9 @@ class Proof:
         plists = node.id.get_create_plist(), copy.id.get_create_plist()
         if plists[0].fill_value_defined() != plists[1].fill_value_defined():
             return False
-        if not is_flat(node.id.get_type()):  # HDF5 does not tell; where they are read they count
+        if not is_flat(node.id.get_type()):  # HDF5 does not give these fill values
             return True
-        return raw.fill_value(node) == raw.fill_value(copy)
+        return values.fill_value(node) == values.fill_value(copy)
 
     def _same_values(self, node: h5py.Dataset, copy: h5py.Dataset) -> bool:
         kind = node.id.get_type()
@@ -188,11 +187,11 @@ class Proof:
             return _same_chunks(node, copy)
         if node.chunks is not None and not _same_places(node, copy):
             return False
-        both = zip(raw.pieces(node, kind), raw.pieces(copy, copy.id.get_type()), strict=True)
+        both = zip(values.pieces(node, kind), values.pieces(copy, copy.id.get_type()), strict=True)
         return all(self._same(memory, one, other) for (_, one), (_, other) in both)
 
     def _same(self, memory: Memory, one: Buffer, other: Buffer) -> bool:
-        """Whether values are the same, and references mean copies."""
+        """Return whether values are the same, and references lead to the copies."""
         if len(one) != len(other):
             return False
         count = len(one) // memory.size
@@ -204,7 +203,7 @@ class Proof:
         path = None if given is None else self._paths.get(given[0])
         if given is None or path is None or found is None:
             return found is None and path is None
-        if found[0] != h5o.get_info(self._copy[path].id).addr:
+        if found[0] != address(self._copy[path]):
             return False
         if given[1] is None or found[1] is None:
             return given[1] is found[1]
@@ -212,29 +211,29 @@ class Proof:
 
 
 def _is_added(group: bytes, name: bytes) -> bool:
-    """Whether `repack` may have put a name where the source has none."""
+    """Return whether a name may be one that `repack` added to the copy."""
     beside = BESIDE.encode()
     return join(group, name) == beside or (group + b"/").startswith(beside + b"/")
 
 
 def _same_chunks(node: h5py.Dataset, copy: h5py.Dataset) -> bool:
-    """Whether two datasets are of the same chunks, byte for byte."""
+    """Return whether two datasets have the same chunks, byte for byte."""
     if node.chunks != copy.chunks or pipeline(node) != pipeline(copy):
         return False
     return _same_places(node, copy) and all(
         node.id.read_direct_chunk(place) == copy.id.read_direct_chunk(place)
-        for place in raw.chunk_offsets(node)
+        for place in values.chunk_offsets(node)
     )
 
 
 def _same_places(node: h5py.Dataset, copy: h5py.Dataset) -> bool:
-    """Whether of two datasets the same chunks were written."""
-    given, found = (sorted(raw.chunk_offsets(one)) for one in (node, copy))
+    """Return whether the same chunks were written in two datasets."""
+    given, found = (sorted(values.chunk_offsets(one)) for one in (node, copy))
     return bool(node.chunks == copy.chunks and given == found)
 
 
 def _same_mappings(these: Sequence[Any], those: Sequence[Any]) -> bool:
-    """Whether virtual datasets look for the same pixels in the same places."""
+    """Return whether two virtual datasets map the same pixels to the same places."""
     return len(these) == len(those) and all(
         one[1:3] == other[1:3]
         and _same_selection(one.vspace, other.vspace)
@@ -244,12 +243,12 @@ def _same_mappings(these: Sequence[Any], those: Sequence[Any]) -> bool:
 
 
 def _same_selection(one: h5s.SpaceID, other: h5s.SpaceID) -> bool:
-    """Whether the same is selected of two dataspaces, however that is written."""
+    """Return whether two dataspaces select the same, however each is encoded."""
     if one.encode() == other.encode():
         return True
     try:
         bounds = one.get_select_bounds() == other.get_select_bounds()
-    except (ValueError, RuntimeError):  # nothing is selected, or without end
+    except (ValueError, RuntimeError):  # an empty or an unlimited selection has none
         return False
     return bool(bounds and one.select_shape_same(other))
 

@@ -1,7 +1,7 @@
-"""A stack as references in kerchunk's format, by which Zarr reads the HDF5 file in place.
+"""References to a stack in kerchunk's format, by which Zarr reads the HDF5 file in place.
 
-Kerchunk's own `SingleHdf5ToZarr` refuses filters that it does not know, as this package's is.
-Source: kerchunk's specification, version 1; Zarr's storage specification, version 2.
+They are made here because kerchunk's own `SingleHdf5ToZarr` refuses this package's filter.
+Sources: kerchunk's specification, version 1; Zarr's storage specification, version 2.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ from ..text import json_text
 
 DIMS = ("frame", "y", "x", "channel")
 INLINE_BYTES = 64 << 20
-"""Chunks that Zarr cannot read in place are put into the references, up to so many bytes."""
+"""The most bytes of an array that the references may hold themselves.
+
+They hold chunks that Zarr cannot read in place."""
 
 _TABLES = ("index/group", "index/position", "index/crc32", *(f"hashes/{name}" for name in HASHES))
 _GROUP = '{"zarr_format": 2}'
-_HERE = "f"  # the template that stands for the file
+_HERE = "f"
+"""The name of the template that stands for the file."""
 
 Refs = dict[str, Any]
 
@@ -46,36 +49,40 @@ def references(
     url: str | None = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Describe a stack for `fsspec`'s reference file system, so that Zarr reads it in place.
+    """Describe a stack for fsspec's reference file system, so that Zarr reads it in place.
 
     Parameters
     ----------
     path
         ``file.h5`` or ``file.h5::/path``, or such a URL.
     url
-        Where readers will find the file; None: at `path`.
+        Where readers will find the file; None means at `path`.
     storage_options
-        Of fsspec's file system, if `path` is a URL.
+        Options of fsspec's file system, if `path` is a URL.
 
     Returns
     -------
     dict
-        Of kerchunk's version 1, JSON-ready: a Zarr group of format 2. A stack in order is its
-        array ``frames``; of another, each pile is an array ``groups/000000/video``, and frame i
-        is entry ``index/position[i]`` of pile ``index/group[i]``. The index, the CRCs, the
-        members of piles and the hashes are arrays of the names they have in the file.
+        References of kerchunk's version 1, ready for JSON, to a Zarr group of format 2. A stack in
+        order is the array ``frames``. In a reordered stack each pile is an array
+        ``groups/000000/video``, and frame i is entry ``index/position[i]`` of pile
+        ``index/group[i]``. The index, the CRCs, the members of piles and the hashes are arrays with
+        the names that they have in the file.
 
     Raises
     ------
     FormatError
         If there is no such stack, or it is damaged.
     UnsupportedError
-        If Zarr has no words for it: a PCA, differences to a mean, parts, filters of others.
+        If Zarr cannot express the stack: a PCA, differences to a mean, linked parts, or other
+        filters.
     """
     file, inner = split_readable(path)
     target = url or file
     if "{{" in target:
-        raise UnsupportedError(f"{target}: kerchunk takes {{{{ in a name for a template; rename it")
+        raise UnsupportedError(
+            f"{target}: kerchunk takes {{{{ in a name for a template; rename the file"
+        )
     opened = StackFile(file, inner or DEFAULT_STACK, storage_options)
     with contextlib.closing(opened), damage_as_error(opened.name):
         refs = opened.ask(lambda layout: _stack(layout, opened))
@@ -86,17 +93,17 @@ def _stack(layout: Layout, opened: StackFile) -> Refs:
     if not all(pile.plain for pile in layout.piles):
         raise UnsupportedError(
             f"{opened.name}: its frames are made of a mean and differences to it, or of principal "
-            "components, which Zarr cannot do; pack it anew by --method video"
+            "components, which Zarr cannot compute; pack it again with --method video"
         )
     if layout.linked:
         raise UnsupportedError(
-            f"{opened.name} links parts in other files: make the references of each part"
+            f"{opened.name} links parts in other files; make references to each part instead"
         )
     refs: Refs = {".zgroup": _GROUP, ".zattrs": _text(opened.attrs)}
     for number, pile in enumerate(layout.piles):
         name = "frames" if layout.in_order else f"groups/{number:06d}/video"
         axes, shape = [_positions(layout, number)], pile.shape
-        if pile.data.ndim > len(shape):  # several count frames
+        if pile.data.ndim > len(shape):  # several axes count frames
             shape = pile.data.shape
             axes = [f"axis_{axis}" for axis in range(pile.data.ndim - len(pile.shape) + 1)]
         dims = (*axes, *DIMS[1 : len(pile.shape)])
@@ -106,19 +113,19 @@ def _stack(layout: Layout, opened: StackFile) -> Refs:
             table = layout.group.get(name)
             if isinstance(table, h5py.Dataset) and table.shape:
                 refs |= _array(name, table, table.shape, (dim,), holes=False)
-    for name in list(refs):  # every part of a path is a group
+    for name in list(refs):  # each part of a path must be a group
         for parent in list(PurePosixPath(name).parents)[1:-1]:
             refs.setdefault(f"{parent}/.zgroup", _GROUP)
     return refs
 
 
 def _positions(layout: Layout, number: int) -> str:
-    """What the first axis of a pile counts; arrays with axes of one name have one length."""
+    """Return the name of a pile's first axis; axes of one name must have one length."""
     return "frame" if layout.in_order else f"position_{number:06d}"
 
 
 def _tables(layout: Layout) -> dict[str, str]:
-    """Names of the tables, and what they count."""
+    """Return the names of the tables, each with the name of its axis."""
     tables = dict.fromkeys(_TABLES, "frame") | {"original": "saved"}
     for number in range(len(layout.piles)):
         tables[f"groups/{number:06d}/members"] = _positions(layout, number)
@@ -128,16 +135,16 @@ def _tables(layout: Layout) -> dict[str, str]:
 def _array(
     name: str, dataset: h5py.Dataset, shape: Shape, dims: tuple[str, ...], *, holes: bool
 ) -> Refs:
-    """References of one array of a Zarr group.
+    """Return the references of one array of a Zarr group.
 
     Parameters
     ----------
     shape
-        Of the part of the dataset to show.
+        The shape of the part of the dataset to show.
     dims
-        Names of the axes.
+        The names of the axes.
     holes
-        Chunks that were never written hold the fill value; else they are missed.
+        Whether chunks that were never written hold the fill value. If not, they are an error.
     """
     chunks = dataset.chunks or tuple(max(1, edge) for edge in shape)
     filters = [_filter(dataset, *entry[::2]) for entry in pipeline(dataset)]
@@ -148,7 +155,7 @@ def _array(
         "dtype": dataset.dtype.str,
         "compressor": filters[-1] if filters else None,
         "filters": filters[:-1] or None,
-        "fill_value": None,  # a value is what xarray would take for missing pixels
+        "fill_value": None,  # xarray would take a value for missing pixels
         "order": "C",
     }
     refs: Refs = {f"{name}/.zarray": _text(array)}
@@ -177,7 +184,7 @@ def _array(
     if sum(len(ref) for ref in refs.values() if isinstance(ref, str)) > INLINE_BYTES:
         raise UnsupportedError(
             f"{dataset.name} has too many chunks that are stored without its filters, which Zarr "
-            "cannot read in place; pack it anew"
+            "cannot read in place; pack it again"
         )
     return refs
 
@@ -189,7 +196,7 @@ def _chunk_infos(dataset: h5py.Dataset) -> list[Any]:
 
 
 def _filter(dataset: h5py.Dataset, code: int, values: tuple[int, ...]) -> dict[str, Any]:
-    """A filter of HDF5 as a codec of numcodecs."""
+    """Return the codec of numcodecs for a filter of HDF5."""
     if code == FILTER_ID:
         coding = stored_coding(dataset)
         preset = {} if coding is None or not coding.lossless else {"preset": coding.preset}
@@ -203,14 +210,14 @@ def _filter(dataset: h5py.Dataset, code: int, values: tuple[int, ...]) -> dict[s
         return {"id": "fletcher32"}
     raise UnsupportedError(
         f"{dataset.name} has the HDF5 filter {code}, for which h5vidstack knows no codec of Zarr; "
-        "pack it anew"
+        "pack it again"
     )
 
 
 def _encoded(dataset: h5py.Dataset, offset: Shape, filters: list[dict[str, Any]]) -> bytes:
-    """A chunk that some filters were left out of, with all of them."""
+    """Return a chunk with all its filters applied, where HDF5 left some out."""
     with extra("zarr"):
-        import numcodecs
+        import numcodecs  # inside, because it is optional and few files have such chunks
     mask, data = dataset.id.read_direct_chunk(offset)
     if filters[0]["id"] == "h5vidstack" and mask & 1:
         pixels: Any = np.frombuffer(data, dataset.dtype).reshape(dataset.chunks)
@@ -226,9 +233,9 @@ def _encoded(dataset: h5py.Dataset, offset: Shape, filters: list[dict[str, Any]]
 
 
 def _unchunked(dataset: h5py.Dataset) -> Any:
-    """A dataset that is stored in one piece."""
+    """Return the reference of a dataset that is stored in one piece."""
     start = dataset.id.get_offset()
-    if start is None:  # beside its name
+    if start is None:  # a compact dataset is stored in its header
         return _inline(np.ascontiguousarray(dataset[()]).tobytes())
     return [f"{{{{{_HERE}}}}}", start, dataset.id.get_storage_size()]
 

@@ -1,29 +1,31 @@
-"""Tables for people: what a file holds, its piles, and the codings that were tried."""
+"""Listings for people: what a file holds, its piles, and the codings that were tried."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from ..choosing.trials import Trial
-from ..text import in_words, kilobytes, loss, repeats
+from ..layout.names import SEPARATOR
+from ..text import aligned, in_words, kilobytes, loss, repeats
 
 
-def table(facts: dict[str, Any]) -> str:
-    """The facts of `describe` as lines for a person."""
+def stack_facts(facts: dict[str, Any]) -> str:
+    """Return the facts that `describe` found as lines."""
     shape = " x ".join(map(str, facts["shape"]))
     exact = "lossless" if facts["lossless"] else loss(facts["max_error"], facts["psnr"])
     settings = facts["settings"]
     codings = [pile["coding"] or pile["preset"] for pile in facts["groups"]]
     coding = (facts["method"], " / ".join(dict.fromkeys(filter(None, codings))), exact)
-    piles = len(facts["groups"])
-    order = "time order" if facts["in_order"] else f"reordered, {piles} pile{'s' * (piles > 1)}"
-    order = str(settings.get("order", order))  # what packing said says why, too
+    count = len(facts["groups"])
+    order = "time order" if facts["in_order"] else f"reordered, {count} pile{'s' * (count > 1)}"
+    order = str(settings.get("order", order))  # this also says why
     copies = facts["shape"][0] - facts["unique_frames"]
     if copies > 0:
         order += f", {repeats(copies)}"
     rows = {
-        "stack": f"{facts['file']}::{facts['stack']}, format {facts['format'] or '(bare dataset)'}",
+        "stack": f"{facts['file']}{SEPARATOR}{facts['stack']}, "
+        f"format {facts['format'] or '(bare dataset)'}",
         "frames": f"{shape} {facts['dtype']}",
         "coding": ", ".join(filter(None, coding)),
         "order": order,
@@ -50,12 +52,11 @@ def table(facts: dict[str, Any]) -> str:
         )
     if len(facts["leading_shape"]) > 1:
         rows["packed from"] = " x ".join(map(str, facts["leading_shape"])) + " frames"
-    width = max(map(len, rows))
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
+    return "\n".join(aligned(rows.items(), left=2))
 
 
-def groups_table(facts: dict[str, Any]) -> str:
-    """The piles of `describe` as a table for a person."""
+def pile_table(facts: dict[str, Any]) -> str:
+    """Return the piles that `describe` found as a table."""
     columns = ("pile", "frames", "raw", "stored", "ratio", "preset", "first", "typical", "last")
     rows: list[tuple[str, ...]] = [columns]
     for number, pile in enumerate(facts["groups"]):
@@ -64,11 +65,11 @@ def groups_table(facts: dict[str, Any]) -> str:
         ends = (pile["first"], pile["typical"], pile["last"])
         row = (number, f"{pile['frames']:,}", *sizes, pile["preset"], *ends)
         rows.append(tuple("-" if cell is None else str(cell) for cell in row))
-    return _aligned(rows)
+    return "\n".join(aligned(rows))
 
 
-def trials_table(trials: Iterable[Trial]) -> str:
-    """The codings that were tried for a pile, the smallest first, as a table for a person."""
+def trial_table(trials: Iterable[Trial]) -> str:
+    """Return the codings that were tried for a pile as a table, the smallest first."""
     rows: list[tuple[str, ...]] = [
         ("", "coding", "sample", "stored", "ratio", "encode MB/s", "decode MB/s")
     ]
@@ -82,16 +83,4 @@ def trials_table(trials: Iterable[Trial]) -> str:
         rows.append(("->" if trial.chosen else "", trial.recipe, *sizes, ratio, *speeds))
     if len(rows) == 1:
         return "one coding was given, or all pixels are equal: nothing to try"
-    return _aligned(rows, left=2)
-
-
-def _aligned(rows: Sequence[Sequence[str]], left: int = 0) -> str:
-    """Rows as columns, all but the first few flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            f"{cell:{'<' if number < left else '>'}{width}}"
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    return "\n".join(aligned(rows, left=2))

@@ -1,6 +1,7 @@
-"""One measurement in a process of its own: ``python -m h5vidstack.bench.child JOB``.
+"""One measurement of one contestant: ``python -m h5vidstack.bench.measurement TASK``.
 
-A fresh process is fair: no contestant finds the memory, threads or caches of another.
+Each runs in a process of its own, so that no contestant finds the memory, threads or caches of
+another one.
 """
 
 from __future__ import annotations
@@ -21,32 +22,33 @@ import numpy as np
 from ..codecs import loss
 from ..shapes import window_frames
 from .contestants import Contestant, Pixels
-from .roster import roster
+from .roster import all_contestants
 
 RANDOM_FRAMES = 40
-FEWEST_RANDOM_FRAMES = 5
+"""How many random frames are read, if that takes no longer than `RANDOM_SECONDS`."""
 RANDOM_SECONDS = 3.0
-"""After so long, single frames are few."""
+FEWEST_RANDOM_FRAMES = 5
+"""So many are always read."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """What to measure: of whom, on which frames.
+class BenchTask:
+    """What one process measures.
 
     Attributes
     ----------
     name
-        Of the contestant.
+        The name of the contestant.
     frames, shape, dtype
-        A file of raw pixels.
+        A file of raw pixels, and what they are.
     bound
-        See `roster`.
+        The largest error that is allowed; see `all_contestants`.
     output
         The file to write and to read.
     write
-        False: it is there already.
+        Whether to write the file; False if it exists already.
     seed
-        Of the random frames.
+        The seed of the random frame numbers.
     source
         What the frames are called.
     """
@@ -68,23 +70,23 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Run:
-    """What was measured once; times in seconds, sizes in bytes.
+class Measurement:
+    """What was measured once, with times in seconds and sizes in bytes.
 
     Attributes
     ----------
     file_bytes
-        Size of the file.
+        The size of the file.
     pack_seconds
-        None: it was there already.
+        The time to write the file, or None if it existed already.
     read_seconds
-        For all frames at once.
+        The time to read all frames at once.
     frame_seconds
-        For each of some random frames, the first that is read after opening.
+        The time for each of some random frames, each the first one after opening.
     exact, max_error, psnr
-        Of what was read back; PSNR in dB, None where nothing differs.
+        How exactly the frames were read back. PSNR is in dB, and None where nothing differs.
     anonymous_bytes
-        Memory that the process held before it began to write; 0 where the system does not say.
+        The memory that the process held before it began to write; 0 where the system does not tell.
     """
 
     file_bytes: int
@@ -97,13 +99,21 @@ class Run:
     anonymous_bytes: int
 
 
-def measure(contestant: Contestant, job: Job, written: Callable[[], None] = lambda: None) -> Run:
-    """Write the frames, read them all, read some at random, compare; say when it has written."""
-    frames, path = job.open(), Path(job.output)
+def measure(
+    contestant: Contestant, task: BenchTask, written: Callable[[], None] = lambda: None
+) -> Measurement:
+    """Write the frames, read all of them, read some at random, and compare.
+
+    Parameters
+    ----------
+    written
+        Called when the file was written.
+    """
+    frames, path = task.open(), Path(task.output)
     for name in contestant.needs:
         importlib.import_module(name)
     before, pack_seconds = anonymous_bytes("self"), None
-    if job.write:
+    if task.write:
         started = time.perf_counter()
         contestant.write(frames, path)
         pack_seconds = time.perf_counter() - started
@@ -114,20 +124,20 @@ def measure(contestant: Contestant, job: Job, written: Callable[[], None] = lamb
     read_seconds = time.perf_counter() - started
     exact, max_error, psnr = _error(frames, got)
     del got
-    singles = _random_frames(contestant, path, len(frames), job.seed)
-    return Run(
+    singles = _random_frames(contestant, path, len(frames), task.seed)
+    return Measurement(
         path.stat().st_size, pack_seconds, read_seconds, singles, exact, max_error, psnr, before
     )
 
 
 def anonymous_bytes(process: int | str) -> int:
-    """Memory of a process that is of no file, as Linux tells it; elsewhere 0.
+    """Return the memory of a process without mapped files, or 0 where the system is not Linux.
 
-    Input frames are a mapped file, and do not count.
+    The input frames do not count, because they are a mapped file.
     """
     try:
         status = Path(f"/proc/{process}/status").read_text()
-    except OSError:  # another system, or the process has just ended
+    except OSError:  # not Linux, or the process has just ended
         return 0
     lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     return int(lines.get("RssAnon", "0 kB").split()[0]) * 1024
@@ -135,7 +145,9 @@ def anonymous_bytes(process: int | str) -> int:
 
 def _error(frames: Pixels, got: Pixels) -> tuple[bool, float, float | None]:
     if (got.shape, got.dtype) != (frames.shape, frames.dtype):
-        raise ValueError(f"gives back {got.shape} {got.dtype}, not {frames.shape} {frames.dtype}")
+        raise ValueError(
+            f"it gives back {got.shape} {got.dtype}, not {frames.shape} {frames.dtype}"
+        )
     step = window_frames(frames.shape[1:], frames.dtype.itemsize)
     windows = [slice(first, first + step) for first in range(0, len(frames), step)]
     if all(frames[window].tobytes() == got[window].tobytes() for window in windows):
@@ -147,11 +159,10 @@ def _error(frames: Pixels, got: Pixels) -> tuple[bool, float, float | None]:
 
 
 def _random_frames(contestant: Contestant, path: Path, count: int, seed: int) -> list[float]:
-    """Seconds that frames take when nothing of them is cached.
+    """Return the seconds that single frames take when nothing is cached.
 
-    A block, chunk or group of pictures that was decoded for one frame holds others, many or all
-    of them where the stack is small; so each frame has a reader of its own. Opening, which
-    somebody who wants many frames does once, is not counted.
+    Each frame is read by a new reader, because decoding one frame also decodes others of its block.
+    Opening is not counted, because a user who wants many frames opens a file once.
     """
     numbers = np.random.default_rng(seed).permutation(count)[:RANDOM_FRAMES]
     seconds: list[float] = []
@@ -167,12 +178,13 @@ def _random_frames(contestant: Contestant, path: Path, count: int, seed: int) ->
 
 
 def main() -> None:
-    """Do the job of the command line; print ``written``, then the run as JSON."""
+    """Do the task of the command line; print ``written``, then the measurement as JSON."""
     facts: dict[str, Any] = json.loads(sys.argv[1])
-    job = Job(**facts)
-    (contestant,) = (one for one in roster(job.open(), job.bound) if one.name == job.name)
-    run = measure(contestant, job, lambda: print("written", flush=True))
-    print(json.dumps(dataclasses.asdict(run)), flush=True)
+    task = BenchTask(**facts)
+    able = all_contestants(task.open(), task.bound)
+    (contestant,) = (one for one in able if one.name == task.name)
+    found = measure(contestant, task, lambda: print("written", flush=True))
+    print(json.dumps(dataclasses.asdict(found)), flush=True)
 
 
 if __name__ == "__main__":

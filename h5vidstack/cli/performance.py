@@ -1,4 +1,4 @@
-"""Commands that show what this package is worth."""
+"""The commands that show how well this package packs: `bench` and `demo`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Any
 
 import click
 
-from ..bench import comparison as comparison
-from ..bench import table
-from ..cli import colours
-from ..cli import demo as demonstration
+from ..bench import comparison, table
 from ..layout.output import complete_or_absent
 from ..sources.overlap import refuse_source
 from ..text import json_text
+from . import colours, demonstration
 from .option_types import Methods, Pair
 from .options import examples, overwrite_option
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
@@ -35,16 +33,22 @@ from .terminal import printable, progress_bar, say, steps_bar
     "--methods", type=Methods(),
     help="Only these: auto, 'video x264-slow', SZ3, ...  [default: all of ours]",
 )  # fmt: skip
-@click.option("--peers", is_flag=True, help="All others, too, where they are installed.")
+@click.option("--peers", is_flag=True, help="Add all others that are installed.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
-@click.option("--frames", type=click.IntRange(min=1), help="Only the first so many.")
-@click.option("--dtype", type=click.Choice(demonstration.DTYPES), help="Of demo.  [default: uint8]")
+@click.option("--frames", type=click.IntRange(min=1), help="Take only the first so many.")
 @click.option(
-    "--max-error", metavar="E", help="For those that keep a bound.  [default of floats: 1e-3r]"
+    "--dtype",
+    type=click.Choice(demonstration.DTYPES),
+    help="Dtype of 'demo'.  [default: uint8]",
+)
+@click.option(
+    "--max-error",
+    metavar="E",
+    help="The bound of those that keep one.  [default for floats: 1e-3r]",
 )
 @click.option("--gray", is_flag=True, help="Make gray of colour.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path),
-              help="Write figures here; - is standard output.")  # fmt: skip
+              help="Write the figures to this file; - is standard output.")  # fmt: skip
 @click.option(
     "--html", "page", type=click.Path(path_type=Path),
     help="Write a page with plots and pictures; - is standard output.",
@@ -61,12 +65,12 @@ def bench(
 ) -> None:
     """Compare ways to keep SRC, or 'demo': sizes, speeds, memory, errors.
 
-    SRC has at least 8 frames and 1 MB of pixels. Each writes and reads in a process of its
-    own, from and to the temporary folder (TMPDIR).
+    SRC must have at least 8 frames and 1 MB of pixels. Each method writes and reads in a process of
+    its own, in the temporary folder (TMPDIR).
     """
     end_tidily()
     if dtype is not None and src != "demo":
-        raise click.UsageError("--dtype is of 'demo'; other frames have theirs")
+        raise click.UsageError("--dtype goes only with 'demo', because other frames have a dtype")
     source = demonstration.generated(dtype or "uint8") if src == "demo" else src
     name = "demo" if src == "demo" else None
     json_to_pipe, page_to_pipe = str(json_path) == STDOUT, str(page) == STDOUT
@@ -97,9 +101,18 @@ def bench(
 
 @click.command()
 @click.option("--grid", type=Pair(3), default="20x10x10", show_default=True, help="Frames.")
-@click.option("--size", type=Pair(2), default="200x300", show_default=True, help="Of a frame.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), callback=not_stdout, help="Keep the packed file here."
+    "--size",
+    type=Pair(2),
+    default="200x300",
+    show_default=True,
+    help="Height and width.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=not_stdout,
+    help="Keep the packed file here.",
 )
 def demo(grid: tuple[int, int, int], size: tuple[int, int], out: Path | None) -> None:
     """Pack a generated stack, read frames back, and compare sizes with gzip."""
