@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "plugin"
 CORE = ROOT / "h5vidstack" / "_core"
 LIBRARY = "libh5vidstack.so"
+DECODE = 0x0100
+"""H5Z_FLAG_REVERSE of HDF5: the filter is to decode."""
 
 
 def missing():
@@ -79,14 +81,14 @@ class Native:
         self._c.malloc.restype, self._c.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
         self._c.free.argtypes = [ctypes.c_void_p]
 
-    def run(self, values, data, flags=h5filter._FLAG_REVERSE):
+    def run(self, values, data, flags=DECODE):
         """Bytes of the chunk, or None if it is refused."""
         buffer = ctypes.c_void_p(self._c.malloc(len(data) or 1))
         ctypes.memmove(buffer, data, len(data))
         made = self.info.filter(
             flags, len(values), (ctypes.c_uint * len(values))(*values), len(data),
             ctypes.byref(ctypes.c_size_t(len(data))),
-            ctypes.cast(ctypes.byref(buffer), h5filter._voids),
+            ctypes.cast(ctypes.byref(buffer), ctypes.POINTER(ctypes.c_void_p)),
         )  # fmt: skip
         chunk = ctypes.string_at(buffer, made) if made else None
         self._c.free(buffer)

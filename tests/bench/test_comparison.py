@@ -2,11 +2,11 @@ import json
 import math
 import os
 import pty
-import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -124,7 +124,7 @@ def test_bad_input():
 
 
 def test_a_full_disk_is_seen_before_it_is_full(monkeypatch):
-    monkeypatch.setattr("shutil.disk_usage", lambda _path: shutil._ntuple_diskusage(10, 10, 10**6))
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=10**6))
     with pytest.raises(h5vidstack.SourceError, match="TMPDIR"):
         compare(stack())
 
@@ -166,7 +166,7 @@ def test_outputs_that_make_no_sense_are_refused_before_anything_runs(monkeypatch
     os.symlink("x.npy", "link")
     with h5py.File("x.h5", "w") as file:
         file["x"] = stack()
-    monkeypatch.setattr("h5vidstack.bench.comparison._spool", None)
+    monkeypatch.setattr("h5vidstack.bench.comparison.open_source", None)
     for source, output in (("x.npy", "x.npy"), ("x.npy", "link"), ("link", "x.npy"),
                            ("x.h5::/x", "x.h5"), ("x.n?y", "x.npy")):  # fmt: skip
         for option in ("--json", "--html"):
