@@ -42,10 +42,11 @@ def test_figures(whole):
             lossy = row.name.endswith(" mp4") or row.name.startswith(("pca 20", "bounded"))
             if row.ours:
                 assert row.exact == (not lossy), row
-    for profile in ("fast", "balanced", "small"):
-        assert 0 < rows[f"bounded {profile}"].max_error <= 2
+    bounded = [row for row in found.rows if row.name.startswith("bounded")]
+    assert bounded
+    assert all(0 < row.max_error <= 2 for row in bounded)
     if sys.platform == "linux":
-        assert rows["auto small"].peak_bytes > 1e5
+        assert rows["auto balanced"].peak_bytes > 1e5
     able = sum(row.problem is None for row in found.rows)
     assert seen[0] == (0, able, "round 1/1: auto fast")
     assert seen[-1] == (able, able, "")

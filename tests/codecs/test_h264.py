@@ -17,7 +17,7 @@ def test_packets_are_a_plain_h264_stream(tmp_path):
     parsed = parse(block.encode(frames, Recipe()), whole(frames), U1)
     (tmp_path / "x.264").write_bytes(b"".join(parsed.streams[0].packets))
     with av.open(str(tmp_path / "x.264")) as container:
-        decoded = [frame.to_ndarray() for frame in container.decode(video=0)]
+        decoded = [frame.to_ndarray()[:64] for frame in container.decode(video=0)]
     np.testing.assert_array_equal(np.stack(decoded), frames)
 
 
