@@ -1,7 +1,7 @@
 # `make demo` and `make test` do all the set-up: a virtual environment in .venv.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 OLDEST := .venv-oldest
 # A process for each core. Tests of one file share a process, and what takes long to make there.
 PARALLEL := --numprocesses logical --dist loadfile

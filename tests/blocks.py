@@ -11,7 +11,7 @@ U1 = np.dtype(np.uint8)
 whole = block.whole_shape
 
 
-def resealed(data):
+def resealed(data: bytes) -> bytes:
     """Correct length and CRC after a change: what only a hostile writer makes."""
     body = bytearray(data[8:])
     struct.pack_into("<I", body, 4, len(data))

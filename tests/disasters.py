@@ -21,6 +21,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import click
 import h5py
@@ -37,19 +39,19 @@ COUNT, CHUNK = 40, 8
 PACK = f"--preset ffv1 --chunk-frames {CHUNK}"
 
 
-def alone():
+def alone() -> None:
     """Start this program again with no threads of BLAS, if it has not been."""
     if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
         os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
-def command(words):
+def command(words: str) -> Callable[[], None]:
     """A command line; its Error, or whatever else it ends with."""
     return functools.partial(_run_command, words)
 
 
-def _run_command(words):
+def _run_command(words: str) -> None:
     try:
         main(words.split(), prog_name="h5vidstack", standalone_mode=False)
     except click.ClickException as error:
@@ -58,20 +60,24 @@ def _run_command(words):
         raise (error.__cause__ or error) from None
 
 
-def nothing():
+def _since(started: float) -> float:
+    return time.monotonic() - started
+
+
+def nothing() -> None:
     """Make nothing."""
 
 
-def recovered():
+def recovered() -> None:
     h5vidstack.recover("bad.h5", "out.h5")  # the command's exit code tells of lost frames
 
 
-def spooled():
+def spooled() -> None:
     frames = np.load("mixed.npy")
     h5vidstack.pack(iter(frames), "out.h5", method="groupvideo", chunk_frames=CHUNK)
 
 
-def recorded():
+def recorded() -> None:
     frames, promised = np.load("a.npy"), 0
     with (
         open(os.path.abspath("../promise"), "wb", buffering=0) as told,
@@ -87,7 +93,7 @@ def recorded():
                 told.write(bytes([promised]))
 
 
-def damaged():
+def damaged() -> None:
     """A stack with a bad block."""
     command(f"pack a.npy bad.h5 {PACK}")()
     with h5py.File("bad.h5") as file:
@@ -97,14 +103,14 @@ def damaged():
     Path("bad.h5").write_bytes(data)
 
 
-def shattered():
+def shattered() -> None:
     """The same, not to be opened as a stack; its table of CRCs is there."""
     damaged()
     with h5py.File("bad.h5", "r+") as file:
         del file["stack"].attrs["dtype"]
 
 
-def plain():
+def plain() -> None:
     """An HDF5 file with a stack and other things."""
     with h5py.File("in.h5", "w") as file:
         file["entry/data"], file["entry/time"] = np.load("a.npy"), np.arange(5)
@@ -155,7 +161,7 @@ OPERATIONS = [
 ]  # fmt: skip
 
 
-def content(path):
+def content(path: str | Path) -> Any:
     """All that a file says, but for when it was made; None if there is none."""
     path = Path(path)
     if not path.exists():
@@ -164,9 +170,10 @@ def content(path):
         return {file.name: file.read_bytes() for file in path.iterdir()}
     if path.suffix != ".h5":
         return path.read_bytes()
-    found, layout = {}, re.compile("/(groups|index|hashes)(/|$)")  # what a stack has to itself
+    found: dict[str, Any] = {}
+    layout = re.compile("/(groups|index|hashes)(/|$)")  # what a stack has to itself
 
-    def note(name, node):
+    def note(name: str, node: Any) -> None:
         if layout.search(name):
             return
         found[name] = sorted(node.attrs)
@@ -186,7 +193,7 @@ def content(path):
     return found
 
 
-def reading(writer):
+def reading(writer: int) -> None:
     """Read a recording again and again while its process runs."""
     frames, stack = np.load("a.npy"), None
     while os.path.exists(f"/proc/{writer}/fd/1"):
@@ -213,10 +220,10 @@ class Bench:
         Of the height and width of frames.
     """
 
-    def __init__(self, folder, scale=1):
+    def __init__(self, folder: str | Path, scale: int = 1) -> None:
         self.folder, self.shape = Path(folder), (COUNT, 24 * scale, 32 * scale)
         self.work = self.folder / "run" / "work"
-        self._known = {}
+        self._known: dict[str, Any] = {}
         # What is imported when it is first needed is not to be imported by every child.
         with tempfile.TemporaryDirectory() as place, open(os.devnull, "w") as silent:
             os.chdir(place)
@@ -230,7 +237,7 @@ class Bench:
             os.chdir(self.folder)
         gc.freeze()  # else each child looks through, and so copies, all of these objects
 
-    def _template(self, operation):
+    def _template(self, operation: Operation) -> tuple[Path, Any, Any]:
         """Make what an operation finds, and learn what it leaves."""
         place = self.folder / operation.name.replace(" ", "_")
         (place / "work").mkdir(parents=True)
@@ -252,25 +259,25 @@ class Bench:
         assert old != new
         return place, old, new
 
-    def begin(self, operation):
+    def begin(self, operation: Operation) -> None:
         """Put everything as it was before an operation."""
         if operation.name not in self._known:
             self._known[operation.name] = self._forked(lambda: self._template(operation))
         shutil.rmtree(self.folder / "run", ignore_errors=True)
         shutil.copytree(self._known[operation.name][0], self.folder / "run")
 
-    def seconds(self, operation):
+    def seconds(self, operation: Operation) -> float:
         """How long an operation takes."""
         taken = []
         for _ in range(3):
             self.begin(operation)
             started = time.monotonic()
-            child = self.start(operation.run, after=lambda since=started: time.monotonic() - since)
+            child = self.start(operation.run, after=functools.partial(_since, started))
             os.waitpid(child, 0)
-            taken.append(self.results[0])
+            taken.append(float(self.results[0]))
         return sorted(taken)[1]
 
-    def _forked(self, work):
+    def _forked(self, work: Callable[[], Any]) -> Any:
         """What work gives, done in a child; its error as one of ours."""
         receive, send = os.pipe()
         child = self.fork()
@@ -292,13 +299,19 @@ class Bench:
             raise RuntimeError(value)
         return value
 
-    def fork(self):
+    def fork(self) -> int:
         """Fork: only where there is one thread."""
         assert len(os.listdir("/proc/self/task")) == 1
         sys.stdout.flush()
         return os.fork()
 
-    def start(self, run, before=nothing, after=nothing, again=False):
+    def start(
+        self,
+        run: Callable[[], object],
+        before: Callable[[], object] = nothing,
+        after: Callable[[], object] = nothing,
+        again: bool = False,
+    ) -> int:
         """Run in a child, in the work folder.
 
         It stops (SIGSTOP) after that, and if it is to try `again` goes on to do so; then
@@ -311,7 +324,7 @@ class Bench:
         os.chdir(self.work)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(os.open("../stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-        results = []
+        results: list[str] = []
         for _ in range(1 + again):
             before()
             try:
@@ -329,21 +342,22 @@ class Bench:
         raise SystemExit
 
     @property
-    def results(self):
+    def results(self) -> list[Any]:
         """What `after` gave, and of each run how it ended."""
-        return json.loads((self.work.parent / "results").read_text())
+        found: list[Any] = json.loads((self.work.parent / "results").read_text())
+        return found
 
     @property
-    def said(self):
+    def said(self) -> str:
         """All words on stderr, but that noise takes more room in a stack than by itself."""
         lines = (self.work.parent / "stderr").read_text().splitlines(keepends=True)
         return "".join(line for line in lines if not line.startswith("the stack takes"))
 
-    def judge(self, operation):
+    def judge(self, operation: Operation) -> str:
         """Whether the output is absent, old, new, or a part of a recording; else what is wrong."""
         _, old, new = self._known[operation.name]
 
-        def look():
+        def look() -> str:
             os.chdir(self.work)
             if operation.run is recorded and Path("out.h5").exists():
                 return self._look_at_recording(old, new)
@@ -354,11 +368,11 @@ class Bench:
             return word if now in (None, old, new) else f"WRONG: {now} instead of {old} or {new}"
 
         try:
-            return self._forked(look)
+            return str(self._forked(look))
         except RuntimeError as error:
             return f"WRONG: {error}"
 
-    def _look_at_recording(self, old, new):
+    def _look_at_recording(self, old: Any, new: Any) -> str:
         told = Path("../promise")
         promised = (told.read_bytes() if told.exists() else b"")[-1:] or b"\0"
         frames = np.load("a.npy")
@@ -385,28 +399,28 @@ class Bench:
                 assert stack.verify() == []
         return "part"
 
-    def leftovers(self):
+    def leftovers(self) -> list[str]:
         """Hidden files in the work folder."""
         return sorted(path.name for path in self.work.iterdir() if path.name.startswith("."))
 
-    def kept(self):
+    def kept(self) -> int:
         """Records in the journal of an interrupted run."""
         with contextlib.closing(Journal(self.work / ".out.h5.stack.resume")) as journal:
             return len(journal)
 
 
-def counted_reuse():
+def counted_reuse() -> dict[str, int]:
     """Count what is found in journals and added from here on; give the counts."""
     found, find, add = {"reused": 0, "made": 0}, Journal.find, Journal.add
 
-    def counting(journal, key):
+    def counting(journal: Journal, key: Any) -> Any:
         data = find(journal, key)
         found["reused"] += data is not None
         return data
 
-    def adding(journal, key, data):
+    def adding(journal: Journal, key: Any, data: Any) -> None:
         found["made"] += 1
         add(journal, key, data)
 
-    Journal.find, Journal.add = counting, adding
+    mock.patch.multiple(Journal, find=counting, add=adding).start()  # until this process ends
     return found

@@ -1,8 +1,13 @@
 """Stacks to test on: smooth motion, noise, odd sizes."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from h5vidstack.cli.demonstration import generate_uint8
+
+Pixels = npt.NDArray[Any]
 
 SHAPES = [
     (5, 1, 1),
@@ -18,7 +23,7 @@ SHAPES = [
 DTYPES = ["?", "i1", "u1", ">i2", "u2", "i4", ">u4", "i8", "u8", "f2", ">f4", "f8"]
 
 
-def pixels(shape, dtype):
+def pixels(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Pixels:
     """Frames of any dtype, with its extremes and what is no number."""
     dtype = np.dtype(dtype)
     rng = np.random.default_rng(0)
@@ -35,7 +40,7 @@ def pixels(shape, dtype):
     return frames.astype(dtype)
 
 
-def moving(shape, seed=0):
+def moving(shape: tuple[int, ...], seed: int = 0) -> npt.NDArray[np.uint8]:
     """Uint8 frames of a pattern that drifts: what video coding is good at."""
     n, height, width = shape[:3]
     rng = np.random.default_rng(seed)
@@ -48,31 +53,35 @@ def moving(shape, seed=0):
     return frames
 
 
-def noise(shape, seed=0):
+def noise(shape: tuple[int, ...], seed: int = 0) -> npt.NDArray[np.uint8]:
     """Uint8 frames that nothing compresses."""
     return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
 
 
-def wave(shape=(20, 30, 40)):
+def wave(shape: tuple[int, int, int] = (20, 30, 40)) -> Pixels:
     t, y, x = np.indices(shape)
-    return np.sin((x + t) / 7) * np.cos((y - t) / 5) + noise(shape) / 2560
+    values: Pixels = np.sin((x + t) / 7) * np.cos((y - t) / 5) + noise(shape) / 2560
+    return values
 
 
-def sweep(shape=(40, 31, 23), dtype=np.uint8, rank=6):
+def sweep(
+    shape: tuple[int, ...] = (40, 31, 23), dtype: npt.DTypeLike = np.uint8, rank: int = 6
+) -> Pixels:
     """Frames of so many independent images, with a little noise."""
     rng = np.random.default_rng(0)
     flat = rng.normal(size=(shape[0], rank)) @ rng.normal(size=(rank, int(np.prod(shape[1:]))))
     flat += rng.normal(size=flat.shape) * 0.05
     flat = (flat - flat.min()) / np.ptp(flat)
     top = 1 if np.dtype(dtype).kind == "f" else min(np.iinfo(dtype).max, 40000)
-    return (flat * top).reshape(shape).astype(dtype)
+    frames: Pixels = (flat * top).reshape(shape).astype(dtype)
+    return frames
 
 
 SWEEP = generate_uint8((90, 1, 1), (40, 56))
 SHUFFLE = np.random.default_rng(0).permutation(90)
 
 
-def scenes(count=2, length=40):
+def scenes(count: int = 2, length: int = 40) -> npt.NDArray[np.uint8]:
     """Static scenes with a little motion, each unlike the others; `(count * length, 40, 56)`."""
     parts = []
     for scene in range(count):

@@ -1,19 +1,25 @@
 """Pack frames and read them back, with what the stack says of itself."""
 
-from click.testing import CliRunner
+from typing import Any
+
+import numpy.typing as npt
+from click.testing import CliRunner, Result
 
 import h5vidstack
+from h5vidstack import PackReport
 from h5vidstack.cli import main
 
 
-def packed(frames, **options):
+def packed(frames: object, **options: Any) -> tuple[PackReport, npt.NDArray[Any], dict[str, Any]]:
+    """Pack and read back: the report, the frames, and the attributes of the stack."""
     report = h5vidstack.pack(frames, "x.h5", overwrite=True, **options)
     with h5vidstack.open("x.h5") as stack:
         assert stack.verify() == []
         return report, stack[:], dict(stack.attrs)
 
 
-def run(*arguments, code=0):
+def run(*arguments: object, code: int = 0) -> Result:
+    """Run a command that must end with this exit code."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output
     return result

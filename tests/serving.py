@@ -3,8 +3,13 @@
 import contextlib
 import socket
 import threading
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Server(ThreadingHTTPServer):
@@ -17,47 +22,55 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder, ranges=True, etag=True, fault=None):
+    def __init__(
+        self,
+        folder: str | Path,
+        ranges: bool = True,
+        etag: bool = True,
+        fault: Callable[[int], str | int | None] | None = None,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.folder, self.ranges, self.etag, self.fault = Path(folder), ranges, etag, fault
-        self.connections = []
-        self.requests, self.bytes, self._lock = [], 0, threading.Lock()
+        self.connections: list[Any] = []
+        self.requests: list[tuple[str, str, str | None]] = []
+        self.bytes, self._lock = 0, threading.Lock()
 
     @property
-    def url(self):
+    def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def note(self, method, path, asked):
+    def note(self, method: str, path: str, asked: str | None) -> int:
         with self._lock:
             self.requests.append((method, path, asked))
             return sum(method == "GET" for method, _, _ in self.requests)
 
-    def process_request(self, request, client_address):
+    def process_request(self, request: Any, client_address: Any) -> None:
         self.connections.append(request)
         super().process_request(request, client_address)
 
-    def server_close(self):
+    def server_close(self) -> None:
         """Also what is open to clients."""
         super().server_close()
         for connection in self.connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def handle_error(self, request, client_address):
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients hang up."""
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: Server
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, *args):
+    def log_message(self, *args: Any) -> None:
         pass
 
-    def do_HEAD(self):
+    def do_HEAD(self) -> None:
         self.server.note("HEAD", self.path, None)
         self._answer(None)
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         asked = self.headers.get("Range")
         number = self.server.note("GET", self.path, asked)
         fault = self.server.fault(number) if self.server.fault else None
@@ -69,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(asked, fault)
 
-    def _answer(self, asked, fault=None):
+    def _answer(self, asked: str | None, fault: str | None = None) -> None:
         path = self.server.folder / self.path.lstrip("/").partition("?")[0]
         if path.name == "moved":  # to itself, for ever
             self._end(302, b"", {"Location": self.path})
@@ -88,17 +101,19 @@ class _Handler(BaseHTTPRequestHandler):
             return
         first, last, code = 0, status.st_size - 1, 200
         if asked and self.server.ranges:
-            first, _, end = asked.removeprefix("bytes=").partition("-")
-            first, last, code = int(first), min(int(end), last), 206
+            begin, _, end = asked.removeprefix("bytes=").partition("-")
+            first, last, code = int(begin), min(int(end), last), 206
             headers["Content-Range"] = f"bytes {first}-{last}/{status.st_size}"
         with path.open("rb") as file:
             file.seek(first)
             data = file.read(last + 1 - first)
         self._end(code, data[:-1] if fault == "short" else data, headers, fault == "cut")
 
-    def _end(self, status, data, headers=(), cut=False):
+    def _end(
+        self, status: int, data: bytes, headers: Mapping[str, str] = NO_HEADERS, cut: bool = False
+    ) -> None:
         self.send_response(status)
-        for name, value in dict(headers).items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -110,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(folder=".", **options):
+def serving(folder: str | Path = ".", **options: Any) -> Iterator[Server]:
     """Run a server for a while."""
     server = Server(folder, **options)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

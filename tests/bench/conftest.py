@@ -6,7 +6,7 @@ from benched import stack
 
 from h5vidstack.bench.comparison import compare
 
-SOME = ["auto", "bounded", "pca 20", "video mp4", "group", "gzip 4"]
+SOME = ["auto fast", "auto balanced", "bounded balanced", "pca 20", "video mp4", "gzip 4"]
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ def test_each_random_frame_has_a_fresh_reader():
             return frames[key]
 
     one = Contestant("x", None, lambda _path: contextlib.nullcontext(Reader()))
+    # Private: it runs in a process of its own, where nobody can count.
     assert (
         len(measurement._random_frames(one, Path(), 50, 1))
         == len(opened)

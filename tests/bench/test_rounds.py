@@ -33,6 +33,7 @@ def test_a_process_that_fails_is_a_row(monkeypatch):
 def test_what_takes_long_to_pack_is_packed_once(monkeypatch):
     monkeypatch.setattr(rounds, "LONG_SECONDS", 0.0)
     asked = []
+    # Private: which process is started when cannot be seen in the figures.
     real = rounds._run
     monkeypatch.setattr(rounds, "_run", lambda job: asked.append(job) or real(job))
     found = compare(stack(), methods=["hdf5"], rounds=3)
@@ -42,6 +43,7 @@ def test_what_takes_long_to_pack_is_packed_once(monkeypatch):
 
 def test_rounds_are_interleaved(monkeypatch):
     asked = []
+    # Private: which process is started when cannot be seen in the figures.
     real = rounds._run
     monkeypatch.setattr(rounds, "_run", lambda job: asked.append(job.name) or real(job))
     compare(stack(), methods=["hdf5", "hdf5gz"], rounds=2)

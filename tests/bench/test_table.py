@@ -6,19 +6,19 @@ from h5vidstack.bench import table
 from h5vidstack.bench.results import Row
 
 
-def test_table_marks_the_best_of_the_exact(whole):
-    found, _page, _seen = whole
-    text = table.lines(found)
+def test_table_marks_the_best_of_the_exact():
+    lossy = made_up("pca 20", 10**5, 1, exact=False)
+    small, large = made_up("auto small", 10**6, 1), made_up("gzip 4", 10**7, 2, ours=False)
+    text = table.lines(bench_of(small, lossy, large))
     (heading,) = (line for line in text if "size KB" in line)
     for title in ("ratio", "exact", "pack MB/s", "read MB/s", "frame ms", "p95 ms", "memory MB"):
         assert title in heading
-    smallest = min((row for row in found.rows if row.exact), key=lambda row: row.file_bytes)
-    (line,) = (line for line in text if line.startswith(f"{smallest.name} "))
-    assert f"{smallest.file_bytes / 1e3:,.0f}*" in line
-    (lossy,) = (line for line in text if line.startswith("pca 20 "))
-    assert "off by" in lossy
-    assert "*" not in lossy
-    assert text[-1].startswith(f"To archive: {smallest.name}")
+    (line,) = (line for line in text if line.startswith("auto small "))
+    assert "1,000*" in line
+    (line,) = (line for line in text if line.startswith("pca 20 "))
+    assert "off by 3" in line
+    assert "*" not in line
+    assert text[-1].startswith("To archive: auto small")
 
 
 def test_table_memory_ties_and_long_problems():

@@ -75,6 +75,7 @@ def test_a_recording_that_lost_its_structure_on_a_terminal(monkeypatch, capsys):
 
 def test_what_a_bar_says():
     def line(doing, step, seconds, width=79):
+        # Private: on a real terminal the time that has passed cannot be chosen.
         return terminal._progress_line(doing, step, seconds, width)
 
     assert line("packing", Step(0, None), 0) == "packing  0 frames  0:00"

@@ -250,7 +250,7 @@ def test_without_the_core_numpy_writes_the_same_file(core, monkeypatch, tmp_path
     samples = samples_of("low noise", (20, 30, 25), 8)
     h5vidstack.pack(samples, tmp_path / "c.h5", codec="lpc", chunk_frames=16)
     monkeypatch.setattr(lpc, "CORE", None)
-    lpc._say_slow.cache_clear()
+    lpc._say_slow.cache_clear()  # private: a process says it once, and this test needs it now
     with pytest.warns(UserWarning, match="install a C compiler") as warned:
         h5vidstack.pack(samples, tmp_path / "numpy.h5", codec="lpc", chunk_frames=16, workers=1)
     assert len(warned) == 1

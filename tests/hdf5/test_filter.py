@@ -166,6 +166,7 @@ def test_damaged_block_is_an_error_with_a_reason():
 
 
 def test_parameters_from_a_hostile_file():
+    # Private: HDF5 itself would have to be made to hand such parameters on.
     with pytest.raises(h5vidstack.BlockError, match="parameters"):
         h5filter._run_filter(True, [1, 2, 1], b"")
     with pytest.raises(h5vidstack.UnsupportedError, match="preset 77"):
@@ -211,6 +212,7 @@ def no_python(monkeypatch):
     def fail(*args):
         raise h5vidstack.NotExactError("Python was called")
 
+    # Private: HDF5 calls it, so that it shows which blocks are left to Python.
     monkeypatch.setattr(h5filter, "_run_filter", fail)
 
 
@@ -284,6 +286,7 @@ def test_python_reads_what_the_filter_in_c_wrote():
         np.testing.assert_array_equal(stack[13], frames[13])
 
 
+# Private: which filter is registered cannot be seen from outside.
 WITHOUT_THE_CORE = """
 import h5vidstack, h5py, numpy as np
 from h5vidstack.hdf5 import filter as h5filter

@@ -10,6 +10,7 @@ from frames import moving, noise
 
 import h5vidstack
 from h5vidstack.layout import output
+from h5vidstack.layout.output import _HOST  # private, but part of the names on the disk
 
 FRAMES = np.concatenate(
     [moving((44, 20, 30)), noise((20, 20, 30)) // 2, moving((44, 20, 30))[10:14]]
@@ -17,8 +18,6 @@ FRAMES = np.concatenate(
 
 
 def test_what_killed_programs_left_is_removed():
-    from h5vidstack.layout.output import _HOST
-
     names = {  # which, and whether it is removed
         f".x.h5.{_HOST}-999999999-abcd1234.tmp": True,
         f".x.h5.{_HOST}-{os.getpid()}-abcd1234.tmp": False,
@@ -45,6 +44,7 @@ def test_small_writes_are_not_gathered():
 
 def test_folders_change_places_also_where_the_system_cannot(monkeypatch):
     h5vidstack.pack(moving((4, 20, 30)), "x.h5")
+    # Private: only a system call that fails could have this effect otherwise.
     for exchanged in (output._exchanged, lambda one, other: False):
         monkeypatch.setattr(output, "_exchanged", exchanged)
         h5vidstack.unpack("x.h5", "out", overwrite=True)

@@ -9,6 +9,7 @@ from h5vidstack.reading.session import KEPT_SHARE
 def test_the_cache_is_bounded(monkeypatch):
     frames = moving((64, 40, 50))
     h5vidstack.pack(frames, "x.h5", preset="x264-fast")
+    # Private: users see what the cache does, but not how much it holds.
     limit = 2 * 16 * 40 * 50
     with h5vidstack.open("x.h5", cache_bytes=limit) as stack:
         for i in list(range(64)) + list(range(63, -1, -5)):

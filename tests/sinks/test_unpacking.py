@@ -120,6 +120,7 @@ def test_a_folder_with_anything_else_in_it_is_never_replaced():
 
 
 def test_the_old_folder_stays_if_the_new_one_cannot_take_its_place(monkeypatch):
+    # Private: only a system call that fails could have this effect otherwise.
     monkeypatch.setattr("h5vidstack.layout.output._exchanged", lambda one, other: False)
     h5vidstack.pack(moving((3, 9, 8)), "x.h5")
     h5vidstack.unpack("x.h5", "out")

@@ -18,6 +18,7 @@ def test_a_recording_closed_before_all_was_written():
     for frame in frames[:12]:
         recorder.write(frame)
     recorder.flush()
+    # Private: no disk can be filled just between these two steps.
     recorder._live.pile.data.resize(16, axis=0)
     recorder._failed = True
     with pytest.raises(h5vidstack.OutputError):

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from counting import counting
 from frames import SHAPES, moving, noise
 
 import h5vidstack
@@ -121,9 +122,7 @@ def test_large_frames_are_tiled_and_regions_decode_only_their_tiles(monkeypatch)
     h5vidstack.pack(frames, "x.h5", preset="x264-fast")
     with h5vidstack.open("x.h5") as stack:
         assert stack.chunks == (16, 704, 736)
-        calls = []
-        decode = block._decode
-        monkeypatch.setattr(block, "_decode", lambda *a: calls.append(1) or decode(*a))
+        calls = counting(monkeypatch)
         region = stack[1, 100:200, 730:740]
         assert len(calls) == 2
         np.testing.assert_array_equal(region, frames[1, 100:200, 730:740])

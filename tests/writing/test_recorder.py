@@ -167,6 +167,7 @@ def test_room_without_blocks_is_not_read():
         for frame in np.load("frames.npy")[:8]:
             recorder.write(frame)
         recorder.flush()
+        # Private: a writer that dies between two steps leaves this behind.
         data = recorder._live.pile.data
         data.resize(12, axis=0)
         data.id.write_direct_chunk((8, 0, 0), data.id.read_direct_chunk((0, 0, 0))[1])
@@ -256,6 +257,7 @@ def test_ctrl_c_in_a_write_loses_nothing():
         frames = np.random.default_rng(0).integers(0, 256, (64, 50, 60), np.uint8)
         main, interrupted, taken = threading.main_thread().ident, 0, 0
         with h5vidstack.create("x.h5", (50, 60), "u1", profile="balanced") as recorder:
+            # Private: the signal must come while a write is under way.
             take = recorder._take
             def slowly(frame):
                 if recorder.frames in (3, 20, 31):
