@@ -112,14 +112,19 @@ def test_functions_take_few_parameters(path):
 
 
 def test_every_module_has_its_tests_where_its_path_says():
-    """``sources/tiff.py`` is tested by ``tests/sources/test_tiff.py``, or ``test_tiff_*.py``."""
+    """``sources/spool.py`` is tested by ``tests/sources/test_spool.py``, or ``test_spool_*.py``.
+
+    One file may test a package within a package: ``tests/codecs/test_lpc_numpy.py``.
+    """
     missing = []
     for path in MODULES:
         folder = ROOT / "tests" / path.parent.relative_to(PACKAGE)
         private = path.stem.startswith("_")  # `__init__` and the like hold no code to test
+        whole = folder.parent / f"test_{folder.name}.py"
         if not private and not [
             *folder.glob(f"test_{path.stem}.py"),
             *folder.glob(f"test_{path.stem}_*.py"),
+            *([whole] if whole.exists() else []),
         ]:
             missing.append(name(path))
     assert missing == []

@@ -32,7 +32,7 @@ def test_spectra_may_be_missing():
         pca = file["stack/groups/000000/pca"]
         del pca["singular_values"]
         pca["singular_values"] = np.ones(3)
-    with pytest.raises(h5vidstack.FormatError, match="a component"):
+    with pytest.raises(h5vidstack.FormatError, match="each component"):
         h5vidstack.check("x.h5")
     with h5py.File("x.h5", "r+") as file:
         del file["stack/groups/000000/pca/singular_values"]

@@ -8,7 +8,7 @@ from PIL import Image
 
 import h5vidstack
 from h5vidstack.sources import spool
-from h5vidstack.writing import packer
+from h5vidstack.writing import pack_options
 
 
 def content(path="x.h5"):
@@ -40,7 +40,7 @@ def test_spooled_read_again_or_kept_in_order(long):
         "iterable": ("spooled", "time order: the source runs only once"),
     }
     for name, sentences in cases.items():
-        for limit, words in zip((packer.SPOOL_BYTES, 100_000), sentences, strict=True):
+        for limit, words in zip((pack_options.SPOOL_BYTES, 100_000), sentences, strict=True):
             for method in ("groupvideo", "auto") if long or name == "iterable" else ("auto",):
                 source = iter(frames) if name == "iterable" else name
                 report = h5vidstack.pack(
