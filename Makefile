@@ -6,7 +6,7 @@ OLDEST := .venv-oldest
 # A process for each core; tests of one file share one, for they share what takes long to make.
 PARALLEL := --numprocesses logical --dist loadfile
 
-.PHONY: demo test test-oldest test-sources lint docs benchmark plugin plugin-wheel clean
+.PHONY: demo test test-oldest test-sources lint docs benchmark plugin plugin-wheel viewer clean
 
 demo: $(VENV)/installed
 	$(BIN)/h5vidstack demo
@@ -31,6 +31,13 @@ lint: $(VENV)/installed
 # The guide, as build/docs/index.html; a warning is an error.
 docs: $(VENV)/installed
 	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs
+
+# The page that shows stacks in a browser, as build/docs/viewer/index.html. It needs clang, wasm-ld,
+# node and npm (Debian: clang lld nodejs npm).
+VIEWER ?= $(CURDIR)/build/docs/viewer
+viewer:
+	$(MAKE) -C docs/viewer/wasm OUT=$(CURDIR)/build/wasm
+	cd docs/viewer && npm ci --silent && node build.mjs $(CURDIR)/build/wasm/libh5vidstack.so $(VIEWER)
 
 benchmark: $(VENV)/installed
 	$(BIN)/python benchmarks/speed.py
