@@ -8,9 +8,9 @@ const FILTER = 47113;
 const MOST_GROUPS = 5000; // that are looked into for stacks
 const CODECS = ["raw", "lpc", "x264", "ffv1", "mpeg4", "deflate", "lzma"];
 
-/* HDF5 prints its errors; h5wasm looks up where to when it starts. */
+/* HDF5 and our plugin print their errors; h5wasm looks up where to when it starts. */
 let printed = [];
-console.error = (...parts) => {
+console.error = console.log = (...parts) => {
   printed.push(parts.join(" "));
 };
 
