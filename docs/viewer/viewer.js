@@ -111,13 +111,15 @@ async function openStack(path, blob, first = 0) {
   stack = { ...result, blob, decoded: 0, milliseconds: 0 };
   fetched.clear();
   current = -1;
+  pixels = null;
   contrast.reset();
   at("stacks").value = path;
   at("welcome").hidden = true;
   at("shown").hidden = false;
   const last = stack.frames - 1;
   for (const id of ["slider", "number"]) at(id).max = last;
-  at("of").textContent = `of ${stack.frames}`;
+  at("of").textContent = `(0 to ${last})`;
+  at("stage").style.setProperty("--ratio", stack.height / stack.width);
   describe();
   const more = Math.min(MOST_WORKERS, navigator.hardwareConcurrency || 1, Math.ceil(stack.frames / stack.block));
   for (const reader of readers.slice(1)) reader.close();
@@ -191,7 +193,7 @@ async function fetchFrame(index) {
     stack.decoded += result.decoded;
     stack.milliseconds += milliseconds;
     const rate = (1000 * stack.decoded) / stack.milliseconds;
-    note("Decoding", `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} frames/s a thread, ${readers.length} thread${readers.length > 1 ? "s" : ""}`);
+    note("Decoding", `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} frames/s${readers.length > 1 ? ` in each of ${readers.length} threads` : ""}`);
   }
   return result;
 }
@@ -301,6 +303,7 @@ const contrast = {
     at("mode").value = plain ? "range" : "percentiles";
     at("anew").checked = false;
     this.fresh = true;
+    this.apply();
   },
 
   /** Looks at the frame that is shown, if the contrast follows it. */
@@ -310,6 +313,7 @@ const contrast = {
     this.drawHistogram();
   },
 
+  /** Sets black and white by the way that is chosen. */
   apply() {
     const mode = at("mode").value;
     at("percentiles").hidden = mode !== "percentiles";
@@ -413,7 +417,7 @@ function stop() {
 async function play() {
   const run = (playing = {});
   at("play").setAttribute("aria-pressed", "true");
-  at("play").firstElementChild.textContent = "❚❚";
+  at("play").firstElementChild.textContent = "■";
   at("play").lastElementChild.textContent = "Stop";
   const { frames, height, width, channels, size } = stack;
   const bytes = height * width * channels * size;
