@@ -22,14 +22,16 @@ import h5vidstack
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
 MISSING = [name for name in ("make", "clang", "wasm-ld", "node", "npm") if not shutil.which(name)]
 if not CHROMIUM:
     MISSING.append("chromium")
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"the page needs {', '.join(MISSING)}")
 
-NO_CODEC = r"no browser decodes|this browser does not decode that|lets pages decode no video"
+NO_CODEC = "this browser does not decode that|lets pages decode no video"
 
 
 class Browser:
@@ -87,7 +89,9 @@ class Browser:
 
     def run(self, expression):
         """Run JavaScript in the page; return its value, or the message of its error as a `Failed`."""
-        answer = self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        answer = self.ask(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
         if "exceptionDetails" in answer:
             raise Failed(answer["exceptionDetails"]["exception"].get("description", str(answer)))
         return answer["result"].get("value")
@@ -95,7 +99,9 @@ class Browser:
     def go(self, url):
         """Open a page, and wait until the file that its address names is open or refused."""
         self.ask("Page.navigate", url=url)
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank' && !!window.viewer")
+        self.until(
+            "document.readyState === 'complete' && location.href !== 'about:blank' && !!window.viewer"
+        )
         self.run("viewer.opened")
 
     def until(self, expression):
@@ -111,7 +117,9 @@ class Browser:
 
     def text(self, selector):
         """Return the text of an element that is shown, else nothing."""
-        return self.run(f"(e => e.checkVisibility() ? e.innerText : '')(document.querySelector({selector!r}))")
+        return self.run(
+            f"(e => e.checkVisibility() ? e.innerText : '')(document.querySelector({selector!r}))"
+        )
 
     def close(self):
         """End the browser and what it started."""
@@ -126,7 +134,12 @@ class Failed(Exception):
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files, and logs nothing."""
+    """Serves files, which browsers are not to keep, and logs nothing."""
+
+    def end_headers(self):
+        """Add a header to those of the file."""
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
 
     def log_message(self, *_):
         """Say nothing."""
@@ -137,7 +150,10 @@ def site(tmp_path_factory):
     """A folder that is served: the page in `viewer/`, and what tests put beside it; and its address."""
     folder = tmp_path_factory.mktemp("site")
     made = subprocess.run(
-        ["make", "-s", "viewer", f"VIEWER={folder / 'viewer'}"], cwd=ROOT, capture_output=True, text=True
+        ["make", "-s", "viewer", f"VIEWER={folder / 'viewer'}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     if "npm error" in made.stderr:
         pytest.skip(f"npm cannot install h5wasm: {made.stderr[:200]}")
@@ -223,7 +239,9 @@ SOURCES = {
     "one-pixel": lambda: wave(7, 1, 1),
     "int16": lambda: wave(9, 40, 50, "i2") - 9000,
     "float32": lambda: wave(5, 40, 50, "f4"),
-    "scattered": lambda: np.random.default_rng(1).choice([3, 700, 60000], (12, 40, 50)).astype("u2"),
+    "scattered": lambda: (
+        np.random.default_rng(1).choice([3, 700, 60000], (12, 40, 50)).astype("u2")
+    ),
 }
 
 
@@ -401,7 +419,9 @@ def test_chosen_dropped_and_played(site, browser):
     browser.until("viewer.current > 3")
     press(" ")
     assert browser.run("document.getElementById('play').getAttribute('aria-pressed')") == "false"
-    browser.run("(s => { s.value = 6; s.dispatchEvent(new Event('input')); })(document.getElementById('slider'))")
+    browser.run(
+        "(s => { s.value = 6; s.dispatchEvent(new Event('input')); })(document.getElementById('slider'))"
+    )
     browser.until("viewer.current === 6")
 
 
@@ -411,7 +431,9 @@ def test_contrast(site, page):
     path = site[0] / "contrast.h5"
     h5vidstack.pack(frames, path)
     browser = page(path)
-    choose = "(m => {{ m.value = '{}'; m.onchange({{target: m}}); }})(document.getElementById('mode'))"
+    choose = (
+        "(m => {{ m.value = '{}'; m.onchange({{target: m}}); }})(document.getElementById('mode'))"
+    )
     at = "(c => Array.from(c.getContext('2d').getImageData({}, {}, 1, 1).data))(document.getElementById('picture'))"
     browser.run(choose.format("extremes"))
     assert browser.run("document.getElementById('high').value") == "39900"

@@ -8,6 +8,7 @@
 
 #include "block.h"
 #include "bytewise.h"
+#include "ffv1.h"
 #include "hdf5_abi.h"
 
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static struct {
 
 static bool is_video(CodecId codec)
 {
-    return codec == X264 || codec == FFV1 || codec == MPEG4;
+    return codec == X264 || codec == MPEG4;
 }
 
 static void forget_orders(void)
@@ -131,10 +132,31 @@ static bool decode_bytes(const Stream *stream, const Sink *sink, uint8_t *planes
     return true;
 }
 
+static bool decode_ffv1(const Stream *stream, const Sink *sink, Error *error)
+{
+    size_t row = (size_t)sink->width * bytes_of(stream->depth), size = row * sink->height;
+    Ffv1 *decoder = ffv1_open(sink->height, sink->width, stream->depth);
+    uint8_t *plane = malloc(size);
+    const uint8_t *data = stream->data;
+    bool decoded = decoder && plane ? true : no_memory(error, size);
+    for (uint32_t i = 0; decoded && i < sink->frames; i++) {
+        uint32_t packed = little32(stream->sizes + 4 * (size_t)i);
+        decoded = ffv1_decode(decoder, data, packed, plane)
+                      ? sink->put(sink, i, plane, (ptrdiff_t)row, error)
+                      : fail(error, "frame %u of a stream of FFV1 is damaged", i);
+        data += packed;
+    }
+    free(plane);
+    ffv1_close(decoder);
+    return decoded;
+}
+
 bool decode_elsewhere(const Stream *stream, const Sink *sink, Error *error)
 {
     if (is_video(stream->codec))
         return take_video(stream, sink, error);
+    if (stream->codec == FFV1)
+        return decode_ffv1(stream, sink, error);
     size_t pixels = (size_t)sink->height * sink->width, size = pixels * (stream->depth / 8);
     size_t room = size * (stream->codec == LZMA ? sink->frames : 1);
     size_t values = stream->depth > 8 ? 8 * pixels : 1;
