@@ -37,7 +37,9 @@ docs: $(VENV)/installed
 VIEWER ?= $(CURDIR)/build/docs/viewer
 viewer:
 	$(MAKE) -C docs/viewer/wasm OUT=$(CURDIR)/build/wasm
-	cd docs/viewer && npm ci --silent && node build.mjs $(CURDIR)/build/wasm/libh5vidstack.so $(VIEWER)
+	mkdir -p build/npm && cp docs/viewer/package.json docs/viewer/package-lock.json docs/viewer/.npmrc build/npm
+	cd build/npm && npm ci --silent
+	node docs/viewer/build.mjs build/npm/node_modules/h5wasm build/wasm/libh5vidstack.so $(VIEWER)
 
 benchmark: $(VENV)/installed
 	$(BIN)/python benchmarks/speed.py

@@ -1,10 +1,10 @@
 // Puts the page, its worker, h5wasm and the plugin into one HTML file, which works from disk, too.
 //
-//     node build.mjs PLUGIN FOLDER
+//     node build.mjs H5WASM PLUGIN FOLDER
 
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
-const [plugin, folder] = process.argv.slice(2);
+const [h5wasm, plugin, folder] = process.argv.slice(2);
 const here = new URL(".", import.meta.url);
 const read = (name) => readFileSync(new URL(name, here), "utf8");
 
@@ -17,11 +17,11 @@ function script(text) {
 const parts = {
   style: read("viewer.css"),
   viewer: script(read("viewer.js")),
-  worker: script(`${read("worker.js")}\n${read("node_modules/h5wasm/dist/iife/h5wasm.js")}`),
+  worker: script(`${read("worker.js")}\n${readFileSync(`${h5wasm}/dist/iife/h5wasm.js`, "utf8")}`),
   plugin: readFileSync(plugin).toString("base64"),
 };
 const page = read("index.html").replace(/@@(\w+)@@/g, (_, name) => parts[name]);
 mkdirSync(folder, { recursive: true });
 writeFileSync(`${folder}/index.html`, page);
 copyFileSync(plugin, `${folder}/libh5vidstack.so`);
-copyFileSync(new URL("node_modules/h5wasm/LICENSE.txt", here), `${folder}/LICENSE-h5wasm.txt`);
+copyFileSync(`${h5wasm}/LICENSE.txt`, `${folder}/LICENSE-h5wasm.txt`);
