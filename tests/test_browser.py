@@ -376,6 +376,16 @@ def test_frames_that_disagree_with_their_checksum(site, page):
         frame_of(page(path), 3)
 
 
+def test_damaged_table(site, page):
+    """A table that does not agree with its checksum is not used."""
+    path = site[0] / "table.h5"
+    h5vidstack.pack(wave(8, 20, 30), path, profile="fast")
+    with h5py.File(path, "r+") as file:
+        file["stack/index/position"][2] = 5
+    with pytest.raises(Failed, match="index/position does not agree"):
+        page(path)
+
+
 def test_named_by_the_address(site, browser):
     """The page opens a file of its own site that its address names, and no other."""
     folder, address = site

@@ -157,7 +157,11 @@ function tableOf(group, name) {
   const table = entryOf(group, name);
   if (!(table instanceof h5wasm.Dataset)) return null;
   const { metadata } = table;
-  return bytesOf(table.path, metadata.shape.map(Number), metadata.shape.map(() => 0), metadata.size);
+  const bytes = bytesOf(table.path, metadata.shape.map(Number), metadata.shape.map(() => 0), metadata.size);
+  const stated = attribute(table, "crc32");
+  if (stated !== undefined && crc32(bytes) !== Number(stated))
+    throw new Problem(`The stack is damaged: its table ${table.path} does not agree with its checksum.`);
+  return bytes;
 }
 
 /** Reads a box of a dataset, as little-endian bytes. */

@@ -201,7 +201,7 @@ static size_t filter(unsigned flags, size_t count, const unsigned *values, size_
     if (flags & H5Z_READING && parse_parameters(count, values, &chunk, &error))
         made = decode(&chunk, *buffer, size, &error);
     if (!made) {
-        /* HDF5 2 drops what filters push, so errors are printed, too. */
+        /* h5wasm shows nothing of what filters push, so errors are printed, too. */
         iprintf("h5vidstack: %s\n", error.text);
         H5Epush2(H5E_STACK, "h5vidstack.c", "h5vidstack", 0, H5E_ERR_CLS_g, H5E_PLINE_g,
                  H5E_CANTFILTER_g, "h5vidstack: %s", error.text);
