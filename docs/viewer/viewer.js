@@ -11,7 +11,7 @@ const at = (id) => document.getElementById(id);
 /** Something to say to the user, in words. */
 class Problem extends Error {}
 
-let plugin = Uint8Array.from(atob(at("plugin").textContent), (letter) => letter.charCodeAt(0));
+const plugin = Uint8Array.from(atob(at("plugin").textContent), (letter) => letter.charCodeAt(0));
 const workerText = URL.createObjectURL(new Blob([at("worker").textContent], { type: "text/javascript" }));
 
 class Reader {

@@ -25,7 +25,7 @@ extern Hid H5E_ERR_CLS_g, H5E_PLINE_g, H5E_CANTFILTER_g;
 
 enum { ORDERS = 8 };
 
-/* viewer/video.js reads this: all fields are 32 bits wide. */
+/* ../worker.js reads this: all fields are 32 bits wide. */
 typedef struct {
     uint32_t filled; /* 1 when the planes are there */
     uint32_t codec, depth, frames, height, width;
