@@ -14,6 +14,13 @@ function script(text) {
   return text;
 }
 
+// What h5wasm gives to plugins. The linker takes any other missing function for one of the host's, too.
+const HOST = /^(memory|__indirect_function_table|__stack_pointer|__memory_base|__table_base|[mc]alloc|realloc|free|iprintf|H5\w+)$/;
+const missing = WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(plugin)))
+  .map(({ name }) => name)
+  .filter((name) => !HOST.test(name));
+if (missing.length) throw new Error(`the plugin lacks ${missing.join(", ")}`);
+
 const parts = {
   style: read("viewer.css"),
   viewer: script(read("viewer.js")),
