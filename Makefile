@@ -6,7 +6,7 @@ OLDEST := .venv-oldest
 # A process for each core. Tests of one file share a process, and what takes long to make there.
 PARALLEL := --numprocesses logical --dist loadfile
 
-.PHONY: demo test test-all test-oldest test-sources lint docs benchmark plugin plugin-wheel clean
+.PHONY: demo test test-all test-oldest test-sources lint docs benchmark plugin plugin-wheel viewer clean
 
 demo: $(VENV)/package
 	$(BIN)/h5vidstack demo
@@ -36,6 +36,15 @@ lint: $(VENV)/tools
 # The guide, as build/docs/index.html; a warning is an error.
 docs: $(VENV)/tools
 	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs
+
+# The page that shows stacks in a browser, as build/docs/viewer/index.html. It needs clang, wasm-ld,
+# node and npm (Debian: clang lld nodejs npm).
+VIEWER ?= $(CURDIR)/build/docs/viewer
+viewer:
+	$(MAKE) -C docs/viewer/wasm OUT=$(CURDIR)/build/wasm
+	mkdir -p build/npm && cp docs/viewer/package.json docs/viewer/package-lock.json docs/viewer/.npmrc build/npm
+	cd build/npm && npm ci --silent
+	node docs/viewer/build.mjs build/npm/node_modules/h5wasm build/wasm/libh5vidstack.so $(VIEWER)
 
 benchmark: $(VENV)/tools
 	$(BIN)/python benchmarks/speed.py
