@@ -39,6 +39,8 @@ class Profile:
         Most frames of a run of the sample.
     looks
         How many runs have a part of them coded in every way.
+    close
+        A candidate codes all of the sample if those parts came this close to the smallest size.
     in_order
         Whether method auto keeps the given order, which saves a second pass.
     block_frames
@@ -56,6 +58,7 @@ class Profile:
     sample_most: int
     sample_frames: int
     looks: int
+    close: float = 1.5
     in_order: bool = False
     block_frames: int = CHUNK_FRAMES
     strips: int = 1
@@ -102,8 +105,8 @@ PROFILES = {
             name="small", tolerance=0.0,
             presets=("raw", "lpc-slow", "deflate", "ffv1-context", "x264-slow", "lzma-slow"),
             predictors=tuple(Predictor),
-            sample_share=1 / 4, sample_least=1 << 23, sample_most=1 << 26, sample_frames=64,
-            looks=5, block_frames=MOST_FRAMES,
+            sample_share=1 / 8, sample_least=1 << 21, sample_most=1 << 24, sample_frames=64,
+            looks=5, close=1.15, block_frames=MOST_FRAMES,
         ),
     )
 }  # fmt: skip

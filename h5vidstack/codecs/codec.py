@@ -51,6 +51,9 @@ class Codec:
         It codes bytes instead of pictures, and holds values of up to 64 bits.
     predicted
         It codes differences of values better than the values; see `transforms.Predictor`.
+    thorough
+        It takes so long that it is tried only where a faster codec of bytes comes near, and only
+        with the predictors that suit that one best.
     lossless
         Every coding of it is lossless.
     takes_crf
@@ -76,6 +79,7 @@ class Codec:
     seeks: bool = False
     bytewise: bool = False
     predicted: bool = False
+    thorough: bool = False
     lossless: bool = True
     takes_crf: bool = False
     of_sample: float = 1.0

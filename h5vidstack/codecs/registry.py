@@ -34,7 +34,7 @@ _CODECS = (
     ),
     Codec(
         6, "lzma", lzma.DEPTHS, lzma.encode, lzma.decode,
-        bytewise=True, whole=True, configured=True, predicted=True,
+        bytewise=True, whole=True, configured=True, predicted=True, thorough=True,
     ),
 )  # fmt: skip
 BY_ID = {codec.id: codec for codec in _CODECS}
