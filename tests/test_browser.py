@@ -265,7 +265,7 @@ def test_pixels_of_every_profile(site, page, source, profile):
 
 
 PRESETS = [
-    "raw", "lpc-tree", "lpc-star", "lpc-chain", "lpc-slow", "deflate-runs", "deflate", "lzma",
+    "raw", "lpc-fast", "lpc-chain", "lpc-slow", "deflate-runs", "deflate", "lzma",
     "lzma-slow", "ffv1", "ffv1-context", "x264-fast", "x264-interm", "x264-slow",
 ]  # fmt: skip
 

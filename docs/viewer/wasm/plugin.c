@@ -59,12 +59,15 @@ static bool place_order(const Block *block, const Stream *stream, Error *error)
     size_t sizes = 4 * (size_t)stream->packets, bytes = 0;
     size_t planes = (size_t)block->frames * block->height * block->width * bytes_of(stream->depth);
     for (uint32_t i = 0; i < stream->packets; i++)
-        bytes += little32(stream->sizes + 4 * (size_t)i);
+        bytes += packet_size(stream, i);
     size_t padded = (bytes + 7) / 8 * 8;
     uint8_t *memory = orders.count < ORDERS ? malloc(sizes + padded + planes) : NULL;
     if (!memory)
         return no_memory(error, sizes + padded + planes);
-    memcpy(memory, stream->sizes, sizes);
+    for (uint32_t i = 0; i < stream->packets; i++) {
+        uint32_t packed = packet_size(stream, i);
+        memcpy(memory + 4 * (size_t)i, &packed, 4);
+    }
     memcpy(memory + sizes, stream->data, bytes);
     orders.order[orders.count++] =
         (Order){0, stream->codec, stream->depth, block->frames, block->height, block->width,
@@ -118,10 +121,10 @@ static bool decode_bytes(const Stream *stream, const Sink *sink, uint8_t *planes
 {
     bool whole = stream->codec == LZMA;
     const uint8_t *data = stream->data;
-    if (whole && !decode_lzma2(data, little32(stream->sizes), planes, size * sink->frames))
+    if (whole && !decode_lzma2(data, packet_size(stream, 0), planes, size * sink->frames))
         return fail(error, "an LZMA packet is damaged, or has not the bytes promised");
     for (uint32_t i = 0; i < sink->frames; i++) {
-        uint32_t packed = whole ? 0 : little32(stream->sizes + 4 * (size_t)i);
+        uint32_t packed = whole ? 0 : packet_size(stream, i);
         if (!whole && !inflate_exactly(data, packed, planes, size, error))
             return false;
         if (!put_planes(stream, sink, i, planes, values, error))
@@ -140,7 +143,7 @@ static bool decode_ffv1(const Stream *stream, const Sink *sink, Error *error)
     const uint8_t *data = stream->data;
     bool decoded = decoder && plane ? true : no_memory(error, size);
     for (uint32_t i = 0; decoded && i < sink->frames; i++) {
-        uint32_t packed = little32(stream->sizes + 4 * (size_t)i);
+        uint32_t packed = packet_size(stream, i);
         decoded = ffv1_decode(decoder, data, packed, plane)
                       ? sink->put(sink, i, plane, (ptrdiff_t)row, error)
                       : fail(error, "frame %u of a stream of FFV1 is damaged", i);
