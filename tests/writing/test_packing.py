@@ -6,10 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import h5vidstack
-from h5vidstack.sources.array_source import ArraySource
-from h5vidstack.sources.frame_source import FrameSource
-from h5vidstack.sources.openers import open_source
-from h5vidstack.sources.source import Access
 
 METHODS = ["auto", "video", "groupvideo"]
 
@@ -35,16 +31,6 @@ def test_any_order_and_copies(numbers, method, once):
     np.testing.assert_array_equal(content(), frames, strict=True)
     with h5py.File("x.h5") as file:
         np.testing.assert_array_equal(file["stack/frames"][...], frames, strict=True)
-
-
-def test_levels_of_access():
-    np.save("a.npy", SWEEP)
-    assert open_source("a.npy").access == Access.CHEAP
-    assert open_source(SWEEP).access == Access.CHEAP
-    assert isinstance(open_source(iter(SWEEP)), FrameSource)
-    assert open_source(iter(SWEEP)).access == Access.ONCE
-    source = ArraySource(SWEEP.reshape(9, 10, 40, 56), "x")
-    np.testing.assert_array_equal(source.take(np.array([89, 3, 3])), SWEEP[[89, 3, 3]])
 
 
 def test_without_hashes():
