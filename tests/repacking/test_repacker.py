@@ -58,18 +58,6 @@ def test_all_that_a_file_holds_is_in_the_copy(options):
         )
 
 
-def test_names_that_are_no_utf8():
-    with h5py.File("in.h5", "w") as file:
-        file[b"\xff\xfe"] = drifting((10, 80, 90))
-        file[b"g\xf6/d"] = drifting((10, 80, 90))
-    repack("in.h5", "out.h5")
-    repack("out.h5", "plain.h5", restore=True)
-    with h5py.File("in.h5") as one, h5py.File("out.h5") as other, h5py.File("plain.h5") as last:
-        for name in (b"\xff\xfe", b"g\xf6/d"):
-            assert np.array_equal(one[name], other[name])
-            assert np.array_equal(one[name], last[name])
-
-
 def test_a_dry_run_writes_nothing_and_says_about_what_comes():
     some_stacks()
     plan = repack("in.h5", None, dry_run=True)
