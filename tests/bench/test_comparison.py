@@ -1,25 +1,16 @@
-import json
-import math
 import os
-import pty
-import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
-from benched import bench, bench_of, made_up, stack
+from benched import bench, stack
 from frames import noise
 
 import h5vidstack
-from h5vidstack.bench import results, table
-from h5vidstack.bench.advice import advise
 from h5vidstack.bench.comparison import compare
-from h5vidstack.bench.contestants import Contestant
-from h5vidstack.bench.measurement import Measurement
 from h5vidstack.bench.roster import all_contestants as roster
 
 
@@ -63,22 +54,6 @@ def test_every_kind_of_contestant_takes_part():
         "JPEG-LS", "mkv", "mp4 by PyAV", "torchcodec", "decord",
     ):  # fmt: skip
         assert name in names, name
-
-
-def test_command_with_json_and_page():
-    np.save("x.npy", stack())
-    said = bench("x.npy", "--methods", "hdf5gz,video x264-fast", "--rounds", 1, "--frames", 47,
-               "--json", "x.json", "--html", "x.html").output  # fmt: skip
-    facts = json.loads(Path("x.json").read_text())
-    assert facts["shape"] == [47, 120, 180]
-    assert [row["name"] for row in facts["rows"]] == ["video x264-fast", "hdf5gz"]
-    assert all(row["exact"] for row in facts["rows"])
-    assert "video x264-fast" in said
-    assert facts["rows"][0]["name"] in Path("x.html").read_text()
-    before = Path("x.json").read_text()
-    assert "exists" in bench("x.npy", "--json", "x.json", code=1).stderr
-    assert "exists" in bench("x.npy", "--html", "x.html", code=1).stderr
-    assert Path("x.json").read_text() == before
 
 
 def test_floats_are_bounded_unless_told(long):
@@ -133,62 +108,6 @@ def test_a_full_disk_is_seen_before_it_is_full(monkeypatch):
         compare(stack())
 
 
-def test_progress_is_shown_on_a_terminal():
-    np.save("x.npy", stack())
-    master, slave = pty.openpty()
-    command = [
-        sys.executable,
-        "-m",
-        "h5vidstack",
-        "bench",
-        "x.npy",
-        "--methods",
-        "hdf5",
-        "--rounds",
-        "2",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=slave)
-    os.close(slave)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(master, 1024)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(master)
-    assert process.wait() == 0
-    assert b"benching" in shown
-    assert b"2/2" in shown
-    assert b"round 2/2: hdf5" in shown
-
-
-def test_outputs_that_make_no_sense_are_refused_before_anything_runs(monkeypatch):
-    np.save("x.npy", stack())
-    os.symlink("x.npy", "link")
-    with h5py.File("x.h5", "w") as file:
-        file["x"] = stack()
-    monkeypatch.setattr("h5vidstack.bench.comparison.open_source", None)
-    for source, output in (("x.npy", "x.npy"), ("x.npy", "link"), ("link", "x.npy"),
-                           ("x.h5::/x", "x.h5"), ("x.n?y", "x.npy")):  # fmt: skip
-        for option in ("--json", "--html"):
-            said = bench(source, option, output, "--overwrite", code=1).stderr
-            assert "the output is the source" in said
-    assert "one file" in bench("x.npy", "--json", "y", "--html", "./y", code=2).stderr
-
-    def read_only(self):
-        raise OSError(30, "Read-only file system", str(self))
-
-    monkeypatch.setattr(Path, "touch", read_only)
-    said = bench("x.npy", "--json", "p.json", code=1).stderr
-    assert (
-        said
-        == "Error: cannot write p.json: Read-only file system; this disk can only be read; write elsewhere\n"
-    )
-
-
 def test_nothing_to_compare(monkeypatch):
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name: None if name == "hdf5plugin" else find_spec(name)
@@ -211,25 +130,3 @@ def test_a_temporary_folder_that_is_not_there(monkeypatch):
     assert bench("demo", "--methods", "hdf5", code=1).stderr == (
         "Error: cannot write to /no/folder (TMPDIR): No such file or directory\n"
     )
-
-
-def test_json_on_standard_output():
-    np.save("x.npy", stack())
-    found = bench("x.npy", "--methods", "hdf5", "--rounds", 1, "--json", "-")
-    facts = json.loads(found.stdout)
-    assert facts["rows"][0]["options"] == "--method hdf5"
-    assert "pack MB/s" in found.stderr
-    assert os.listdir() == ["x.npy"]
-
-
-def test_what_breaks_its_word_is_told_and_not_recommended():
-    def judged(max_error):
-        run = Measurement(1000, 1.0, 1.0, [1.0], False, max_error, None, 0)
-        one = Contestant("SZ3 bounded", None, None, bounded=True)
-        return results.median_row(one, [run], [None], 10**8, 0.5)
-
-    texts = [table.cell(judged(error), "exact") for error in (0.5, 0.75, math.inf)]
-    assert texts == ["off by 0.5", "off by 0.75, over its bound", "NaN or infinities lost"]
-    for error in (0.75, math.inf):
-        assert "SZ3" not in advise(bench_of(made_up("big", 10**6, 1), judged(error)))
-    assert "SZ3" in advise(bench_of(made_up("big", 10**6, 1), judged(0.5)))

@@ -44,7 +44,7 @@ def test_every_contestant_gives_back_what_it_was_given(kind):
 @pytest.mark.parametrize(
     ("kind", "refusing"),
     [("RGBA", "x264 veryslow mkv"), ("float64", "JPEG-LS"), ("int32", "FFV1 mkv"),
-     ("uint16", "x265 mkv"), ("RGB", "h5ffmpeg x264 crf 0")],
+     ("RGB", "h5ffmpeg x264 crf 0")],
 )  # fmt: skip
 def test_who_cannot_hold_the_frames_says_so(kind, refusing):
     (one,) = (one for one in all_contestants(STACKS[kind]) if one.name == refusing)

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from benched import stack
 
-from h5vidstack.bench import results, rounds
+from h5vidstack.bench import rounds
 from h5vidstack.bench.comparison import compare
-from h5vidstack.bench.contestants import Contestant
-from h5vidstack.bench.measurement import BenchTask, Measurement
+from h5vidstack.bench.measurement import BenchTask
 from h5vidstack.bench.roster import all_contestants
 
 
@@ -48,14 +47,3 @@ def test_rounds_are_interleaved(monkeypatch):
     monkeypatch.setattr(rounds, "_run", lambda job: asked.append(job.name) or real(job))
     compare(stack(), methods=["hdf5", "hdf5gz"], rounds=2)
     assert asked == ["hdf5", "hdf5gz", "hdf5gz", "hdf5"]
-
-
-def test_medians():
-    runs = [
-        Measurement(1000, seconds, 2 * seconds, [seconds / 1000] * 3, True, 0.0, None, 0)
-        for seconds in (1.0, 9.0, 2.0)
-    ]
-    one = Contestant("x", None, None)
-    row = results.median_row(one, runs, [5, 7, 6], 10**6)
-    assert (row.pack_speed, row.read_speed, row.frame_ms, row.peak_bytes) == (0.5, 0.25, 2.0, 7)
-    assert row.ratio == 1000

@@ -1,17 +1,7 @@
-from click.testing import CliRunner
+from benched import bench
 from commands import fails, run
 
 import h5vidstack
-from h5vidstack.cli import main
-
-
-def bench(*arguments, code=0):
-    found = CliRunner().invoke(main, ["bench", *map(str, arguments)])
-    assert found.exit_code == code, found.output + repr(found.exception)
-    if code == 1:
-        assert found.stderr.startswith("Error: ")
-        assert len(found.stderr.strip().splitlines()) == 1
-    return found
 
 
 def test_the_generated_stack():

@@ -41,16 +41,6 @@ def test_a_decoder_that_failed_is_not_used_again(name):
             np.testing.assert_array_equal(out, frames)
 
 
-def test_a_stream_begins_with_a_key_frame():
-    coding, frames = Coding("ffv1"), moving((3, 40, 50))
-    packets, extradata = coding.encode(frames, 8)
-    out = np.empty_like(frames)
-    for _ in range(2):
-        coding.codec.decode(packets, extradata, 8, out)  # another's key frame does not do
-        with pytest.raises(BlockError):
-            coding.codec.decode(packets[1:], extradata, 8, out[:2])
-
-
 def test_many_threads_decode_streams_of_many_sizes():
     coding = Coding("ffv1")
     streams = {}

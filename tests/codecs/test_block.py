@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from blocks import U1, resealed, whole
+from blocks import U1, whole
 from frames import SHAPES, moving, noise
 from hypothesis import given
 from hypothesis.extra import numpy as npst
@@ -52,15 +52,6 @@ def test_no_frames_of_a_block(recipe):
     frames = moving((3, 9, 11))
     got = block.decode(block.encode(frames, recipe), whole(frames), U1, frames=0)
     assert (got.shape, got.dtype) == ((0, 9, 11), U1)
-
-
-def test_bits_above_those_of_a_stream():
-    """Only another program writes such raw streams; the spec limits values."""
-    frames = noise((3, 20, 30))
-    data = bytearray(block.encode(frames, Recipe(Coding("raw"))))
-    data[37] = data[72] = 6
-    decoded = block.decode(resealed(bytes(data)), whole(frames), U1)
-    np.testing.assert_array_equal(decoded, np.minimum(frames, 63))
 
 
 def test_what_does_not_shrink_is_stored_raw():

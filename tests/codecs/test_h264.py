@@ -21,10 +21,6 @@ def test_packets_are_a_plain_h264_stream(tmp_path):
     np.testing.assert_array_equal(np.stack(decoded), frames)
 
 
-def test_no_encoder_settings_in_blocks():
-    assert b"x264" not in block.encode(moving((4, 64, 64)), Recipe())
-
-
 def test_a_packet_of_many_slices_is_refused():
     """Each can decode the whole picture: 110 KB of them took half a minute."""
     frames = moving((2, 64, 64))

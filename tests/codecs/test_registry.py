@@ -4,8 +4,6 @@ from depths import deep
 from frames import noise
 
 from h5vidstack import UnsupportedError
-from h5vidstack.codecs import block
-from h5vidstack.codecs.recipe import Recipe
 from h5vidstack.codecs.registry import CODECS, PRESETS, Coding
 from h5vidstack.codecs.transforms import (
     container,
@@ -32,16 +30,6 @@ def test_every_preset_at_every_depth(name, shape):
             first = np.empty_like(frames[:1])
             coding.codec.decode(packets, extradata, depth, first)
             np.testing.assert_array_equal(first, frames[:1])
-
-
-def test_too_many_bits_for_a_codec():
-    frames = np.random.default_rng(0).integers(0, 1 << 14, (3, 60, 70)).astype(np.uint16)
-    with pytest.raises(
-        UnsupportedError, match="x264 holds values of up to 10 .* name raw, lpc, ffv1"
-    ):
-        block.encode(frames, Recipe(Coding("x264-fast"), strict=True))
-    block.encode(frames, Recipe(Coding("x264-fast")))
-    block.encode(frames, Recipe(Coding("lzma"), strict=True))
 
 
 @pytest.mark.parametrize("codec", CODECS)

@@ -190,18 +190,3 @@ def test_a_frame_that_shares_a_place_it_should_not():
     found = " ".join(h5vidstack.verify("y.h5"))
     assert "the index is wrong at 1 of 20 frames, first at 10" in found
     assert "frames is wrong at 1 of 20" in found
-
-
-def test_videos_that_are_none():
-    h5vidstack.pack(SWEEP[SHUFFLE], "y.h5", method="groupvideo")
-    with h5py.File("y.h5", "r+") as file:
-        file.move("stack/frames", "t")
-        file.move("stack/groups/000000/video", "stack/frames")
-        file.move("t", "stack/groups/000000/video")
-    with pytest.raises(h5vidstack.FormatError, match="not chunked"):
-        h5vidstack.open("y.h5")
-    h5vidstack.pack(noise((20, 8, 9)), "y.h5", method="video", overwrite=True)
-    with h5py.File("y.h5", "r+") as file:
-        file["stack/frames"].resize(18, axis=0)
-    with pytest.raises(h5vidstack.FormatError, match="18 of 20 frames: it was cut"):
-        h5vidstack.open("y.h5")

@@ -17,12 +17,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from blocks import resealed
 from frames import DTYPES, moving, noise, pixels
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from native import CORE, LIBRARY, ROOT, SOURCES, Native, libavcodec, make, missing, with_plugin
-from test_block import resealed
 from test_golden import DATASETS, GOLDEN, NO_FRAMES, OPEN, STACKS, expected, golden_blocks
 
 import h5vidstack

@@ -2,7 +2,7 @@ import h5py
 import numpy as np
 import pytest
 from low_level import there_and_back
-from test_repacker import drifting
+from whole_files import drifting
 
 import h5vidstack
 from h5vidstack.repacking.repacker import repack

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from h5py import h5f, h5o, h5p, h5s
 from low_level import INT, LIBRARY, POINTER, TEXT, call, there_and_back
-from test_repacker import drifting
+from whole_files import drifting
 
 import h5vidstack
 from h5vidstack.repacking.repacker import repack

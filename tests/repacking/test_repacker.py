@@ -8,12 +8,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from h5py import h5o
 from whole_files import beside, drifting, everything, pipeline, rich, some_stacks
 
 import h5vidstack
-from h5vidstack.cli import main
 from h5vidstack.repacking.repacker import repack
 
 
@@ -58,18 +56,6 @@ def test_all_that_a_file_holds_is_in_the_copy(options):
         )
 
 
-def test_names_that_are_no_utf8():
-    with h5py.File("in.h5", "w") as file:
-        file[b"\xff\xfe"] = drifting((10, 80, 90))
-        file[b"g\xf6/d"] = drifting((10, 80, 90))
-    repack("in.h5", "out.h5")
-    repack("out.h5", "plain.h5", restore=True)
-    with h5py.File("in.h5") as one, h5py.File("out.h5") as other, h5py.File("plain.h5") as last:
-        for name in (b"\xff\xfe", b"g\xf6/d"):
-            assert np.array_equal(one[name], other[name])
-            assert np.array_equal(one[name], last[name])
-
-
 def test_a_dry_run_writes_nothing_and_says_about_what_comes():
     some_stacks()
     plan = repack("in.h5", None, dry_run=True)
@@ -80,39 +66,6 @@ def test_a_dry_run_writes_nothing_and_says_about_what_comes():
     assert abs(plan.after - done.after) < 0.3 * (done.before - done.after)
     with pytest.raises(h5vidstack.OutputError, match="only a dry run"):
         repack("in.h5", None)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["nope.h5", "out.h5"], "no such file"),
-        (["text.txt", "out.h5"], "not an HDF5 file"),
-        (["in.h5", "in.h5"], "exists; use --overwrite"),
-        (["in.h5", "out.h5", "--select", "/nope"], "/nope matches no dataset"),
-        (["in.h5::/a", "out.h5"], "copies whole files; use --select"),
-        (["http://localhost/in.h5", "out.h5"], "is a URL"),
-        (["in.h5", "s3://bucket/out.h5"], "is a URL"),
-        (["in.h5", "nowhere/out.h5"], "no folder"),
-        (["in.h5", "out.h5", "--preset", "mp4"], "lossy"),
-        (["live.h5", "out.h5"], "being recorded"),
-        (["taken.h5", "out.h5"], "has something else at /h5vidstack"),
-    ],
-)
-def test_bad_input(arguments, message):
-    some_stacks()
-    Path("text.txt").write_text("text")
-    with h5py.File("taken.h5", "w") as file:
-        file["h5vidstack"], file["d"] = 1, drifting((20, 64, 64))
-    recorder = h5vidstack.create("live.h5", (20, 20), "u1", chunk_frames=1)
-    recorder.write(np.zeros((20, 20), "u1"))
-    recorder.write(np.zeros((20, 20), "u1"))
-    before = sorted(path.name for path in Path().iterdir())
-    result = CliRunner().invoke(main, ["repack", *arguments])
-    recorder.close()
-    assert result.exit_code == 1, result.output
-    assert message in result.output
-    assert result.output.count("\n") == 1
-    assert sorted(path.name for path in Path().iterdir()) == before
 
 
 def test_a_file_that_is_open_for_writing():

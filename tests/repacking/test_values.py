@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5o, h5p, h5s, h5t
 from low_level import INT, LIBRARY, POINTER, TEXT, call, there_and_back
-from test_repacker import drifting
+from whole_files import drifting
 
 from h5vidstack.repacking.repacker import repack
 

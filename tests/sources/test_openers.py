@@ -56,12 +56,6 @@ def test_folder_and_glob_in_natural_order(ending, shape):
     np.testing.assert_array_equal(all_frames(paths), frames)
 
 
-def test_jpeg_as_pillow_decodes_it():
-    save(moving((3, 16, 24)), "in", ".jpg")
-    want = np.stack([np.asarray(Image.open(f"in/img{i}.jpg")) for i in range(3)])
-    np.testing.assert_array_equal(all_frames("in"), want)
-
-
 def test_multi_page_tiff():
     frames = moving((9, 14, 15))
     pages = [Image.fromarray(frame) for frame in frames]
@@ -71,21 +65,6 @@ def test_multi_page_tiff():
     Path("m.tif").rename("in/a1.tif")
     pages[3].save("in/a2.tif")
     np.testing.assert_array_equal(all_frames("in"), np.concatenate([frames, frames[3:4]]))
-
-
-def test_palettes_become_their_colours():
-    rgb = moving((1, 20, 20, 3))[0] // 64 * 64
-    palette = Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE)
-    palette.save("p.png")
-    np.testing.assert_array_equal(all_frames("p.png")[0], np.asarray(palette.convert("RGB")))
-
-
-def test_gray_of_colour_as_pillow():
-    rgb = moving((2, 20, 21, 3)) * np.array([1, 3, 7], np.uint8)
-    save(rgb, "in", ".png")
-    want = np.stack([np.asarray(Image.fromarray(frame).convert("L")) for frame in rgb])
-    np.testing.assert_array_equal(all_frames("in", gray=True), want)
-    np.testing.assert_array_equal(all_frames(rgb, gray=True), want)
 
 
 @pytest.mark.parametrize("shape", [(10, 3, 20, 31), (2, 3, 20, 31, 3)])
@@ -149,12 +128,6 @@ def test_a_name_with_colons():
     np.testing.assert_array_equal(all_frames("12:30.mkv"), frames)
     np.save("a::b.npy", frames)
     np.testing.assert_array_equal(all_frames("a::b.npy"), frames)
-
-
-def test_webp_as_pillow_decodes_it():
-    rgba = moving((1, 20, 21, 4))[0]
-    Image.fromarray(rgba).save("x.webp", lossless=True, exact=True)
-    np.testing.assert_array_equal(all_frames("x.webp")[0], rgba)
 
 
 def test_a_stack_through_links_and_without_the_slash():
@@ -237,17 +210,3 @@ def test_hdf5_with_an_unknown_filter_names_it():
         h5py.h5d.create(file.id, b"d", h5py.h5t.NATIVE_UINT8, space, plist)
     with pytest.raises(h5vidstack.SourceError, match="32767.*pip install hdf5plugin"):
         h5vidstack.pack("s.h5::/d", "x.h5")
-
-
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_a_transparent_colour_becomes_alpha(mode, tmp_path):
-    pixels = moving((1, 9, 12, 3))[0] if mode == "RGB" else moving((1, 9, 12))[0]
-    key = tuple(map(int, pixels[4, 5])) if mode == "RGB" else int(pixels[4, 5])
-    Image.fromarray(pixels).save(tmp_path / "x.png", transparency=key)
-    h5vidstack.pack(tmp_path, "x.h5")
-    with h5vidstack.open("x.h5") as stack:
-        found = stack[0]
-    expected = pixels if mode == "RGB" else np.stack([pixels] * 3, -1)
-    np.testing.assert_array_equal(found[..., :3], expected)
-    clear = (expected == expected[4, 5]).all(axis=-1)
-    np.testing.assert_array_equal(found[..., 3], np.where(clear, 0, 255))

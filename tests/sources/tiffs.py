@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from h5vidstack.sources.openers import open_source
+from h5vidstack.sources.source import Access, SourceOptions
+
 SHORT, LONG = 3, 4
 
 
@@ -66,3 +69,37 @@ def gray_tags(height, width, bits, samples=1, photometric=1, **more):
         278: (LONG, [height]),
     }
     return tags | {int(code[1:]): value for code, value in more.items()}
+
+
+RANDOM = np.random.default_rng(7)
+
+
+def values(shape, dtype):
+    dtype = np.dtype(dtype)
+    if dtype.kind == "b":
+        return RANDOM.integers(0, 2, shape).astype(bool)
+    if dtype.kind == "f":
+        return (RANDOM.standard_normal(shape) * 100).astype(dtype)
+    limits = np.iinfo(dtype)
+    return RANDOM.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+
+
+def read(name, **options):
+    """Frames with their leading axes, and what is said of them; any frame can be had alone."""
+    source = open_source(name, SourceOptions(**options))
+    try:
+        frames = np.concatenate(list(source.batches(3)))
+        assert source.count == len(frames)
+        if source.access >= Access.RANDOM:
+            backwards = np.arange(len(frames))[::-1]
+            np.testing.assert_array_equal(source.take(backwards), frames[::-1])
+        leading = source.leading_shape or (len(frames),)
+        return frames.reshape(*leading, *source.frame), source
+    finally:
+        source.close()
+
+
+def same(name, want):
+    found, source = read(name)
+    np.testing.assert_array_equal(found, want, strict=True)
+    return source

@@ -19,6 +19,8 @@ import h5vidstack
 from h5vidstack.cli import main
 
 FRAMES = moving((60, 20, 30))
+
+
 METHODS = ["auto", "video", "groupvideo", "hdf5", "hdf5gz", "hdf5gzshuffle", "group", "pca"]
 
 
@@ -145,24 +147,6 @@ def test_tiles_go_on():
         assert stack.chunks[1:] == (32, 48)
         assert len(stack.groups) == 1
     check("x.h5", frames)
-
-
-def test_a_stack_adds_to_itself_and_others_see_it():
-    h5vidstack.pack(FRAMES[:10], "x.h5", method="video")
-    with h5vidstack.open("x.h5") as stack, h5vidstack.open("x.h5") as other:
-        report = stack.append(FRAMES[10:30])
-        assert (len(stack), report.frames) == (30, 20)
-        np.testing.assert_array_equal(stack[:], FRAMES[:30])
-        np.testing.assert_array_equal(other[:], FRAMES[:10])  # the file as it was opened
-        other.refresh()
-        np.testing.assert_array_equal(other[25], FRAMES[25])
-        with h5vidstack.open("x.h5") as source:
-            stack.append(source)
-        assert len(stack) == 60
-    with pytest.raises(h5vidstack.ClosedError):
-        stack.append(FRAMES)
-    with pytest.raises(h5vidstack.ClosedError):
-        stack.refresh()
 
 
 def test_leading_axes_grow_where_they_go_on():

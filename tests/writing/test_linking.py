@@ -9,52 +9,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from forking import holds_in_a_fork
-from frames import DTYPES, moving, noise, pixels
-from places import SPEC_READER
+from frames import DTYPES, moving, pixels
+from linked import FRAMES, SHUFFLED, check, parts, run
 
 import h5vidstack
-from h5vidstack import cli
 from h5vidstack.cli import listings
 from h5vidstack.reading import summary
-
-FRAMES = moving((60, 17, 23))
-SHUFFLED = FRAMES[np.random.default_rng(0).permutation(60)]
-
-
-def run(*args, code=0):
-    result = CliRunner().invoke(cli.main, list(map(str, args)))
-    assert result.exit_code == code, result.output
-    return result
-
-
-def parts(*cuts):
-    """FRAMES in files p1.h5, p2.h5, ..."""
-    names = []
-    for number, part in enumerate(np.split(FRAMES, cuts), 1):
-        names.append(f"p{number}.h5")
-        h5vidstack.pack(part, names[-1], method="video")
-    return names
-
-
-def check(path, want, problems=0):
-    """What all readers get."""
-    with h5vidstack.open(path) as stack:
-        np.testing.assert_array_equal(stack[:], want, strict=True)
-        np.testing.assert_array_equal(list(stack), want)
-        assert len(stack.verify()) == problems
-        reverse = stack[::-3]
-    np.testing.assert_array_equal(reverse, want[::-3])
-    file, _, inner = str(path).partition("::")
-    stack = inner or "/stack"
-    np.testing.assert_array_equal(SPEC_READER["read_stack"](file, stack), want, strict=True)
-    with h5py.File(file) as opened:
-        if "frames" in opened[stack]:
-            np.testing.assert_array_equal(opened[stack]["frames"][...], want, strict=True)
-            return True
-    return False
-
 
 # --- what it holds
 
@@ -227,85 +188,6 @@ def test_pickled_forked_copied():
         stack[0]
 
 
-def test_files_are_closed():
-    h5vidstack.link(parts(20, 40), "all.h5")
-    before = len(os.listdir("/proc/self/fd"))
-    for _ in range(5):
-        with h5vidstack.open("all.h5") as stack:
-            stack[0]
-    Path("p3.h5").rename("gone.h5")
-    for _ in range(5):
-        with pytest.raises(h5vidstack.FormatError):
-            h5vidstack.open("all.h5")
-    assert len(os.listdir("/proc/self/fd")) == before
-
-
-# --- parts that change
-
-
-def test_a_part_that_is_missing():
-    h5vidstack.link(parts(20, 40), "all.h5")
-    Path("p2.h5").unlink()
-    for command in ("verify", "info"):
-        said = run(command, "all.h5", code=1).output
-        assert "all.h5 needs its part p2.h5: no such file" in said
-        assert "Traceback" not in said
-    Path("elsewhere").mkdir()
-    h5vidstack.pack(FRAMES[20:40], "elsewhere/p2.h5")
-    os.chdir("elsewhere")  # where HDF5 would look, too
-    with pytest.raises(h5vidstack.FormatError, match="no such file"):
-        h5vidstack.open("../all.h5")
-
-
-def test_a_part_that_grew():
-    h5vidstack.link(parts(20, 41), "all.h5")
-    h5vidstack.pack(FRAMES[41:], "p2.h5", mode="a")
-    h5vidstack.pack(noise((20, 17, 23)), "p1.h5", mode="a", method="groupvideo")
-    assert check("all.h5", FRAMES, problems=1)
-    (problem,) = h5vidstack.verify("all.h5")
-    assert "p2.h5::/stack has 19 more frames than when it was linked" in problem
-    assert h5vidstack.recover("all.h5", "saved.h5").lost == ()
-    check("saved.h5", FRAMES)
-    h5vidstack.link(["p1.h5", "p2.h5"], "all.h5", overwrite=True)
-    with h5vidstack.open("all.h5") as stack:
-        assert len(stack) == 80
-        assert stack.verify() == []
-
-
-@pytest.mark.parametrize("how", ["other", "order", "piles", "shorter", "shape", "linked", "no"])
-def test_a_part_that_became_another(how):
-    a, b, _ = parts(20, 40)
-    h5vidstack.link([a, b], "all.h5")
-    shutil.copy(b, "old.h5")
-    other = {
-        "other": (noise((20, 17, 23)), "video"),
-        "order": (FRAMES[20:40][::-1], "video"),
-        "piles": (SHUFFLED[:20], "groupvideo"),
-        "shorter": (FRAMES[20:30], "video"),
-        "shape": (noise((20, 5, 5)), "video"),
-    }
-    if how == "linked":
-        h5vidstack.link(["old.h5"], b, overwrite=True)
-    elif how == "no":
-        Path(b).write_bytes(b"no HDF5")
-    else:
-        h5vidstack.pack(other[how][0], b, method=other[how][1], overwrite=True)
-    with pytest.raises(h5vidstack.FormatError, match=r"p2\.h5"):
-        h5vidstack.open("all.h5")[25]
-    said = run("verify", "all.h5", code=1).output
-    assert "p2.h5" in said
-    assert "Traceback" not in said
-    shutil.copy("old.h5", b)
-    check("all.h5", FRAMES[:40])
-
-
-def test_the_same_frames_packed_otherwise_are_read():
-    a, b = parts(20)
-    h5vidstack.link([a, b], "all.h5")
-    h5vidstack.pack(b, b, method="video", codec="ffv1", overwrite=True)
-    assert check("all.h5", FRAMES)
-
-
 def test_damage_in_a_part_is_told_with_its_name_and_recovered():
     h5vidstack.link(parts(20, 40), "all.h5")
     with h5py.File("p2.h5", "r+") as file:
@@ -427,40 +309,6 @@ def test_info_names_the_parts():
     ] == ["p1.h5::", "p2.h5::"]
     assert "2: " in run("info", "all.h5", "--groups").output
     assert json.loads(run("verify", "all.h5", "--json").output)["sound"]
-
-
-# --- hostile links
-
-
-def hostile(file, path):
-    with h5py.File("all.h5", "r+") as opened:
-        group = opened["stack/groups/000001"]
-        del group["video"]
-        group["video"] = h5py.ExternalLink(file, path)
-
-
-@pytest.mark.parametrize(
-    ("file", "path"),
-    [
-        ("/dev/zero", "/stack/groups/000000/video"),
-        ("pipe", "/stack/groups/000000/video"),
-        ("all.h5", "/stack/groups/000000/video"),
-        ("all.h5", "/stack/groups/000001/video"),
-        (".", "/stack/groups/000000/video"),
-        ("p1.h5", "/stack/groups/999999/video"),
-        ("p1.h5", "/stack/groups/000000/members"),
-        ("p1.h5", "/stack/frames"),
-        ("p1.h5", "/none/groups/000000/video"),
-        ("p1.h5", "/stack/groups/000000/video"),
-    ],
-)
-def test_hostile_links(file, path):
-    h5vidstack.link(parts(20), "all.h5")
-    os.mkfifo("pipe")
-    hostile(file, path)
-    with pytest.raises(h5vidstack.FormatError), h5vidstack.open("all.h5") as stack:
-        stack[30]
-    assert "Traceback" not in run("verify", "all.h5", code=1).output
 
 
 def test_virtual_dataset_that_shows_other_files():

@@ -9,25 +9,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from array_likes import ArrayLike
 from counting import counting
 from frames import SHAPES, moving, noise
 
 import h5vidstack
 from h5vidstack.choosing.methods import METHODS
 from h5vidstack.codecs import block
-
-
-class ArrayLike:
-    """Shape, dtype, __getitem__, and nothing else of numpy's."""
-
-    def __init__(self, array):
-        self._array, self.shape, self.dtype = array, array.shape, array.dtype
-        self.read = []
-
-    def __getitem__(self, key):
-        piece = self._array[key]
-        self.read.append(len(piece))
-        return piece
 
 
 def content(path="x.h5", stack="/stack"):
@@ -86,12 +74,6 @@ def test_every_kind_of_source_gives_the_same(workers, tmp_path):
         for name, source in sources.items():
             h5vidstack.pack(source, f"{name}.h5", workers=workers, preset="x264-fast")
             np.testing.assert_array_equal(content(f"{name}.h5"), frames, err_msg=name)
-
-
-def test_frames_are_read_once_in_runs():
-    source = ArrayLike(moving((37, 10, 12)))
-    h5vidstack.pack(source, "x.h5", chunk_frames=8)
-    assert source.read == [0, 16, 16, 5]  # two blocks at a time
 
 
 def test_a_stack_as_a_source():
@@ -180,16 +162,6 @@ def test_an_error_on_the_way_leaves_the_old_file_and_no_new_one(error, before):
     assert not before or Path("x.h5").read_bytes() == old
 
 
-def test_an_encoder_that_fails_leaves_nothing(monkeypatch):
-    def fail(*args, **kwargs):
-        raise h5vidstack.NotExactError("on purpose")
-
-    monkeypatch.setattr(block, "encode", fail)
-    with pytest.raises(h5vidstack.NotExactError):
-        h5vidstack.pack(moving((40, 9, 9)), "x.h5")
-    assert os.listdir() == []
-
-
 def test_no_verify(monkeypatch):
     decoded = []
     decode = block.decode
@@ -198,28 +170,6 @@ def test_no_verify(monkeypatch):
     assert not decoded
     h5vidstack.pack(noise((40, 9, 9)), "y.h5")
     assert len(decoded) == 3
-
-
-def test_a_source_that_reuses_one_buffer():
-    def frames():
-        buffer = np.empty((20, 24), np.uint8)
-        for i in range(40):
-            buffer[...] = 3 * i
-            yield buffer
-
-    class Reader(ArrayLike):
-        buffer = np.empty((16, 9, 9), np.uint8)
-
-        def __getitem__(self, key):
-            piece = self._array[key]
-            self.buffer[: len(piece)] = piece
-            return self.buffer[: len(piece)]
-
-    h5vidstack.pack(frames(), "x.h5", workers=2)
-    assert list(content()[:, 0, 0]) == [3 * i for i in range(40)]
-    array = moving((100, 9, 9))
-    h5vidstack.pack(Reader(array), "y.h5", workers=2)
-    np.testing.assert_array_equal(content("y.h5"), array)
 
 
 KILLED = """

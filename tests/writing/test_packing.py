@@ -1,50 +1,7 @@
-import h5py
-import numpy as np
 import pytest
-from frames import SHUFFLE, SWEEP, moving
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from frames import SWEEP
 
 import h5vidstack
-from h5vidstack.sources.array_source import ArraySource
-from h5vidstack.sources.frame_source import FrameSource
-from h5vidstack.sources.openers import open_source
-from h5vidstack.sources.source import Access
-
-METHODS = ["auto", "video", "groupvideo"]
-
-
-def content(path="x.h5"):
-    with h5vidstack.open(path) as opened:
-        assert opened.verify() == []
-        return opened[:]
-
-
-@settings(max_examples=25)
-@given(
-    st.lists(st.integers(0, 9), min_size=1, max_size=60),
-    st.sampled_from(METHODS),
-    st.booleans(),
-)
-def test_any_order_and_copies(numbers, method, once):
-    frames = (moving((10, 9, 12)) + np.arange(10, dtype=np.uint8)[:, None, None])[numbers]
-    source = iter(frames) if once else frames
-    h5vidstack.pack(
-        source, "x.h5", method=method, chunk_frames=3, preset="x264-fast", overwrite=True
-    )
-    np.testing.assert_array_equal(content(), frames, strict=True)
-    with h5py.File("x.h5") as file:
-        np.testing.assert_array_equal(file["stack/frames"][...], frames, strict=True)
-
-
-def test_levels_of_access():
-    np.save("a.npy", SWEEP)
-    assert open_source("a.npy").access == Access.CHEAP
-    assert open_source(SWEEP).access == Access.CHEAP
-    assert isinstance(open_source(iter(SWEEP)), FrameSource)
-    assert open_source(iter(SWEEP)).access == Access.ONCE
-    source = ArraySource(SWEEP.reshape(9, 10, 40, 56), "x")
-    np.testing.assert_array_equal(source.take(np.array([89, 3, 3])), SWEEP[[89, 3, 3]])
 
 
 def test_without_hashes():
@@ -53,20 +10,3 @@ def test_without_hashes():
         assert stack.verify() == []
         with pytest.raises(h5vidstack.FormatError, match="h5vidstack rehash"):
             stack.find(SWEEP[0])
-
-
-def test_verify_and_unpack_of_reordered_stacks():
-    frames = np.concatenate([SWEEP[SHUFFLE], SWEEP[:5]])
-    h5vidstack.pack(frames, "x.h5", method="groupvideo")
-    other = frames.copy()
-    other[[7, 90], 3, 3] ^= 1
-    for make in (np.asarray, iter):
-        assert h5vidstack.verify("x.h5", against=make(frames)) == []
-        found = " ".join(h5vidstack.verify("x.h5", against=make(other)))
-        assert "frame 7: pixels differ" in found or "frames 7, 90: pixels differ" in found
-        assert "94 frames, the stack 95" in h5vidstack.verify("x.h5", against=make(frames[:94]))[-1]
-        assert "96 frames" in h5vidstack.verify("x.h5", against=make(frames[[*range(95), 3]]))[-1]
-    h5vidstack.unpack("x.h5", "y.npy")
-    np.testing.assert_array_equal(np.load("y.npy"), frames)
-    h5vidstack.pack("x.h5", "z.h5")
-    np.testing.assert_array_equal(content("z.h5"), frames)
