@@ -11,6 +11,8 @@ from concurrent.futures import Executor
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_type_hints
 
+import numpy as np
+
 from ..choosing.methods import COPYING_METHOD, METHODS, USUAL_METHOD, Kept, Method, find_method
 from ..choosing.profiles import PROFILES, USUAL_PROFILE
 from ..choosing.quality import Wish
@@ -236,6 +238,7 @@ class PackOptions:
         "temporary file beside the output, which takes at most half of the free disk. If that is "
         "too small, a source that can be read again is, and the frames of others stay in order.",
         usual="16G",
+        least=0,
         flag="spool-limit",
         size=True,
         takers=("append",),
@@ -283,6 +286,7 @@ class PackOptions:
     )
 
     def __post_init__(self) -> None:
+        self._check_types()
         if self.mode not in ("w", "a"):
             raise OutputError(
                 f"mode is {self.mode!r}; there is 'w', write a new stack, and 'a', add to one"
@@ -291,10 +295,6 @@ class PackOptions:
             raise OutputError(
                 "adding to a stack overwrites nothing: leave out overwrite, or mode='a'"
             )
-        if self.workers is not None and self.workers < 1:
-            raise OutputError(f"workers is {self.workers}; it must be at least 1")
-        if self.spool_bytes < 0:
-            raise OutputError(f"spool_bytes is {self.spool_bytes}; it must be at least 0")
         if self.copy:
             self._check_copy()
         if self.method is not None or self.mode == "w":
@@ -332,6 +332,29 @@ class PackOptions:
         """Return the names of options whose values are not the default ones."""
         return [name for name, of in _FIELDS.items() if getattr(self, name) != of.default]
 
+    def _check_types(self) -> None:
+        """Raise OutputError if a switch is no bool, a name no text, or a number not whole.
+
+        Numbers of NumPy become Python's. Values of other kinds are checked where they are used.
+        """
+        for name, of in _FIELDS.items():
+            value, wanted, least = getattr(self, name), kind(name), about(name).least
+            if value is None and of.default is None:
+                continue
+            if wanted is bool:
+                if not isinstance(value, bool | int | np.bool_) or value not in (0, 1):
+                    raise OutputError(f"{name} is {value!r}; it must be True or False")
+                object.__setattr__(self, name, bool(value))
+            elif wanted in (int, int | None):
+                whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+                if not whole or value < least:
+                    raise OutputError(
+                        f"{name} is {value!r}; it must be a whole number of at least {least}"
+                    )
+                object.__setattr__(self, name, int(value))
+            elif wanted == str | None and not isinstance(value, str):
+                raise OutputError(f"{name} is {value!r}; it must be a name")
+
     def _check_copy(self) -> None:
         """Raise UnsupportedError if options say how to code what is to be copied."""
         if self.method is not None and not find_method(self.method).copies:
@@ -354,13 +377,11 @@ class PackOptions:
 
     def _check_pca(self) -> None:
         """Raise UnsupportedError if options of a PCA mean nothing, or contradict each other."""
-        components, psnr = self.components, self.target_psnr
-        if components is not None and not (isinstance(components, int) and components > 0):
-            raise UnsupportedError(
-                f"components is {components!r}; it must be a whole number of at least 1"
-            )
-        if psnr is not None and not 0 < psnr < math.inf:
-            raise UnsupportedError(f"target-psnr is {psnr}; it must be a number of dB above 0")
+        psnr = self.target_psnr
+        if psnr is not None and not (
+            isinstance(psnr, int | float | np.number) and 0 < psnr < math.inf
+        ):
+            raise UnsupportedError(f"target-psnr is {psnr!r}; it must be a number of dB above 0")
         if self.exact and (self.max_error is not None or psnr is not None):
             raise UnsupportedError("exact leaves no error: give no max-error and no target-psnr")
 

@@ -89,7 +89,15 @@ def test_options_made_once():
     [
         ({"mode": "r"}, "mode is 'r'"),
         ({"workers": 0}, "workers is 0"),
-        ({"spool_bytes": -1}, "spool_bytes is -1"),
+        ({"workers": float("nan")}, "workers is nan; it must be a whole number"),
+        ({"spool_bytes": -1}, "spool_bytes is -1; it must be a whole number of at least 0"),
+        ({"spool_bytes": "16G"}, "spool_bytes is '16G'; it must be a whole number"),
+        ({"stream": "x"}, "stream is 'x'"),
+        ({"chunk_frames": True}, "chunk_frames is True"),
+        ({"gray": "no"}, "gray is 'no'; it must be True or False"),
+        ({"verify": None}, "verify is None"),
+        ({"codec": ["lpc"]}, r"codec is \['lpc'\]; it must be a name"),
+        ({"method": "pca", "target_psnr": "high"}, "target-psnr is 'high'"),
         ({"method": "best"}, "no method 'best'"),
         ({"profile": "best"}, "no profile 'best'"),
         ({"components": 3}, "method auto takes no components; pca takes it"),
@@ -102,3 +110,12 @@ def test_options_made_once():
 def test_options_are_checked_when_they_are_made(options, words):
     with pytest.raises(h5vidstack.Error, match=words):
         PackOptions(**options)
+
+
+def test_numbers_of_numpy_become_python_ones():
+    options = PackOptions(chunk_frames=np.int64(4), workers=np.uint8(1), hashes=np.bool_(False))
+    assert [type(one) for one in (options.chunk_frames, options.workers)] == [int, int]
+    assert options.hashes is False
+    h5vidstack.pack(FRAMES, "x.h5", options=options)
+    with h5vidstack.open("x.h5") as stack:
+        np.testing.assert_array_equal(stack[:], FRAMES)
