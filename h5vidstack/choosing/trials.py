@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -93,6 +94,8 @@ class Chooser:
         Measure speeds, too, for people to see. The choice does not depend on them.
     memory
         Keeps the choices of an interrupted run.
+    tell
+        Called each time a sample was coded. What it raises ends the choice.
     """
 
     wish: Wish
@@ -101,6 +104,7 @@ class Chooser:
     pool: Executor
     timed: bool = False
     memory: ChoiceStore | None = None
+    tell: Callable[[], None] = lambda: None
 
     def choose(self, pile: Numbers, take: Take) -> ChosenRecipe:
         """Choose how a pile is coded, whose frames `take` gives by their numbers.
@@ -195,16 +199,24 @@ class Chooser:
             [self.pool.submit(code, frames, recipe) for frames in samples] for recipe in recipes
         ]
         size, trials = sum(sample.nbytes for sample in samples), []
-        for recipe, tasks in zip(recipes, begun, strict=True):
-            results = (task.result() for task in tasks)
-            stored, encoding, decoding = map(sum, zip(*results, strict=True))
-            trials.append(
-                Trial(
-                    recipe=str(recipe), sample_bytes=size, stored_bytes=int(stored),
-                    encode_seconds=encoding, decode_seconds=decoding,
-                )
-            )  # fmt: skip
+        try:
+            for recipe, tasks in zip(recipes, begun, strict=True):
+                stored, encoding, decoding = map(sum, zip(*map(self._result, tasks), strict=True))
+                trials.append(
+                    Trial(
+                        recipe=str(recipe), sample_bytes=size, stored_bytes=int(stored),
+                        encode_seconds=encoding, decode_seconds=decoding,
+                    )
+                )  # fmt: skip
+        finally:
+            for task in itertools.chain(*begun):
+                task.cancel()
         return trials
+
+    def _result(self, task: Future[tuple[int, float, float]]) -> tuple[int, float, float]:
+        result = task.result()
+        self.tell()
+        return result
 
 
 def codings(profile: Profile, codec: str | None) -> list[Coding]:

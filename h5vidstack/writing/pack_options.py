@@ -118,7 +118,7 @@ class PackOptions:
         more="With profile fast, auto keeps the order without a sample. A *pile* holds similar "
         "frames; those of group have near image hashes. With every method except pca a frame that "
         "equals an earlier one bit for bit is stored once.",
-        usual="auto, or the stack's own",
+        usual="auto; to append: the stack's own",
         takers=("append",),
         choices=tuple(METHODS),
     )
@@ -127,7 +127,7 @@ class PackOptions:
         "What matters, when samples of each pile decide how it is coded.",
         more="small takes the smallest coding. balanced takes a faster one that is at most 2 % "
         "larger, and fast one that is at most 10 % larger, out of fast codings only.",
-        usual="balanced, or the stack's own",
+        usual="balanced; to append: the stack's own",
         choices=tuple(PROFILES),
         with_copy=False,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from dataclasses import replace
 
@@ -252,6 +253,7 @@ class VideoPacking(PilePacking):
         chooser = Chooser(
             wish=setup.wish, template=setup.template, chunk=setup.chunk, pool=setup.crew.coding,
             timed=setup.options.explain, memory=setup.journal,
+            tell=functools.partial(self._tell, 0, "choosing how to code"),
         )  # fmt: skip
         choice = chooser.choose(pile, take)
         self._trials.append(list(choice.trials))

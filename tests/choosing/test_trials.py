@@ -82,3 +82,16 @@ def test_noise_gets_no_steps():
     for profile in PROFILES:
         report = h5vidstack.pack(frames, "x.h5", profile=profile, overwrite=True)
         assert report.codings == ("raw",)
+
+
+def test_what_progress_raises_ends_the_choice():
+    steps = []
+
+    def stop(step):
+        steps.append(step.doing)
+        if steps.count("choosing how to code") == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        h5vidstack.pack(moving((40, 60, 70)), "x.h5", profile="small", progress=stop)
+    assert steps[-3:] == ["choosing how to code"] * 3
