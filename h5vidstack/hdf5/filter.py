@@ -341,15 +341,12 @@ h5py.h5z.register_filter(ctypes.addressof(_class))
 
 
 @atexit.register
-def _flush_open_datasets() -> None:
+def _flush_open_files() -> None:
     """Code what HDF5 still caches while Python can run the callbacks.
 
-    HDF5 itself flushes datasets that were never closed only after Python is gone. From here on no
+    HDF5 itself flushes files that were never closed only after Python is gone. From here on no
     other thread is in HDF5: Python ends daemons wherever they are, h5py's lock in their hands.
-    Files are not flushed as such: HDF5 keeps the identifier of one whose closing failed (because
-    the disk was full), has freed what it stands for, and crashes when that is used. Its datasets
-    are closed by then.
     """
     phil.acquire()
-    for dataset_id in h5py.h5f.get_obj_ids(types=h5py.h5f.OBJ_DATASET):
-        dataset_id.flush()
+    for file_id in h5py.h5f.get_obj_ids(types=h5py.h5f.OBJ_FILE):
+        h5py.h5f.flush(file_id)

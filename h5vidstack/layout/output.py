@@ -28,10 +28,6 @@ try:
     import fcntl
 except ImportError:  # Windows does not let a file be replaced while it is open
     fcntl = None  # type: ignore[assignment]
-try:
-    import resource
-except ImportError:  # Windows has no such limits
-    resource = None  # type: ignore[assignment]
 
 
 _HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
@@ -331,51 +327,19 @@ def edit_hdf5(target: Path, structure: int = LEAST_STRUCTURE) -> Iterator[h5py.F
 
 
 @contextlib.contextmanager
-def closed_tidily(file: h5py.File, *, kept: bool = False) -> Iterator[h5py.File]:
-    """Close a file in the end; raise OSError if something cannot be written then.
-
-    Parameters
-    ----------
-    kept
-        The file stays as it is if the body fails, as a recording does. Else it is removed then.
-    """
+def closed_tidily(file: h5py.File) -> Iterator[h5py.File]:
+    """Close a file in the end; raise OSError if something cannot be written then."""
     try:
         yield file
-        file.flush()  # it can fail without harm, unlike closing
     except BaseException:
-        with contextlib.suppress(OSError, RuntimeError, ValueError), _largest_files():
-            if not kept:
-                _make_room_by(file)
+        # The file is removed, so it does not matter that closing it fails, too.
+        with contextlib.suppress(OSError, RuntimeError):
             file.close()
         raise
     try:
         file.close()
     except RuntimeError as error:  # h5py's word for a failed write while closing
         raise OSError(str(error)) from error
-
-
-def _make_room_by(file: h5py.File) -> None:
-    """Free the disk that a file takes which is removed, so that HDF5 can close it.
-
-    If HDF5 cannot write what it still has when it closes a file, it keeps the file's identifier
-    although it has freed the file. It then crashes when the process ends.
-    """
-    if file.id.valid:
-        os.ftruncate(file.id.get_vfd_handle(), 0)
-
-
-@contextlib.contextmanager
-def _largest_files() -> Iterator[None]:
-    """Lift the limit of the size of files as far as that is allowed."""
-    if resource is None:
-        yield
-        return
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limits[1], limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def _make_room(file: h5py.File, inner: str, overwrite: bool, name: str, plain: bool) -> None:

@@ -185,7 +185,7 @@ class Recorder:
             cleanup.enter_context(self._crew)
             cleanup.push(self._naming)  # a file without a name yet goes if there is an error
             cleanup.enter_context(errors_of_writing(self._target))
-            cleanup.enter_context(closed_tidily(self._file, kept=True))
+            cleanup.enter_context(closed_tidily(self._file))
             if self._encoder is None and (self._failed or not self._taken):
                 raise SourceError(f"no frame was written; {self._target} is not there")
             self._check_sound()
