@@ -121,18 +121,19 @@ def _gain(order: Numbers, take: Take, pool: Executor) -> float:
     frames, neighbours = frames[kept], neighbours[kept]
     if np.array_equal(neighbours, frames - 1):
         return 1.0
-    pairs = [np.stack([before, frames], axis=1) for before in (neighbours, frames - 1)]
-    if _difference(pairs[0], take) > NEARER * _difference(pairs[1], take):
+    triples = _samples(np.stack([neighbours, frames - 1, frames], axis=1), take)
+    pairs = [[triple[[before, 2]] for triple in triples] for before in (0, 1)]
+    if _difference(pairs[0]) > NEARER * _difference(pairs[1]):
         return 1.0
-    chained, given = (_cost(some, take, pool) for some in pairs)
+    chained, given = (_cost(some, pool) for some in pairs)
     mappings = len(virtual.runs(np.zeros(len(order), np.intp), np.argsort(order)))
     per_frame = mappings * virtual.MAPPING_BYTES / len(order)
     return (chained + per_frame * len(frames)) / max(given, 1)
 
 
-def _difference(pairs: Numbers, take: Take) -> float:
+def _difference(pairs: Iterable[Pixels]) -> float:
     """Return how much the frames of pairs differ: the mean over pixels and pairs."""
-    samples = (crop(take(pair), SAMPLE_PIXELS).astype(np.float64) for pair in pairs)
+    samples = (pair.astype(np.float64) for pair in pairs)
     with np.errstate(invalid="ignore", over="ignore"):  # of infinite and huge floats
         return float(np.mean([np.nan_to_num(np.abs(one - two)).mean() for one, two in samples]))
 
@@ -147,9 +148,9 @@ def _better_direction(pile: Numbers, take: Take, pool: Executor) -> Numbers:
     if len(pile) < 2:
         return pile
     starts = _evenly(max(1, len(pile) - RUN), len(pile) // RUN_SHARE, FEWEST_RUNS, MOST_RUNS)
-    runs = [pile[start : start + RUN] for start in starts]
-    forwards = _cost(runs, take, pool, _USUAL)
-    backwards = _cost([run[::-1] for run in runs], take, pool, _USUAL)
+    runs = _samples([pile[start : start + RUN] for start in starts], take)
+    forwards = _cost(runs, pool, _USUAL)
+    backwards = _cost([run[::-1] for run in runs], pool, _USUAL)
     return pile[::-1] if backwards < forwards * WORTH else pile
 
 
@@ -159,10 +160,14 @@ def _evenly(n: int, wanted: int, fewest: int, most: int) -> Numbers:
     return np.unique(np.linspace(0, n - 1, count).astype(np.intp))
 
 
-def _cost(runs: Iterable[Numbers], take: Take, pool: Executor, coding: Coding = _QUICK) -> int:
+def _samples(runs: Iterable[Numbers], take: Take) -> list[Pixels]:
+    """Take runs of frames, and of large ones the middle."""
+    return [crop(take(run), SAMPLE_PIXELS) for run in runs]
+
+
+def _cost(runs: Iterable[Pixels], pool: Executor, coding: Coding = _QUICK) -> int:
     """Return the bytes of runs of frames, without the first frame of each."""
-    samples = [crop(take(run), SAMPLE_PIXELS) for run in runs]
-    return sum(pool.map(partial(_following_bytes, coding=coding), samples))
+    return sum(pool.map(partial(_following_bytes, coding=coding), runs))
 
 
 def _following_bytes(frames: Pixels, coding: Coding) -> int:

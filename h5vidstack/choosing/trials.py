@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Protocol
 
 from ..codecs import block
@@ -17,6 +18,7 @@ from ..codecs.recipe import TOP_BITS, Recipe, too_deep
 from ..codecs.registry import PRESETS, Coding
 from ..codecs.transforms import Colour, Predictor
 from ..errors import UnsupportedError
+from ..pool import in_order
 from ..shapes import Numbers, Pixels
 from .profiles import Profile
 from .quality import Wish
@@ -195,26 +197,21 @@ class Chooser:
     ) -> list[Trial]:
         """Code samples as blocks, by each of some recipes."""
         code = partial(_code, chunk_frames=self.chunk[0], timed=timed)
-        begun = [
-            [self.pool.submit(code, frames, recipe) for frames in samples] for recipe in recipes
-        ]
+        jobs = [(frames, recipe) for recipe in recipes for frames in samples]
         size, trials = sum(sample.nbytes for sample in samples), []
-        try:
-            for recipe, tasks in zip(recipes, begun, strict=True):
-                stored, encoding, decoding = map(sum, zip(*map(self._result, tasks), strict=True))
+        with closing(in_order(self.pool, code, jobs, len(jobs))) as coded:
+            for recipe in recipes:
+                results = map(self._told, islice(coded, len(samples)))
+                stored, encoding, decoding = map(sum, zip(*results, strict=True))
                 trials.append(
                     Trial(
                         recipe=str(recipe), sample_bytes=size, stored_bytes=int(stored),
                         encode_seconds=encoding, decode_seconds=decoding,
                     )
                 )  # fmt: skip
-        finally:
-            for task in itertools.chain(*begun):
-                task.cancel()
         return trials
 
-    def _result(self, task: Future[tuple[int, float, float]]) -> tuple[int, float, float]:
-        result = task.result()
+    def _told(self, result: tuple[int, float, float]) -> tuple[int, float, float]:
         self.tell()
         return result
 
@@ -262,10 +259,9 @@ def candidates(
     return found
 
 
-def _code(
-    frames: Pixels, recipe: Recipe, chunk_frames: int, timed: bool
-) -> tuple[int, float, float]:
+def _code(job: tuple[Pixels, Recipe], chunk_frames: int, timed: bool) -> tuple[int, float, float]:
     """Code a sample as a block; return its bytes, and the seconds to encode and decode it."""
+    frames, recipe = job
     started = time.perf_counter()
     assembled, native = block.assemble(frames, recipe)
     data = seal(assembled, native.dtype)
