@@ -1,7 +1,9 @@
-"""Pack frames and read them back, with what the stack says of itself."""
+"""Pack frames and read them back, change the stack, and have it checked."""
 
+from collections.abc import Callable
 from typing import Any
 
+import h5py
 import numpy.typing as npt
 from click.testing import CliRunner, Result
 
@@ -23,3 +25,14 @@ def run(*arguments: object, code: int = 0) -> Result:
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output
     return result
+
+
+def change(work: Callable[[h5py.Group], object]) -> None:
+    """Let a function change the stack in ``x.h5``."""
+    with h5py.File("x.h5", "r+") as file:
+        work(file["stack"])
+
+
+def problems(against: object = None) -> list[str]:
+    """What `verify` finds wrong with ``x.h5``."""
+    return h5vidstack.verify("x.h5", against=against)

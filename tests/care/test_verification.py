@@ -3,12 +3,11 @@
 import random
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from frames import moving, wave
-from packing import packed
+from packing import change, packed, problems
 
 import h5vidstack
 from h5vidstack.cli import main
@@ -21,15 +20,6 @@ FRAMES = moving((40, 20, 30))
 @pytest.fixture(autouse=True)
 def _packed():
     h5vidstack.pack(FRAMES, "x.h5", method="video")
-
-
-def problems(against=None):
-    return h5vidstack.verify("x.h5", against=against)
-
-
-def change(work):
-    with h5py.File("x.h5", "r+") as file:
-        work(file["stack"])
 
 
 def test_sound():

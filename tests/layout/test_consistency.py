@@ -2,6 +2,7 @@ import h5py
 import numpy as np
 import pytest
 from frames import SHUFFLE, SWEEP, moving, noise
+from packing import change, problems
 
 import h5vidstack
 
@@ -11,15 +12,6 @@ FRAMES = moving((40, 20, 30))
 @pytest.fixture(autouse=True)
 def _packed():
     h5vidstack.pack(FRAMES, "x.h5", method="video")
-
-
-def problems(against=None):
-    return h5vidstack.verify("x.h5", against=against)
-
-
-def change(work):
-    with h5py.File("x.h5", "r+") as file:
-        work(file["stack"])
 
 
 TABLES = {
