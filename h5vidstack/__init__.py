@@ -16,6 +16,7 @@ from .errors import (
     ClosedError,
     Error,
     FormatError,
+    MetadataError,
     MissingError,
     NotExactError,
     OutputError,
@@ -29,6 +30,9 @@ from .errors import (
 from .hdf5.filter import FILTER_ID, Video
 from .hdf5.filter import last_error as filter_error
 from .integrations.kerchunk import references
+from .metadata.coordinates import Coordinate
+from .metadata.files import FileRecord
+from .metadata.words import Words
 from .pool import Step
 from .reading.groups import Group
 from .reading.search import Match
@@ -46,13 +50,16 @@ __all__ = [
     "AccessError",
     "BlockError",
     "ClosedError",
+    "Coordinate",
     "Error",
     "Exported",
     "Fidelity",
+    "FileRecord",
     "FormatError",
     "Group",
     "Linked",
     "Match",
+    "MetadataError",
     "MissingError",
     "NotExactError",
     "OutputError",
@@ -69,6 +76,7 @@ __all__ = [
     "Step",
     "UnsupportedError",
     "Video",
+    "Words",
     "WorkerError",
     "__version__",
     "check",

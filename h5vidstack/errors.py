@@ -19,6 +19,10 @@ class UnsupportedError(Error):
     """The input is fine, but this version has no coding for it."""
 
 
+class MetadataError(Error):
+    """Names, coordinates or attributes do not fit the stack, or contradict each other."""
+
+
 class OutputError(Error):
     """The output exists already or cannot be written."""
 

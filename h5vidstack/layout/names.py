@@ -25,10 +25,10 @@ SEPARATOR = "::"
 FORMAT_ATTRIBUTE = "h5vidstack_format"
 STACK_ATTRIBUTES = (
     FORMAT_ATTRIBUTE, "shape", "leading_shape", "dtype", "method", "lossless", "max_error", "mse",
-    "psnr", "created", "creator", "settings", "frames_crc32",
+    "psnr", "created", "creator", "settings", "frames_crc32", "dims", "coords", "attributes",
 )  # fmt: skip
 """What a stack says of itself (spec/format.md, "Layout"); other attributes are its users'."""
-STACK_MEMBERS = ("frames", "groups", "hashes", "index", "original")
+STACK_MEMBERS = ("frames", "groups", "hashes", "index", "nd", "original", "source")
 """What is in a stack's group; other objects are its users'."""
 TABLE_CRC = "crc32"
 MAPPINGS_CRC = "frames_crc32"

@@ -11,6 +11,7 @@ import h5py
 from ..errors import FormatError, OutputError
 from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import open_hdf5
+from . import metadata_store
 from .names import BESIDE, STACK_ATTRIBUTES, STACK_MEMBERS, find_stacks, is_stack
 
 _SUFFIXES = {
@@ -108,13 +109,13 @@ def _listed(names: list[str]) -> str:
 
 def attributes_of_others(group: h5py.Group) -> list[str]:
     """Return the names of a group's attributes that a stack does not have of itself."""
-    own = STACK_ATTRIBUTES if is_stack(group) else ()
+    own = (*STACK_ATTRIBUTES, *metadata_store.attribute_names(group)) if is_stack(group) else ()
     return [name for name in group.attrs if name not in own]
 
 
 def members_of_others(group: h5py.Group) -> list[str]:
     """Return the names in a group that a stack does not have of itself."""
-    own = STACK_MEMBERS if is_stack(group) else ()
+    own = (*STACK_MEMBERS, *metadata_store.member_names(group)) if is_stack(group) else ()
     return [name for name in group if name not in own]
 
 
@@ -150,6 +151,7 @@ def make_way(file: h5py.File, place: str, plain: bool) -> bool:
             )
         return False
     others = bool(attributes_of_others(node) or members_of_others(node))
+    metadata_store.clear(node)
     for own in filter(node.__contains__, STACK_MEMBERS):
         del node[own]
     for own in filter(node.attrs.__contains__, STACK_ATTRIBUTES):

@@ -21,8 +21,10 @@ from ..hdf5 import virtual
 from ..hdf5.failures import DamageError
 from ..hdf5.filter import Video
 from ..hdf5.standard_filters import shuffled
+from ..metadata.description import NO_METADATA, Metadata
 from ..shapes import Numbers, Shape, split_axes
 from ..similar.fingerprints import Fingerprints, Hashes
+from . import metadata_store
 from .names import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, text
 from .piles import Pile
 
@@ -101,12 +103,15 @@ class Record:
         Axes before the frame's, where there is not just one.
     loss
         The difference to what was packed.
+    metadata
+        What is known of the frames besides their pixels, checked.
     """
 
     method: str
     settings: Mapping[str, Any]
     leading_shape: Shape | None
     loss: Loss
+    metadata: Metadata = NO_METADATA
 
 
 class StackWriter:
@@ -268,6 +273,7 @@ class StackWriter:
         n = len(order.pile)
         group = self.group
         shape = (n, *self._frame)
+        metadata_store.clear(group)
         for name in {"frames", "index", "hashes"} & group.keys():  # those of fewer frames
             del group[name]
         for name in {"leading_shape", "mse", "psnr", MAPPINGS_CRC} & group.attrs.keys():
@@ -290,6 +296,9 @@ class StackWriter:
                 group.file.flush()
                 with contextlib.suppress(DamageError):  # of an HDF5 that keeps them otherwise
                     group.attrs[MAPPINGS_CRC] = np.uint32(virtual.mappings_crc32(group, "frames"))
+        leading = record.leading_shape or shape[:1]
+        metadata = record.metadata.checked(leading, self._frame)
+        metadata_store.write(group, metadata, leading, self._frame, self._dtype)
         self.write_attributes(shape, record)
 
     def write_attributes(self, shape: Shape, record: Record) -> None:

@@ -18,6 +18,7 @@ from ..pool import default_workers
 from ..reading import search
 from ..shapes import WINDOW_BYTES, Pixels, Shape, frame_bytes
 from ..similar.fingerprints import Hashes
+from .described import Described
 from .groups import Group, describe_groups
 from .selection import Selection, parse
 from .session import Session
@@ -28,7 +29,7 @@ PART_BYTES = 16 << 20
 """Bytes of pixels that are best read at a time where a stack is split among workers."""
 
 
-class StackReader:
+class StackReader(Described):
     """A packed stack of images: an ``(N, H, W)`` or ``(N, H, W, C)`` array on disk.
 
     ``stack[key]`` gives what numpy gives for the same key on the same array: integers,
@@ -94,6 +95,7 @@ class StackReader:
     def _describe(self) -> None:
         """Note what stays when the stack is closed."""
         file = self.live().file
+        self._described = {}
         self._shape, self._dtype, self._chunks = file.shape, file.dtype, file.piles[0].chunks
         self._attrs, self._identity = dict(file.attrs), file.identity
         self._leading_shape = file.leading_shape
@@ -148,7 +150,11 @@ class StackReader:
 
     @property
     def attrs(self) -> Mapping[str, Any]:
-        """Attributes of the stack (spec/format.md); `settings` as a dict."""
+        """Attributes of the stack: those of the format (spec/format.md), and those of its users.
+
+        `settings` is a dict. A user's attribute whose name the format has, too, has an underscore
+        behind its name: ``method_``.
+        """
         return self._attrs
 
     @property

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..codecs.loss import Loss
 from ..layout.names import SEPARATOR
+from ..metadata.description import NO_METADATA, Metadata
 from ..shapes import Pixels, Shape
 
 
@@ -86,6 +87,9 @@ class Source(ABC):
         the last batch.
     file_bytes
         The size of the source's file or files, or None if there are none.
+    metadata
+        What it says of the frames besides their pixels. Reading may replace it until the last
+        batch; coordinates and words then have a value for each frame that was read.
     """
 
     name: str
@@ -100,6 +104,7 @@ class Source(ABC):
     conversion: str | None = None
     doubtful: list[int]
     file_bytes: int | None = None
+    metadata: Metadata = NO_METADATA
 
     def __new__(cls, *_args: Any, **_options: Any) -> Self:
         """Give each source lists of its own."""

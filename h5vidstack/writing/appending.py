@@ -16,8 +16,11 @@ from ..errors import FormatError, SourceError, UnsupportedError
 from ..hdf5.failures import DamageError, damage_as_error
 from ..hdf5.filter import pipeline
 from ..hdf5.opening import open_hdf5
+from ..layout import metadata_store
 from ..layout.names import read_table
+from ..layout.stack_group import Layout
 from ..layout.writer import Order, Record
+from ..metadata.description import Metadata
 from ..reading.stack_file import StackFile
 from ..shapes import Numbers, Pixels, Shape
 from ..similar.fingerprints import HASHES, Fingerprints
@@ -41,6 +44,8 @@ class Earlier:
         ``(pile, position)`` of each frame, ``(N,)`` each.
     members
         For each pile the frame number of each position.
+    metadata
+        What is known of the frames besides their pixels.
     extends
         Whether new frames go on in the last pile. Else they get piles of their own.
 
@@ -69,6 +74,7 @@ class Earlier:
                     f"{self.file.name}: {error}; 'h5vidstack recover' makes a sound stack of it"
                 ) from error
             self.members = [layout.members(number) for number in range(len(layout.piles))]
+            self.metadata = stored_metadata(layout)
             found = self.file.places
             self.places = (np.zeros(n, np.intp), np.arange(n)) if found is None else found
         except BaseException:
@@ -177,6 +183,11 @@ class Earlier:
             settings,
             self._leading_shape(record.leading_shape or (count,)),
             together(stated(own), len(self), record.loss, count),
+            metadata=self.metadata.join(
+                record.metadata,
+                self.file.layout.leading_shape,
+                record.leading_shape or (count,),
+            ),
         )
         return self._order(order), self._prints(prints), record
 
@@ -215,6 +226,14 @@ class Earlier:
         """Return the axes before those of a frame for all frames, if there are several."""
         joined = joined_axes(self.file.layout.leading_shape, added)
         return joined if len(joined) > 1 else None
+
+
+def stored_metadata(layout: Layout) -> Metadata:
+    """Return what is known of the frames of an open stack, with a name for each axis."""
+    metadata = Metadata()
+    if layout.group is not None:
+        metadata = metadata_store.read(layout.group, layout.attrs)
+    return metadata.checked(layout.leading_shape, layout.shape[1:])
 
 
 def joined_method(one: str, other: str) -> str:

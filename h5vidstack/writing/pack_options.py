@@ -6,7 +6,7 @@ import difflib
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -206,6 +206,33 @@ class PackOptions:
         "megapixel. With profile fast frames over 192 KiB are cut into strips.",
         usual="tiles for large frames",
         with_copy=False,
+    )
+    dims: Sequence[str] | None = _option(
+        None,
+        "Names of all axes, in order, as T,C,Z,y,x.",
+        usual="those of the source, else frame, y and x",
+        metavar="NAMES",
+        takers=("append", "create"),
+    )
+    coords: Mapping[str, Any] | None = _option(
+        None,
+        "Values along axes, by name.",
+        more="An array has a value for each frame, or lies along the axis of its name; "
+        "``(dims, values)`` and ``(dims, values, attrs)`` name the axes, as in xarray.",
+        takers=("append",),
+        command=False,
+    )
+    attrs: Mapping[str, Any] | None = _option(
+        None,
+        "Attributes of the stack: texts, numbers, and arrays of these.",
+        takers=("append", "create"),
+        command=False,
+    )
+    digest: bool = _option(
+        True,
+        "Keep the SHA-256 of each file of the source.",
+        negative="Keep no SHA-256 of the source's files; 'verify --originals' needs them.",
+        takers=("append",),
     )
     gray: bool = _option(
         False,

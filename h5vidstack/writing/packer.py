@@ -24,6 +24,8 @@ from ..layout.output import edit_hdf5, open_hdf5_output
 from ..layout.replacing import check_name
 from ..layout.stack_group import open_layout
 from ..layout.writer import Order, Record, StackWriter, write_table
+from ..metadata import given
+from ..metadata.description import Metadata
 from ..pool import Progress
 from ..shapes import Shape, choose_chunk, frame_bytes, structure_bytes
 from ..similar.fingerprints import Fingerprints
@@ -221,11 +223,15 @@ def pack(
         chosen = chosen.completed()
         opened = cleanup.enter_context(contextlib.closing(open_source(source, chosen.reading)))
         block.check_dtype(opened.dtype)
+        digests = cleanup.enter_context(provenance.Digests(opened, chosen.digest))
+        if opened.count is not None:
+            described(opened, chosen, opened.count, before)
         held_bytes = place.held_bytes
         setup, make = _set_up(cleanup, place, opened, chosen, before, progress)
         with setup.crew:
             packed = make(setup).run()
-        record = _record(opened, setup, packed)
+        metadata = described(opened, chosen, len(packed.prints), before)
+        record = _record(opened, setup, packed, digests.added(metadata))
         tables = packed.order, packed.prints, record
         if before is not None:
             tables = before.join(*tables)
@@ -238,6 +244,32 @@ def pack(
     # A stack that replaces another may take the room of what was there.
     added_bytes = max(place.target.stat().st_size - held_bytes, report.stored_bytes)
     return replace(report, seconds=seconds, written_bytes=added_bytes)
+
+
+def described(
+    opened: Source, options: PackOptions, count: int, before: Earlier | None = None
+) -> Metadata:
+    """Return what the source and the user say of its frames, of which there are `count`.
+
+    Parameters
+    ----------
+    before
+        The stack that frames are added to. It names axes that nobody names otherwise.
+
+    Raises
+    ------
+    MetadataError
+        If names or lengths do not fit the frames.
+    """
+    metadata, leading = opened.metadata, opened.leading_shape or (count,)
+    if before is not None and options.dims is None and not metadata.dims:
+        held = before.metadata.dims
+        if len(held) == len(leading) + len(opened.frame):
+            metadata = replace(metadata, dims=held)
+    return given.completed(
+        metadata, leading, opened.frame, dims=options.dims, coords=options.coords,
+        attrs=options.attrs,
+    )  # fmt: skip
 
 
 def _set_up(
@@ -333,7 +365,7 @@ def _kept_for_again(
     return Replay(spool) if replayed else spool
 
 
-def _record(opened: Source, setup: Setup, packed: Packed) -> Record:
+def _record(opened: Source, setup: Setup, packed: Packed, metadata: Metadata) -> Record:
     """Return what the stack's attributes say of how it was made."""
     options, method = setup.options, setup.method.name
     done = method
@@ -352,7 +384,9 @@ def _record(opened: Source, setup: Setup, packed: Packed) -> Record:
         notes=opened.notes,
         doubtful=opened.doubtful,
     )
-    return Record(done, settings, opened.leading_shape, opened.loss or packed.loss)
+    return Record(
+        done, settings, opened.leading_shape, opened.loss or packed.loss, metadata=metadata
+    )
 
 
 def _report(

@@ -1,0 +1,267 @@
+"""What is known of the frames besides their pixels, as a source gives and a stack keeps it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import MetadataError
+from ..shapes import Numbers, Shape
+from .coordinates import Coordinate, absent, joined, same_attrs
+from .files import SourceFiles, joined_files
+from .words import Words, joined_words
+
+FRAME_AXIS = "frame"
+"""The name of the axis along which all frames are counted, unless it has another."""
+SAMPLES_AXIS = "c"
+OTHER_SAMPLES_AXIS = "sample"
+"""The samples of a pixel, where another axis is named `SAMPLES_AXIS`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Metadata:
+    """What is known of the frames besides their pixels.
+
+    Attributes
+    ----------
+    dims
+        A name for each axis: those that count frames, then rows, columns and samples. Empty where
+        nobody named them.
+    coords
+        Values along axes, by name. A column has a value for each frame, along the axis `frame`
+        or along all axes that count frames.
+    attrs
+        Attributes of the whole: texts, numbers, and arrays of these.
+    words
+        What the source says, verbatim, by name.
+    files
+        The files that frames came from, if they came from files.
+    """
+
+    dims: tuple[str, ...] = ()
+    coords: Mapping[str, Coordinate] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    words: Mapping[str, Words] = field(default_factory=dict)
+    files: SourceFiles | None = None
+
+    def axes(self, leading: Shape, frame: Shape) -> dict[str, int]:
+        """Return name and length of each axis of a stack.
+
+        Parameters
+        ----------
+        leading
+            The lengths of the axes that count frames.
+        frame
+            ``(H, W[, C])``.
+
+        Raises
+        ------
+        MetadataError
+            If there is another number of names, or a name is used twice.
+        """
+        edges = (*leading, *frame)
+        dims = self.dims or default_dims(len(leading), len(frame))
+        if len(dims) != len(edges):
+            raise MetadataError(
+                f"dims names {len(dims)} axes ({', '.join(dims)}), but the stack has {len(edges)}: "
+                + " x ".join(map(str, edges))
+            )
+        if len(set(dims)) < len(dims) or (len(leading) > 1 and FRAME_AXIS in dims):
+            raise MetadataError(
+                f"the names of the axes are {', '.join(dims)}: each axis needs a name of its own"
+                + (f', and "{FRAME_AXIS}" counts all frames' if FRAME_AXIS in dims else "")
+            )
+        if not all(dims) or any("\0" in name for name in dims):
+            raise MetadataError(f"the names of the axes are {dims!r}: a name is a text")
+        return dict(zip(dims, edges, strict=True))
+
+    def frame_axis(self, leading: Shape) -> str:
+        """Return the name of the axis along which all frames are counted."""
+        return self.dims[0] if self.dims and len(leading) == 1 else FRAME_AXIS
+
+    def checked(self, leading: Shape, frame: Shape) -> Metadata:
+        """Return it with a name for each axis, if all coordinates fit the axes.
+
+        Raises
+        ------
+        MetadataError
+            If a coordinate has other axes, or another length.
+        """
+        axes = self.axes(leading, frame)
+        lengths = axes | {self.frame_axis(leading): math.prod(leading)}
+        for name, coordinate in self.coords.items():
+            if not name or "\0" in name:
+                raise MetadataError(f"the coordinate {name!r} has no usable name")
+            strange = [dim for dim in coordinate.dims if dim not in lengths]
+            if strange:
+                raise MetadataError(
+                    f"the coordinate {name} is along {strange[0]}; the axes are "
+                    f"{', '.join(lengths)}"
+                )
+            if name in axes and coordinate.dims != (name,):
+                raise MetadataError(
+                    f"the coordinate {name} has the name of an axis, but is along "
+                    f"{', '.join(coordinate.dims) or 'no axis'}: give it another name"
+                )
+            want = tuple(lengths[dim] for dim in coordinate.dims)
+            if coordinate.shape != want:
+                raise MetadataError(
+                    f"the coordinate {name} has {_by(coordinate.shape)} values along "
+                    f"{', '.join(coordinate.dims) or 'no axis'}, not {_by(want)}"
+                )
+        return replace(self, dims=tuple(axes))
+
+    def flat(self, leading: Shape) -> Metadata:
+        """Return it for frames that are counted along one axis: all along others is for frames.
+
+        Its coordinates fit (see `checked`).
+        """
+        if len(leading) < 2:
+            return self
+        outer, count = self.dims[: len(leading)], math.prod(leading)
+        places = dict(zip(outer, np.unravel_index(np.arange(count), leading), strict=True))
+        coords = {}
+        for name, coordinate in self.coords.items():
+            along = [dim for dim in coordinate.dims if dim in places]
+            if not along:
+                coords[name] = coordinate
+                continue
+            rest = [dim for dim in coordinate.dims if dim not in places]
+            order = [coordinate.dims.index(dim) for dim in (*along, *rest)]
+            values = coordinate.data.transpose(order)[tuple(places[dim] for dim in along)]
+            coords[name] = Coordinate.of((FRAME_AXIS, *rest), values, coordinate.attrs)
+        return replace(self, dims=(FRAME_AXIS, *self.dims[len(leading) :]), coords=coords)
+
+    def take(self, numbers: Numbers, leading: Shape) -> Metadata:
+        """Return it for some frames, which are then counted along one axis."""
+        if not self.dims:
+            raise MetadataError("the axes have no names yet")
+        flat, count = self.flat(leading), math.prod(leading)
+        axis = flat.dims[0]
+        coords = {
+            name: coordinate.take(numbers, coordinate.dims.index(axis))
+            if axis in coordinate.dims
+            else coordinate
+            for name, coordinate in flat.coords.items()
+        }
+        words = {name: words.take(numbers) for name, words in flat.words.items()}
+        files = None if flat.files is None else flat.files.take(numbers, count)
+        return replace(flat, coords=coords, words=words, files=files)
+
+    def join(self, other: Metadata, leading: Shape, added: Shape) -> Metadata:
+        """Return it for all frames of two sources, one after another.
+
+        Parameters
+        ----------
+        other
+            Of the frames to add.
+        leading, added
+            The lengths of the axes that count frames, of both.
+
+        Raises
+        ------
+        MetadataError
+            If axes, units or attributes contradict each other.
+        """
+        goes_on = leading[1:] == added[1:]
+        one = self if goes_on else self.flat(leading)
+        two = other if goes_on else other.flat(added)
+        if two.dims != one.dims:
+            raise MetadataError(
+                f"the axes are {', '.join(one.dims)}, those of the frames to add "
+                f"{', '.join(two.dims)}: give both the same names"
+            )
+        counts = math.prod(leading), math.prod(added)
+        first = one.dims[0]
+        frames = one.frame_axis(leading if goes_on else counts[:1])
+        before, growing = {frames: counts[0]}, {frames: counts[1]}
+        if goes_on:
+            before[first], growing[first] = leading[0], added[0]
+        names = dict.fromkeys(itertools.chain(one.coords, two.coords))
+        coords = {
+            name: _continued(name, one.coords.get(name), two.coords.get(name), before, growing)
+            for name in names
+        }
+        words: dict[str, Words] = {}
+        for name in dict.fromkeys(itertools.chain(one.words, two.words)):
+            both = joined_words(one.words.get(name), counts[0], two.words.get(name), counts[1])
+            if both is not None:
+                words[name] = both
+        return Metadata(
+            one.dims,
+            coords,
+            _together(one.attrs, two.attrs),
+            words,
+            joined_files(one.files, counts[0], two.files, counts[1]),
+        )
+
+
+NO_METADATA = Metadata()
+
+
+def default_dims(leading: int, frame: int) -> tuple[str, ...]:
+    """Return the names of axes that nobody named.
+
+    Parameters
+    ----------
+    leading, frame
+        How many axes count frames, and how many a frame has.
+    """
+    outer = (FRAME_AXIS,) if leading == 1 else tuple(f"axis_{axis}" for axis in range(leading))
+    return (*outer, "y", "x", SAMPLES_AXIS)[: leading + frame]
+
+
+def _continued(
+    name: str,
+    one: Coordinate | None,
+    two: Coordinate | None,
+    before: Mapping[str, int],
+    growing: Mapping[str, int],
+) -> Coordinate:
+    """Return a coordinate of all frames: a column goes on, any other must be equal.
+
+    Parameters
+    ----------
+    before, growing
+        The axes along which frames are added: how many were there, and how many are added.
+    """
+    there = one or two
+    if there is None:
+        raise MetadataError(f"there is no coordinate {name}")
+    grows = bool(there.dims) and there.dims[0] in growing
+    if not grows:
+        if one is not None and two is not None and not one.equals(two):
+            raise MetadataError(
+                f"the coordinate {name} of the frames to add differs from that of the stack: "
+                "leave it out, or give the same values"
+            )
+        return there
+    axis = there.dims[0]
+    one = one if one is not None else absent(there, before[axis])
+    two = two if two is not None else absent(there, growing[axis])
+    if one.dims != two.dims:
+        raise MetadataError(
+            f"the coordinate {name} is along {', '.join(one.dims)}, that of the frames to add is "
+            f"along {', '.join(two.dims) or 'no axis'}"
+        )
+    return joined(name, one, two)
+
+
+def _together(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all attributes; those of two sources must not contradict each other."""
+    for name in one.keys() & two.keys():
+        if not same_attrs({name: one[name]}, {name: two[name]}):
+            raise MetadataError(
+                f"the attribute {name} is {one[name]!r}, that of the frames to add {two[name]!r}: "
+                "leave it out, or give the same value"
+            )
+    return {**one, **two}
+
+
+def _by(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "1"
