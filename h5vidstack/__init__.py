@@ -35,6 +35,7 @@ from .metadata.files import FileRecord
 from .metadata.words import Words
 from .pool import Step
 from .reading.groups import Group
+from .reading.listing import stacks
 from .reading.search import Match
 from .repacking.repacker import RepackReport, repack
 from .sinks.unpacking import unpack
@@ -89,6 +90,7 @@ __all__ = [
     "recover",
     "references",
     "repack",
+    "stacks",
     "unpack",
     "verify",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from .care import verification
 from .errors import ClosedError, Error
 from .integrations import dask, jupyter
-from .layout.names import DEFAULT_STACK, SEPARATOR
+from .layout.names import SEPARATOR
 from .pool import Progress
 from .reading.stack_reader import CACHE_BYTES, StackReader
 from .writing.pack_options import PackOptions, collected, takes_options
@@ -56,7 +56,7 @@ class Stack(StackReader):
         if self._closed:
             raise ClosedError(f"the stack {self._path} is closed")
         chosen = replace(collected("append", named, options), mode="a")
-        where = f"{self._path}{SEPARATOR}{self._stack}"
+        where = f"{self._path}{SEPARATOR}{self.stack}"
         report = pack(frames, where, options=chosen, progress=progress)
         self.refresh()
         return report
@@ -103,7 +103,7 @@ class Stack(StackReader):
 
 def open(
     path: str | os.PathLike[str],
-    stack: str = DEFAULT_STACK,
+    stack: str | None = None,
     cache_bytes: int = CACHE_BYTES,
     workers: int | None = None,
     storage_options: Mapping[str, Any] | None = None,

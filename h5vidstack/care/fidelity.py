@@ -17,7 +17,7 @@ from ..codecs import loss
 from ..errors import SourceError
 from ..hdf5 import standard_filters
 from ..hdf5.failures import DamageError, damage_as_error
-from ..layout.names import DEFAULT_STACK, require_dataset
+from ..layout.names import require_dataset
 from ..layout.stack_group import Layout
 from ..pool import Progress, Step
 from ..reading.stack_file import StackFile, split_readable
@@ -167,7 +167,7 @@ def _ask_pca(
 ) -> Answer | None:
     """Return what a function finds in the group of a stack's PCA; None for other stacks."""
     file, inner = split_readable(path)
-    opened = StackFile(file, inner or DEFAULT_STACK)
+    opened = StackFile(file, inner)
 
     def ask(layout: Layout) -> Answer | None:
         pca = layout.piles[0].pca

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import FormatError
 from ..hdf5.failures import damage_as_error
-from ..layout.names import DEFAULT_STACK, SEPARATOR, split_target
+from ..layout.names import SEPARATOR, split_target
 from ..layout.output import edit_hdf5
 from ..layout.stack_group import open_layout
 from ..layout.writer import write_hashes
@@ -44,15 +44,14 @@ def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
         If the file cannot be replaced.
     """
     target, inner = split_target(path)
-    inner = inner or DEFAULT_STACK
     workers = default_workers()
     parts = []
     with StackReader(target, inner, cache_bytes=0) as stack, edit_hdf5(target) as file:
-        group = open_layout(file, inner).group
+        group = open_layout(file, stack.stack).group
         if group is None:
             raise FormatError(
-                f"{target}{SEPARATOR}{inner} is a bare dataset, which has no place for hashes; "
-                "pack it as a stack to search it"
+                f"{target}{SEPARATOR}{stack.stack} is a bare dataset, which has no place for "
+                "hashes; pack it as a stack to search it"
             )
         batches = open_source(iter(stack)).batches(stack.chunks[0])  # by its read-ahead
         with ThreadPoolExecutor(workers, "h5vidstack-hash") as pool:
@@ -63,7 +62,7 @@ def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
                 if progress is not None:
                     progress(Step(done, len(stack)))
         tables = map(np.concatenate, zip(*parts, strict=True))
-        with damage_as_error(f"{target}{SEPARATOR}{inner}"):
+        with damage_as_error(f"{target}{SEPARATOR}{stack.stack}"):
             if "hashes" in group:
                 del group["hashes"]
         write_hashes(group, dict(zip(HASHES, tables, strict=True)))

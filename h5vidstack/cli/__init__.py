@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from .inspection import check, contact_sheet, find, info, plugin_path, references, verify
+from .inspection import (
+    check,
+    contact_sheet,
+    find,
+    info,
+    list_stacks,
+    plugin_path,
+    references,
+    verify,
+)
 from .making import append, export, link, pack, recover, rehash, unpack
 from .options import variable
 from .performance import bench, demo
@@ -30,8 +39,8 @@ def main() -> None:
 
 
 for _command in (
-    pack, append, link, unpack, export, repack, recover, rehash, info, find, contact_sheet, verify,
-    check, references,
+    pack, append, link, unpack, export, repack, recover, rehash,
+    info, list_stacks, find, contact_sheet, verify, check, references,
     bench, demo, plugin_path,
 ):  # fmt: skip
     main.add_command(_command)

@@ -12,15 +12,20 @@ import click
 
 from .. import plugin
 from ..care import fidelity, verification
+from ..care.originals import Original, compare_originals
 from ..cli import colours
 from ..integrations.kerchunk import references as references_of
+from ..layout.names import SEPARATOR
 from ..layout.output import complete_or_absent
+from ..reading.listing import stacks
+from ..reading.metadata_summary import describe_metadata, metadata_rows
 from ..reading.search import mismatch
+from ..reading.stack_file import split_readable
 from ..reading.summary import describe
 from ..similar.fingerprints import HASHES
 from ..sinks import pictures
 from ..sinks.contact_sheet import MAX_ROWS, draw_sheet
-from ..sources.openers import read_image
+from ..sources.openers import open_source, read_image
 from ..sources.overlap import refuse_source
 from ..sources.source import SourceOptions
 from ..stack import Stack
@@ -37,14 +42,51 @@ from .terminal import printable, progress_bar, say
 @click.option("--groups", is_flag=True, help="Also show the piles of similar frames.")
 @json_option
 def info(file: str, groups: bool, as_json: bool) -> None:
-    """Show what is in the stack FILE."""
-    facts = describe(file)
+    """Show what is in the stack FILE; in all its stacks, if FILE names none of several.
+
+    --json has all that is known of the frames. Of several stacks it is a list.
+    """
+    found = [_described(name, as_json) for name in _named(file)]
     if as_json:
-        say(json_text(facts))
+        facts = [stack for stack, _ in found]
+        say(json_text(facts if len(facts) > 1 else facts[0]))
         return
-    say(colours.facts(listings.stack_facts(facts)))
-    if groups:
-        say("\n" + colours.table(listings.pile_table(facts)))
+    for number, (stack, rows) in enumerate(found):
+        say(colours.facts("\n" * (number > 0) + listings.stack_facts(stack, rows)))
+        if groups:
+            say("\n" + colours.table(listings.pile_table(stack)))
+
+
+def _named(file: str) -> list[str]:
+    """Return the stack that a name names; all of its file, if it names none of several."""
+    path, inner = split_readable(file)
+    found = [] if inner else stacks(file)
+    return [f"{path}{SEPARATOR}{stack}" for stack in found] if len(found) > 1 else [file]
+
+
+def _described(file: str, whole: bool) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the facts of a stack, with all metadata if they are to be whole, and short lines."""
+    facts = describe(file)
+    with Stack(file) as stack:
+        if whole:
+            return facts | describe_metadata(stack, stack.attrs), {}
+        return facts, metadata_rows(stack, stack.attrs)
+
+
+@click.command("ls")
+@click.argument("file", callback=not_stdin)
+@json_option
+def list_stacks(file: str, as_json: bool) -> None:
+    """List the stacks in FILE, by the paths that 'open' takes."""
+    path, _ = split_readable(file)
+    found = [describe(f"{path}{SEPARATOR}{stack}") for stack in stacks(file)]
+    if as_json:
+        names = ("stack", "shape", "dtype", "method", "lossless", "raw_bytes", "stored_bytes")
+        say(json_text([{name: facts[name] for name in names} for facts in found]))
+    elif found:
+        say(colours.table(listings.stack_table(found)))
+    else:
+        say(f"{path} holds no stacks")
 
 
 @click.command(
@@ -116,17 +158,35 @@ def find(
         image = stack[frame] if query is None else read_image(query)
         note = mismatch(image, stack.shape[1:], stack.dtype)
         matches = stack.find(image, k, hash=name, max_distance=max_distance, rerank=not no_rerank)
+        origins = [_origin(stack, match.frame) for match in matches]
     if as_json:
-        found = [dataclasses.asdict(match) for match in matches]
+        found = [
+            dataclasses.asdict(match) | {"name": origin or None}
+            for match, origin in zip(matches, origins, strict=True)
+        ]
         say(json_text({"hash": name, "note": note, "matches": found}))
         return
     if note:
         click.echo(printable(f"note: {note}"), err=True)
-    rows = [("frame", "rms difference", "hash bits apart")]
-    for match in matches:
+    rows: list[tuple[str, ...]] = [("frame", "rms difference", "hash bits apart", "name")]
+    for match, origin in zip(matches, origins, strict=True):
         rmse = "-" if match.rmse is None else f"{match.rmse:.4g}"
-        rows.append((str(match.frame), rmse, str(match.distance)))
+        rows.append((str(match.frame), rmse, str(match.distance), origin))
+    if not any(origins):
+        rows = [row[:-1] for row in rows]
     say(colours.table("\n".join(aligned(rows))))
+
+
+def _origin(stack: Stack, frame: int) -> str:
+    """Return the name of a frame: its own, or that of its file, with the image in it."""
+    if "name" in stack.coords:
+        return str(stack.coords["name"][frame])
+    record = stack.source.file(frame)
+    if record is None:
+        return ""
+    table = stack.source.table
+    several = table is not None and len(table) < len(stack)
+    return f"{record.path}[{stack.source.image(frame)}]" if several else record.path
 
 
 @click.command("contact-sheet")
@@ -163,34 +223,71 @@ def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -
     "--against", metavar="SRC", multiple=True, callback=not_stdin,
     help="Also compare every frame with this input; may be given once for each file.",
 )  # fmt: skip
+@click.option(
+    "--originals", is_flag=True,
+    help="Also list which of the files that the frames came from may be deleted.",
+)  # fmt: skip
 @reading_options
 @json_option
-def verify(file: str, against: tuple[str, ...], as_json: bool, **how: Any) -> None:
+def verify(file: str, against: tuple[str, ...], originals: bool, as_json: bool, **how: Any) -> None:
     """Decode all of the stack FILE, and check each CRC and the index.
 
-    The exit code is 1 if something is wrong.
+    If FILE names none of several stacks, all are checked. With --against the digest of each
+    source file is compared, too. With --originals a file may be deleted if its digest is that of
+    the file that was packed, and all of its images equal their frames. The exit code is 1 if
+    something is wrong, or if a file may not be deleted.
     """
-    with Stack(file, cache_bytes=0) as stack, progress_bar("verifying") as progress:
-        source = against[0] if len(against) == 1 else list(against) or None
-        notes = list[str]()
+    named = _named(file)
+    if len(named) > 1 and (against or originals):
+        raise click.UsageError(
+            f"{file} holds {len(named)} stacks; name the one to compare: {', '.join(named)}"
+        )
+    results = [_verified(name, against, originals, as_json, how) for name in named]
+    if as_json:
+        found = [facts for facts, _ in results]
+        say(json_text(found if len(found) > 1 else found[0]))
+    sys.exit(0 if all(sound for _, sound in results) else 1)
+
+
+def _verified(
+    name: str, against: tuple[str, ...], originals: bool, as_json: bool, how: dict[str, Any]
+) -> tuple[dict[str, Any], bool]:
+    """Verify one stack, and say what was found; return it, and whether all is well."""
+    source: Any = against[0] if len(against) == 1 else list(against) or None
+    notes = list[str]()
+    compared: list[Original] | None = None
+    with Stack(name) as stack, progress_bar("verifying") as progress:
         problems = verification.verify(stack, against=source, progress=progress, notes=notes, **how)
+        if originals or (source is not None and _has_files(source, how)):
+            options = SourceOptions(**how) if source is not None or any(how.values()) else None
+            compared = list(compare_originals(stack, source, options=options, progress=progress))
         frames, exact = len(stack), stack.attrs.get("lossless", True)
     for note in notes:
         click.echo(printable(note), err=True)
-    if as_json:
-        say(json_text({"frames": frames, "sound": not problems, "problems": problems}))
-    elif problems:
+    sound = not problems
+    facts: dict[str, Any] = {"frames": frames, "sound": sound, "problems": problems}
+    if compared is not None:
+        facts["files"] = [
+            dataclasses.asdict(one) | {"replaceable": sound and one.replaceable} for one in compared
+        ]
+    kept = originals and compared is not None and not all(one.replaceable for one in compared)
+    if not as_json:
         for problem in problems:
             say(problem)
-        say(colours.bad(f"{len(problems)} problem{'s' * (len(problems) > 1)} in {file}"))
-    else:
+        for line in listings.original_lines(compared or [], originals, sound):
+            say(line)
         relation = "equal to" if exact else "within its largest error of"
-        compared = f", {relation} {', '.join(against)}" if against else ""
-        say(
-            f"{file}: "
-            + colours.verdict(f"{frames} frames, every block, CRC and index sound{compared}")
-        )
-    sys.exit(1 if problems else 0)
+        said = f", {relation} {', '.join(against)}" if against else ""
+        verdict = f"{frames} frames, every block, CRC and index sound{said}"
+        bad = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {name}"
+        say(f"{name}: {colours.verdict(verdict)}" if sound else colours.bad(bad))
+    return facts, sound and not kept
+
+
+def _has_files(source: Any, how: dict[str, Any]) -> bool:
+    """Whether a source is files, which have digests."""
+    with contextlib.closing(open_source(source, SourceOptions(**how))) as opened:
+        return bool(opened.metadata.files)
 
 
 @click.command()

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ..care.originals import Original
 from ..choosing.trials import Trial
 from ..layout.names import SEPARATOR
 from ..text import aligned, in_words, kilobytes, loss, repeats
 
 
-def stack_facts(facts: dict[str, Any]) -> str:
-    """Return the facts that `describe` found as lines."""
+def original_lines(found: Sequence[Original], deleting: bool, sound: bool) -> Iterator[str]:
+    """Yield a line for each file that frames came from.
+
+    Parameters
+    ----------
+    deleting
+        Say which may be deleted, and why others may not; else what agrees with the stack.
+    sound
+        Whether the stack is sound: if not, nothing may be deleted.
+    """
+    for one in found:
+        if not deleting:
+            yield f"{one.path}: {one.agreement}"
+        elif sound and one.replaceable:
+            yield f"may be deleted: {one.path}"
+        else:
+            yield f"keep: {one.path}: {one.reason if sound else 'the stack is not sound'}"
+
+
+def stack_table(found: Sequence[dict[str, Any]]) -> str:
+    """Return the stacks of a file as a table."""
+    rows: list[tuple[str, ...]] = [("stack", "frames", "dtype", "method", "raw", "stored", "ratio")]
+    for facts in found:
+        shape = (*facts["leading_shape"], *facts["shape"][1:])
+        sizes = kilobytes(facts["raw_bytes"]), kilobytes(facts["stored_bytes"])
+        ratio = f"{facts['ratio']:.2f}" if facts["ratio"] else "-"
+        edges = " x ".join(map(str, shape))
+        rows.append((facts["stack"], edges, facts["dtype"], facts["method"] or "-", *sizes, ratio))
+    return "\n".join(aligned(rows))
+
+
+def stack_facts(facts: dict[str, Any], metadata: dict[str, str]) -> str:
+    """Return the facts that `describe` found, and lines about the metadata, as lines."""
     shape = " x ".join(map(str, facts["shape"]))
     exact = "lossless" if facts["lossless"] else loss(facts["max_error"], facts["psnr"])
     settings = facts["settings"]
@@ -50,9 +82,7 @@ def stack_facts(facts: dict[str, Any]) -> str:
         rows["libraries"] = ", ".join(
             f"{name} {version}" for name, version in settings["libraries"].items()
         )
-    if len(facts["leading_shape"]) > 1:
-        rows["packed from"] = " x ".join(map(str, facts["leading_shape"])) + " frames"
-    return "\n".join(aligned(rows.items(), left=2))
+    return "\n".join(aligned((rows | metadata).items(), left=2))
 
 
 def pile_table(facts: dict[str, Any]) -> str:

@@ -1,14 +1,17 @@
-"""Types of the command line's options: tile sizes, bytes, frames, methods."""
+"""Types of the command line's options: tile sizes, bytes, frames, methods, metadata."""
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ..bench.roster import ANY, all_contestants, choose
-from ..errors import Error
+from ..errors import Error, MetadataError
+from ..metadata.column_file import read_column, split_units
 
 
 class Pair(click.ParamType):  # type: ignore[type-arg]
@@ -69,6 +72,51 @@ class Frames(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             self.fail(f"{value!r} is not of the form 10:20, 10:20:2, 17 or 1,5,9", param, ctx)
         return slice(*parts)
+
+
+class Named(click.ParamType):  # type: ignore[type-arg]
+    """``NAME=VALUE``, as a pair."""
+
+    name = "NAME=VALUE"
+
+    def convert(  # noqa: D102
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        if isinstance(value, tuple):
+            return value
+        name, given, text = value.partition("=")
+        if not given or not name.strip():
+            self.fail(f"{value!r} is not of the form {self.name}", param, ctx)
+        return self.read(name.strip(), text, param, ctx)
+
+    def read(
+        self, name: str, text: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        """Return name and value; JSON's numbers, lists and truth values are what they are there."""
+        try:
+            value = json.loads(text)
+        except ValueError:
+            return name, text
+        return name, text if isinstance(value, dict) or value is None else value
+
+
+class CoordinateFile(Named):
+    """``NAME=FILE`` or ``NAME[UNITS]=FILE:COLUMN``, as the name and what `pack` takes."""
+
+    name = "NAME=FILE"
+
+    def read(  # noqa: D102
+        self, name: str, text: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        name, units = split_units(name)
+        path, _, column = text, "", None
+        if not Path(text).exists() and ":" in text:
+            path, _, column = text.rpartition(":")
+        try:
+            values, own = read_column(Path(path), name, column)
+        except MetadataError as error:
+            self.fail(str(error), param, ctx)
+        return name, (values, {"units": units or own} if units or own else {})
 
 
 class Methods(click.ParamType):  # type: ignore[type-arg]

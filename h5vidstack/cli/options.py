@@ -14,17 +14,31 @@ from ..sources.source import SourceOptions
 from ..writing import pack_options
 from ..writing.cluster import connect
 from ..writing.pack_options import PackOptions
-from .option_types import Bytes, Pair
+from .option_types import Bytes, CoordinateFile, Named, Pair
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
 
+coord_option = click.option(
+    "--coord", multiple=True, type=CoordinateFile(),
+    help="Values for each frame, or along the axis NAME, from a CSV or .npy file; "
+    "time[s]=log.csv:t names units and column.",
+)  # fmt: skip
+
+attr_option = click.option(
+    "--attr", multiple=True, type=Named(), help="An attribute of the stack: text or a number.",
+)  # fmt: skip
+
 scheduler_option = click.option(
     "--scheduler", metavar="ADDRESS",
     help="Encode in the workers of a dask.distributed cluster: tcp://host:8786.",
 )  # fmt: skip
+
+
+_OTHERWISE = {"executor": scheduler_option, "coords": coord_option, "attrs": attr_option}
+"""Options of `pack` that a command takes in another form."""
 
 
 def pack_option(name: str) -> Callable[[Command], Command]:
@@ -58,8 +72,8 @@ def command_options(taker: str) -> Callable[[Command], Command]:
 
     def add(command: Command) -> Command:
         for name in reversed(pack_options.options_of(taker)):
-            if name == "executor":  # a command names a cluster instead
-                command = scheduler_option(command)
+            if name in _OTHERWISE:
+                command = _OTHERWISE[name](command)
             elif pack_options.about(name).command:
                 command = pack_option(name)(command)
         return command
@@ -88,6 +102,12 @@ def packing_options(values: dict[str, Any], scheduler: str | None = None) -> Ite
         given = values.get(pack_options.flag(name).replace("-", "_"))
         if given is not None:
             named[name] = given if not pack_options.about(name).negative else not given
+    for name, pairs in (("coords", values.get("coord")), ("attrs", values.get("attr"))):
+        if pairs:
+            named[name] = dict(pairs)
+            twice = [key for key, _ in pairs if [other for other, _ in pairs].count(key) > 1]
+            if twice:
+                raise click.UsageError(f"{twice[0]} is given twice")
     try:
         options = PackOptions(**named)
         if options.copy and scheduler is not None:

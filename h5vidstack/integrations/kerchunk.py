@@ -22,7 +22,6 @@ from ..errors import FormatError, UnsupportedError, extra
 from ..hdf5 import standard_filters
 from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import FILTER_ID, pipeline, stored_coding
-from ..layout.names import DEFAULT_STACK
 from ..layout.stack_group import Layout
 from ..reading.stack_file import StackFile, split_readable
 from ..shapes import Shape
@@ -83,7 +82,7 @@ def references(
         raise UnsupportedError(
             f"{target}: kerchunk takes {{{{ in a name for a template; rename the file"
         )
-    opened = StackFile(file, inner or DEFAULT_STACK, storage_options)
+    opened = StackFile(file, inner, storage_options)
     with contextlib.closing(opened), damage_as_error(opened.name):
         refs = opened.ask(lambda layout: _stack(layout, opened))
     return {"version": 1, "templates": {_HERE: target}, "refs": refs}

@@ -169,7 +169,7 @@ def write_values(group: h5py.Group, name: bytes, values: Column) -> h5py.Dataset
     Chunks are made here and written at once: what h5py keeps in a cache it writes later, where an
     error is not seen.
     """
-    little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    little = np.asarray(values, values.dtype.newbyteorder("<"), order="C")
     dtype: Any = little.dtype
     if little.dtype.kind == "S":
         dtype = h5py.string_dtype("utf-8", little.dtype.itemsize)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import MetadataError
 from ..shapes import Shape
+from .column_file import parse_scale, spaced
 from .coordinates import Coordinate, column
 from .description import Metadata
 
@@ -23,6 +24,7 @@ def completed(
     dims: Sequence[str] | None = None,
     coords: Mapping[str, Any] | None = None,
     attrs: Mapping[str, Any] | None = None,
+    scale: str | None = None,
 ) -> Metadata:
     """Return what a source says, with what the user says instead or besides.
 
@@ -33,13 +35,15 @@ def completed(
     leading, frame
         The lengths of the axes that count frames, and ``(H, W[, C])``.
     dims
-        New names of all axes, in order.
+        New names of all axes, in order; also as one text, ``"T,C,Z,y,x"``.
     coords
-        By name: an array; or ``(dims, values)`` or ``(dims, values, attrs)`` as in xarray; or a
-        `Coordinate` or an array of xarray. An array without dims is along the axis of the same
-        name, or has a value for each frame.
+        By name: an array, or ``(values, attrs)``; or ``(dims, values)`` or ``(dims, values,
+        attrs)``, as in xarray; or a `Coordinate` or an array of xarray. An array without dims is
+        along the axis of the same name, or has a value for each frame.
     attrs
         Texts, numbers, and arrays or lists of these, by name.
+    scale
+        The size of a pixel, or of a step along other axes; see `parse_scale`.
 
     Raises
     ------
@@ -55,6 +59,11 @@ def completed(
         str(name): _coordinate(str(name), value, lengths, per_frame, tuple(axes)[: len(leading)])
         for name, value in (coords or {}).items()
     }
+    if scale is not None:
+        for axis, (step, units) in parse_scale(scale, tuple(axes)).items():
+            if axis in given:
+                raise MetadataError(f"both scale and coords are given for the axis {axis}")
+            given[axis] = spaced(axis, axes[axis], step, units)
     kept = {str(name): attribute(str(name), value) for name, value in (attrs or {}).items()}
     metadata = replace(
         metadata, coords={**metadata.coords, **given}, attrs={**metadata.attrs, **kept}
@@ -98,7 +107,7 @@ def attribute(name: str, value: Any) -> Any:
 
 def _renamed(metadata: Metadata, dims: Sequence[str], leading: Shape, frame: Shape) -> Metadata:
     """Return it with other names of its axes, also in its coordinates."""
-    names = (dims,) if isinstance(dims, str) else tuple(map(str, dims))
+    names = tuple(dims.split(",")) if isinstance(dims, str) else tuple(map(str, dims))
     before = tuple(metadata.axes(leading, frame))
     old_frames = metadata.frame_axis(leading)
     renamed = replace(metadata, dims=names)
@@ -128,6 +137,8 @@ def _coordinate(
 
 def _parts(value: Any) -> tuple[tuple[str, ...] | None, Any, Mapping[str, Any] | None]:
     """Return dims (None: not said), values and attributes."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], Mapping):
+        return None, value[0], value[1]
     if isinstance(value, tuple) and len(value) in (2, 3) and _is_dims(value[0]):
         dims = (value[0],) if isinstance(value[0], str) else tuple(value[0])
         inner = value[1]

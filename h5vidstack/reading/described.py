@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
@@ -82,7 +82,7 @@ class StackSource:
         return self._files[0]
 
     @property
-    def files(self) -> SourceFiles | tuple[()]:
+    def files(self) -> Sequence[FileRecord]:
         """The files; empty where frames came from no files."""
         table = self.table
         return () if table is None else table

@@ -19,6 +19,7 @@ from ..hdf5.remote_pages import RemoteFile
 from ..layout.names import SEPARATOR, require_dataset, split_target
 from ..layout.piles import Checks, Pile
 from ..layout.stack_group import Layout, open_layout
+from ..layout.stack_list import usual_stack
 from ..shapes import Numbers, Shape
 from ..similar.fingerprints import Hashes
 from .chunk_grid import Chunks, DifferenceChunks, PcaChunks
@@ -57,12 +58,15 @@ class StackFile:
     path
         The HDF5 file, or its URL.
     stack
-        Path of the stack's group, or of a dataset, in the file.
+        Path of the stack's group, or of a dataset, in the file. None: ``/stack``, or the only
+        stack of the file.
     options
         Of fsspec's file system, for a URL.
 
     Attributes
     ----------
+    stack
+        The path of the stack.
     piles
         The coded datasets, by number.
     shape, dtype
@@ -84,9 +88,16 @@ class StackFile:
         If a URL cannot be read.
     """
 
-    def __init__(self, path: str, stack: str, options: Mapping[str, Any] | None = None) -> None:
-        self.name, self._stack = f"{path}{SEPARATOR}{stack}", stack
+    def __init__(
+        self, path: str, stack: str | None = None, options: Mapping[str, Any] | None = None
+    ) -> None:
         self._file = open_file(path, options or {})
+        try:
+            self.stack = stack or self._file.ask(usual_stack)
+        except BaseException:
+            self._file.close()
+            raise
+        self.name = f"{path}{SEPARATOR}{self.stack}"
         self.file_bytes, self.identity = self._file.size, self._file.identity
         self._layout: Layout | None = None
         self._checks: Checks | None = None  # a remote file has no parts
@@ -135,12 +146,12 @@ class StackFile:
 
     def _open_layout(self, file: h5py.File) -> Layout:
         with damage_as_error(self.name):
-            return open_layout(file, self._stack)
+            return open_layout(file, self.stack)
 
     def _describe(self, layout: Layout) -> None:
         """Take what is needed again and again."""
         piles = layout.piles
-        path = self.name.removesuffix(f"{SEPARATOR}{self._stack}")
+        path = self.name.removesuffix(f"{SEPARATOR}{self.stack}")
         only = len(piles) == 1 and not layout.linked
         names = [self.name] if only else [_name(pile, path) for pile in piles]
         self.bare = layout.group is None

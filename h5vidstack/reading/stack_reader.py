@@ -48,7 +48,8 @@ class StackReader(Described):
     path
         ``file.h5`` or ``file.h5::/path``, or such a URL: ``https://...``, ``s3://...``.
     stack
-        Path of the stack in the file; or of any dataset written through `Video`.
+        Path of the stack in the file; or of any dataset written through `Video`. None:
+        ``/stack``, or the only stack of the file.
     cache_bytes
         Bytes of decoded pixels to keep at most.
     workers
@@ -67,7 +68,7 @@ class StackReader(Described):
     def __init__(
         self,
         path: str | os.PathLike[str],
-        stack: str = DEFAULT_STACK,
+        stack: str | None = None,
         *,
         cache_bytes: int = CACHE_BYTES,
         workers: int | None = None,
@@ -110,6 +111,7 @@ class StackReader(Described):
                     raise ClosedError(f"the stack {self._path} is closed")
                 if session is None or session.process != os.getpid():
                     file = StackFile(self._path, self._stack, self._options)
+                    self._stack = file.stack
                     self._session = session = Session(file, self._cache_bytes, self._workers)
         return session
 
@@ -131,7 +133,7 @@ class StackReader(Described):
     @property
     def stack(self) -> str:
         """Path of the stack in the file."""
-        return self._stack
+        return self._stack or DEFAULT_STACK
 
     @property
     def shape(self) -> Shape:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..hdf5.failures import damage_as_error
-from ..layout.names import DEFAULT_STACK
 from ..layout.piles import Pile
 from ..shapes import frame_bytes
 from .groups import describe_groups
@@ -34,14 +33,14 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         If there is no such stack.
     """
     file, inner = split_readable(path)
-    opened = StackFile(file, inner or DEFAULT_STACK)
+    opened = StackFile(file, inner)
     with contextlib.closing(opened), damage_as_error(opened.name):
         attrs, piles = opened.attrs, describe_groups(opened)
         raw = opened.shape[0] * frame_bytes(opened.shape[1:], opened.dtype.itemsize)
         stored = sum(pile.stored_bytes for pile in piles)
         return {
             "file": file,
-            "stack": inner or DEFAULT_STACK,
+            "stack": opened.stack,
             "format": attrs.get("h5vidstack_format"),
             "shape": list(opened.shape),
             "leading_shape": list(opened.leading_shape),

@@ -11,9 +11,10 @@ from typing import Any
 import h5py
 
 from ..errors import FormatError, MissingError, OutputError, SourceError
-from ..hdf5.opening import is_url
+from ..hdf5.opening import is_url, open_hdf5
 from ..layout.names import DEFAULT_STACK, is_stack, split_target
 from ..layout.piles import Part
+from ..layout.stack_list import usual_stack
 from ..reading.stack_file import StackFile
 from .file_names import find_named
 from .images.image_source import list_images
@@ -49,7 +50,8 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
         return False
     in_place = False
     for file, inner in _with_parts_of_tiff(path, _files(source)):
-        for part in _parts(file, inner or DEFAULT_STACK):
+        place = _place(file, inner)
+        for part in _parts(file, place):
             with contextlib.suppress(OSError):
                 inside = replaced is None or f"{part.stack}/".startswith(f"{replaced}/")
                 if inside and os.path.samestat(there, os.stat(part.path)):
@@ -59,9 +61,9 @@ def refuse_source(output: str | os.PathLike[str], source: Any, *, repack: bool =
         with contextlib.suppress(OSError):
             if not os.path.samestat(there, file.stat()):
                 continue
-            if replaced and not f"{inner or DEFAULT_STACK}/".startswith(f"{replaced}/"):
+            if replaced and not f"{place}/".startswith(f"{replaced}/"):
                 continue
-            if repack and _is_stack(file, inner or DEFAULT_STACK, replaced):
+            if repack and _is_stack(file, place, replaced):
                 in_place = True
                 continue
             raise OutputError(f"the output is the source: {output}; give it another name")
@@ -107,6 +109,14 @@ def _begins_as_tiff(path: Path) -> bool:
     with contextlib.suppress(OSError), path.open("rb") as file:
         return is_tiff(file.read(8))
     return False
+
+
+def _place(file: Path, inner: str | None) -> str:
+    """Return the place of a source in its file; where none is named, that of the usual stack."""
+    if inner is None and h5py.is_hdf5(file):
+        with contextlib.suppress(FormatError), open_hdf5(str(file)) as opened:
+            return usual_stack(opened)
+    return inner or DEFAULT_STACK
 
 
 def _parts(file: Path, inner: str) -> list[Part]:

@@ -87,6 +87,8 @@ class Source(ABC):
         the last batch.
     file_bytes
         The size of the source's file or files, or None if there are none.
+    leftover
+        What its files hold besides these frames, a sentence; None if that is nothing.
     metadata
         What it says of the frames besides their pixels. Reading may replace it until the last
         batch; coordinates and words then have a value for each frame that was read.
@@ -104,6 +106,7 @@ class Source(ABC):
     conversion: str | None = None
     doubtful: list[int]
     file_bytes: int | None = None
+    leftover: str | None = None
     metadata: Metadata = NO_METADATA
 
     def __new__(cls, *_args: Any, **_options: Any) -> Self:

@@ -55,7 +55,7 @@ class Earlier:
         If there is no stack, or its tables are damaged or do not list all of its frames.
     """
 
-    def __init__(self, path: str | os.PathLike[str], stack: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], stack: str | None) -> None:
         self.file = StackFile(os.fspath(path), stack)
         layout, self.extends = self.file.layout, False
         try:

@@ -122,14 +122,14 @@ def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = Fa
         )
 
 
-def _given(parts: Iterable[Target]) -> list[tuple[Path, str]]:
+def _given(parts: Iterable[Target]) -> list[tuple[Path, str | None]]:
     """Return file and stack of each part."""
-    found: list[tuple[Path, str]] = []
+    found: list[tuple[Path, str | None]] = []
     for part in parts:
         file, inner = split_target(part)
         pattern = glob.has_magic(str(file)) and not file.exists()
         files = match(file) if pattern else [file]
-        found += [(each, inner or DEFAULT_STACK) for each in files]
+        found += [(each, inner) for each in files]
     if not found:
         raise SourceError("there is nothing to link: name at least one part")
     return found

@@ -228,6 +228,13 @@ class PackOptions:
         takers=("append", "create"),
         command=False,
     )
+    scale: str | None = _option(
+        None,
+        "Size of a pixel, as 0.65um; for other axes Z=2um,y=0.65um,x=0.65um.",
+        usual="what the source says",
+        metavar="SIZE",
+        takers=("append",),
+    )
     digest: bool = _option(
         True,
         "Keep the SHA-256 of each file of the source.",

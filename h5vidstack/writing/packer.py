@@ -8,7 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -268,7 +268,7 @@ def described(
             metadata = replace(metadata, dims=held)
     return given.completed(
         metadata, leading, opened.frame, dims=options.dims, coords=options.coords,
-        attrs=options.attrs,
+        attrs=options.attrs, scale=options.scale,
     )  # fmt: skip
 
 
@@ -380,6 +380,7 @@ def _record(opened: Source, setup: Setup, packed: Packed, metadata: Metadata) ->
         profile=options.profile,
         max_error=None if options.max_error is None else str(options.max_error),
         source=opened.name,
+        reading=asdict(options.reading),
         conversion=opened.conversion,
         notes=opened.notes,
         doubtful=opened.doubtful,

@@ -12,6 +12,7 @@ from ...errors import FormatError, SourceError
 from ...hdf5.failures import damage_as_error
 from ...hdf5.opening import open_hdf5
 from ...layout.names import DEFAULT_STACK, SEPARATOR, is_stack
+from ...layout.stack_list import stack_paths
 from ...reading.stack_reader import StackReader
 from ...shapes import Pixels
 from ..array_source import ArraySource, plain_axes
@@ -80,6 +81,8 @@ def hdf5_source(opened: SourceFile, options: SourceOptions) -> Source:
         raise SourceError(str(error)) from error
     with contextlib.ExitStack() as cleanup, damage_as_error(name):
         cleanup.enter_context(file)
+        if opened.inner is None and inner not in file and len(only := stack_paths(file)) == 1:
+            inner = only[0]
         node = get(file, inner)
         if isinstance(node, h5py.Dataset) and len(node.shape or ()) >= 3:
             return dataset_source(node, name, options, cleanup.pop_all())
@@ -94,6 +97,7 @@ def hdf5_source(opened: SourceFile, options: SourceOptions) -> Source:
     stack = StackReader(path, inner)
     source = ArraySource(stack, name, gray=options.gray, owner=stack)
     source.file_bytes = stack.stored_bytes
+    source.leftover = "its file may hold more than this stack"
     return source
 
 
@@ -140,6 +144,7 @@ def dataset_source(
         owner.close()
         raise
     source.file_bytes = storage.stored_bytes
+    source.leftover = "its file may hold more than this dataset"
     source.notes += [*notes, *storage.notes()]
     if b"MATLAB_class" in _attributes(dataset):
         source.notes.append(
