@@ -104,14 +104,15 @@ class Record:
     loss
         The difference to what was packed.
     metadata
-        What is known of the frames besides their pixels, checked.
+        What is known of the frames besides their pixels. None: a dataset that has a path of its
+        own says it.
     """
 
     method: str
     settings: Mapping[str, Any]
     leading_shape: Shape | None
     loss: Loss
-    metadata: Metadata = NO_METADATA
+    metadata: Metadata | None = NO_METADATA
 
 
 class StackWriter:
@@ -296,9 +297,10 @@ class StackWriter:
                 group.file.flush()
                 with contextlib.suppress(DamageError):  # of an HDF5 that keeps them otherwise
                     group.attrs[MAPPINGS_CRC] = np.uint32(virtual.mappings_crc32(group, "frames"))
-        leading = record.leading_shape or shape[:1]
-        metadata = record.metadata.checked(leading, self._frame)
-        metadata_store.write(group, metadata, leading, self._frame, self._dtype)
+        if record.metadata is not None:
+            leading = record.leading_shape or shape[:1]
+            metadata = record.metadata.checked(leading, self._frame)
+            metadata_store.write(group, metadata, leading, self._frame, self._dtype)
         self.write_attributes(shape, record)
 
     def write_attributes(self, shape: Shape, record: Record) -> None:

@@ -214,7 +214,7 @@ def put_beside(
         method="video", order="as it was", codings=[filtered.coding], chunk=plan.chunk, **record
     )
     leading_shape = leading if len(leading) > 1 else None
-    saying = Record("video", settings, leading_shape, NO_LOSS)
+    saying = Record("video", settings, leading_shape, NO_LOSS, metadata=None)
     writer.finish(order, filtered.prints, saying)
     del group["frames"]
     group.id.links.create_soft(b"frames", plan.path)

@@ -17,6 +17,8 @@ import h5vidstack
 FRAMES = moving((70, 40, 50))
 SHUFFLED = FRAMES[np.random.default_rng(0).permutation(70)]
 VARIES = {"created", "settings"}
+REFERENCES = {"DIMENSION_LIST", "REFERENCE_LIST"}
+"""Attributes that hold the places of objects in the file, which differ; see `referred`."""
 WAYS = {
     "video": (FRAMES, {"method": "video", "explain": True}),
     "tiles": (FRAMES, {"method": "video", "tile": (16, 32), "chunk_frames": 5}),
@@ -58,13 +60,23 @@ EXECUTORS = {
 }
 
 
+def referred(node, key):
+    """The paths of what an attribute of HDF5's dimension scales refers to."""
+    if key == "DIMENSION_LIST":
+        return [[node.file[scale].name for scale in scales] for scales in node.attrs[key]]
+    return sorted((node.file[found].name, int(axis)) for found, axis in node.attrs[key])
+
+
 def contents(path):
     """Everything in a file but what says when and how it was made: objects, blocks, attributes."""
     found = {}
 
     def visit(name, node):
-        attrs = {key: np.asarray(value).tobytes() for key, value in node.attrs.items()}
-        found[name] = [{key: attrs[key] for key in attrs.keys() - VARIES}]
+        keys = node.attrs.keys() - VARIES
+        found[name] = [
+            {key: np.asarray(node.attrs[key]).tolist() for key in keys - REFERENCES},
+            {key: referred(node, key) for key in keys & REFERENCES},
+        ]
         if isinstance(node, h5py.Dataset):
             found[name] += [node.shape, node.dtype.str, node.chunks]
             if node.chunks:  # of a virtual dataset the stack has a CRC, among its attributes
