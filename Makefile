@@ -6,7 +6,7 @@ OLDEST := .venv-oldest
 # A process for each core. Tests of one file share a process, and what takes long to make there.
 PARALLEL := --numprocesses logical --dist loadfile
 
-.PHONY: demo test test-all test-oldest test-sources lint docs benchmark plugin plugin-wheel viewer clean
+.PHONY: demo test test-all test-oldest test-sources lint docs benchmark wheel viewer clean
 
 demo: $(VENV)/package
 	$(BIN)/h5vidstack demo
@@ -50,14 +50,9 @@ benchmark: $(VENV)/tools
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/order.py
 
-# The native HDF5 plugin, where `h5vidstack plugin-path` finds it.
-plugin:
-	plugin/install-needs.sh
-	$(MAKE) -C plugin OUT=../h5vidstack/plugin
-
-# A wheel for this system that has the plugin, too.
-plugin-wheel: plugin $(VENV)/package
-	H5VIDSTACK_PLUGIN=1 $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+# A wheel for this system, with the C core and the HDF5 plugin.
+wheel: $(VENV)/package
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 # The package alone, which is all that users install.
 $(VENV)/package: pyproject.toml constraints.txt
@@ -78,5 +73,5 @@ $(OLDEST)/installed: pyproject.toml constraints-oldest.txt
 
 clean:
 	$(MAKE) -C plugin clean
-	rm -f h5vidstack/plugin/*.so
+	rm -f h5vidstack/*.so h5vidstack/plugin/*.so
 	rm -rf $(VENV) $(OLDEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build

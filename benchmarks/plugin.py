@@ -7,7 +7,7 @@ Speeds: a C program reads all frames by one H5Dread, or by one for each frame, a
 same packets by libavcodec alone, all in one thread; each in a process of its own, in interleaved
 rounds, in CPU time. Ratios are of medians; below 1 the plugin is slower. Exact: small stacks of every preset, profile,
 dtype and order, and each frame that `h5dump` gives is compared with the input. Both need what
-`make plugin` installs, and hdf5-tools.
+Debian installs, and hdf5-tools.
 """
 
 from __future__ import annotations

@@ -20,6 +20,10 @@ with extra("zarr"):
     from numcodecs.compat import ensure_bytes, ensure_ndarray_like, ndarray_copy
 
 
+USUAL_PRESET = "lpc-chain"
+"""The preset of chunks where none is given; a reader needs no FFmpeg for it."""
+
+
 class VideoBlock(Codec):  # type: ignore[misc]
     """The codec ``"id": "h5vidstack"``, which codes chunks of a Zarr array as lossless blocks.
 
@@ -44,7 +48,7 @@ class VideoBlock(Codec):  # type: ignore[misc]
     codec_id = "h5vidstack"
 
     def __init__(
-        self, shape: Sequence[int], dtype: npt.DTypeLike, preset: str = "x264-interm"
+        self, shape: Sequence[int], dtype: npt.DTypeLike, preset: str = USUAL_PRESET
     ) -> None:
         coding = Coding(preset)
         if not coding.lossless:

@@ -83,7 +83,10 @@ def test_zarr_array(dtype):
     frames = (moving((43, 40, 50)) * 3).astype(dtype)
     options = {"shape": frames.shape, "chunks": (16, 40, 32), "dtype": dtype, "zarr_format": 2}
     array = zarr.create_array(
-        "x.zarr", compressors=VideoBlock((16, 40, 32), dtype), filters=None, **options
+        "x.zarr",
+        compressors=VideoBlock((16, 40, 32), dtype, "x264-interm"),
+        filters=None,
+        **options,
     )
     array[:] = frames
     array = zarr.open_array("x.zarr", mode="r+")

@@ -1,7 +1,7 @@
 """The native plugin beside the Python filter, by itself and in HDF5's own tools.
 
-Where a compiler, headers or the tools are missing, what needs them is skipped: `make plugin` and
-Debian's hdf5-tools and libhdf5-dev bring them.
+Where a compiler, headers or the tools are missing, what needs them is skipped: Debian's gcc,
+hdf5-tools and libhdf5-dev bring them.
 """
 
 import os
@@ -707,9 +707,29 @@ def test_plugin_path(site, folder):
 def test_plugin_path_without_a_plugin(site):
     done = plugin_path(site)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("Error: the native HDF5 plugin is not built: run `make plugin`")
+    assert done.stderr.startswith("Error: the native HDF5 plugin was not built")
     (site / "h5vidstack" / "plugin" / LIBRARY).write_text("no library")
     done = plugin_path(site)
     assert done.returncode == 1
     assert "does not load here" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_enable_is_for_this_process_and_its_children(site, folder):
+    where = site / "h5vidstack" / "plugin"
+    shutil.copy(folder / LIBRARY, where)
+    script = (
+        "import os, subprocess, sys, h5py, h5vidstack.plugin as plugin\n"
+        "os.environ['HDF5_PLUGIN_PATH'] = '/elsewhere'\n"
+        "folder = plugin.enable()\n"
+        "assert plugin.enable() == folder\n"
+        "print(os.environ['HDF5_PLUGIN_PATH'])\n"
+        "print(h5py.h5pl.get(0).decode())\n"
+        "code = 'import h5py; print(h5py.h5pl.size(), h5py.h5z.filter_avail(47113))'\n"
+        "subprocess.run([sys.executable, '-c', code], check=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [f"{where}:/elsewhere", str(where), "2 True"]
