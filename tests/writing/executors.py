@@ -16,7 +16,7 @@ import h5vidstack
 
 FRAMES = moving((70, 40, 50))
 SHUFFLED = FRAMES[np.random.default_rng(0).permutation(70)]
-VARIES = {"created", "settings"}
+VARIES = {"uuid", "lineage", "created", "settings"}
 WAYS = {
     "video": (FRAMES, {"method": "video", "explain": True}),
     "tiles": (FRAMES, {"method": "video", "tile": (16, 32), "chunk_frames": 5}),
