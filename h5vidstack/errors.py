@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 
@@ -61,10 +62,18 @@ class AccessError(Error, OSError):
     def __init__(self, name: str, number: int, cure: str) -> None:
         super().__init__(name, number, cure)
         self.errno, self.strerror, self.filename = number, os.strerror(number), name
-        self._text = f"{name} cannot be used: {self.strerror}; {cure}"
+        word = errno.errorcode.get(number, f"error {number}")
+        self._text = f"{name} cannot be used: {self.strerror} ({word}); {cure}"
 
     def __str__(self) -> str:
         return self._text
+
+
+class FileChangedError(Error):
+    """The file is no longer the one that was opened: it was replaced, or something was changed.
+
+    Nothing of the other file is returned. Open the stack again, or call `Stack.refresh` if it grew.
+    """
 
 
 class ClosedError(Error, ValueError):
@@ -84,7 +93,11 @@ class MissingError(Error, ImportError):
 
 
 class RemoteError(Error):
-    """A remote file cannot be reached, has changed, or its server does not do what it must."""
+    """A remote file cannot be reached, or its server does not do what it must."""
+
+
+class RemoteWarning(UserWarning):
+    """A server does not say which version of a file it sends, so that a change may go unnoticed."""
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from .care import verification
-from .errors import ClosedError, Error
+from .errors import Error
 from .integrations import dask, jupyter
 from .layout.names import SEPARATOR
 from .pool import Progress
@@ -52,9 +52,10 @@ class Stack(StackReader):
         ------
         FormatError, SourceError, UnsupportedError, OutputError, NotExactError
             The file is then as it was before.
+        FileChangedError
+            If the file holds another stack now.
         """
-        if self._closed:
-            raise ClosedError(f"the stack {self._path} is closed")
+        self.refresh()  # nothing is added to another stack
         chosen = replace(collected("append", named, options), mode="a")
         where = f"{self._path}{SEPARATOR}{self.stack}"
         report = pack(frames, where, options=chosen, progress=progress)

@@ -29,7 +29,7 @@ def test_what_the_system_refuses_has_its_number():
     made = errors.AccessError("a/x.h5", errno.ENOSPC, "make room")
     assert isinstance(made, OSError)
     for error in (made, pickle.loads(pickle.dumps(made))):
-        assert str(error) == "a/x.h5 cannot be used: No space left on device; make room"
+        assert str(error) == "a/x.h5 cannot be used: No space left on device (ENOSPC); make room"
         assert (error.errno, error.filename) == (errno.ENOSPC, "a/x.h5")
         assert error.strerror == "No space left on device"
 

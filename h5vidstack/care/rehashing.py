@@ -12,7 +12,7 @@ from ..hdf5.failures import damage_as_error
 from ..layout.names import SEPARATOR, split_target
 from ..layout.output import edit_hdf5
 from ..layout.stack_group import open_layout
-from ..layout.writer import write_hashes
+from ..layout.writer import renew_uuid, write_hashes
 from ..pool import Progress, Step, default_workers, in_order
 from ..reading.stack_reader import StackReader
 from ..similar.fingerprints import HASHES, hash_images
@@ -66,4 +66,5 @@ def rehash(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
             if "hashes" in group:
                 del group["hashes"]
         write_hashes(group, dict(zip(HASHES, tables, strict=True)))
+        renew_uuid(group)
         return len(stack)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
@@ -70,11 +69,15 @@ def verify(
     with contextlib.ExitStack() as cleanup:
         if not isinstance(stack, StackReader):
             stack = cleanup.enter_context(StackReader(stack, cache_bytes=0))
+        session = stack.live()
         if against is None:
-            return _problems(stack.live(), stack.read, None, progress)
+            problems = _problems(session, stack.read, None, progress)
+            session.file.check()  # else it is no damage
+            return problems
         source, said = second_source(open_source(against, options), options)
         cleanup.callback(source.close)
-        problems = _problems(stack.live(), stack.read, source, progress)
+        problems = _problems(session, stack.read, source, progress)
+        session.file.check()
         if notes is not None:
             notes += said()
         return problems
@@ -90,7 +93,7 @@ def _problems(
 
     `against` is read once: every frame is compared with it bit for bit.
     """
-    file, pool = session.file, session.pool
+    file = session.file
     problems = file.ask(lambda layout: list(consistency.problems(layout, file.raw)))
     dtype = file.dtype.newbyteorder("=")
     if against is not None and (against.frame, against.dtype) != (file.shape[1:], dtype):
@@ -105,17 +108,17 @@ def _problems(
         problems.append(str(error))
         reordered, against = True, None
     if against is None:
-        return problems + _check_blocks(file, pool, None, progress)
+        return problems + _check_blocks(session, None, progress)
     if not reordered:
         batches = _Batches(against, file.piles[0].chunks[0])
-        problems += _check_blocks(file, pool, batches.take, progress)
+        problems += _check_blocks(session, batches.take, progress)
         given = batches.count_all()
     elif against.can_take_any and against.count == file.shape[0]:
-        problems += _check_blocks(file, pool, against.take, progress)
+        problems += _check_blocks(session, against.take, progress)
         problems += _compare_copies(file, against, read)
         given = against.count
     else:
-        problems += _check_blocks(file, pool, None, progress)
+        problems += _check_blocks(session, None, progress)
         found, given = _compare_in_order(file, against, read, progress)
         problems += found
     if given != file.shape[0]:
@@ -141,17 +144,17 @@ class _Batches:
 
 
 def _check_blocks(
-    file: StackFile,
-    pool: Executor,
+    session: Session,
     originals: Callable[[Numbers], Pixels] | None,
     progress: Progress | None,
 ) -> list[str]:
     """Decode all blocks; compare with the CRCs, and with originals where there are any."""
     problems: list[str] = []
+    file = session.file
     crc32 = file.ask(Layout.crc32)
     done, count = 0, sum(pile.shape[0] for pile in file.piles)
     members, known = None, -1
-    for number, row, frames in _rows(file, pool):
+    for number, row, frames in _rows(session):
         pile = file.piles[number]
         if number != known:
             members, known = _members(file, number), number
@@ -179,8 +182,9 @@ def _members(file: StackFile, number: int) -> Numbers | None:
         return None
 
 
-def _rows(file: StackFile, pool: Executor) -> Iterator[tuple[int, int, Pixels | BlockError]]:
+def _rows(session: Session) -> Iterator[tuple[int, int, Pixels | BlockError]]:
     """Decode all; number of the pile, of the run of frames that has blocks of its own, frames."""
+    file = session.file
     wanted = [
         (number, row)
         for number, pile in enumerate(file.piles)
@@ -195,7 +199,7 @@ def _rows(file: StackFile, pool: Executor) -> Iterator[tuple[int, int, Pixels | 
         return _row(file.piles[one[0]], one[1])
 
     for run in file.fetched(wanted, blocks):
-        found = in_order(pool, decode, run, default_workers())
+        found = in_order(session, decode, run, default_workers())
         yield from ((*one, frames) for one, frames in zip(run, found, strict=True))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import math
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -341,12 +342,49 @@ h5py.h5z.register_filter(ctypes.addressof(_class))
 
 
 @atexit.register
-def _flush_open_files() -> None:
+def _flush_what_is_open() -> None:
     """Code what HDF5 still caches while Python can run the callbacks.
 
-    HDF5 itself flushes files that were never closed only after Python is gone. From here on no
-    other thread is in HDF5: Python ends daemons wherever they are, h5py's lock in their hands.
+    HDF5 itself flushes what was never closed only after Python is gone. From here on no other
+    thread is in HDF5: Python ends daemons wherever they are, h5py's lock in their hands.
+
+    Files are found by what is open in them. HDF5 keeps the identifier of a file whose closing
+    failed (because the disk was full), but not what it stands for, and crashes when it is used.
+
+    Raises
+    ------
+    ExceptionGroup
+        If something cannot be written; all else is, then.
     """
     phil.acquire()
-    for file_id in h5py.h5f.get_obj_ids(types=h5py.h5f.OBJ_FILE):
-        h5py.h5f.flush(file_id)
+    found = [one for kind in _IN_FILES for one in h5py.h5f.get_obj_ids(types=kind)]
+    # Datasets first: they fill the files.
+    open_in = [(one, h5py.h5i.get_file_id(one)) for one in found]
+    failed = _flushed(open_in)
+    for file, _ in failed:
+        _write_nowhere(file)
+    _flushed([(one, file) for one, file in open_in if any(file == bad for bad, _ in failed)])
+    if failed:
+        raise ExceptionGroup("what was not closed cannot be written", [why for _, why in failed])
+
+
+_IN_FILES = (h5py.h5f.OBJ_DATASET, h5py.h5f.OBJ_GROUP, h5py.h5f.OBJ_ATTR)
+
+
+def _flushed(open_in: list[tuple[Any, Any]]) -> list[tuple[Any, Exception]]:
+    """Flush datasets, then the files of all; return those files that cannot be, and why."""
+    failed: dict[int, tuple[Any, Exception]] = {}
+    datasets = [one for one in open_in if isinstance(one[0], h5py.h5d.DatasetID)]
+    files = {hash(file): (file, file) for _, file in open_in}
+    for one, file in (*datasets, *files.values()):
+        try:
+            one.flush() if one is not file else h5py.h5f.flush(file)
+        except Exception as error:  # noqa: BLE001  # the next may be on another disk
+            failed.setdefault(hash(file), (file, error))
+    return list(failed.values())
+
+
+def _write_nowhere(file: h5py.h5f.FileID) -> None:
+    """Let a file be closed that cannot be written: HDF5 crashes if it cannot write then."""
+    if hasattr(os, "memfd_create"):
+        os.dup2(os.memfd_create("h5vidstack"), file.get_vfd_handle())

@@ -5,14 +5,18 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import stat
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import h5py
 from h5py._objects import phil
 
-from ..errors import AccessError, FormatError, UnsupportedError
+from ..errors import AccessError, ClosedError, FileChangedError, FormatError, UnsupportedError
 from .failures import system_errors
+from .file_stamp import Stamp, changed_words, of_descriptor
+from .remote import local_copy
 from .remote_pages import RemoteFile, marks_recording
 
 Answer = TypeVar("Answer")
@@ -34,12 +38,14 @@ def open_hdf5(path: str) -> h5py.File:
     AccessError
         If the system refuses it.
     """
-    if not os.path.isfile(path):
-        kind = f"{path} is a folder" if os.path.isdir(path) else f"no such file: {path}"
-        raise FormatError(kind)
     try:
         with system_errors(path):
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                kind = "a folder" if os.path.isdir(path) else "no file, but a device or a pipe"
+                raise FormatError(f"{path} is {kind}")
             return _open_recording(path) if is_recording(path) else h5py.File(path, "r")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FormatError(f"no such file: {path}") from error
     except AccessError:
         raise
     except BlockingIOError as error:
@@ -85,19 +91,39 @@ def refuse_url(target: str | os.PathLike[str]) -> None:
 class LocalFile:
     """An HDF5 file of this machine; stays open.
 
+    Parameters
+    ----------
+    file
+        Its path, or the file itself, which is then closed together with this.
+    copied
+        It is a copy of another file: the time of its making says nothing.
+
     Attributes
     ----------
     size
         In bytes.
-    identity
+    stamp
         What changes when the file does.
+    inode
+        The system's number of the file; 0 for a copy.
+    guard
+        Tells whether the file was changed.
     """
 
-    def __init__(self, path: str) -> None:
-        self._file = open_hdf5(path)
-        status = os.stat(path)
-        self.size = status.st_size
-        self.identity: tuple[object, ...] = (status.st_mtime_ns, status.st_size)
+    def __init__(self, file: str | h5py.File, *, copied: bool = False) -> None:
+        self._file = open_hdf5(file) if isinstance(file, str) else file
+        found = os.fstat(self._file.id.get_vfd_handle())
+        self.size, self.inode = found.st_size, 0 if copied else found.st_ino
+        self.stamp = Stamp(self.size) if copied else stamp_of(self._file)
+        self.guard = FileGuard()
+        self.guard.add(self._file)
+
+    def again(self) -> LocalFile | None:
+        """Return the file that is open, opened once more; None if it is closed.
+
+        That works also where another file is at its path now, and after a fork.
+        """
+        return LocalFile(h5py.File(self._file.id.reopen())) if self._file else None
 
     def ask(self, question: Callable[[h5py.File], Answer]) -> Answer:
         """Give what a function finds in the open file."""
@@ -108,6 +134,64 @@ class LocalFile:
         self._file.close()
 
 
+_guards: dict[int, weakref.ref[FileGuard]] = {}
+"""All that watch files in this process."""
+
+
+class FileGuard:
+    """Whether open files were written to since; such a write may come from any program.
+
+    HDF5 keeps other programs from writing a file that is open, but only where there are locks, and
+    only if they use HDF5. Files that are being recorded may change.
+    """
+
+    def __init__(self) -> None:
+        self._files: list[tuple[h5py.File, int, Stamp]] = []
+        watching = weakref.ref(self, lambda gone: _guards.pop(id(gone), None))
+        _guards[id(watching)] = watching
+
+    def add(self, file: h5py.File) -> None:
+        """Watch a file from now on.
+
+        Raises
+        ------
+        FileChangedError
+            If this process has opened the file before, and it was written to since. HDF5 keeps
+            what it knows of a file, and would mix that with what is there now.
+        """
+        if file.swmr_mode:
+            return
+        descriptor = file.id.get_vfd_handle()
+        stamp, place = of_descriptor(descriptor), os.fstat(descriptor)
+        for reference in list(_guards.values()):
+            guard = reference()
+            for other, number, before in guard._files if guard is not None else ():
+                if other and os.path.samestat(os.fstat(number), place) and stamp != before:
+                    raise FileChangedError(
+                        f"{file.filename} was written over while this program has it open: close "
+                        "what reads it, then open it again"
+                    )
+        self._files.append((file, descriptor, stamp))
+
+    def check(self) -> None:
+        """Raise FileChangedError or ClosedError if what was read just now may be wrong."""
+        for file, descriptor, stamp in self._files:
+            try:
+                change = stamp.difference(of_descriptor(descriptor))
+            except OSError:  # the descriptor is closed
+                change = "closed"
+            if change is not None:
+                # The number may already be that of another file.
+                if not file:
+                    raise ClosedError("the stack was closed while it was read")
+                raise FileChangedError(changed_words(file.filename, change))
+
+
+def stamp_of(file: h5py.File) -> Stamp:
+    """Return the stamp of an open file of this machine."""
+    return of_descriptor(file.id.get_vfd_handle())
+
+
 def open_file(path: str, options: Mapping[str, Any]) -> LocalFile | RemoteFile:
     """Open a path or a URL for questions.
 
@@ -115,5 +199,10 @@ def open_file(path: str, options: Mapping[str, Any]) -> LocalFile | RemoteFile:
     ------
     FormatError, RemoteError, MissingError
         If it cannot be opened.
+    UnsupportedError
+        If a part of the URL does what cannot be right.
     """
-    return RemoteFile(path, options) if is_url(path) else LocalFile(path)
+    if not is_url(path):
+        return LocalFile(path)
+    copy = local_copy(path, options)
+    return RemoteFile(path, options) if copy is None else LocalFile(copy, copied=True)

@@ -52,10 +52,8 @@ class RemoteFile:
     ----------
     data
         The bytes behind the URL.
-    size, identity
+    size, stamp
         Of these; see `RemoteBytes`.
-    view
-        The bytes that a question can read beside HDF5.
 
     Raises
     ------
@@ -66,17 +64,22 @@ class RemoteFile:
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
         self.url = url
         self.data = RemoteBytes(url, options)
-        self.size, self.identity = self.data.size, self.data.identity
+        self.size, self.stamp = self.data.size, self.data.stamp
         self._pages: OrderedDict[int, bytes] = OrderedDict()
-        self._lock = threading.Lock()
         self._next, self._step = 0, STEP
         self._closed = False
-        self.view = _View(self._pages, self.size, url)
+        self._asking = threading.local()
         size = self.size
         # The end first: a server without ranges is found out by it.
         self._keep(max(0, size - TAIL) // PAGE * PAGE, size)
         if 0 not in self._pages and size:
             self._keep(0, min(HEAD, size))
+
+    @property
+    def view(self) -> io.RawIOBase:
+        """The bytes that the question of this thread can read beside HDF5."""
+        view: _View = self._asking.view
+        return view
 
     def ask(self, question: Callable[[h5py.File], Answer]) -> Answer:
         """Give what a function finds in the open file; it may be called several times.
@@ -87,20 +90,22 @@ class RemoteFile:
         ------
         FormatError
             If the file is not HDF5, or is damaged.
-        RemoteError
+        RemoteError, FileChangedError
             If a page cannot be fetched, or the file has changed.
         """
-        with self._lock:
-            try:
-                while True:
-                    if self._closed:
-                        raise ClosedError(f"{self.url} was closed while it was read")
-                    self.view = view = _View(self._pages, self.size, self.url)
-                    answer = self._try(question, view)
-                    if view.missing is None:
-                        return answer[0]
-                    self._fetch(*view.missing)
-            finally:
+        # No lock is held, not even against fetching twice. One thread may hold it and need h5py's
+        # lock next, and another, which HDF5 has called, the other way round.
+        try:
+            while True:
+                if self._closed:
+                    raise ClosedError(f"{self.url} was closed while it was read")
+                self._asking.view = view = _View(self._pages, self.size, self.url)
+                answer = self._try(question, view)
+                if view.missing is None:
+                    return answer[0]
+                self._fetch(*view.missing)
+        finally:
+            with contextlib.suppress(KeyError):  # another thread does this, too
                 while len(self._pages) > KEPT:
                     self._pages.popitem(last=False)
 
@@ -205,13 +210,15 @@ class _View(io.RawIOBase):
         target = memoryview(buffer).cast("B")
         start, end = self._at, min(self._at + len(target), self._size)
         numbers = range(start // PAGE, -(-end // PAGE))
-        absent = [number for number in numbers if number not in self._pages]
+        held = {number: self._pages.get(number) or b"" for number in numbers}
+        absent = [number for number, page in held.items() if not page]
         if absent:
             self.missing = self.missing or (absent[0] * PAGE, min((absent[-1] + 1) * PAGE, end))
             raise OSError("not fetched yet")
         for number in numbers:
-            self._pages.move_to_end(number)
-            page = self._pages[number]
+            page = held[number]
+            with contextlib.suppress(KeyError):  # another question drops pages when it ends
+                self._pages.move_to_end(number)
             begin, stop = max(start, number * PAGE), min(end, (number + 1) * PAGE)
             target[begin - start : stop - start] = page[
                 begin - number * PAGE : stop - number * PAGE

@@ -17,11 +17,10 @@ def to_dask(stack: StackReader) -> Any:
     with extra("dask"):  # inside, because dask is optional and `Stack` imports this module
         import dask.array
         from dask.base import tokenize
-    token = tokenize(stack.path, stack.stack, stack.identity, stack.shape, stack.dtype.str)
     return dask.array.from_array(  # type: ignore[no-untyped-call]
         copy.copy(stack),  # a copy, so that closing the stack does not end the array
         chunks=(frames, *stack.shape[1:]),
-        name=f"h5vidstack-{token}-{frames}",
+        name=f"h5vidstack-{tokenize(stack)}-{frames}",
         meta=np.empty((0,) * stack.ndim, stack.dtype),
         asarray=True,
         lock=False,

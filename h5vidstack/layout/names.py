@@ -23,9 +23,12 @@ BESIDE = "/h5vidstack"
 SEPARATOR = "::"
 
 FORMAT_ATTRIBUTE = "h5vidstack_format"
+UUID = "uuid"
+LINEAGE = "lineage"
 STACK_ATTRIBUTES = (
-    FORMAT_ATTRIBUTE, "shape", "leading_shape", "dtype", "method", "lossless", "max_error", "mse",
-    "psnr", "created", "creator", "settings", "frames_crc32", "dims", "coords", "attributes",
+    FORMAT_ATTRIBUTE, UUID, LINEAGE, "shape", "leading_shape", "dtype", "method", "lossless",
+    "max_error", "mse", "psnr", "created", "creator", "settings", "frames_crc32", "dims", "coords",
+    "attributes",
 )  # fmt: skip
 """What a stack says of itself (spec/format.md, "Layout"); other attributes are its users'."""
 STACK_MEMBERS = ("frames", "groups", "hashes", "index", "nd", "original", "source")

@@ -25,8 +25,10 @@ from .names import (
     BESIDE,
     FORMAT,
     FORMAT_ATTRIBUTE,
+    LINEAGE,
     SEPARATOR,
     STACK_ATTRIBUTES,
+    UUID,
     find_stacks,
     is_stack,
     read_table,
@@ -42,7 +44,8 @@ _PIXELS = {
 }
 """Dtypes of pixels as text. Others are not given to `numpy.dtype`: "m8[s/0]" ends Python."""
 _REQUIRED = (
-    FORMAT_ATTRIBUTE, "shape", "dtype", "method", "lossless", "max_error", "created", "creator",
+    FORMAT_ATTRIBUTE, UUID, LINEAGE, "shape", "dtype", "method", "lossless", "max_error", "created",
+    "creator",
 )  # fmt: skip
 
 
@@ -324,7 +327,7 @@ def _read_attributes(group: h5py.Group) -> dict[str, Any]:
     attrs["lossless"] = bool(scalar(attrs["lossless"]))
     for name in {"max_error", "mse", "psnr"} & attrs.keys():
         attrs[name] = float(scalar(attrs[name]))
-    for name in (FORMAT_ATTRIBUTE, "dtype", "method", "created", "creator"):
+    for name in (FORMAT_ATTRIBUTE, UUID, LINEAGE, "dtype", "method", "created", "creator"):
         attrs[name] = text(attrs[name])
     if attrs["dtype"] not in _PIXELS:
         raise DamageError(f"no pixels are of dtype {attrs['dtype']!r}")

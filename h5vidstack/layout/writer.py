@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import uuid
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from ..metadata.description import NO_METADATA, Metadata
 from ..shapes import Numbers, Shape, split_axes
 from ..similar.fingerprints import Fingerprints, Hashes
 from . import metadata_store
-from .names import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, text
+from .names import FORMAT, FORMAT_ATTRIBUTE, LINEAGE, MAPPINGS_CRC, TABLE_CRC, UUID, text
 from .piles import Pile
 
 
@@ -306,6 +307,7 @@ class StackWriter:
     def write_attributes(self, shape: Shape, record: Record) -> None:
         """Say what the stack is, ``(N, H, W[, C])``, and how it was made."""
         group = self.group
+        renew_uuid(group)
         if record.leading_shape is not None:
             group.attrs["leading_shape"] = np.array(record.leading_shape, np.uint64)
         group.attrs["shape"] = np.array(shape, np.uint64)
@@ -320,6 +322,18 @@ class StackWriter:
         write_text(group, "creator", f"h5vidstack {__version__}")
         write_text(group, "settings", json.dumps(record.settings))
         write_text(group, FORMAT_ATTRIBUTE, FORMAT)
+
+
+def renew_uuid(group: h5py.Group) -> None:
+    """Note that a stack is new, or was changed; its lineage stays if it has one.
+
+    The lengths of the attributes stay, too, so that a recording can be marked as complete.
+    """
+    fresh = str(uuid.uuid4())
+    for name in (UUID, LINEAGE):
+        if name not in group.attrs:
+            write_text(group, name, fresh)
+    group.attrs.modify(UUID, np.bytes_(fresh.encode()))
 
 
 def write_text(group: h5py.Group, name: str, value: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
@@ -28,6 +27,9 @@ class BlockCache:
     decoded and kept once the same or the next frames are asked for, or half as many frames
     as it holds were decoded.
 
+    A thread may be interrupted at any instruction. Then it leaves no lock behind, and a cache that
+    is as it was, or empty.
+
     Parameters
     ----------
     limit
@@ -39,8 +41,9 @@ class BlockCache:
         self._bytes = 0
         self._blocks: OrderedDict[Hashable, Block] = OrderedDict()
         self._passed: OrderedDict[Hashable, _Passed] = OrderedDict()
-        self._running: dict[Hashable, tuple[int, int, Future[Block]]] = {}
+        self._running: dict[Hashable, _Decoding] = {}
         self._lock = threading.Lock()
+        self._torn = False  # while something is changed
 
     @property
     def nbytes(self) -> int:
@@ -59,6 +62,8 @@ class BlockCache:
         frames: int,
         whole: int | None,
         decode: Callable[[int, int], tuple[Block, bool]],
+        *,
+        wait: bool = True,
     ) -> Block:
         """Give a block, decoded at least from frame `first` to ``frames - 1``.
 
@@ -69,71 +74,103 @@ class BlockCache:
         decode
             ``decode(first, frames)`` gives the first frames, and whether they stand alone:
             then those before `first` are not decoded. It is called outside the lock.
+        wait
+            For another thread that decodes the same block; else it is decoded here, too.
 
         Returns
         -------
         ndarray
             Read-only; shared with other callers.
         """
-        with self._lock:
-            held = self._blocks.get(key)
-            if held is not None:
-                self._blocks.move_to_end(key)
-                if len(held) >= frames:
-                    return held
-            passed = self._passed.get(key)
-            if whole is not None and (
-                held is not None or (passed is not None and passed.enough(first, frames, whole))
-            ):
-                first, frames = 0, whole
-            running = self._running.get(key)
-            if running is not None and (running[0] > first or running[1] < frames):
-                running = None
-            if running is None:
-                mine: Future[Block] = Future()
-                self._running[key] = first, frames, mine
-        if running is not None:
-            return running[2].result()
-        try:
-            block, alone = decode(first, frames)
-            block.flags.writeable = False
-            if alone and (first, frames) != (0, whole):
-                self._pass(key, first, frames)
-            else:
-                self._keep(key, block)
-            mine.set_result(block)
-        except BaseException as error:
-            mine.set_exception(error)
-            raise
-        finally:
+        while True:
             with self._lock:
-                if key in self._running and self._running[key][2] is mine:
-                    del self._running[key]
+                held = self._blocks.get(key)
+                if held is not None:
+                    self._blocks.move_to_end(key)
+                    if len(held) >= frames:
+                        return held
+                passed = self._passed.get(key)
+            again = passed is not None and whole is not None and passed.enough(first, frames, whole)
+            if whole is not None and (held is not None or again):
+                first, frames = 0, whole
+            mine = _Decoding(first, frames)
+            with mine.lock:
+                other = self._running.setdefault(key, mine)
+                if other is mine:
+                    try:
+                        mine.block = self._decode(key, first, frames, whole, decode)
+                        return mine.block
+                    finally:
+                        self._forget(key, mine)
+            if not wait or other.first > first or other.frames < frames:
+                return self._decode(key, first, frames, whole, decode)
+            with other.lock:
+                pass
+            if other.block is not None:
+                return other.block
+            self._forget(key, other)  # its thread failed, or was interrupted
+
+    def _decode(
+        self,
+        key: Hashable,
+        first: int,
+        frames: int,
+        whole: int | None,
+        decode: Callable[[int, int], tuple[Block, bool]],
+    ) -> Block:
+        block, alone = decode(first, frames)
+        block.flags.writeable = False
+        if alone and (first, frames) != (0, whole):
+            self._change(self._pass, key, first, frames)
+        else:
+            self._change(self._keep, key, block)
         return block
 
-    def _keep(self, key: Hashable, block: Block) -> None:
+    def _forget(self, key: Hashable, decoding: _Decoding) -> None:
         with self._lock:
-            self._passed.pop(key, None)
-            held = self._blocks.get(key)
-            if block.nbytes > self.limit or (held is not None and len(held) >= len(block)):
-                return
-            if held is not None:
-                self._bytes -= held.nbytes
-            self._blocks[key] = block
-            self._blocks.move_to_end(key)
-            self._bytes += block.nbytes
-            while self._bytes > self.limit:
-                _, oldest = self._blocks.popitem(last=False)
-                self._bytes -= oldest.nbytes
+            if self._running.get(key) is decoding:
+                del self._running[key]
+
+    def _change(self, how: Callable[..., None], *arguments: Any) -> None:
+        with self._lock:
+            if self._torn:  # the last change was interrupted
+                self._blocks.clear()
+                self._passed.clear()
+                self._bytes = 0
+            self._torn = True
+            how(*arguments)
+            self._torn = False
+
+    def _keep(self, key: Hashable, block: Block) -> None:
+        self._passed.pop(key, None)
+        held = self._blocks.get(key)
+        if block.nbytes > self.limit or (held is not None and len(held) >= len(block)):
+            return
+        if held is not None:
+            self._bytes -= held.nbytes
+        self._blocks[key] = block
+        self._blocks.move_to_end(key)
+        self._bytes += block.nbytes
+        while self._bytes > self.limit:
+            _, oldest = self._blocks.popitem(last=False)
+            self._bytes -= oldest.nbytes
 
     def _pass(self, key: Hashable, first: int, frames: int) -> None:
-        with self._lock:
-            before = self._passed.get(key)
-            count = frames - first + (before.asked if before is not None else 0)
-            self._passed[key] = _Passed(first, frames, count)
-            self._passed.move_to_end(key)
-            while len(self._passed) > PASSED:
-                self._passed.popitem(last=False)
+        before = self._passed.get(key)
+        count = frames - first + (before.asked if before is not None else 0)
+        self._passed[key] = _Passed(first, frames, count)
+        self._passed.move_to_end(key)
+        while len(self._passed) > PASSED:
+            self._passed.popitem(last=False)
+
+
+class _Decoding:
+    """A block that a thread decodes; the thread holds the lock meanwhile."""
+
+    def __init__(self, first: int, frames: int) -> None:
+        self.first, self.frames = first, frames
+        self.lock = threading.Lock()
+        self.block: Block | None = None
 
 
 class _Passed(NamedTuple):

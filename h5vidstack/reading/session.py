@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import CancelledError
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import ClosedError
+from ..errors import ClosedError, Error
+from ..hdf5 import library_lock
 from ..hdf5.remote import Prefetch
+from ..pool import Later, Pending, Threads
 from ..shapes import Pixels, window_frames
 from .block_cache import BlockCache
 from .chunk_grid import Chunks
 from .selection import ChunkRead, PileFrames, Selection, parse
 from .stack_file import Blocks, StackFile
+
+Result = TypeVar("Result")
 
 KEPT_SHARE = 0.25
 """A read that decodes more than this share of the cache does not use the cache."""
@@ -27,7 +33,11 @@ TOGETHER = 1 << 20
 
 
 class Session:
-    """Reads of one stack in one process."""
+    """Reads of one stack in one process.
+
+    A thread that reads may be interrupted at any instruction, and reads of others go on. A thread
+    that holds h5py's lock, because HDF5 has called it, waits for no other thread.
+    """
 
     def __init__(self, file: StackFile, cache_bytes: int, workers: int) -> None:
         self.process = os.getpid()
@@ -37,8 +47,7 @@ class Session:
             math.prod(pile.chunks) * pile.dtype.itemsize for pile in self.file.piles
         )
         self._workers = workers
-        self._closed = False
-        self.pool = ThreadPoolExecutor(workers, "h5vidstack-decode")
+        self._threads = Threads(workers)
 
     def chunk_reads(self, selection: Selection) -> Iterator[tuple[Chunks, ChunkRead]]:
         """Yield what to read for a selection: each chunk once."""
@@ -65,6 +74,7 @@ class Session:
             job.frames,
             extent[0] if fits else None,
             lambda first, frames: pile.load(job.chunk, frames, first=first),
+            wait=not library_lock.is_mine(),
         )
         plain[job.target] = pixels.transpose(job.axes)[job.source]
 
@@ -76,7 +86,22 @@ class Session:
             plain[job.target] = pixels.transpose(job.axes)[job.source]
 
     def read(self, selection: Selection, plain: Pixels) -> None:
-        """Fill a plain result; one block is not worth a trip through the pool."""
+        """Fill a plain result."""
+        with self._watched():
+            self._read(selection, plain)
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """See after reading that the file has not changed, which also explains errors."""
+        try:
+            yield
+        except Error:
+            self.file.check()
+            raise
+        self.file.check()
+
+    def _read(self, selection: Selection, plain: Pixels) -> None:
+        """Read; one block is not worth a trip through the threads."""
         jobs = list(self.chunk_reads(selection))
         if len(jobs) == 1:
             self.fill(*jobs[0], plain)
@@ -97,7 +122,7 @@ class Session:
 
         for run in self.file.fetched(jobs, blocks):
             parts = (run[start : start + together] for start in range(0, len(run), together))
-            wait([self.submit(several, part) for part in parts])
+            self._finish([self.submit(several, part) for part in parts])
 
     def frames(self) -> Iterator[Pixels]:
         """Yield the frames in order, decoding the next blocks meanwhile."""
@@ -107,7 +132,7 @@ class Session:
             # Neighbours lie in many blocks, each of which is decoded once a window, or far away.
             many = window_frames(shape[1:], dtype.itemsize)
             step, ahead = max(1, many // step) * step, 2
-        running: deque[tuple[Pixels, list[Future[None]], Prefetch | None]] = deque()
+        running: deque[tuple[Pixels, list[Pending[None]], Prefetch | None]] = deque()
         starts = iter(range(0, shape[0], step))
         try:
             while True:
@@ -124,7 +149,8 @@ class Session:
                     return
                 window, jobs, prefetch = running.popleft()
                 try:
-                    wait(jobs)
+                    with self._watched():
+                        self._finish(jobs)
                 finally:
                     if prefetch is not None:
                         prefetch.close()
@@ -137,36 +163,30 @@ class Session:
                 if prefetch is not None:
                     prefetch.close()
 
-    def submit(self, work: Callable[..., None], *arguments: Any) -> Future[None]:
-        """Start some work in the pool."""
+    def submit(self, work: Callable[..., Result], *arguments: Any) -> Pending[Result]:
+        """Have some work done by a thread, or by this one when it waits for it."""
+        if library_lock.is_mine():
+            return Later(partial(work, *arguments))
         try:
-            return self.pool.submit(work, *arguments)
-        except RuntimeError as error:  # the pool was shut down by another thread
-            if self._closed:
-                raise ClosedError("the stack was closed while it was read") from error
-        # No pool takes anything once the main thread has ended, but other threads may read on.
-        done: Future[None] = Future()
+            return self._threads.submit(partial(work, *arguments))
+        except CancelledError as error:
+            raise ClosedError("the stack was closed while it was read") from error
+
+    @staticmethod
+    def _finish(tasks: Sequence[Pending[None]]) -> None:
+        """Wait for all; if one fails, drop those that have not begun and raise its error."""
         try:
-            work(*arguments)
-            done.set_result(None)
-        except Exception as error:  # noqa: BLE001
-            done.set_exception(error)
-        return done
+            for task in tasks:
+                task.result()
+        except CancelledError as error:
+            raise ClosedError("the stack was closed while it was read") from error
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                task.drop()
 
     def close(self) -> None:
         """Close the file and stop the threads."""
-        self._closed = True
-        self.pool.shutdown(cancel_futures=True)
+        self._threads.close(wait=not library_lock.is_mine())
         self.file.close()
-
-
-def wait(futures: list[Future[None]]) -> None:
-    """Wait for all; if one fails, drop those that have not begun and raise its error."""
-    try:
-        for future in futures:
-            future.result()
-    except CancelledError as error:
-        raise ClosedError("the stack was closed while it was read") from error
-    finally:
-        for future in futures:
-            future.cancel()

@@ -10,19 +10,21 @@ from typing import Any, TypeVar
 
 import h5py
 
-from ..errors import UnsupportedError
+from ..errors import FileChangedError, UnsupportedError
 from ..hdf5.chunk_bytes import RemoteChunks
 from ..hdf5.failures import damage_as_error
-from ..hdf5.opening import LocalFile, is_url, open_file
-from ..hdf5.remote import Prefetch
+from ..hdf5.file_stamp import Stamp, changed_words
+from ..hdf5.opening import LocalFile, is_url, open_file, stamp_of
+from ..hdf5.remote import INSIDE, Prefetch, protocol_of
 from ..hdf5.remote_pages import RemoteFile
-from ..layout.names import SEPARATOR, require_dataset, split_target
+from ..layout.names import LINEAGE, SEPARATOR, UUID, require_dataset, split_target
 from ..layout.piles import Checks, Pile
 from ..layout.stack_group import Layout, open_layout
 from ..layout.stack_list import usual_stack
 from ..shapes import Numbers, Shape
 from ..similar.fingerprints import Hashes
 from .chunk_grid import Chunks, DifferenceChunks, PcaChunks
+from .identity import Identity
 
 Answer = TypeVar("Answer")
 Wanted = TypeVar("Wanted")
@@ -40,13 +42,15 @@ def split_readable(target: str | os.PathLike[str]) -> tuple[str, str | None]:
     """Split what is only read, as `split_target`: an absolute path, or a URL.
 
     In a URL the path in the file begins behind the last ``::/``; any other ``::`` is for fsspec,
-    which chains file systems by it: ``simplecache::s3://bucket/file.h5::/entry/stack``.
+    which chains file systems by it: ``simplecache::s3://bucket/file.h5::/entry/stack``. It is
+    fsspec's, too, where a file system that lies in a file needs that: ``zip://file.h5::/data.zip``.
     """
     if not is_url(target):
         path, inner = split_target(target)
         return os.path.abspath(path), inner
     name = os.fsdecode(target)
     url, found, inner = name.rpartition(f"{SEPARATOR}/")
+    found = found if protocol_of(url.rpartition(SEPARATOR)[2]) not in INSIDE else ""
     return (url, "/" + inner.strip("/")) if found else (name, None)
 
 
@@ -62,6 +66,8 @@ class StackFile:
         stack of the file.
     options
         Of fsspec's file system, for a URL.
+    held
+        The same, open in this process: its file is read, whatever is at the path now.
 
     Attributes
     ----------
@@ -75,10 +81,8 @@ class StackFile:
         See `Layout`.
     bare
         Whether it is a dataset, and no stack.
-    file_bytes
-        Of the file.
     identity
-        What changes when the file does.
+        What changes when the stack or the file does.
 
     Raises
     ------
@@ -89,16 +93,19 @@ class StackFile:
     """
 
     def __init__(
-        self, path: str, stack: str | None = None, options: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        stack: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        held: StackFile | None = None,
     ) -> None:
-        self._file = open_file(path, options or {})
+        self._file = (held and held._again()) or open_file(path, options or {})
         try:
             self.stack = stack or self._file.ask(usual_stack)
         except BaseException:
             self._file.close()
             raise
         self.name = f"{path}{SEPARATOR}{self.stack}"
-        self.file_bytes, self.identity = self._file.size, self._file.identity
         self._layout: Layout | None = None
         self._checks: Checks | None = None  # a remote file has no parts
         self._places: tuple[tuple[Numbers, Numbers] | None] | None = None
@@ -108,7 +115,6 @@ class StackFile:
                 self._layout = self._file.ask(self._open_layout)
                 self._checks = Checks(self._layout)
             self.ask(self._describe)
-            self.dtype = self.piles[0].dtype
         except BaseException:
             self.close()
             raise
@@ -160,10 +166,77 @@ class StackFile:
                 self._open_pile(pile, name) for pile, name in zip(piles, names, strict=True)
             ]
         self.shape: Shape = layout.shape
+        self.dtype = self.piles[0].dtype
+        self.identity = self._identify(layout)
         self.attrs, self.in_order = layout.attrs, layout.in_order
         self.leading_shape = layout.leading_shape
         if layout is not self._layout and _index_bytes(layout) <= INDEX_BYTES:
             self._places = (layout.places(),)
+
+    def _identify(self, layout: Layout) -> Identity:
+        file = None if layout.live else self._file.stamp
+        if layout.group is None:
+            data = layout.piles[0].data
+            inode = self._file.inode if isinstance(self._file, LocalFile) else 0
+            place = str(data.name), inode, int(h5py.h5o.get_info(data.id).addr)
+            return Identity(None, None, place, self.shape, self.dtype.str, file)
+        parts = {
+            pile.part.name: self._watch(pile.data.file)
+            for pile in layout.piles
+            if pile.part is not None
+        }
+        own = layout.attrs[UUID], layout.attrs[LINEAGE]
+        return Identity(*own, None, self.shape, self.dtype.str, file, tuple(parts.items()))
+
+    def _watch(self, file: h5py.File) -> Stamp:
+        """Watch a part's file from now on, as that of the stack is; return its stamp."""
+        if isinstance(self._file, LocalFile):
+            self._file.guard.add(file)
+        return stamp_of(file)
+
+    def _again(self) -> LocalFile | None:
+        return self._file.again() if isinstance(self._file, LocalFile) else None
+
+    @property
+    def file_bytes(self) -> int:
+        """Bytes of the file."""
+        return self._file.size
+
+    def expect(self, wanted: Identity) -> None:
+        """See that this is what was opened before, and show no more of it.
+
+        Raises
+        ------
+        FileChangedError
+            If it holds other pixels.
+        """
+        change = wanted.change(self.identity)
+        if change is not None:
+            raise FileChangedError(changed_words(self.name, change))
+        if self.identity.file is None or wanted.file is None:  # it is being recorded
+            self.shape = self.piles[0].shape = wanted.shape
+            self.leading_shape = wanted.shape[:1]
+            self.identity = wanted
+
+    def expect_growth(self, before: Identity) -> None:
+        """See that this is what was opened before, perhaps with more frames.
+
+        Raises
+        ------
+        FileChangedError
+            If it is another stack.
+        """
+        change = before.growth(self.identity)
+        if change is not None:
+            raise FileChangedError(
+                f"{self.name} has changed since it was opened: {change}; open it again, since only "
+                "a stack to which frames were added can be refreshed"
+            )
+
+    def check(self) -> None:
+        """Raise FileChangedError if what was read just now may be of a changed file."""
+        if isinstance(self._file, LocalFile):  # each answer of a server is checked by itself
+            self._file.guard.check()
 
     def _open_pile(self, pile: Pile, name: str) -> Chunks:
         stored = None

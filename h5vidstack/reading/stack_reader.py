@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..shapes import WINDOW_BYTES, Pixels, Shape, frame_bytes
 from ..similar.fingerprints import Hashes
 from .described import Described
 from .groups import Group, describe_groups
+from .identity import Identity
 from .selection import Selection, parse
 from .session import Session
 from .stack_file import StackFile, split_readable
@@ -40,8 +42,15 @@ class StackReader(Described):
     axes. Only the blocks that hold what was asked for are decoded, each no further than
     needed, several at a time.
 
-    A stack may be used from many threads, pickled (it travels as its path), and used
-    after a fork (it reopens its file).
+    A stack may be used from many threads, inside HDF5's callbacks, pickled, and used after a fork.
+    It is bound to the file that it opened. A file that is replaced or grows while it is open is
+    read as it was, also after a fork and by copies. A pickled stack travels as a path: whoever
+    opens that finds the same stack there, or gets a FileChangedError. If the very bytes of an open
+    file are written over, reading raises FileChangedError, too. `refresh` shows frames that were
+    added.
+
+    Stacks are equal, have one hash and one name in dask if they hold the same pixels, because
+    they were opened from the same state of one file. See `identity`.
 
     Parameters
     ----------
@@ -63,6 +72,11 @@ class StackReader(Described):
         If the file or the stack is missing, damaged, or of a newer format.
     RemoteError, MissingError
         If a URL cannot be read, or what reads such URLs is not installed.
+
+    Warns
+    -----
+    RemoteWarning
+        If a server does not say which version of a file it sends; once for each server.
     """
 
     def __init__(
@@ -77,42 +91,88 @@ class StackReader(Described):
         target, inner = split_readable(path)
         if cache_bytes < 0 or (workers is not None and workers < 1):
             raise FormatError("cache_bytes must be at least 0 and workers at least 1")
-        self._path, self._stack = target, inner or stack
-        self._options = dict(storage_options or {})
-        self._cache_bytes, self._workers = cache_bytes, workers or default_workers()
+        how = cache_bytes, workers or default_workers(), dict(storage_options or {})
+        self._set_up(target, inner or stack, *how)
+        self._describe(self._live().file)
+
+    def _set_up(
+        self, path: str, stack: str, cache_bytes: int, workers: int, options: dict[str, Any]
+    ) -> None:
+        self._path, self._stack, self._options = path, stack, options
+        self._cache_bytes, self._workers = cache_bytes, workers
         self._closed = False
         self._session: Session | None = None
         self._locks: dict[int, threading.Lock] = {}
-        self._describe()
 
     @property
-    def _opening(self) -> threading.Lock:
-        """Held while the file is opened and closed, which may wait for a network.
+    def _changing(self) -> threading.Lock:
+        """Held for a moment, while the session is exchanged.
 
         Each process has its own: the thread that holds a lock is not there after a fork.
         """
         return self._locks.setdefault(os.getpid(), threading.Lock())
 
-    def _describe(self) -> None:
+    def _describe(self, file: StackFile) -> None:
         """Note what stays when the stack is closed."""
-        file = self.live().file
         self._described = {}
+        self._stack = file.stack
         self._shape, self._dtype, self._chunks = file.shape, file.dtype, file.piles[0].chunks
         self._attrs, self._identity = dict(file.attrs), file.identity
         self._leading_shape = file.leading_shape
 
     def live(self) -> Session:
-        """Return the session of this process; after a fork or unpickling it is a new one."""
+        """Return the session of this process; after a fork or unpickling it is a new one.
+
+        Raises
+        ------
+        FileChangedError
+            If the file is not what was opened.
+        """
         session = self._session
-        if session is None or session.process != os.getpid():
-            with self._opening:
-                session = self._session
-                if self._closed:
-                    raise ClosedError(f"the stack {self._path} is closed")
-                if session is None or session.process != os.getpid():
-                    file = StackFile(self._path, self._stack, self._options)
-                    self._stack = file.stack
-                    self._session = session = Session(file, self._cache_bytes, self._workers)
+        if session is not None and session.process == os.getpid():
+            return session
+        held = None if session is None else session.file
+        return self._live(lambda: self._again(self._identity, held))
+
+    def _live(self, find: Callable[[], StackFile] | None = None) -> Session:
+        """Open the file, or what a function finds, and read it from now on."""
+        if self._closed:
+            raise ClosedError(f"the stack {self._path} is closed")
+        # No lock is held meanwhile: one thread could hold it and need h5py's, and another the other
+        # way round. Of several threads that open the file at once, all but one close it again.
+        return self._install((find or self._open)(), instead=False)
+
+    def _open(self, held: StackFile | None = None) -> StackFile:
+        return StackFile(self._path, self._stack, self._options, held)
+
+    def _again(self, identity: Identity, held: StackFile | None) -> StackFile:
+        """Open what was opened before.
+
+        Parameters
+        ----------
+        held
+            The file that was opened before, where this process has it: then it can be read even
+            if another is at its path now.
+
+        Raises
+        ------
+        FileChangedError
+            If the file is not what was opened, and was not opened by this process.
+        """
+        return _checked(self._open(held), lambda file: file.expect(identity))
+
+    def _install(self, file: StackFile, *, instead: bool) -> Session:
+        """Read a file from now on, `instead` of another that is open in this process."""
+        fresh = Session(file, self._cache_bytes, self._workers)
+        with self._changing:
+            session = self._session
+            other = session is not None and session.process == os.getpid() and not instead
+            if not self._closed and not other:
+                self._session = fresh  # reads that are under way keep the old one; then it ends
+                return fresh
+        fresh.close()
+        if session is None or self._closed:
+            raise ClosedError(f"the stack {self._path} is closed")
         return session
 
     @property
@@ -126,9 +186,20 @@ class StackReader(Described):
         return dict(self._options)
 
     @property
-    def identity(self) -> tuple[object, ...]:
-        """What is another when the file has changed: its size, and its time or ETag."""
+    def identity(self) -> Identity:
+        """What tells the stack from any other, and from what it becomes when it changes."""
         return self._identity
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StackReader):
+            return NotImplemented
+        return self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return "h5vidstack.Stack", *dataclasses.astuple(self._identity)
 
     @property
     def stack(self) -> str:
@@ -350,16 +421,25 @@ class StackReader(Described):
         """See what was added to the file since it was opened.
 
         Reads of other threads that are under way end as they began.
+
+        Raises
+        ------
+        FileChangedError
+            If another stack is there now: one that was packed anew, or has fewer frames. Then
+            this one goes on showing what it has shown.
         """
         if self._closed:
             raise ClosedError(f"the stack {self._path} is closed")
-        with self._opening:
-            self._session = None  # reads that are under way keep it, and then it ends
-        self._describe()
+        if self._identity.file is None:
+            # A recording. As long as it is open, HDF5 does not look at the file again.
+            with self._changing:
+                self._session = None
+        fresh = _checked(self._open(), lambda file: file.expect_growth(self._identity))
+        self._describe(self._install(fresh, instead=True).file)
 
     def close(self) -> None:
         """Close the file and stop the threads; later reads raise ClosedError."""
-        with self._opening:
+        with self._changing:
             session, self._session, self._closed = self._session, None, True
         if session is not None and session.process == os.getpid():
             session.close()
@@ -376,16 +456,35 @@ class StackReader(Described):
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        how = self._path, self._stack, self._cache_bytes, self._workers, self._options
-        return _opened, (type(self), *how)
+        return _opened, (type(self), self._identity, *self._how)
+
+    @property
+    def _how(self) -> tuple[Any, ...]:
+        return self._path, self._stack, self._cache_bytes, self._workers, self._options
+
+    def __copy__(self) -> StackReader:
+        session = self._session
+        held = None if session is None or session.process != os.getpid() else session.file
+        return _opened(type(self), self._identity, *self._how, held=held)
+
+    def __deepcopy__(self, memo: Any) -> StackReader:
+        return self.__copy__()
 
 
 def _opened(
-    kind: type[StackReader],
-    path: str,
-    stack: str,
-    cache_bytes: int,
-    workers: int,
-    options: dict[str, Any],
+    kind: type[StackReader], identity: Identity, *how: Any, held: StackFile | None = None
 ) -> StackReader:
-    return kind(path, stack, cache_bytes=cache_bytes, workers=workers, storage_options=options)
+    stack = kind.__new__(kind)
+    stack._set_up(*how)
+    stack._describe(stack._live(lambda: stack._again(identity, held)).file)
+    return stack
+
+
+def _checked(file: StackFile, check: Callable[[StackFile], None]) -> StackFile:
+    """Check a file that was opened just now, and close it if that fails."""
+    try:
+        check(file)
+    except BaseException:
+        file.close()
+        raise
+    return file

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..codecs.block import padded
 from ..hdf5.standard_filters import shuffled
 from ..layout.names import TABLE_CRC
-from ..layout.writer import PileWriter, Record, StackWriter
+from ..layout.writer import PileWriter, Record, StackWriter, renew_uuid
 from ..shapes import Shape
 from ..similar.fingerprints import HASHES, Hashes
 from .coders import Coder
@@ -90,6 +90,7 @@ class LiveStack:
                 table.id.write_direct_chunk((start,), zlib.compress(shuffled(rows)))
             table.attrs.modify(TABLE_CRC, np.uint32(zlib.crc32(values.tobytes())))
         self.pile.data.parent.attrs.modify("typical", np.uint64(n // 2))
+        renew_uuid(self._group)
         self._group.attrs.modify("shape", np.array((n, *self._frame), np.uint64))
         self._file.flush()
 

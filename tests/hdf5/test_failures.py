@@ -11,6 +11,7 @@ import pytest
 from frames import moving
 
 import h5vidstack
+from h5vidstack.hdf5 import opening
 from h5vidstack.hdf5.failures import DamageError, damage_as_error, hdf5_errors
 
 resource = pytest.importorskip("resource")
@@ -44,6 +45,29 @@ def test_a_bug_in_the_filter_stays_a_bug(monkeypatch):
                 file["data"][:]
         with pytest.raises(DamageError), hdf5_errors("x.h5"):
             file["missing"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("EMFILE", "reached its limit of [0-9]+ open files, [0-9]+ of which are HDF5.*ulimit -n"),
+        ("ENOLCK", "HDF5_USE_FILE_LOCKING=FALSE"),
+        ("EACCES", "ask for the permission"),
+        ("ESTALE", "replaced or removed on the server.*open it again"),
+    ],
+)
+def test_what_the_system_refuses_keeps_its_name_and_says_what_helps(monkeypatch, name, words):
+    h5vidstack.pack(moving((2, 8, 8)), "x.h5")
+
+    def refuse(*args, **options):
+        raise OSError(getattr(errno, name), "h5py's words")
+
+    for call in ("h5py.File", "os.stat"):  # a folder may be what refuses
+        with monkeypatch.context() as patch:
+            patch.setattr(call, refuse)
+            with pytest.raises(h5vidstack.AccessError, match=f"x.h5.*{name}.*{words}") as caught:
+                opening.open_hdf5("x.h5")
+        assert caught.value.errno == getattr(errno, name)
 
 
 def test_too_many_open_files():

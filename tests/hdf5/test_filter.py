@@ -314,6 +314,58 @@ def test_a_file_that_is_never_closed_is_coded_at_exit():
     assert read("x.h5")[0].min() == 9
 
 
+NOT_CLOSABLE = """
+import resource, numpy as np, h5vidstack
+frames = np.random.default_rng(0).integers(0, 256, (60, 64, 64), np.uint8)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+for number in range(2):
+    try:
+        h5vidstack.pack(frames, f"{number}.h5")
+    except h5vidstack.OutputError as error:
+        print(error)
+"""
+
+
+def test_files_whose_closing_failed_are_left_alone_at_exit():
+    """HDF5 keeps their identifiers, and crashes where these are used."""
+    done = subprocess.run([sys.executable, "-c", NOT_CLOSABLE], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("File too large") == 2
+    assert list(Path().iterdir()) == []
+
+
+FULL = """
+import atexit, resource, sys, h5py, h5vidstack
+atexit.register(print, "another clean-up")
+def full():
+    file = h5py.File("full.h5", "w")
+    data = file.create_dataset("x", (50, 32, 48), "u1", chunks=(1, 32, 48))
+    data[:] = 3
+    return data
+def sound():
+    file = h5py.File("sound.h5", "w")
+    video = h5vidstack.Video(sys.argv[1])
+    data = file.create_dataset("d", (16, 32, 48), "u1", chunks=(16, 32, 48), **video)
+    data[:] = 7
+    file["after"] = 5
+    return data
+kept = [globals()[name]() for name in sys.argv[2:]]
+resource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))
+"""
+
+
+@pytest.mark.parametrize("order", [("full", "sound"), ("sound", "full")])
+@pytest.mark.parametrize("codec", ["lpc", "ffv1"])
+def test_a_file_that_cannot_be_written_does_not_spoil_others_at_exit(order, codec):
+    words = [sys.executable, "-c", FULL, codec, *order]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert "File too large" in done.stderr
+    assert done.stdout == "another clean-up\n"
+    with h5py.File("sound.h5") as file:
+        assert file["d"][:].min() == 7
+        assert file["after"][()] == 5
+
+
 def test_importing_changes_nothing_else():
     script = """
 import h5py, sys

@@ -232,7 +232,7 @@ def test_parts_that_are_none():
         "plain.h5": "no h5vidstack stack",
         "plain.h5::/bare": "pack it as a stack first",
         "text.h5": "not an HDF5 file",
-        "pipe.h5": "no such file",
+        "pipe.h5": "a device or a pipe",
         "none.h5": "no such file",
         ".": "folder",
         "a.h5::/other": "stacks in it: /stack",
