@@ -24,6 +24,7 @@ from ..hdf5.standard_filters import shuffled
 from ..shapes import Numbers, Shape, split_axes
 from ..similar.fingerprints import Fingerprints, Hashes
 from .names import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, text
+from .pile_table import CODINGS, TABLE, PileFacts, tabulate
 from .piles import Pile
 
 
@@ -44,6 +45,14 @@ class PileWriter:
         self.data, self.file = data, file
         self.stored_bytes = other_bytes
         self._rest: Shape = data.shape[1:]
+
+    def facts(self, typical: int) -> PileFacts:
+        """Return what the table of piles says of it."""
+        home = self.data.parent
+        parts = [self.data, home["mean"]] if "mean" in home else [self.data]
+        stored = sum(part.id.get_storage_size() for part in parts)
+        coding = text(home.attrs.get("coding", b""))
+        return PileFacts(len(self.data), self.data.chunks[:3], stored, typical, coding)
 
     @property
     def frame(self) -> Shape:
@@ -279,6 +288,8 @@ class StackWriter:
         write_table(group, "index/group", order.pile.astype(np.uint32))
         write_table(group, "index/position", order.position.astype(np.uint64))
         write_table(group, "index/crc32", prints.crc32)
+        if len(self._piles) > 1 and not self._linked:
+            self._write_piles(order.typical)
         write_hashes(group, prints.hashes)
         videos = [(pile.file, pile.data) for pile in self._piles]
         if order.in_order and self._plain and not self._linked:
@@ -291,6 +302,13 @@ class StackWriter:
                 with contextlib.suppress(DamageError):  # of an HDF5 that keeps them otherwise
                     group.attrs[MAPPINGS_CRC] = np.uint32(virtual.mappings_crc32(group, "frames"))
         self.write_attributes(shape, record)
+
+    def _write_piles(self, typical: Sequence[int]) -> None:
+        """Write the table of piles."""
+        facts = [pile.facts(one) for pile, one in zip(self._piles, typical, strict=True)]
+        rows, codings = tabulate(facts)
+        write_table(self.group, TABLE, rows.astype(np.uint64))
+        write_table(self.group, CODINGS, np.frombuffer(codings, np.uint8))
 
     def write_attributes(self, shape: Shape, record: Record) -> None:
         """Say what the stack is, ``(N, H, W[, C])``, and how it was made."""

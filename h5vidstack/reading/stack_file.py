@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any, TypeVar
 
 import h5py
+import numpy as np
 
 from ..errors import UnsupportedError
 from ..hdf5.chunk_bytes import RemoteChunks
@@ -17,6 +20,7 @@ from ..hdf5.opening import LocalFile, is_url, open_file
 from ..hdf5.remote import Prefetch
 from ..hdf5.remote_pages import RemoteFile
 from ..layout.names import SEPARATOR, require_dataset, split_target
+from ..layout.pile_table import OpenedOnUse
 from ..layout.piles import Checks, Pile
 from ..layout.stack_group import Layout, open_layout
 from ..shapes import Numbers, Shape
@@ -64,7 +68,11 @@ class StackFile:
     Attributes
     ----------
     piles
-        The coded datasets, by number.
+        The coded datasets, by number. Of many each is opened when it is first used.
+    lengths, steps
+        Frames of each pile, and of each pile's chunks.
+    block_bytes
+        Bytes of the largest block, decoded.
     shape, dtype
         Of the stack.
     attrs, leading_shape, in_order
@@ -97,7 +105,6 @@ class StackFile:
                 self._layout = self._file.ask(self._open_layout)
                 self._checks = Checks(self._layout)
             self.ask(self._describe)
-            self.dtype = self.piles[0].dtype
         except BaseException:
             self.close()
             raise
@@ -121,7 +128,7 @@ class StackFile:
     @property
     def stored_bytes(self) -> int:
         """Bytes of the blocks of all piles."""
-        return self.ask(lambda layout: sum(pile.stored_bytes for pile in layout.piles))
+        return self.ask(lambda layout: layout.stored_bytes)
 
     @property
     def remote(self) -> bool:
@@ -142,17 +149,37 @@ class StackFile:
         piles = layout.piles
         path = self.name.removesuffix(f"{SEPARATOR}{self._stack}")
         only = len(piles) == 1 and not layout.linked
-        names = [self.name] if only else [_name(pile, path) for pile in piles]
         self.bare = layout.group is None
-        with damage_as_error(self.name):
-            self.piles = [
-                self._open_pile(pile, name) for pile, name in zip(piles, names, strict=True)
-            ]
+        self.piles: Sequence[Chunks]
+        if layout.table is None:
+            names = [self.name] if only else [_name(pile, path) for pile in piles]
+            with damage_as_error(self.name):
+                self.piles = [
+                    self._open_pile(pile, name) for pile, name in zip(piles, names, strict=True)
+                ]
+            chunks = np.array([pile.chunks[:3] for pile in self.piles])
+        else:
+            self.piles = OpenedOnUse(len(piles), partial(self._open_numbered, path))
+            chunks = layout.table.chunks
+        self.lengths, self.steps = layout.lengths, chunks[:, 0]
+        self.dtype = piles[0].dtype
+        channels = math.prod(layout.shape[3:])
+        self.block_bytes = int(chunks.prod(axis=1).max()) * channels * self.dtype.itemsize
         self.shape: Shape = layout.shape
         self.attrs, self.in_order = layout.attrs, layout.in_order
         self.leading_shape = layout.leading_shape
         if layout is not self._layout and _index_bytes(layout) <= INDEX_BYTES:
             self._places = (layout.places(),)
+
+    def _open_numbered(self, path: str, number: int) -> Chunks:
+        """Open one of many piles."""
+
+        def open_one(layout: Layout) -> Chunks:
+            pile = layout.piles[number]
+            return self._open_pile(pile, _name(pile, path))
+
+        with damage_as_error(self.name):
+            return self.ask(open_one)
 
     def _open_pile(self, pile: Pile, name: str) -> Chunks:
         stored = None
