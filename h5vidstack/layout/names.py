@@ -14,6 +14,7 @@ import numpy as np
 from ..hdf5 import standard_filters
 from ..hdf5.failures import DamageError, damage_as_error, hdf5_errors
 from ..hdf5.opening import refuse_url
+from ..shapes import Shape
 
 FORMAT = "1.0"
 """The version of the format."""
@@ -66,15 +67,24 @@ def existing_folder(path: Path) -> Path:
     return next((parent for parent in path.parents if parent.is_dir()), Path(path.anchor))
 
 
-def read_table(group: h5py.Group | None, name: str, length: int) -> Any:
-    """Return all of a table of unsigned numbers; DamageError says what is wrong with it."""
+def read_table(group: h5py.Group | None, name: str, length: int | Shape | None) -> Any:
+    """Return all of a table of unsigned numbers; DamageError says what is wrong with it.
+
+    Parameters
+    ----------
+    length
+        That it must have, or the shape; None: one axis of any length.
+    """
+    shape = (length,) if isinstance(length, int) else length
     with hdf5_errors(name):
         table = group.get(name) if group is not None else None
         if not isinstance(table, h5py.Dataset):
             raise DamageError(f"{name} is missing")
-        if table.shape != (length,) or table.dtype.kind != "u":
+        if shape is None and len(table.shape or ()) == 1:
+            shape = table.shape
+        if table.shape != shape or table.dtype.kind != "u":
             raise DamageError(
-                f"{name} has shape {table.shape} {table.dtype}, not ({length},) unsigned"
+                f"{name} has shape {table.shape} {table.dtype}, not {shape or '(n,)'} unsigned"
             )
     try:
         with hdf5_errors(name):

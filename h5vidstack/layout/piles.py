@@ -115,7 +115,22 @@ def open_pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:
         data = require_dataset(place, name)
         return Pile(data, (data.shape[0], *mean.shape), dtype, pca=pca)
     mean = require_dataset(group, "mean") if "mean" in group else None
-    data = require_dataset(group, "video" if mean is None else "difference")
+    return _pile_of(require_dataset(group, "video" if mean is None else "difference"), mean)
+
+
+def open_video(groups: h5py.Group, name: str) -> Pile | None:
+    """Open a pile of pixels that is in this file, which is quick; None if it is another kind."""
+    path = f"{name}/video".encode()
+    links = groups.id.links
+    if not links.exists(name.encode()) or not links.exists(path):
+        return None
+    if links.get_info(path).type != h5py.h5l.TYPE_HARD:
+        return None
+    found = h5py.h5o.open(groups.id, path)
+    return _pile_of(h5py.Dataset(found), None) if isinstance(found, h5py.h5d.DatasetID) else None
+
+
+def _pile_of(data: h5py.Dataset, mean: h5py.Dataset | None) -> Pile:
     if data.is_virtual or data.chunks is None:
         raise DamageError(f"{data.name} is not chunked")
     if data.ndim < 3:

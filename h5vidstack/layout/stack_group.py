@@ -35,7 +35,8 @@ from .names import (
     scalar,
     text,
 )
-from .piles import Parts, Pile, open_pile, written
+from .pile_table import OpenedOnUse, PileTable, read_piles
+from .piles import Parts, Pile, open_pile, open_video, written
 
 _PIXELS = {
     f"{order}{kind}"
@@ -73,6 +74,8 @@ class Layout:
         before the first missing block, and its tables none of them.
     parts
         The other files in which its piles are.
+    table
+        What is known of its piles without opening them; None where all were opened.
     """
 
     piles: Sequence[Pile]
@@ -83,6 +86,21 @@ class Layout:
     group: h5py.Group | None
     live: bool = False
     parts: Parts | None = None
+    table: PileTable | None = None
+
+    @property
+    def lengths(self) -> Numbers:
+        """Number of frames of each pile."""
+        if self.table is not None:
+            return self.table.lengths
+        return np.array([pile.length for pile in self.piles], np.intp)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes that the blocks of all piles take in the file."""
+        if self.table is not None:
+            return self.table.stored_bytes
+        return sum(pile.stored_bytes for pile in self.piles)
 
     def places(self) -> tuple[Numbers, Numbers] | None:
         """Return pile and position of each frame; None where one pile has all in order.
@@ -98,7 +116,7 @@ class Layout:
         with damage_as_error(f"{self.group.file.filename}{SEPARATOR}{self.group.name}/index"):
             pile = read_table(self.group, "index/group", n).astype(np.intp)
             position = read_table(self.group, "index/position", n).astype(np.intp)
-            lengths = np.array([pile.length for pile in self.piles])
+            lengths = self.lengths
             wrong = (pile < 0) | (pile >= len(lengths))
             wrong |= (position < 0) | (position >= lengths[np.where(wrong, 0, pile)])
             if wrong.any():
@@ -116,7 +134,7 @@ class Layout:
     @property
     def linked(self) -> bool:
         """Whether some piles are in other files."""
-        return any(pile.part is not None for pile in self.piles)
+        return self.table is None and any(pile.part is not None for pile in self.piles)
 
     @property
     def file(self) -> h5py.File:
@@ -138,9 +156,9 @@ class Layout:
         FormatError
             If the table is damaged.
         """
-        length = self.piles[number].length
         if self.in_order or self.group is None:
-            return np.arange(length)
+            return np.arange(self.piles[number].length)
+        length = int(self.lengths[number])
         with damage_as_error(self._pile_name(number)):
             table = read_table(self.group, f"groups/{number:06d}/members", length)
             members: Numbers = table.astype(np.intp)
@@ -171,8 +189,9 @@ class Layout:
             return text(self.group[f"groups/{number:06d}"].attrs.get("coding", b"")) or None
 
     def _pile_name(self, number: int) -> str:
-        data = self.piles[number].data
-        return f"{data.file.filename}{SEPARATOR}{data.parent.name}"
+        if self.group is None:
+            return f"{self.file.filename}{SEPARATOR}{self.piles[number].data.name}"
+        return f"{self.file.filename}{SEPARATOR}{self.group.name}/groups/{number:06d}"
 
     def hashes(self, name: str) -> npt.NDArray[np.uint64]:
         """Return the table of one image hash, ``(N,)``.
@@ -248,13 +267,8 @@ def open_layout(file: h5py.File, stack: str, *, linked: bool = True) -> Layout:
         dtype = np.dtype(attrs["dtype"])
         parts = Parts(file, functools.partial(open_layout, linked=False) if linked else None)
         cleanup.callback(parts.close)
-        piles = [parts.pile(group) or open_pile(group, dtype) for group in _pile_groups(node)]
-        for pile in piles:
-            if pile.shape[1:] != attrs["shape"][1:] or pile.dtype != dtype:
-                raise DamageError(
-                    f"{pile.part or pile.data.name} is {pile.shape} {pile.dtype}, "
-                    f"the attributes say {attrs['shape']} {attrs['dtype']}"
-                )
+        opener = _Opener(node, name, parts, attrs["shape"][1:], dtype)
+        piles = opener.piles()
         in_order = len(piles) == 1 and _same_object(node, "frames", "groups/000000/video")
         # A disk that was full for a while leaves it closed, but not complete.
         live = in_order and (file.swmr_mode or not attrs["shape"][0])
@@ -267,18 +281,65 @@ def open_layout(file: h5py.File, stack: str, *, linked: bool = True) -> Layout:
         # After frames were appended the axes before have no meaning.
         leading = leading if math.prod(leading) == shape[0] else shape[:1]
         cleanup.pop_all()
-        return Layout(piles, shape, in_order, attrs, leading, node, live, parts)
+        return Layout(piles, shape, in_order, attrs, leading, node, live, parts, opener.table)
 
 
-def _pile_groups(node: h5py.Group) -> list[h5py.Group]:
-    """Return the groups of a stack's piles, of which there is at least one."""
-    groups = node.get("groups")
-    if not isinstance(groups, h5py.Group) or not len(groups):
-        raise DamageError("it has no piles")
-    found = [groups.get(f"{number:06d}") for number in range(len(groups))]
-    if not all(isinstance(group, h5py.Group) for group in found):
-        raise DamageError("its piles are not numbered from 0 on")
-    return found
+class _Opener:
+    """Open the piles of a stack: when they are used, where a table says enough of all of them.
+
+    Parameters
+    ----------
+    node, name
+        The stack's group, and what to call it in error messages.
+    frame, dtype
+        What the piles must hold.
+    """
+
+    def __init__(
+        self, node: h5py.Group, name: str, parts: Parts, frame: Shape, dtype: np.dtype[Any]
+    ) -> None:
+        self._name, self._parts, self._frame, self._dtype = name, parts, frame, dtype
+        groups = node.get("groups")
+        if not isinstance(groups, h5py.Group) or not len(groups):
+            raise DamageError("it has no piles")
+        self._groups = groups
+        # All that the table says stands in the piles, too, so a damaged one is not needed.
+        # `consistency` tells of it.
+        self.table: PileTable | None = None
+        with contextlib.suppress(DamageError):
+            self.table = read_piles(node)
+
+    def piles(self) -> Sequence[Pile]:
+        """Return the piles, of which there is at least one."""
+        if self.table is not None:
+            return OpenedOnUse(len(self.table), self._pile)
+        return [self._open(number) for number in range(len(self._groups))]
+
+    def _pile(self, number: int) -> Pile:
+        with damage_as_error(self._name):
+            return self._open(number)
+
+    def _open(self, number: int) -> Pile:
+        pile = self._find(number)
+        if pile.shape[1:] != self._frame or pile.dtype != self._dtype:
+            raise DamageError(
+                f"{pile.part or pile.data.name} has frames of {pile.shape[1:]} {pile.dtype}, "
+                f"the attributes say {self._frame} {self._dtype}"
+            )
+        if self.table is not None:
+            stated = self.table[number]
+            if pile.part or (pile.length, pile.data.chunks[:3]) != (stated.length, stated.chunk):
+                raise DamageError(f"{pile.home.name} is not what index/piles says")
+        return pile
+
+    def _find(self, number: int) -> Pile:
+        plain = open_video(self._groups, f"{number:06d}")
+        if plain is not None:
+            return plain
+        group = self._groups.get(f"{number:06d}")
+        if not isinstance(group, h5py.Group):
+            raise DamageError("its piles are not numbered from 0 on")
+        return self._parts.pile(group) or open_pile(group, self._dtype)
 
 
 def _same_object(group: h5py.Group, one: str, other: str) -> bool:

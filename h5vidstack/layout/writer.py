@@ -27,6 +27,7 @@ from ..shapes import Numbers, Shape, split_axes
 from ..similar.fingerprints import Fingerprints, Hashes
 from . import metadata_store
 from .names import FORMAT, FORMAT_ATTRIBUTE, LINEAGE, MAPPINGS_CRC, TABLE_CRC, UUID, text
+from .pile_table import CODINGS, TABLE, PileFacts, tabulate
 from .piles import Pile
 
 
@@ -47,6 +48,14 @@ class PileWriter:
         self.data, self.file = data, file
         self.stored_bytes = other_bytes
         self._rest: Shape = data.shape[1:]
+
+    def facts(self, typical: int) -> PileFacts:
+        """Return what the table of piles says of it."""
+        home = self.data.parent
+        parts = [self.data, home["mean"]] if "mean" in home else [self.data]
+        stored = sum(part.id.get_storage_size() for part in parts)
+        coding = text(home.attrs.get("coding", b""))
+        return PileFacts(len(self.data), self.data.chunks[:3], stored, typical, coding)
 
     @property
     def frame(self) -> Shape:
@@ -287,6 +296,8 @@ class StackWriter:
         write_table(group, "index/group", order.pile.astype(np.uint32))
         write_table(group, "index/position", order.position.astype(np.uint64))
         write_table(group, "index/crc32", prints.crc32)
+        if len(self._piles) > 1 and not self._linked:
+            self._write_piles(order.typical)
         write_hashes(group, prints.hashes)
         videos = [(pile.file, pile.data) for pile in self._piles]
         if order.in_order and self._plain and not self._linked:
@@ -303,6 +314,13 @@ class StackWriter:
             metadata = record.metadata.checked(leading, self._frame)
             metadata_store.write(group, metadata, leading, self._frame, self._dtype)
         self.write_attributes(shape, record)
+
+    def _write_piles(self, typical: Sequence[int]) -> None:
+        """Write the table of piles."""
+        facts = [pile.facts(one) for pile, one in zip(self._piles, typical, strict=True)]
+        rows, codings = tabulate(facts)
+        write_table(self.group, TABLE, rows.astype(np.uint64))
+        write_table(self.group, CODINGS, np.frombuffer(codings, np.uint8))
 
     def write_attributes(self, shape: Shape, record: Record) -> None:
         """Say what the stack is, ``(N, H, W[, C])``, and how it was made."""

@@ -1,15 +1,9 @@
-"""Numpy's indexing rules, turned into jobs on the chunks of a grid.
-
-`parse` reads a key as numpy does; `chunk_reads` says which part of which chunk goes where
-in the result. Nothing here touches pixels or files.
-"""
+"""Numpy's indexing rules: `parse` reads a key as numpy does. Nothing here touches files."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,63 +13,35 @@ from ..errors import SelectionError
 from ..shapes import Shape
 
 Indices = npt.NDArray[np.intp]
-Place = slice | Indices
 
 _NEW = -1  # in Selection.order: an axis that the key makes (np.newaxis)
 _POINTS = -2  # in Selection.order: the axes that the index arrays make together
 
 
 @dataclass(frozen=True)
-class ChunkRead:
-    """``result[target] = chunk.transpose(axes)[source]`` for one chunk.
+class Mask:
+    """A boolean mask of the axis of frames and one or more of a frame's.
 
     Attributes
     ----------
-    chunk
-        The chunk's number along each axis of the array.
-    first, frames
-        Which of its frames is the first that is needed, and how many to the last one.
+    taken
+        ``(N, ...)``: which pixels are taken.
+    starts
+        ``(N + 1,)``: where those of each frame begin in the result.
+    frames
+        The numbers of the frames of which some are taken.
     """
 
-    chunk: Shape
-    first: int
-    frames: int
-    target: tuple[Place, ...]
-    source: tuple[Place, ...]
-    axes: Shape
-
-    @property
-    def fits(self) -> bool:
-        """Whether the beginning of the chunk, as it stands, goes to one piece of the result."""
-        pieces = (*self.source, *self.target)
-        return all(isinstance(piece, slice) for piece in pieces) and all(
-            piece.start == 0 and piece.step == 1
-            for piece in self.source
-            if isinstance(piece, slice)
-        )
-
-
-@dataclass(frozen=True)
-class PileFrames:
-    """Some of the frames of a selection, which lie in one array of packed frames.
-
-    Attributes
-    ----------
-    entries
-        Which entries of `Selection.frames` they are.
-    positions
-        Where each is on the first axis of the packed array.
-    """
-
-    entries: Indices
-    positions: Indices
+    taken: npt.NDArray[np.bool_]
+    starts: Indices
+    frames: Indices
 
 
 @dataclass(frozen=True)
 class Selection:
     """A parsed key.
 
-    The *plain* result, which `chunk_reads` fill, has one axis for all points (if there are
+    The *plain* result, which reads of chunks fill, has one axis for all points (if there are
     index arrays), then one for each axis that is indexed by a slice or an integer.
 
     Attributes
@@ -90,6 +56,8 @@ class Selection:
         Axes that an integer takes out of the result.
     order
         Axes of numpy's result in order: array axes, or the marks above.
+    mask
+        In place of `points`: what a mask of several axes, frames among them, takes of each frame.
     """
 
     ranges: dict[int, range]
@@ -97,6 +65,7 @@ class Selection:
     points_shape: Shape | None
     dropped: frozenset[int]
     order: tuple[int, ...]
+    mask: Mask | None = None
 
     @property
     def plain_shape(self) -> Shape:
@@ -141,67 +110,12 @@ class Selection:
     @property
     def frames(self) -> Indices:
         """The frame of each entry along the plain result's axis that counts frames."""
-        return self.points[0] if 0 in self.points else np.array(self.ranges[0], np.intp)
-
-    def chunk_reads(self, chunks: Shape, part: PileFrames | None = None) -> Iterator[ChunkRead]:
-        """Split the selection along a grid of chunks of shape `chunks`.
-
-        Parameters
-        ----------
-        part
-            Only some of the frames, and where they are in the array that the grid
-            divides; None: all, where their numbers say.
-        """
-        if 0 in self.plain_shape:
-            return
-        axes = (*self.points, *self.ranges)
-        runs: list[list[tuple[int, Place, Place]]] = [
-            list(_split_range(taken, chunks[axis])) for axis, taken in self.ranges.items()
-        ]
-        crossing = False
-        if part is not None and 0 in self.ranges:
-            crossing = self.points_shape is not None
-            runs[0] = list(_split_positions(part, chunks[0], slices=not crossing))
-        for numbers, heads, sources in self._split_points(chunks, part):
-            if crossing:
-                # Two index arrays would be paired: as a column, points cross the frames.
-                heads = tuple(head.reshape(-1, 1) for head in heads)
-                sources = tuple(source.reshape(-1, 1) for source in sources)
-            for combination in itertools.product(*runs):
-                found = dict(zip(axes, (*numbers, *(run[0] for run in combination)), strict=True))
-                source = (*sources, *(run[2] for run in combination))
-                first, last = _ends(source[axes.index(0)])
-                yield ChunkRead(
-                    tuple(found[axis] for axis in sorted(found)),
-                    first,
-                    last + 1,
-                    (*heads, *(run[1] for run in combination)),
-                    source,
-                    axes,
-                )
-
-    def _split_points(
-        self, chunks: Shape, part: PileFrames | None
-    ) -> Iterator[tuple[tuple[int, ...], tuple[Indices, ...], tuple[Indices, ...]]]:
-        """Group the points by chunk: its numbers, places in the plain result, places in it."""
-        if self.points_shape is None:
-            yield (), (), ()
-            return
-        points, heads = self.points, np.arange(math.prod(self.points_shape))
-        if part is not None and 0 in points:
-            heads = part.entries
-            points = {axis: indices[heads] for axis, indices in points.items()}
-            points[0] = part.positions
-        columns = [indices // chunks[axis] for axis, indices in points.items()]
-        order = np.lexsort(columns)
-        ordered = np.stack([column[order] for column in columns])
-        cuts = np.flatnonzero((ordered[:, 1:] != ordered[:, :-1]).any(axis=0)) + 1
-        for members in np.split(order, cuts):
-            yield (
-                tuple(int(column[members[0]]) for column in columns),
-                (heads[members],),
-                tuple(indices[members] % chunks[axis] for axis, indices in points.items()),
-            )
+        if self.mask is not None:
+            return self.mask.frames
+        if 0 in self.points:
+            return self.points[0]
+        taken = self.ranges[0]
+        return np.arange(taken.start, taken.stop, taken.step)
 
 
 def parse(key: Any, shape: Shape) -> Selection:
@@ -212,7 +126,11 @@ def parse(key: Any, shape: Shape) -> Selection:
     SelectionError
         An IndexError, in the cases in which numpy raises one.
     """
-    entries = _expand(key if isinstance(key, tuple) else (key,), shape)
+    items = key if isinstance(key, tuple) else (key,)
+    place = _leading_mask(items, shape)
+    if place is not None:
+        return _parse_masked(items, place, shape)
+    entries = _expand(items, shape)
     arrays = [entry for entry in entries if isinstance(entry, np.ndarray)]
     ranges: dict[int, range] = {}
     points: dict[int, Indices] = {}
@@ -252,6 +170,38 @@ def parse(key: Any, shape: Shape) -> Selection:
         rest = [mark for mark in order if mark != _POINTS]
         order = [*rest[:first], _POINTS, *rest[first:]]
     return Selection(ranges, points, points_shape, frozenset(dropped), tuple(order))
+
+
+def _leading_mask(items: tuple[Any, ...], shape: Shape) -> int | None:
+    """Return which item is a mask of all frames and more axes, and the only index of its kind.
+
+    Such a mask is not turned into index arrays, which take 8 bytes a pixel and axis.
+    """
+    taken = [number for number, item in enumerate(items) if isinstance(item, np.ndarray)]
+    if len(taken) != 1 or not all(
+        item is None or item is Ellipsis or isinstance(item, (slice, np.ndarray)) for item in items
+    ):
+        return None
+    mask = items[taken[0]]
+    leads = mask.dtype == np.bool_ and mask.ndim > 1 and mask.shape == shape[: mask.ndim]
+    return taken[0] if leads and all(item is None for item in items[: taken[0]]) else None
+
+
+def _parse_masked(items: tuple[Any, ...], place: int, shape: Shape) -> Selection:
+    """Read an index in which a mask leads; see `_leading_mask`."""
+    taken = items[place]
+    whole = [slice(None)] * taken.ndim
+    rest = parse((*items[:place], *whole, *items[place + 1 :]), shape)
+    counts = np.fromiter(map(np.count_nonzero, taken), np.intp, len(taken))
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    order = [_POINTS if axis == 0 else axis for axis in rest.order if not 0 < axis < taken.ndim]
+    return replace(
+        rest,
+        ranges={axis: run for axis, run in rest.ranges.items() if axis >= taken.ndim},
+        points_shape=(int(starts[-1]),),
+        order=tuple(order),
+        mask=Mask(taken, starts, np.flatnonzero(counts)),
+    )
 
 
 def _expand(key: tuple[Any, ...], shape: Shape) -> list[Any]:
@@ -337,45 +287,3 @@ def _in_bounds(indices: Indices, axis: int, shape: Shape) -> Indices:
         first = indices[wrong][0] if indices.ndim else indices
         raise SelectionError(f"index {first} is out of bounds for axis {axis} of length {length}")
     return np.where(indices < 0, indices + length, indices)
-
-
-def _split_range(taken: range, chunk: int) -> Iterator[tuple[int, Place, Place]]:
-    """Cut a range at chunk borders: chunk number, place in the result, place in the chunk."""
-    start = 0
-    while start < len(taken):
-        number, first = divmod(taken[start], chunk)
-        room = chunk - 1 - first if taken.step > 0 else first
-        stop = min(len(taken), start + room // abs(taken.step) + 1)
-        end = first + (stop - start) * taken.step
-        source = slice(first, None if end < 0 else end, taken.step)
-        yield number, slice(start, stop), source
-        start = stop
-
-
-def _split_positions(
-    part: PileFrames, chunk: int, slices: bool
-) -> Iterator[tuple[int, Place, Place]]:
-    """Group scattered frames by chunk: as `_split_range`, with slices only where they can be."""
-    form = _as_slice if slices else np.asarray
-    order = np.argsort(part.positions, kind="stable")
-    numbers = part.positions[order] // chunk
-    for members in np.split(order, np.flatnonzero(np.diff(numbers)) + 1):
-        positions = part.positions[members]
-        number = int(positions[0]) // chunk
-        yield number, form(part.entries[members]), form(positions - number * chunk)
-
-
-def _as_slice(indices: Indices) -> Place:
-    """Return indices as a slice, if they count up by one."""
-    if (np.diff(indices) == 1).all():
-        return slice(int(indices[0]), int(indices[-1]) + 1, 1)
-    return indices
-
-
-def _ends(source: Place) -> tuple[int, int]:
-    """Return the least and the largest index that a non-empty place in a chunk takes."""
-    if not isinstance(source, slice):
-        return int(source.min()), int(source.max())
-    stop = source.stop if source.stop is not None else -1
-    taken = range(source.start, stop, source.step)
-    return min(taken[0], taken[-1]), max(taken[0], taken[-1])

@@ -17,10 +17,11 @@ from ..errors import ClosedError, Error
 from ..hdf5 import library_lock
 from ..hdf5.remote import Prefetch
 from ..pool import Later, Pending, Threads
-from ..shapes import Pixels, window_frames
+from ..shapes import Pixels, Shape, frame_bytes, window_frames
 from .block_cache import BlockCache
 from .chunk_grid import Chunks
-from .selection import ChunkRead, PileFrames, Selection, parse
+from .chunk_reads import ChunkRead, Cut, rows
+from .selection import Selection, parse
 from .stack_file import Blocks, StackFile
 
 Result = TypeVar("Result")
@@ -28,8 +29,17 @@ Result = TypeVar("Result")
 KEPT_SHARE = 0.25
 """A read that decodes more than this share of the cache does not use the cache."""
 
+LITTLE = 8 << 10
+"""A read that needs fewer bytes of each block than this decodes them one after another."""
+
 TOGETHER = 1 << 20
 """Decoded bytes of the blocks that are one task of the pool, where blocks are small."""
+
+GROWTH = 8
+"""An iteration reads few frames first, so that it begins at once, and so many times more next."""
+
+Jobs = Sequence[tuple[Chunks, ChunkRead]]
+Work = Callable[[Chunks, ChunkRead, Pixels], None]
 
 
 class Session:
@@ -43,26 +53,21 @@ class Session:
         self.process = os.getpid()
         self.file = file
         self.cache = BlockCache(cache_bytes)
-        self.block_bytes = max(
-            math.prod(pile.chunks) * pile.dtype.itemsize for pile in self.file.piles
-        )
+        self.block_bytes = file.block_bytes
+        self._frame_bytes = file.block_bytes // int(file.steps.max())
         self._workers = workers
         self._threads = Threads(workers)
 
     def chunk_reads(self, selection: Selection) -> Iterator[tuple[Chunks, ChunkRead]]:
         """Yield what to read for a selection: each chunk once."""
-        places = self.file.places
-        if places is None:
-            pile = self.file.pile(0)
-            yield from ((pile, job) for job in selection.chunk_reads(pile.chunks))
-            return
-        numbers, positions = (table[selection.frames] for table in places)
-        by_pile = np.argsort(numbers, kind="stable")
-        cuts = np.flatnonzero(np.diff(numbers[by_pile])) + 1
-        for entries in np.split(by_pile, cuts) if len(by_pile) else ():
-            pile = self.file.pile(int(numbers[entries[0]]))
-            part = PileFrames(entries, positions[entries])
-            yield from ((pile, job) for job in selection.chunk_reads(pile.chunks, part))
+        cuts: dict[Shape, Cut] = {}
+        for row in rows(selection, self.file.steps, self.file.places):
+            pile = self.file.pile(row.pile)
+            cut = cuts.get(pile.chunks)
+            if cut is None:
+                cut = cuts[pile.chunks] = Cut(selection, pile.chunks, pile.shape)
+            for job in cut.reads(row):
+                yield pile, job
 
     def fill(self, pile: Chunks, job: ChunkRead, plain: Pixels) -> None:
         """Decode what a job needs, or find it in the cache, and put it in its place."""
@@ -76,14 +81,14 @@ class Session:
             lambda first, frames: pile.load(job.chunk, frames, first=first),
             wait=not library_lock.is_mine(),
         )
-        plain[job.target] = pixels.transpose(job.axes)[job.source]
+        job.put(pixels, plain)
 
     def stream(self, pile: Chunks, job: ChunkRead, plain: Pixels) -> None:
         """Decode what a job needs, in its place where that can be."""
-        target = plain[job.target] if job.fits else None
+        target = job.target(plain)
         pixels, _ = pile.load(job.chunk, job.frames, target, job.first)
         if pixels is not target:
-            plain[job.target] = pixels.transpose(job.axes)[job.source]
+            job.put(pixels, plain)
 
     def read(self, selection: Selection, plain: Pixels) -> None:
         """Fill a plain result."""
@@ -109,41 +114,50 @@ class Session:
         # A large read would only push blocks out of the cache that are read again and again.
         large = len(jobs) * self.block_bytes > self.cache.limit * KEPT_SHARE
         work = self.stream if large else self.fill
-        # A trip through the pool costs as much as some blocks of tiny frames.
-        together = min(TOGETHER // self.block_bytes, len(jobs) // (4 * self._workers)) or 1
-
-        def several(some: Sequence[tuple[Chunks, ChunkRead]]) -> None:
-            for pile, job in some:
-                work(pile, job, plain)
 
         def blocks(wanted: tuple[Chunks, ChunkRead]) -> Blocks:
             pile, job = wanted
             return [] if self.cache.holds((pile, job.chunk), job.frames) else [(pile, job.chunk)]
 
         for run in self.file.fetched(jobs, blocks):
-            parts = (run[start : start + together] for start in range(0, len(run), together))
-            self._finish([self.submit(several, part) for part in parts])
+            self._finish(self._begin(work, run, plain))
+
+    def _begin(self, work: Work, jobs: Jobs, plain: Pixels) -> list[Pending[None]]:
+        """Begin to read chunks; where each is little work, the thread that waits does it.
+
+        Threads that do little work wait for each other at every call into Python.
+        """
+
+        def several(some: Jobs) -> None:
+            for pile, job in some:
+                work(pile, job, plain)
+
+        frames = sum(job.frames - job.first for _, job in jobs)
+        if frames * self._frame_bytes < LITTLE * len(jobs):
+            return [Later(partial(several, jobs))]
+        # A trip through the pool costs as much as some blocks of tiny frames.
+        together = min(TOGETHER // self.block_bytes, len(jobs) // (4 * self._workers)) or 1
+        parts = (jobs[start : start + together] for start in range(0, len(jobs), together))
+        return [self.submit(several, part) for part in parts]
 
     def frames(self) -> Iterator[Pixels]:
         """Yield the frames in order, decoding the next blocks meanwhile."""
-        shape, dtype, pile = self.file.shape, self.file.dtype, self.file.piles[0]
-        step, ahead = pile.chunks[0], -(-self._workers // len(pile.row(0))) + 1
+        shape, dtype = self.file.shape, self.file.dtype
+        ahead = -(-self._workers // len(self.file.piles[0].row(0))) + 1
         if self.file.places is not None or self.file.remote:
-            # Neighbours lie in many blocks, each of which is decoded once a window, or far away.
-            many = window_frames(shape[1:], dtype.itemsize)
-            step, ahead = max(1, many // step) * step, 2
+            ahead = 2
         running: deque[tuple[Pixels, list[Pending[None]], Prefetch | None]] = deque()
-        starts = iter(range(0, shape[0], step))
+        windows = self._windows()
         try:
             while True:
                 if self.process != os.getpid():
                     raise ClosedError("an iteration cannot go on after a fork; begin a new one")
-                while len(running) < ahead and (start := next(starts, None)) is not None:
-                    selection = parse(slice(start, start + step), shape)
+                while len(running) < ahead and (frames := next(windows, None)) is not None:
+                    selection = parse(frames, shape)
                     window = np.empty(selection.plain_shape, dtype)
                     wanted = list(self.chunk_reads(selection))
                     prefetch = self.file.ahead((pile, job.chunk) for pile, job in wanted)
-                    jobs = [self.submit(self.stream, *job, window) for job in wanted]
+                    jobs = self._begin(self.stream, wanted, window)
                     running.append((window, jobs, prefetch))
                 if not running:
                     return
@@ -185,6 +199,21 @@ class Session:
                 task.cancel()
             for task in tasks:
                 task.drop()
+
+    def _windows(self) -> Iterator[slice]:
+        """Yield the frames that an iteration reads at a time: few at first."""
+        shape, itemsize = self.file.shape, self.file.dtype.itemsize
+        step = size = int(self.file.steps[0])
+        most = TOGETHER // frame_bytes(shape[1:], itemsize)
+        if self.file.places is not None or self.file.remote:
+            # Neighbours lie in many blocks, each of which is decoded once a window, or far away.
+            most = window_frames(shape[1:], itemsize)
+        most = max(step, most // step * step)
+        start = 0
+        while start < shape[0]:
+            yield slice(start, start + size)
+            start += size
+            size = min(GROWTH * size, most)
 
     def close(self) -> None:
         """Close the file and stop the threads."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any, TypeVar
 
 import h5py
+import numpy as np
 
 from ..errors import FileChangedError, UnsupportedError
 from ..hdf5.chunk_bytes import RemoteChunks
@@ -18,6 +21,7 @@ from ..hdf5.opening import LocalFile, is_url, open_file, stamp_of
 from ..hdf5.remote import INSIDE, Prefetch, protocol_of
 from ..hdf5.remote_pages import RemoteFile
 from ..layout.names import LINEAGE, SEPARATOR, UUID, require_dataset, split_target
+from ..layout.pile_table import OpenedOnUse
 from ..layout.piles import Checks, Pile
 from ..layout.stack_group import Layout, open_layout
 from ..layout.stack_list import usual_stack
@@ -74,7 +78,11 @@ class StackFile:
     stack
         The path of the stack.
     piles
-        The coded datasets, by number.
+        The coded datasets, by number. Of many each is opened when it is first used.
+    lengths, steps
+        Frames of each pile, and of each pile's chunks.
+    block_bytes
+        Bytes of the largest block, decoded.
     shape, dtype
         Of the stack.
     attrs, leading_shape, in_order
@@ -138,7 +146,7 @@ class StackFile:
     @property
     def stored_bytes(self) -> int:
         """Bytes of the blocks of all piles."""
-        return self.ask(lambda layout: sum(pile.stored_bytes for pile in layout.piles))
+        return self.ask(lambda layout: layout.stored_bytes)
 
     @property
     def remote(self) -> bool:
@@ -159,14 +167,23 @@ class StackFile:
         piles = layout.piles
         path = self.name.removesuffix(f"{SEPARATOR}{self.stack}")
         only = len(piles) == 1 and not layout.linked
-        names = [self.name] if only else [_name(pile, path) for pile in piles]
         self.bare = layout.group is None
-        with damage_as_error(self.name):
-            self.piles = [
-                self._open_pile(pile, name) for pile, name in zip(piles, names, strict=True)
-            ]
+        self.piles: Sequence[Chunks]
+        if layout.table is None:
+            names = [self.name] if only else [_name(pile, path) for pile in piles]
+            with damage_as_error(self.name):
+                self.piles = [
+                    self._open_pile(pile, name) for pile, name in zip(piles, names, strict=True)
+                ]
+            chunks = np.array([pile.chunks[:3] for pile in self.piles])
+        else:
+            self.piles = OpenedOnUse(len(piles), partial(self._open_numbered, path))
+            chunks = layout.table.chunks
+        self.lengths, self.steps = layout.lengths, chunks[:, 0]
+        self.dtype = piles[0].dtype
+        channels = math.prod(layout.shape[3:])
+        self.block_bytes = int(chunks.prod(axis=1).max()) * channels * self.dtype.itemsize
         self.shape: Shape = layout.shape
-        self.dtype = self.piles[0].dtype
         self.identity = self._identify(layout)
         self.attrs, self.in_order = layout.attrs, layout.in_order
         self.leading_shape = layout.leading_shape
@@ -182,7 +199,7 @@ class StackFile:
             return Identity(None, None, place, self.shape, self.dtype.str, file)
         parts = {
             pile.part.name: self._watch(pile.data.file)
-            for pile in layout.piles
+            for pile in (layout.piles if layout.linked else ())
             if pile.part is not None
         }
         own = layout.attrs[UUID], layout.attrs[LINEAGE]
@@ -237,6 +254,16 @@ class StackFile:
         """Raise FileChangedError if what was read just now may be of a changed file."""
         if isinstance(self._file, LocalFile):  # each answer of a server is checked by itself
             self._file.guard.check()
+
+    def _open_numbered(self, path: str, number: int) -> Chunks:
+        """Open one of many piles."""
+
+        def open_one(layout: Layout) -> Chunks:
+            pile = layout.piles[number]
+            return self._open_pile(pile, _name(pile, path))
+
+        with damage_as_error(self.name):
+            return self.ask(open_one)
 
     def _open_pile(self, pile: Pile, name: str) -> Chunks:
         stored = None

@@ -96,7 +96,7 @@ class StackReader(Described):
         self._describe(self._live().file)
 
     def _set_up(
-        self, path: str, stack: str, cache_bytes: int, workers: int, options: dict[str, Any]
+        self, path: str, stack: str | None, cache_bytes: int, workers: int, options: dict[str, Any]
     ) -> None:
         self._path, self._stack, self._options = path, stack, options
         self._cache_bytes, self._workers = cache_bytes, workers

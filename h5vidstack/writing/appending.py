@@ -20,7 +20,7 @@ from ..layout import metadata_store
 from ..layout.names import read_table
 from ..layout.stack_group import Layout
 from ..layout.writer import Order, Record
-from ..metadata.description import Metadata
+from ..metadata.description import NO_METADATA, Metadata
 from ..reading.stack_file import StackFile
 from ..shapes import Numbers, Pixels, Shape
 from ..similar.fingerprints import HASHES, Fingerprints
@@ -184,7 +184,7 @@ class Earlier:
             self._leading_shape(record.leading_shape or (count,)),
             together(stated(own), len(self), record.loss, count),
             metadata=self.metadata.join(
-                record.metadata,
+                record.metadata or NO_METADATA,
                 self.file.layout.leading_shape,
                 record.leading_shape or (count,),
             ),

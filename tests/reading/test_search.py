@@ -119,7 +119,7 @@ def test_command_line():
         found = run("find", "x.h5", query, "-k", 3, "--json")
         assert found.exit_code == 0
         facts = json.loads(found.stdout)
-        assert facts["matches"][0] == {"frame": 66, "distance": 0, "rmse": 0.0}
+        assert facts["matches"][0] == {"frame": 66, "distance": 0, "rmse": 0.0, "name": None}
         assert facts["note"] is None
         assert len(facts["matches"]) == 3
     assert "66" in run("find", "x.h5", "q.png", "--hash", "dhash", "--max-distance", 3).stdout

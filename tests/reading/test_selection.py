@@ -7,15 +7,22 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from h5vidstack import SelectionError
+from h5vidstack.reading.chunk_reads import Cut, rows
 from h5vidstack.reading.selection import parse
+
+
+def reads(key, chunks, shape):
+    selection = parse(key, shape)
+    cut = Cut(selection, chunks, shape)
+    return [read for row in rows(selection, np.array(chunks[:1]), None) for read in cut.reads(row)]
 
 
 def select(array, key, chunks):
     selection = parse(key, array.shape)
     plain = np.empty(selection.plain_shape, array.dtype)
-    for job in selection.chunk_reads(chunks):
-        chunk = array[tuple(slice(n * c, (n + 1) * c) for n, c in zip(job.chunk, chunks))]
-        plain[job.target] = chunk[: job.frames].transpose(job.axes)[job.source]
+    for read in reads(key, chunks, array.shape):
+        chunk = array[tuple(slice(n * c, (n + 1) * c) for n, c in zip(read.chunk, chunks))]
+        read.put(chunk[: read.frames], plain)
     result = selection.finish(plain)
     assert result.shape == selection.shape
     return result
@@ -95,13 +102,13 @@ def test_step_zero_as_numpy():
 
 
 def test_only_the_chunks_needed():
-    assert [job.chunk for job in parse(np.s_[5, 3:5, 2], A.shape).chunk_reads((4, 2, 2))] == [
+    assert [read.chunk for read in reads(np.s_[5, 3:5, 2], (4, 2, 2), A.shape)] == [
         (1, 1, 1),
         (1, 2, 1),
     ]
 
 
 def test_only_the_frames_needed():
-    assert [job.frames for job in parse(np.s_[1:6], A.shape).chunk_reads((4, 5, 6))] == [4, 2]
-    assert [job.frames for job in parse([6, 1, 0], A.shape).chunk_reads((4, 5, 6))] == [2, 3]
-    assert [job.frames for job in parse(np.s_[6:2:-3], A.shape).chunk_reads((4, 5, 6))] == [3, 4]
+    assert [read.frames for read in reads(np.s_[1:6], (4, 5, 6), A.shape)] == [4, 2]
+    assert [read.frames for read in reads([6, 1, 0], (4, 5, 6), A.shape)] == [2, 3]
+    assert [read.frames for read in reads(np.s_[6:2:-3], (4, 5, 6), A.shape)] == [3, 4]
