@@ -218,9 +218,7 @@ class Rescue:
         record = self._record()
         writer.finish(
             Order(pile, position, members, typical),
-            Fingerprints(
-                crc32, **self._hash_tables(), feature=np.empty((len(crc32), 0), np.float32)
-            ),
+            Fingerprints(crc32, **self._hash_tables()),
             record,
         )
         numbers = self._original()

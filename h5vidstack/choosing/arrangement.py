@@ -13,8 +13,10 @@ from ..codecs import value_map
 from ..codecs.registry import Coding
 from ..hdf5 import virtual
 from ..shapes import CHUNK_FRAMES, Numbers, Pixels
+from ..similar import grouping
+from ..similar.feature_store import FeatureStore
 from ..similar.fingerprints import Hashes
-from ..similar.ordering import Features, by_hash, chain, cut
+from ..similar.ordering import by_hash, cut
 from .sampling import Take, crop
 
 WORTH = 0.99
@@ -32,6 +34,8 @@ RUN_SHARE = 64
 """A sample has one run for so many frames."""
 FEWEST_RUNS, MOST_RUNS = 3, 10
 """How few and how many runs a sample has."""
+MOST_TURNED = 16
+"""Most piles that are coded in both directions."""
 SAMPLE_PIXELS = 1 << 20
 """If frames have more pixels, a sample has only the middle of them."""
 LEAST_PILE = 2 * CHUNK_FRAMES
@@ -64,7 +68,7 @@ class Arrangement:
 
 
 def arrange(
-    features: Features,
+    features: FeatureStore,
     take: Take,
     pool: Executor,
     always: bool,
@@ -74,7 +78,7 @@ def arrange(
     Parameters
     ----------
     features
-        ``(n, d)``, of frames 0 to n - 1.
+        Those of frames 0 to n - 1.
     take
         Gives frames by their numbers.
     pool
@@ -84,7 +88,7 @@ def arrange(
     """
     n = len(features)
     given = np.arange(n)
-    order = chain(features)
+    order = grouping.order(features)
     gain = None
     if not always:
         if n > 1:
@@ -92,7 +96,7 @@ def arrange(
         if gain is None or gain >= WORTH:
             return Arrangement(piles=[given], reordered=False, gain=gain)
     piles = cut(order, features, LEAST_PILE)
-    piles = [_better_direction(pile, take, pool) for pile in piles]
+    piles = _turned(piles, take, pool)
     reordered = len(piles) > 1 or not np.array_equal(piles[0], given)
     return Arrangement(piles=piles, reordered=reordered, gain=gain)
 
@@ -101,12 +105,6 @@ def arrange_by_hash(hashes: Hashes) -> Arrangement:
     """Put frames of near image hashes, ``(n,)``, into piles, each in the given order."""
     piles = by_hash(hashes, LEAST_HASHED)
     return Arrangement(piles=piles, reordered=len(piles) > 1)
-
-
-def typical(features: Features) -> int:
-    """Return which of ``(n, d)`` points lies nearest to their mean."""
-    distance = np.linalg.norm(features - features.mean(axis=0), axis=1)
-    return int(np.argmin(distance))
 
 
 def _gain(order: Numbers, take: Take, pool: Executor) -> float:
@@ -127,6 +125,8 @@ def _gain(order: Numbers, take: Take, pool: Executor) -> float:
         return 1.0
     chained, given = (_cost(some, pool) for some in pairs)
     mappings = len(virtual.runs(np.zeros(len(order), np.intp), np.argsort(order)))
+    if mappings > virtual.MAX_MAPPINGS:  # then not all of them were counted
+        mappings = len(order)
     per_frame = mappings * virtual.MAPPING_BYTES / len(order)
     return (chained + per_frame * len(frames)) / max(given, 1)
 
@@ -138,20 +138,33 @@ def _difference(pairs: Iterable[Pixels]) -> float:
         return float(np.mean([np.nan_to_num(np.abs(one - two)).mean() for one, two in samples]))
 
 
-def _better_direction(pile: Numbers, take: Take, pool: Executor) -> Numbers:
-    """Turn a pile round if runs of it become smaller when they are coded backwards.
+def _turned(piles: list[Numbers], take: Take, pool: Executor) -> list[Numbers]:
+    """Turn piles round if runs of them become smaller when they are coded backwards.
 
     Recordings often have a better direction. Something that moves uncovers what no earlier frame
-    shows, and a lossy video makes frames from earlier ones. The sample is coded by a usual
-    preset, because that may look back further than one frame.
+    shows, and a lossy video makes frames from earlier ones. Of many piles only some are tried, and
+    the others follow these.
+    """
+    tried = _evenly(len(piles), 0, MOST_TURNED, MOST_TURNED)
+    sizes = {number: _both_ways(piles[number], take, pool) for number in tried.tolist()}
+    usual = np.sum(list(sizes.values()), axis=0)
+    found = []
+    for number, pile in enumerate(piles):
+        forwards, backwards = sizes.get(number, usual)
+        found.append(pile[::-1] if backwards < forwards * WORTH else pile)
+    return found
+
+
+def _both_ways(pile: Numbers, take: Take, pool: Executor) -> tuple[int, int]:
+    """Return the bytes of runs of a pile, coded forwards and backwards.
+
+    They are coded by a usual preset, because that may look back further than one frame.
     """
     if len(pile) < 2:
-        return pile
+        return 0, 0
     starts = _evenly(max(1, len(pile) - RUN), len(pile) // RUN_SHARE, FEWEST_RUNS, MOST_RUNS)
     runs = _samples([pile[start : start + RUN] for start in starts], take)
-    forwards = _cost(runs, pool, _USUAL)
-    backwards = _cost([run[::-1] for run in runs], pool, _USUAL)
-    return pile[::-1] if backwards < forwards * WORTH else pile
+    return _cost(runs, pool, _USUAL), _cost([run[::-1] for run in runs], pool, _USUAL)
 
 
 def _evenly(n: int, wanted: int, fewest: int, most: int) -> Numbers:

@@ -12,11 +12,12 @@ headers), IV.A.2.i (layout message).
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import h5py
 import numpy as np
@@ -24,13 +25,26 @@ import numpy as np
 from ..shapes import Numbers, Shape
 from .failures import DamageError, check_system
 
-MappedVideo = tuple[str, h5py.Dataset]
+
+class MappedFrames(Protocol):
+    """A dataset, or what is known of one."""
+
+    @property
+    def name(self) -> str:
+        """Its path in its file."""
+
+    @property
+    def shape(self) -> Shape:
+        """``(n, H, W[, C])``."""
+
+
+MappedVideo = tuple[str, MappedFrames]
 """A video, after the name of its file as seen from that of the virtual dataset: ``.``: the same."""
 
 MAPPING_BYTES = 122
 """What a mapping takes in a file."""
 
-MAX_MAPPINGS = 100_000
+MAX_MAPPINGS = 10_000
 """With more, no virtual dataset is made: HDF5 takes 26 KB of memory a mapping to write,
 7 KB in every program that opens it."""
 
@@ -62,36 +76,40 @@ def runs(group: Numbers, position: Numbers) -> list[FrameRun]:
     ----------
     group, position
         ``(N,)``: where each frame is; frames may share a place.
+
+    Returns
+    -------
+    list of FrameRun
+        No more than ``MAX_MAPPINGS + 1``, because more are of no use.
     """
     n = len(group)
     frames = np.lexsort((position, group))
-    places = np.stack([group[frames], position[frames]], axis=1).astype(np.int64)
-    # The first frames of all places, then the second ones, and so on: what repeats as a
-    # whole, as a loop does, makes one run each time.
+    group, position = group[frames], position[frames]
     begins = np.ones(n, bool)
-    begins[1:] = (places[1:] != places[:-1]).any(axis=1)
-    turn = np.arange(n) - np.maximum.accumulate(np.where(begins, np.arange(n), 0))
-    order = np.argsort(turn, kind="stable")
-    return list(_merge(places[order].tolist(), frames[order].tolist()))
+    begins[1:] = (group[1:] != group[:-1]) | (position[1:] != position[:-1])
+    if not begins.all():
+        # The first frames of all places, then the second ones, and so on: what repeats as a
+        # whole, as a loop does, makes one run each time.
+        turn = np.arange(n) - np.maximum.accumulate(np.where(begins, np.arange(n), 0))
+        order = np.argsort(turn, kind="stable")
+        group, position, frames = group[order], position[order], frames[order]
+    return list(itertools.islice(_merge(group, position, frames), MAX_MAPPINGS + 1))
 
 
-def _merge(places: list[list[int]], frames: list[int]) -> Iterator[FrameRun]:
-    start, n = 0, len(frames)
-    while start < n:
-        group, position = places[start]
-        step = frames[start + 1] - frames[start] if start + 1 < n else 0
-        stop = start + 1
-        while (
-            step > 0
-            and stop < n
-            and places[stop] == [group, position + stop - start]
-            and frames[stop] - frames[stop - 1] == step
-        ):
-            stop += 1
-        yield FrameRun(
-            group, position, stop - start, frames[start], step if stop - start > 1 else 1
-        )
-        start = stop
+def _merge(group: Numbers, position: Numbers, frames: Numbers) -> Iterator[FrameRun]:
+    """Yield the runs of frames that are sorted by their places."""
+    step = np.diff(frames)
+    step[(np.diff(group) != 0) | (np.diff(position) != 1) | (step < 0)] = 0
+    ends = np.append(np.flatnonzero(np.diff(step)), len(step) - 1)  # of stretches of equal steps
+    start, stretch = 0, 0
+    while start < len(frames):
+        length, apart = 1, 1
+        if start < len(step) and step[start]:
+            while ends[stretch] < start:
+                stretch += 1
+            length, apart = int(ends[stretch]) - start + 2, int(step[start])
+        yield FrameRun(int(group[start]), int(position[start]), length, int(frames[start]), apart)
+        start += length
 
 
 def create(

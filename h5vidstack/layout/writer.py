@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._version import __version__
+from ..codecs.block import padded
 from ..codecs.loss import Loss
 from ..codecs.projection import Basis, Floats, Whole
 from ..hdf5 import virtual
@@ -30,14 +31,17 @@ from .names import FORMAT, FORMAT_ATTRIBUTE, LINEAGE, MAPPINGS_CRC, TABLE_CRC, U
 from .pile_table import CODINGS, TABLE, PileFacts, tabulate
 from .piles import Pile
 
+TABLE_ROWS = 1 << 16
+"""Most rows of a chunk of a table."""
+
 
 class PileWriter:
     """Write the blocks of one pile.
 
     Attributes
     ----------
-    data
-        Its dataset.
+    name, shape
+        Of its dataset.
     file
         In which that is, as named from the stack's; ``.`` if it is the same.
     stored_bytes
@@ -45,9 +49,15 @@ class PileWriter:
     """
 
     def __init__(self, data: h5py.Dataset, other_bytes: int = 0, file: str = ".") -> None:
-        self.data, self.file = data, file
+        self._data: h5py.Dataset | None = data
+        self._home, self.name, self.file = data.file, data.name, file
         self.stored_bytes = other_bytes
-        self._rest: Shape = data.shape[1:]
+        self.shape: Shape = data.shape
+
+    @property
+    def data(self) -> h5py.Dataset:
+        """Its dataset."""
+        return self._home[self.name] if self._data is None else self._data
 
     def facts(self, typical: int) -> PileFacts:
         """Return what the table of piles says of it."""
@@ -60,12 +70,22 @@ class PileWriter:
     @property
     def frame(self) -> Shape:
         """Shape of a frame, ``(H, W[, C])``."""
-        return split_axes(self.data.shape)[1]
+        return split_axes(self.shape)[1]
+
+    @property
+    def released(self) -> bool:
+        """Whether nothing more is written to it."""
+        return self._data is None
+
+    def release(self) -> None:
+        """Release the dataset, of which HDF5 keeps 80 KB of memory. `data` opens it again."""
+        self._data = None
 
     def extend(self, frames: int) -> None:
         """Make room for `frames` frames in all."""
         # As Dataset.resize, which takes h5py's lock four times, and the encoders wait for it.
-        self.data.id.set_extent((frames, *self._rest))
+        self.shape = (frames, *self.shape[1:])
+        self.data.id.set_extent(self.shape)
 
     def write_block(self, offset: Shape, block: bytes, filter_mask: int = 0) -> None:
         """Store the block of the chunk that begins at `offset`."""
@@ -151,12 +171,18 @@ class StackWriter:
         self.group = group
         self._frame, self._dtype, self._chunk = frame, dtype, chunk
         self._piles = [PileWriter(pile.data) for pile in held]
+        for pile in self._piles[:-1]:
+            pile.release()
+        self._open, self._complete_bytes = self._piles[-1:], 0
         self._plain = all(pile.plain for pile in held)
 
     @property
     def stored_bytes(self) -> int:
         """Bytes of all blocks written so far."""
-        return sum(pile.stored_bytes for pile in self._piles)
+        # That of piles which are complete changes no more, and there may be many.
+        self._complete_bytes += sum(pile.stored_bytes for pile in self._open if pile.released)
+        self._open = [pile for pile in self._open if not pile.released]
+        return self._complete_bytes + sum(pile.stored_bytes for pile in self._open)
 
     @property
     def _linked(self) -> bool:
@@ -196,12 +222,11 @@ class StackWriter:
         dtype, stored = self._dtype, 0
         if mean is not None:
             dtype = np.dtype(f"<u{dtype.itemsize}")
-            stored = _write_array(group, "mean", mean).id.get_storage_size()
+            stored = _write_array(group, "mean", mean)[0].id.get_storage_size()
         name = "video" if mean is None else "difference"
         data = self._create_frames(group, name, dtype, options, chunk)
-        self._piles.append(PileWriter(data, stored))
         self._plain = self._plain and mean is None
-        return self._piles[-1]
+        return self._added(PileWriter(data, stored))
 
     def add_pca(
         self,
@@ -229,7 +254,7 @@ class StackWriter:
             **spectrum,
         }
         for name, values in tables.items():
-            _write_array(pca, name, values, one_by_one=name == "components")
+            _write_array(pca, name, values, rows=1 if name == "components" else None)
         stored = sum(table.id.get_storage_size() for table in pca.values())
         pca.attrs["step"] = basis.step
         self._plain = False
@@ -237,8 +262,12 @@ class StackWriter:
         if exact:
             words = np.dtype(f"<u{self._dtype.itemsize}")
             data = self._create_frames(group, "residual", words, Video("ffv1"))
-        self._piles.append(PileWriter(data, stored))
-        return self._piles[-1]
+        return self._added(PileWriter(data, stored))
+
+    def _added(self, pile: PileWriter) -> PileWriter:
+        self._piles.append(pile)
+        self._open.append(pile)
+        return pile
 
     def link_pile(self, pile: Pile, stack: str, number: int, file: str, coding: str) -> None:
         """Make the next pile of one that lies in another file.
@@ -259,6 +288,7 @@ class StackWriter:
         for name in {"video", "difference", "mean", "pca", "residual"} & pile.home.keys():
             group[name] = h5py.ExternalLink(file, f"{path}/{name}")
         self._piles.append(PileWriter(pile.data, file=file))
+        self._piles[-1].release()
         self._plain = self._plain and pile.plain
 
     def _create_frames(
@@ -291,15 +321,15 @@ class StackWriter:
             del group.attrs[name]
         for number, members in enumerate(order.members):
             name = f"groups/{number:06d}"
-            write_table(group, f"{name}/members", members.astype(np.uint64))
+            write_table(group, f"{name}/members", members, np.uint64)
             group[name].attrs["typical"] = np.uint64(order.typical[number])
-        write_table(group, "index/group", order.pile.astype(np.uint32))
-        write_table(group, "index/position", order.position.astype(np.uint64))
+        write_table(group, "index/group", order.pile, np.uint32)
+        write_table(group, "index/position", order.position, np.uint64)
         write_table(group, "index/crc32", prints.crc32)
         if len(self._piles) > 1 and not self._linked:
             self._write_piles(order.typical)
         write_hashes(group, prints.hashes)
-        videos = [(pile.file, pile.data) for pile in self._piles]
+        videos = [(pile.file, pile) for pile in self._piles]
         if order.in_order and self._plain and not self._linked:
             group["frames"] = self._piles[0].data
         elif self._plain:
@@ -361,22 +391,36 @@ def write_text(group: h5py.Group, name: str, value: str) -> None:
 
 
 def _write_array(
-    group: h5py.Group, name: str, values: npt.NDArray[Any], *, one_by_one: bool = False
-) -> h5py.Dataset:
-    """Write an array by HDF5's shuffle and deflate, in one chunk or one for each entry.
+    group: h5py.Group,
+    name: str,
+    values: npt.NDArray[Any],
+    dtype: npt.DTypeLike | None = None,
+    rows: int | None = None,
+) -> tuple[h5py.Dataset, int]:
+    """Write an array by HDF5's shuffle and deflate; return it, and the CRC-32 of its bytes.
 
     Chunks are made here and written at once: what h5py keeps in a cache it writes later,
     where an error is not seen.
+
+    Parameters
+    ----------
+    dtype
+        Under which it is stored, if not its own.
+    rows
+        Of a chunk; None: all.
     """
-    little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    chunk = (1, *little.shape[1:]) if one_by_one else little.shape
+    little = np.dtype(dtype or values.dtype).newbyteorder("<")
+    chunk = (min(rows or len(values), len(values)), *values.shape[1:])
     dataset = group.create_dataset(
-        name, shape=little.shape, dtype=little.dtype, chunks=chunk, shuffle=True, compression="gzip"
+        name, shape=values.shape, dtype=little, chunks=chunk, shuffle=True, compression="gzip"
     )
-    for first in range(0, little.shape[0], chunk[0]):
-        data = zlib.compress(shuffled(little[first : first + chunk[0]]))
+    crc32 = 0
+    for first in range(0, len(values), chunk[0]):
+        part = np.ascontiguousarray(values[first : first + chunk[0]], little)
+        crc32 = zlib.crc32(part.data, crc32)
+        data = zlib.compress(shuffled(padded(part, chunk)))
         dataset.id.write_direct_chunk((first, *(0 for _ in chunk[1:])), data)
-    return dataset
+    return dataset, crc32
 
 
 def write_hashes(group: h5py.Group, tables: Mapping[str, Hashes]) -> None:
@@ -385,10 +429,11 @@ def write_hashes(group: h5py.Group, tables: Mapping[str, Hashes]) -> None:
         write_table(group, f"hashes/{name}", table)
 
 
-def write_table(group: h5py.Group, name: str, values: npt.NDArray[Any]) -> None:
-    """Write a table with a CRC-32."""
+def write_table(
+    group: h5py.Group, name: str, values: npt.NDArray[Any], dtype: npt.DTypeLike | None = None
+) -> None:
+    """Write a table with a CRC-32, perhaps under another dtype."""
     if name in group:
         del group[name]
-    table = _write_array(group, name, values)
-    little = values.astype(values.dtype.newbyteorder("<"), copy=False)
-    table.attrs[TABLE_CRC] = np.uint32(zlib.crc32(little.tobytes()))
+    table, crc32 = _write_array(group, name, values, dtype, TABLE_ROWS)
+    table.attrs[TABLE_CRC] = np.uint32(crc32)

@@ -1,4 +1,4 @@
-"""The fingerprints of frames: CRC-32, image hashes, and a small feature for distances.
+"""The fingerprints of frames: CRC-32 and image hashes; and their features, for distances.
 
 The imagehash library defines the hashes, and `query_hashes` calls it for one image. Packing hashes
 frames in batches by `hash_images`, because that takes a quarter of the time; both give the same
@@ -11,6 +11,7 @@ bits.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -21,14 +22,20 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..codecs.block import frame_crcs
-from .thumbnails import thumbnails
+from .thumbnails import AT_ONCE, thumbnails
 
 Hashes = npt.NDArray[np.uint64]
+Digests = npt.NDArray[np.uint64]
+"""``(n, 2)``; see `frame_digests`."""
+Floats = npt.NDArray[np.float64]
 
 HASHES = ("phash", "ahash", "dhash")
 
 FEATURE_EDGE = {1: 16, 3: 9, 4: 8}
 """Rows and columns of the grid of block means, by channels: about 256 numbers a frame."""
+
+SMALL = 1 << 12
+"""Frames of no more pixels are converted together to 8 bits."""
 
 _WIDER = {np.dtype(np.uint8): np.uint16, np.dtype(np.uint16): np.uint32}
 """Integers that hold sums of many pixels, which is faster than sums of floats and as exact."""
@@ -45,15 +52,12 @@ class Fingerprints:
     phash, ahash, dhash
         ``(n,)`` uint64: imagehash's bits row by row, the first one highest. So
         ``f"{value:016x}"`` equals ``str`` of imagehash's object. None if no hashes were wanted.
-    feature
-        ``(n, d)`` float32: means of a grid of blocks, for distances between frames.
     """
 
     crc32: npt.NDArray[np.uint32]
-    phash: Hashes | None
-    ahash: Hashes | None
-    dhash: Hashes | None
-    feature: npt.NDArray[np.float32]
+    phash: Hashes | None = None
+    ahash: Hashes | None = None
+    dhash: Hashes | None = None
 
     def __len__(self) -> int:
         return len(self.crc32)
@@ -67,8 +71,7 @@ class Fingerprints:
 
 def fingerprint(frames: npt.NDArray[Any], *, hashes: bool = True) -> Fingerprints:
     """Compute the fingerprints of ``(n, H, W)`` or ``(n, H, W, C)`` frames."""
-    phash, ahash, dhash = hash_images(frames) if hashes else (None, None, None)
-    return Fingerprints(frame_crcs(frames), phash, ahash, dhash, block_means(frames))
+    return Fingerprints(frame_crcs(frames), *(hash_images(frames) if hashes else ()))
 
 
 def join(parts: Sequence[Fingerprints]) -> Fingerprints:
@@ -79,6 +82,16 @@ def join(parts: Sequence[Fingerprints]) -> Fingerprints:
         return None if arrays[0] is None else np.concatenate(arrays)
 
     return Fingerprints(*(joined(field.name) for field in fields(Fingerprints)))
+
+
+def frame_digests(frames: npt.NDArray[Any]) -> Digests:
+    """Return the first 128 bits of the SHA-256 of the raw C-order bytes of each frame, ``(n, 2)``.
+
+    Frames of one digest are equal: nobody has found two others, nor will chance.
+    """
+    whole = np.ascontiguousarray(frames)
+    data = b"".join(hashlib.sha256(frame.data).digest()[:16] for frame in whole)
+    return np.frombuffer(data, np.uint64).reshape(-1, 2)
 
 
 def hash_images(frames: npt.NDArray[Any]) -> tuple[Hashes, Hashes, Hashes]:
@@ -96,9 +109,9 @@ def hash_images(frames: npt.NDArray[Any]) -> tuple[Hashes, Hashes, Hashes]:
     """
     import scipy.fftpack  # inside, because it takes 0.2 s and only packing needs it
 
-    grays = np.stack([_gray(frame) for frame in frames])
-    for_p, for_a, for_d = thumbnails(grays, ((32, 32), (8, 8), (9, 8)))
-    dct = scipy.fftpack.dct(scipy.fftpack.dct(for_p, axis=1), axis=2)[:, :8, :8]
+    for_p, for_a, for_d = thumbnails(_grays(frames), ((32, 32), (8, 8), (9, 8)))
+    rows = scipy.fftpack.dct(for_p, axis=1)[:, :8]
+    dct = scipy.fftpack.dct(rows, axis=2)[:, :, :8]
     return (
         _pack_bits(dct > np.median(dct, axis=(1, 2), keepdims=True)),
         _pack_bits(for_a > for_a.mean(axis=(1, 2), keepdims=True)),
@@ -121,16 +134,18 @@ def query_hashes(image: npt.NDArray[Any]) -> dict[str, int]:
     return {name: int(str(found), 16) for name, found in zip(HASHES, made, strict=True)}
 
 
-def _gray(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    image = to_8bit(frame)
-    return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("L"))
+def _grays(frames: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return the 8-bit gray images of frames, ``(n, H, W)``."""
+    images = _images(frames)
+    if images.ndim == 3:
+        return images
+    return np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in images])
 
 
 def _pack_bits(bits: npt.NDArray[np.bool_]) -> Hashes:
     return np.packbits(bits.reshape(-1, 64), axis=1).view(">u8").ravel().astype(np.uint64)
 
 
-@np.errstate(all="ignore")
 def to_8bit(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Return the 8-bit image that shows a frame of any dtype.
 
@@ -138,31 +153,72 @@ def to_8bit(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     spread over 0..255; see "Image hashes" in spec/format.md. A frame of one value becomes 0.
     NaN and -inf become 0, and inf becomes 255. bool becomes 0 and 255.
     """
-    if frame.dtype == np.uint8:
-        return np.ascontiguousarray(frame)
-    if frame.dtype.kind in "iu" and frame.dtype.isnative and frame.size:
-        least, count = int(frame.min()), int(frame.max()) - int(frame.min()) + 1
-        if count < frame.size:  # it is faster to spread each value once than each pixel
-            unsigned = np.dtype(f"u{frame.dtype.itemsize}")
-            start = unsigned.type(least % (1 << 8 * unsigned.itemsize))
-            levels = _spread((np.arange(count).astype(unsigned) + start).view(frame.dtype))
-            image: npt.NDArray[np.uint8] = levels[frame.view(unsigned) - start]
-            return image
-    return _spread(frame)
+    image: npt.NDArray[np.uint8] = _images(frame[np.newaxis])[0]
+    return image
 
 
-def _spread(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Spread the finite values of an array over 0 to 255."""
-    values = np.asarray(frame, np.float64)
-    finite = np.isfinite(values)
-    least, greatest = (values[finite].min(), values[finite].max()) if finite.any() else (0, 0)
+@np.errstate(all="ignore")
+def _images(frames: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return the 8-bit images of frames, of their shape; see `to_8bit`.
+
+    Only a part is converted at a time, which bounds memory: several small frames, or a part of
+    a large one.
+    """
+    if frames.dtype == np.uint8:
+        return np.ascontiguousarray(frames)
+    flat = np.ascontiguousarray(frames, frames.dtype.newbyteorder("=")).reshape(len(frames), -1)
+    images = np.empty(flat.shape, np.uint8)
+    if flat.shape[1] <= SMALL:
+        step = AT_ONCE // max(1, flat.shape[1])
+        for start in range(0, len(flat), step):
+            part = flat[start : start + step]
+            images[start : start + step] = _spread(part, *_ends(part))
+    else:
+        for pixels, image in zip(flat, images, strict=True):
+            _spread_parts(pixels, image)
+    return images.reshape(frames.shape)
+
+
+def _spread_parts(pixels: npt.NDArray[Any], image: npt.NDArray[np.uint8]) -> None:
+    """Spread the pixels of one frame over an 8-bit image, ``(size,)`` each, a part at a time."""
+    parts = [slice(start, start + AT_ONCE) for start in range(0, pixels.size, AT_ONCE)]
+    if pixels.dtype.kind in "iu":
+        least, count = int(pixels.min()), int(pixels.max()) - int(pixels.min()) + 1
+        if count < min(pixels.size, AT_ONCE):  # it is faster to spread each value once
+            unsigned = np.dtype(f"u{pixels.itemsize}")
+            first = unsigned.type(least % (1 << 8 * unsigned.itemsize))
+            values = (np.arange(count).astype(unsigned) + first).view(pixels.dtype)[np.newaxis]
+            levels = _spread(values, *_ends(values))[0]
+            for part in parts:
+                image[part] = levels[pixels[part].view(unsigned) - first]
+            return
+    ends = [_ends(pixels[part][np.newaxis]) for part in parts]
+    least, greatest = (
+        np.min([low for low, _ in ends], axis=0),
+        np.max([high for _, high in ends], 0),
+    )
+    for part in parts:
+        image[part] = _spread(pixels[part][np.newaxis], least, greatest)[0]
+
+
+def _ends(values: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+    """Return the least and greatest finite value of each row, ``(n, 1)``; inf and -inf: none."""
+    numbers = values.astype(np.float64)
+    finite = np.isfinite(numbers)
+    least: Floats = numbers.min(axis=1, keepdims=True, initial=np.inf, where=finite)
+    greatest: Floats = numbers.max(axis=1, keepdims=True, initial=-np.inf, where=finite)
+    return least, greatest
+
+
+def _spread(values: npt.NDArray[Any], least: Floats, greatest: Floats) -> npt.NDArray[np.uint8]:
+    """Spread the finite values of rows over 0 to 255, between the ends of each row."""
+    numbers = values.astype(np.float64)
     # Both are halved, so that the range of the largest floats does not become infinite.
     span = greatest / 2 - least / 2
-    if span == 0:
-        return np.where(values == np.inf, np.uint8(255), np.uint8(0))
-    scaled = np.clip((values / 2 - least / 2) / span * 255, 0, 255)
+    scaled = np.clip((numbers / 2 - least / 2) / span * 255, 0, 255)
     image: npt.NDArray[np.uint8] = np.nan_to_num(scaled, nan=0).astype(np.uint8)
-    return image
+    flat = ~(span > 0)
+    return np.where(flat, np.where(numbers == np.inf, np.uint8(255), np.uint8(0)), image)
 
 
 @np.errstate(all="ignore")

@@ -17,24 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ..shapes import Numbers
+from .feature_store import Features, FeatureStore
 
-Features = npt.NDArray[np.float32]
-
-NUMBERS = 1 << 24
-FEWEST_DIMENSIONS = 64
-"""The fewest principal components of the features in which distances are measured.
-
-There are more if `NUMBERS` numbers are enough for all points."""
 TREES = 6
 LEAF = 192
 """The most points of a leaf. All distances between the points of a leaf are measured."""
-LEAVES = 256
+LEAVES = 32
 """Leaves that are searched at a time, which bounds memory."""
 NEIGHBOURS = 8
 """Near points that each point keeps from each of its leaves."""
-SAMPLE = 20_000
-"""About how many points principal components are computed from."""
-BATCH = 1 << 14
+SAMPLE = 1 << 14
+"""Most points from which the spread of all is computed."""
+BATCH = 1 << 12
 """Steps of a chain that are measured at a time."""
 JUMP = 8
 JUMP_SHARE = 0.02
@@ -57,7 +51,8 @@ def chain(features: Features) -> Numbers:
         agrees better with the order of the array.
     """
     n = len(features)
-    points = _principal(features)
+    points: Features = features - features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    points /= max(-points.min(), points.max()) or 1.0  # so that no square is infinite
     random = np.random.default_rng(0)
     paths = _Paths(n)
     while paths.joins < n - 1:
@@ -65,13 +60,12 @@ def chain(features: Features) -> Numbers:
         first, second = _near_pairs(points[ends], ends, paths.other[ends], random)
         if not paths.joins:
             first, second = np.append(first, ends[:-1]), np.append(second, ends[1:])
-        distance = np.linalg.norm(points[first] - points[second], axis=1)
-        paths.join(first, second, distance)
+        paths.join(first, second, _distances(points, first, second))
     order = paths.walk()
     return order if np.sum(np.sign(np.diff(order))) >= 0 else order[::-1]
 
 
-def cut(order: Numbers, features: Features, least: int) -> list[Numbers]:
+def cut(order: Numbers, features: FeatureStore, least: int) -> list[Numbers]:
     """Cut a chain into piles where it jumps from one scene to another.
 
     A jump is a step of more than `JUMP` times the median step and more than
@@ -81,7 +75,8 @@ def cut(order: Numbers, features: Features, least: int) -> list[Numbers]:
     step = _steps(features, order)
     if not len(step):
         return [order]
-    spread = math.sqrt(2 * float(features.var(axis=0, dtype=np.float64).sum()))
+    sample = features.evenly(SAMPLE)
+    spread = math.sqrt(2 * float(sample.var(axis=0, dtype=np.float64).sum()))
     least_jump = max(JUMP * float(np.median(step)), JUMP_SHARE * spread)
     cuts = np.flatnonzero(step > least_jump) + 1
     while len(cuts):
@@ -132,26 +127,22 @@ def by_hash(hashes: npt.NDArray[np.uint64], least: int) -> list[Numbers]:
     return np.split(order, np.flatnonzero(np.diff(pile[kind][order])) + 1)
 
 
-def _steps(features: Features, order: Numbers) -> npt.NDArray[np.float64]:
+def _steps(features: FeatureStore, order: Numbers) -> npt.NDArray[np.float32]:
     """Return the distance of each point to the next one in an order."""
-    steps = np.empty(len(order) - 1)
+    steps = np.empty(len(order) - 1, np.float32)
     for start in range(0, len(steps), BATCH):
-        points = features[order[start : start + BATCH + 1]].astype(np.float64)
+        points = features.take(order[start : start + BATCH + 1]).astype(np.float64)
         steps[start : start + BATCH] = np.linalg.norm(np.diff(points, axis=0), axis=1)
     return steps
 
 
-def _principal(features: Features) -> Features:
-    """Project points to the few dimensions that keep their distances best."""
-    centred: Features = features - features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    centred /= max(-centred.min(), centred.max()) or 1.0  # so that no square is infinite
-    dimensions = max(FEWEST_DIMENSIONS, NUMBERS // len(features))
-    if features.shape[1] <= dimensions:
-        return centred
-    sample = centred[:: max(1, len(features) // SAMPLE)].astype(np.float64)
-    _, axes = np.linalg.eigh(sample.T @ sample)
-    turned: Features = centred @ axes[:, -dimensions:].astype(np.float32)
-    return turned
+def _distances(points: Features, first: Numbers, second: Numbers) -> npt.NDArray[np.float32]:
+    """Return the distance of each pair of points."""
+    found = np.empty(len(first), np.float32)
+    for start in range(0, len(first), BATCH):
+        some = slice(start, start + BATCH)
+        found[some] = np.linalg.norm(points[first[some]] - points[second[some]], axis=1)
+    return found
 
 
 class _Paths:

@@ -48,6 +48,9 @@ def thumbnails(images: Images, sizes: Sequence[tuple[int, int]]) -> list[Images]
     if height > width:
         # Pillow 13 shrinks the columns of some such images first, which rounds differently.
         return [_by_pillow(images, size) for size in sizes]
+    if (width, height) in sizes:  # Pillow copies an image that has its size already
+        others = iter(thumbnails(images, [size for size in sizes if size != (width, height)]))
+        return [images if size == (width, height) else next(others) for size in sizes]
     rows = images.reshape(-1, width)
     bands = [band for wanted, _ in sizes for band in _bands(width, wanted)]
     narrow = np.empty((len(rows), sum(weights.shape[1] for _, weights in bands)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..choosing.methods import METHODS, Kept, Method
 from ..choosing.profiles import PROFILES
@@ -94,7 +95,7 @@ class Earlier:
                 f"{'x'.join(map(str, held[0]))} {held[1]}: a stack holds frames of one kind"
             )
 
-    def firsts(self) -> tuple[Numbers, Numbers]:
+    def firsts(self) -> tuple[Numbers, npt.NDArray[np.uint32]]:
         """Return numbers and CRC-32 of the frames that are stored, each once."""
         numbers = np.sort(np.concatenate(self.members))
         return numbers, self.crc32[numbers]

@@ -5,6 +5,7 @@ A worker gets functions of this package and pixels. Files, journals and locks st
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import zlib
@@ -20,7 +21,7 @@ from .._version import __version__
 from ..codecs.av_engine import library_versions
 from ..errors import Error, WorkerError
 from ..layout.writer import PileWriter
-from ..pool import default_workers
+from ..pool import Inline, default_workers
 from ..shapes import Pixels, Shape
 from .cluster import GivenExecutor, given_executor
 from .coders import Coder
@@ -30,6 +31,8 @@ Result = TypeVar("Result")
 
 MOST = 32
 """Most rows of blocks that are on their way to workers at once, unless the user says how many."""
+SMALL_BLOCK = 1 << 15
+"""Blocks of fewer bytes of pixels are coded by the thread that writes them."""
 PAUSE = 2.0
 """Seconds of waiting for a worker, after which we ask whether there is one."""
 
@@ -197,7 +200,9 @@ class Crew:
 
     def encoder(self, writer: PileWriter, coder: Coder, chunk: Shape, **more: Any) -> PileEncoder:
         """Return an encoder of a pile whose blocks this crew codes; `more`: see `PileEncoder`."""
-        return PileEncoder(self.encoders, self.size, writer, coder, chunk, **more)
+        small = math.prod(chunk) * writer.data.dtype.itemsize < SMALL_BLOCK
+        pool = Inline() if small and self._workers is None else self.encoders
+        return PileEncoder(pool, self.size, writer, coder, chunk, **more)
 
     def __enter__(self) -> Crew:
         return self

@@ -204,7 +204,7 @@ def _joined(held: Sequence[Earlier]) -> tuple[Order, Fingerprints, Record]:
             name: np.concatenate([part.file.hashes(name) for part in held]) for name in HASHES
         }
     crc32 = np.concatenate([part.crc32 for part in held])
-    prints = Fingerprints(crc32, **tables, feature=np.empty((len(crc32), 0), np.float32))
+    prints = Fingerprints(crc32, **tables)
     attrs = [layout.attrs for layout in layouts]
     settings = {
         "order": "part after part",

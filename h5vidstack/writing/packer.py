@@ -374,7 +374,7 @@ def _record(opened: Source, setup: Setup, packed: Packed, metadata: Metadata) ->
     settings = provenance.settings(
         method=method,
         order=packed.sentence,
-        codings=packed.codings,
+        codings=tuple(dict.fromkeys(packed.codings)),  # of thousands of piles, few
         chunk=setup.chunk,
         verified=options.verify,
         profile=options.profile,

@@ -17,9 +17,11 @@ from ..codecs.transforms import Colour, Predictor
 from ..errors import BlockError, NotExactError, UnsupportedError
 from ..pool import in_order
 from ..shapes import Pixels
-from ..similar.fingerprints import Fingerprints, fingerprint, join
+from ..similar.fingerprints import Fingerprints, fingerprint
+from ..similar.typical import TypicalFrame
 from ..sources.video.packets import ANEW, Packets
 from .coders import BlockCoder
+from .columns import FingerprintColumns
 from .packing import Packed, Packing, Setup, given_order
 
 
@@ -46,22 +48,23 @@ class PacketPacking(Packing):
         options = BlockCoder(Recipe(), verify=True).options()  # for blocks that others append
         pile = self.setup.writer.add_pile(h264.AS_THEY_CAME, options)
 
-        def prove(pair: tuple[list[bytes], Pixels]) -> tuple[bytes, Fingerprints]:
-            return self._proved(*pair), fingerprint(pair[1], hashes=hashes)
+        def prove(pair: tuple[list[bytes], Pixels]) -> tuple[bytes, Pixels, Fingerprints]:
+            return self._proved(*pair), pair[1], fingerprint(pair[1], hashes=hashes)
 
-        found, done = list[Fingerprints](), 0
+        columns, typical, done = FingerprintColumns(hashes), TypicalFrame(), 0
         pairs = zip_longest(self._packets.runs(), source.batches(run))
         with ThreadPoolExecutor(workers, "h5vidstack-copy") as pool:
-            for data, prints in in_order(pool, prove, pairs, workers):
-                found.append(prints)
-                pile.extend(done + len(prints))
+            for data, frames, found in in_order(pool, prove, pairs, workers):
+                columns.extend(found)
+                typical.add(frames)
+                pile.extend(done + len(frames))
                 pile.write_block((done, *(0 for _ in source.frame)), data)
-                done += len(prints)
+                done += len(frames)
                 self._tell(done)
-        prints = join(found)
+        prints = columns.joined(source.name)
         return Packed(
-            order=given_order(prints), prints=prints, loss=NO_LOSS, trials=[[]],
-            sentence="time order, packets copied", codings=[h264.AS_THEY_CAME],
+            order=given_order(len(prints), typical.number), prints=prints, loss=NO_LOSS,
+            trials=[[]], sentence="time order, packets copied", codings=[h264.AS_THEY_CAME],
         )  # fmt: skip
 
     def _proved(self, packets: list[bytes] | None, frames: Pixels | None) -> bytes:

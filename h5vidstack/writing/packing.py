@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..choosing.arrangement import typical
 from ..choosing.methods import Method
 from ..choosing.quality import Wish
 from ..choosing.trials import Trial
@@ -124,10 +123,10 @@ class Packing(ABC):
             setup.progress(Step(frames, self._count, doing, raw, setup.writer.stored_bytes))
 
 
-def given_order(prints: Fingerprints) -> Order:
+def given_order(count: int, typical: int) -> Order:
     """Return the order of frames that are all in one pile as they came."""
-    numbers = np.arange(len(prints))
-    return Order(numbers * 0, numbers, [numbers], [typical(prints.feature)])
+    numbers = np.arange(count)
+    return Order(np.zeros(count, np.uint32), numbers, [numbers], [typical])
 
 
 def as_read(

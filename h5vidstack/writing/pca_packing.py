@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,11 @@ from ..layout.writer import PileWriter
 from ..pool import in_order
 from ..reading.chunk_grid import to_words
 from ..shapes import Numbers, Pixels, window_frames
-from ..similar.fingerprints import fingerprint, join
+from ..similar.fingerprints import Fingerprints, fingerprint
+from ..similar.typical import TypicalFrame
 from . import pca
 from .coders import BlockCoder
+from .columns import FingerprintColumns
 from .packing import Packed, Packing, Setup, as_read, given_order
 
 COMPONENTS = 20
@@ -73,10 +74,17 @@ class PcaPacking(Packing):
     def run(self) -> Packed:
         """Pack everything."""
         source, crew = self.setup.source, self.setup.crew
-        look = partial(fingerprint, hashes=self.setup.options.hashes)
+        hashes = self.setup.options.hashes
         step = window_frames(source.frame, source.dtype.itemsize) // 4 or 1
-        batches = source.batches(step)
-        prints = join(list(in_order(crew.here, look, batches, crew.lookers)))
+        columns, typical = FingerprintColumns(hashes), TypicalFrame()
+
+        def look(frames: Pixels) -> tuple[Pixels, Fingerprints]:
+            return frames, fingerprint(frames, hashes=hashes)
+
+        for frames, found_prints in in_order(crew.here, look, source.batches(step), crew.lookers):
+            columns.extend(found_prints)
+            typical.add(frames)
+        prints = columns.joined(source.name)
         rounded = self._choose(step)
         found = rounded.found
         coding = f"PCA, {len(found.components)} components" + ", residual exact" * self._exact
@@ -92,8 +100,8 @@ class PcaPacking(Packing):
         elif rounded.crc32 is not None and not lost.exact:
             prints, lost = as_read(prints, lost, rounded.crc32)
         return Packed(
-            order=given_order(prints), prints=prints, loss=lost, sentence="time order",
-            codings=[coding], trials=trials,
+            order=given_order(len(prints), typical.number), prints=prints, loss=lost,
+            sentence="time order", codings=[coding], trials=trials,
         )  # fmt: skip
 
     def _choose(self, step: int) -> Rounded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -13,19 +13,16 @@ import numpy as np
 
 from ..codecs import block, loss
 from ..layout.writer import PileWriter
-from ..reading.chunk_grid import Chunks
 from ..shapes import Pixels, Shape
 from .coders import Coder
-
-DECODED_BYTES = 1 << 26
-"""Most bytes of decoded rows that are kept, to compare frames that may be copies with them."""
 
 
 @dataclass(frozen=True)
 class _RowUnderWay:
-    """One run of frames, and its blocks, which the pool is coding."""
+    """One run of frames, in parts as they came, and its blocks, which the pool is coding."""
 
-    frames: Pixels
+    parts: list[Pixels]
+    count: int
     blocks: list[tuple[Shape, Future[tuple[bytes, Pixels | None]]]]
 
 
@@ -81,7 +78,6 @@ class PileEncoder:
         self.losses: list[loss.FrameLoss] = []
         self.crc32: list[np.ndarray[Any, np.dtype[np.uint32]]] = []
         self._pending: deque[_RowUnderWay] = deque()
-        self._decoded: OrderedDict[int, Pixels] = OrderedDict()  # rows that `frame` read
         self._filling: list[Pixels] = []  # less than a row
         self._added = self._written = start
 
@@ -96,30 +92,16 @@ class PileEncoder:
             if self._added % step == 0:
                 self._submit()
 
-    def frame(self, position: int) -> Pixels:
-        """Return one of the frames that were added, from memory or out of the file."""
-        found: Pixels
-        start = self._written
-        for frames in [*(row.frames for row in self._pending), *self._filling]:
-            if start <= position < start + len(frames):
-                found = frames[position - start]
-                return found
-            start += len(frames)
-        row, place = divmod(position, self._chunk[0])
-        if row not in self._decoded:
-            self._decoded[row] = Chunks(self._writer.data, self._writer.data.name).row_frames(row)
-            held = sum(frames.nbytes for frames in self._decoded.values())
-            while held > DECODED_BYTES and len(self._decoded) > 1:
-                held -= self._decoded.popitem(last=False)[1].nbytes
-        self._decoded.move_to_end(row)
-        found = self._decoded[row][place]
-        return found
-
-    def finish(self) -> None:
-        """Encode what is left and write everything."""
+    def submit_rest(self) -> None:
+        """Begin to encode what is left; no frames are added after that."""
         if self._filling:
             self._submit()
+
+    def finish(self) -> None:
+        """Encode what is left, write everything, and release the pile."""
+        self.submit_rest()
         self.write_all()
+        self._writer.release()
 
     def write_all(self) -> None:
         """Wait for what is being encoded, and write it."""
@@ -134,25 +116,30 @@ class PileEncoder:
     def _submit(self) -> None:
         while len(self._pending) >= self._depth:
             self._write_oldest()
-        parts = self._filling
-        frames = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        self._filling = []
-        start = self._added - len(frames)
+        parts, self._filling = self._filling, []
+        count = sum(map(len, parts))
+        start = self._added - count
         _, rows, columns = self._chunk[:3]
-        height, width = frames.shape[1:3]
+        height, width, *channels = parts[0].shape[1:]
         blocks = []
         for y in range(0, height, rows):
             for x in range(0, width, columns):
-                tile = frames[:, y : y + rows, x : x + columns]
-                coded = self._pool.submit(self._coder.encode, tile, (y, x))
-                blocks.append(((start, y, x, *(0 for _ in frames.shape[3:])), coded))
-        self._pending.append(_RowUnderWay(frames, blocks))
+                tiles = [part[:, y : y + rows, x : x + columns] for part in parts]
+                coded = self._pool.submit(self._encode, tiles, (y, x))
+                blocks.append(((start, y, x, *(0 for _ in channels)), coded))
+        self._pending.append(_RowUnderWay(parts, count, blocks))
+
+    def _encode(self, tiles: list[Pixels], corner: tuple[int, int]) -> tuple[bytes, Pixels | None]:
+        """Encode the parts of a tile, which are joined only now; this runs in the pool."""
+        tile = tiles[0] if len(tiles) == 1 else np.concatenate(tiles)
+        return self._coder.encode(tile, corner)
 
     def _write_oldest(self) -> None:
         row = self._pending[0]
-        self._writer.extend(self._written + len(row.frames))
-        decoded = None if self._coder.lossless else np.empty_like(row.frames)
-        count, parts = len(row.frames), len(row.blocks)
+        self._writer.extend(self._written + row.count)
+        frame, dtype = row.parts[0].shape[1:], row.parts[0].dtype
+        decoded = None if self._coder.lossless else np.empty((row.count, *frame), dtype)
+        count, parts = row.count, len(row.blocks)
         for number, (offset, coded) in enumerate(row.blocks):
             data, tile = coded.result()
             self._writer.write_block(offset, data)
@@ -161,8 +148,11 @@ class PileEncoder:
                 decoded[:, y : y + tile.shape[1], x : x + tile.shape[2]] = tile
             self._after_block(count * (number + 1) // parts - count * number // parts)
         if decoded is not None:
-            self.losses.append(loss.measure(row.frames, decoded))
+            start = 0
+            for part in row.parts:
+                self.losses.append(loss.measure(part, decoded[start : start + len(part)]))
+                start += len(part)
             self.crc32.append(block.frame_crcs(decoded))
-        self._written += len(row.frames)
+        self._written += row.count
         self._pending.popleft()
         self._after_row()

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from abc import abstractmethod
+from collections import deque
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ..choosing.arrangement import Arrangement, arrange, arrange_by_hash, typical
+from ..choosing.arrangement import Arrangement, arrange, arrange_by_hash
 from ..choosing.methods import Method, Ordering
 from ..choosing.quality import Wish
 from ..choosing.sampling import Take
+from ..choosing.settling import SettlingChooser
 from ..choosing.trials import Chooser, Trial
 from ..codecs import loss
 from ..layout.writer import Order, PileWriter
-from ..shapes import CHUNK_FRAMES, Numbers, Pixels, frame_bytes, window_frames
+from ..shapes import Numbers, Pixels, frame_bytes, window_frames
+from ..similar.feature_store import FeatureStore
 from ..similar.fingerprints import Fingerprints
+from ..similar.typical import MOST as MOST_COMPARED
+from ..similar.typical import TypicalFrame, nearest_to_mean
 from ..sources.source import Access
 from ..sources.spool import Spool
 from .coders import BlockCoder, Coder, DifferenceCoder, PlainCoder, mean_frame
 from .journal import ResumingCoder
 from .packing import Packed, Packing, Setup, as_read
 from .pile_encoder import PileEncoder
-from .survey import Survey
+from .survey import NewFrames, StoredFrames, Survey
 
-BATCH_BYTES = 16 << 20
-"""Small blocks are surveyed together up to so many bytes."""
+BATCH_FRAMES, BATCH_BYTES = 256, 16 << 20
+"""Frames are surveyed together up to so many, and so many bytes."""
+AHEAD_BYTES = 48 << 20
+"""Batches are under way up to so many bytes, or two of them."""
 
 
 def stays_in_order(method: Method, wish: Wish) -> bool:
@@ -42,19 +51,19 @@ class PilePacking(Packing):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self._by_hash = setup.method.ordering == Ordering.HASHED
-        stored = setup.before.firsts() if setup.before is not None else ()
+        before, size = setup.before, self._batch_frames() * self._frame_bytes
         self._survey = Survey(
             setup.crew.here,
-            setup.crew.lookers,
+            min(setup.crew.lookers, max(1, AHEAD_BYTES // size)),
             setup.options.hashes or self._by_hash,
-            self._earlier,
-            zip(*(table.tolist() for table in stored), strict=True),
+            StoredFrames(*before.firsts(), before.frame) if before is not None else None,
         )
+        self._typical = TypicalFrame()  # of frames in their order
+        self._features = FeatureStore(Path(setup.writer.group.file.filename).resolve().parent)
         self._codings: list[str] = []
         self._trials: list[list[Trial]] = []
         self._encoders: list[PileEncoder] = []
         self._in_order: PileEncoder | None = None  # of frames in their order
-        self._shift = 0  # positions that earlier frames have in the pile
         self._written = 0
 
     @abstractmethod
@@ -63,24 +72,26 @@ class PilePacking(Packing):
 
     def run(self) -> Packed:
         """Pack everything."""
-        for new in self._survey.new_frames(self.setup.source.batches(self._batch_frames())):
-            self._take_in(new)
-        prints = self._survey.prints(self.setup.source.name)
-        firsts = self._survey.firsts()
-        if self._in_order is not None:
-            self._in_order.finish()
-            arrangement = Arrangement(piles=[np.arange(len(firsts))], reordered=False)
-            sentence = self._why_in_order()
-        elif not len(firsts):
-            arrangement = Arrangement(piles=[], reordered=False)
-            sentence = "each frame equals an earlier one"
-        else:
-            arrangement = self._reorder(prints, firsts)
-            sentence = self._sentence(arrangement)
-        if len(prints) != self._written:
-            self._count = len(prints)
-            self._tell(len(prints))
-        order = self._order(arrangement.piles, prints, firsts)
+        with contextlib.closing(self._features):
+            self._survey.features = not self._stays
+            for new in self._survey.new_frames(self.setup.source.batches(self._batch_frames())):
+                self._take_in(new)
+            prints = self._survey.prints(self.setup.source.name)
+            firsts = self._survey.firsts()
+            if self._in_order is not None:
+                self._in_order.finish()
+                arrangement = Arrangement(piles=[np.arange(len(firsts))], reordered=False)
+                sentence = self._why_in_order()
+            elif not len(firsts):
+                arrangement = Arrangement(piles=[], reordered=False)
+                sentence = "each frame equals an earlier one"
+            else:
+                arrangement = self._reorder(prints, firsts)
+                sentence = self._sentence(arrangement)
+            if len(prints) != self._written:
+                self._count = len(prints)
+                self._tell(len(prints))
+            order = self._order(arrangement.piles, firsts)
         if not self.setup.options.hashes:
             prints = replace(prints, phash=None, ahash=None, dhash=None)
         lost = self._loss(order)
@@ -91,45 +102,56 @@ class PilePacking(Packing):
             trials=self._trials, reordered=arrangement.reordered,
         )  # fmt: skip
 
+    @property
+    def _stays(self) -> bool:
+        """Whether frames are encoded as they come."""
+        once = self.setup.source.access == Access.ONCE
+        return once or stays_in_order(self.setup.method, self.setup.wish)
+
+    @property
+    def _frame_bytes(self) -> int:
+        source = self.setup.source
+        return frame_bytes(source.frame, source.dtype.itemsize)
+
     def _batch_frames(self) -> int:
-        """Return how many frames to survey at once: whole blocks of about 16 frames.
+        """Return how many frames to survey at once: whole blocks, unless these are too large.
 
-        Hashing one frame alone takes as long as hashing four together.
+        Looking at one frame alone takes as long as looking at several small ones.
         """
-        source, block = self.setup.source, self.setup.chunk[0]
-        wanted = min(CHUNK_FRAMES, BATCH_BYTES // frame_bytes(source.frame, source.dtype.itemsize))
-        return block * max(1, wanted // block)
+        block = self.setup.chunk[0]
+        wanted = max(1, min(BATCH_FRAMES, BATCH_BYTES // self._frame_bytes))
+        return wanted // block * block or wanted
 
-    def _take_in(self, new: Pixels) -> None:
+    def _take_in(self, new: NewFrames) -> None:
         """Encode new frames at once if they stay in order; else wait for the rest."""
-        source, block = self.setup.source, self.setup.chunk[0]
-        once = source.access == Access.ONCE
-        in_order = once or stays_in_order(self.setup.method, self.setup.wish)
-        if self._in_order is None and in_order and len(new):
-            waiting = self._survey.firsts()[: self._survey.unique - len(new)]
-            runs = [waiting[i : i + block] for i in range(0, len(waiting), block)]
-            first = source.take(runs[0]) if runs else new
-            if source.access >= Access.RANDOM and source.count is not None:
-                # All of the source says more of it than how it begins.
-                self._in_order = self._begin(np.arange(source.count), source.take)
-            else:
-                self._in_order = self._begin(np.arange(len(first)), lambda numbers: first[numbers])
-            for run in runs:
-                self._in_order.add(source.take(run))
+        frames = new.pixels
+        if self._in_order is None and self._stays and len(frames):
+            self._in_order = self._begin_in_order(frames)
         if self._in_order is not None:
-            self._in_order.add(new)
+            self._typical.add(frames)
+            self._in_order.add(frames)
         else:
+            if new.features is not None:
+                self._features.extend(new.features)
             self._tell(self._survey.count, "looking")
 
-    def _earlier(self, number: int) -> Pixels:
-        """Return the pixels of a new frame that has passed, or of a stored one; see `Survey`."""
-        source, before = self.setup.source, self.setup.before
-        if number < 0 and before is not None:
-            return before.frame(-1 - number)
-        if self._in_order is not None and source.access == Access.ONCE:
-            return self._in_order.frame(self._shift + number)
-        frame: Pixels = source.take(np.array([self._survey.first(number)]))[0]
-        return frame
+    def _begin_in_order(self, new: Pixels) -> PileEncoder:
+        """Begin the pile of frames in their order; begin it with those that wait."""
+        source, block = self.setup.source, self.setup.chunk[0]
+        self._survey.features = False
+        waiting = self._survey.firsts()[: self._survey.unique - len(new)]
+        runs = [waiting[i : i + block] for i in range(0, len(waiting), block)]
+        first = source.take(runs[0]) if runs else new
+        if source.access >= Access.RANDOM and source.count is not None:
+            # All of the source says more of it than how it begins.
+            encoder = self._begin(np.arange(source.count), source.take)
+        else:
+            encoder = self._begin(np.arange(len(first)), lambda numbers: first[numbers])
+        for run in runs:
+            frames = source.take(run)
+            self._typical.add(frames)
+            encoder.add(frames)
+        return encoder
 
     def _reorder(self, prints: Fingerprints, firsts: Numbers) -> Arrangement:
         """Encode pile after pile, from frames that can be read again."""
@@ -143,12 +165,18 @@ class PilePacking(Packing):
             found = arrange_by_hash(prints.dhash[firsts])
         else:
             always = self.setup.method.ordering == Ordering.SIMILAR
-            found = arrange(prints.feature[firsts], take, self.setup.crew.coding, always)
+            found = arrange(self._features, take, self.setup.crew.coding, always)
         self._count = len(firsts)
+        under_way = deque[PileEncoder]()  # small piles are encoded at the same time
         for pile in found.piles:
             encoder = self._begin(pile, take)
             for start in range(0, len(pile), step):
                 encoder.add(take(pile[start : start + step]))
+            encoder.submit_rest()
+            under_way.append(encoder)
+            if len(under_way) > self.setup.crew.size:
+                under_way.popleft().finish()
+        for encoder in under_way:
             encoder.finish()
         return found
 
@@ -183,22 +211,23 @@ class PilePacking(Packing):
 
     def _begin(self, pile: Numbers, take: Take) -> PileEncoder:
         """Begin a pile."""
-        if not self._encoders:
+        if not self._codings:
             self._tell(0, "choosing how to code")
         coder, writer = self._begin_pile(pile, take)
-        if not self._encoders:
+        if not self._codings:
             self._tell(0)
         self._codings.append(str(coder))
         before = self.setup.before
         tail = before.tail() if before is not None and before.extends else ()
-        self._shift = len(writer.data)
+        shift = writer.shape[0]  # frames that are there already
         encoder = self.setup.crew.encoder(
-            writer, coder, self.setup.chunk, start=self._shift - len(tail), block=self._note_written
+            writer, coder, self.setup.chunk, start=shift - len(tail), block=self._note_written
         )
         if len(tail):  # the block that is not full is coded again, with what goes on
             encoder.add(np.asarray(tail))
             self._written -= len(tail)
-        self._encoders.append(encoder)
+        if not self.setup.template.lossless:
+            self._encoders.append(encoder)
         return encoder
 
     def _writer(self, coder: Coder, mean: Pixels | None = None) -> PileWriter:
@@ -229,34 +258,48 @@ class PilePacking(Packing):
             found[here] = np.concatenate(encoder.crc32)[order.position[here]]
         return found
 
-    def _order(self, piles: list[Numbers], prints: Fingerprints, firsts: Numbers) -> Order:
+    def _order(self, piles: list[Numbers], firsts: Numbers) -> Order:
         """Return where each frame is; a copy is where the first of its kind is."""
-        numbers, features = self._survey.numbers(), prints.feature[firsts]
-        old = numbers < 0
-        pile, position = np.full((2, len(firsts) + 1), -1)  # the last one is for old frames
+        typical = [int(firsts[self._typical_of(held)]) for held in piles]
+        # The last place is for frames that are stored already.
+        pile, position = np.full((2, len(firsts) + 1), -1)
         for number, held in enumerate(piles):
             pile[held], position[held] = number, np.arange(len(held))
+        if len(firsts) == self._survey.count:  # none is a copy
+            return Order(pile[:-1], position[:-1], piles, typical)
         members = [firsts[held] for held in piles]
-        nearest = [
-            int(frames[typical(features[held])])
-            for frames, held in zip(members, piles, strict=True)
-        ]
+        numbers = self._survey.numbers()
+        old = numbers < 0
         place = np.where(old, -1, numbers)
-        return Order(pile[place], np.where(old, -1 - numbers, position[place]), members, nearest)
+        found = np.where(old, -1 - numbers, position[place])
+        return Order(pile[place], found, members, typical)
+
+    def _typical_of(self, pile: Numbers) -> int:
+        """Return which new frame stands for a pile."""
+        if self._in_order is not None:
+            return self._typical.number
+        some = pile[:: -(-len(pile) // MOST_COMPARED)]
+        return int(some[nearest_to_mean(self._features.take(some))])
 
 
 class VideoPacking(PilePacking):
     """Piles as blocks of this package's filter, whose coding is chosen from a sample of each."""
 
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self._chooser = SettlingChooser(
+            Chooser(
+                wish=setup.wish, template=setup.template, chunk=setup.chunk,
+                pool=setup.crew.coding, timed=setup.options.explain, memory=setup.journal,
+                tell=functools.partial(self._tell, 0, "choosing how to code"),
+            )
+        )  # fmt: skip
+
     def _begin_pile(self, pile: Numbers, take: Take) -> tuple[Coder, PileWriter]:
         setup = self.setup
-        chooser = Chooser(
-            wish=setup.wish, template=setup.template, chunk=setup.chunk, pool=setup.crew.coding,
-            timed=setup.options.explain, memory=setup.journal,
-            tell=functools.partial(self._tell, 0, "choosing how to code"),
-        )  # fmt: skip
-        choice = chooser.choose(pile, take)
-        self._trials.append(list(choice.trials))
+        choice = self._chooser.choose(pile, take)
+        if setup.options.explain:
+            self._trials.append(list(choice.trials))
         coder = BlockCoder(choice.recipe, setup.options.verify)
         maker = setup.crew.coder(coder)
         if setup.journal is not None:
@@ -268,7 +311,6 @@ class PlainPacking(PilePacking):
     """Piles of pixels in chunks that any HDF5 reads."""
 
     def _begin_pile(self, pile: Numbers, take: Take) -> tuple[Coder, PileWriter]:
-        self._trials.append([])
         coder = self._plain()
         return coder, self._writer(coder)
 
@@ -283,7 +325,6 @@ class DifferencePacking(PlainPacking):
     """Piles as their mean, and the difference of each frame to it in plain chunks."""
 
     def _begin_pile(self, pile: Numbers, take: Take) -> tuple[Coder, PileWriter]:
-        self._trials.append([])
         mean = self._mean(pile, take)
         coder = DifferenceCoder(mean, self._plain())
         return coder, self._writer(coder, mean)

@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from h5vidstack.cli.demonstration import generate_uint8
 from h5vidstack.similar import fingerprints, ordering
+from h5vidstack.similar.feature_store import FeatureStore
 
 
 def greedy(features):
@@ -35,7 +36,7 @@ def length(features, order):
 def test_a_chain_is_a_permutation(features):
     order = ordering.chain(features)
     assert sorted(order) == list(range(len(features)))
-    piles = ordering.cut(order, features, 3)
+    piles = ordering.cut(order, FeatureStore.of(features), 3)
     assert list(np.concatenate(piles)) == list(order)
     assert len(piles) == 1 or min(map(len, piles)) >= 3
 
@@ -59,7 +60,7 @@ def test_equal_and_noisy_points():
     features = np.random.default_rng(0).normal(size=(700, 100)).astype(np.float32)
     order = ordering.chain(features)
     assert sorted(order) == list(range(700))
-    assert len(ordering.cut(order, features, 32)) == 1
+    assert len(ordering.cut(order, FeatureStore.of(features), 32)) == 1
 
 
 def test_scenes_become_piles():
@@ -69,7 +70,7 @@ def test_scenes_become_piles():
     frames = np.empty((150, 40, 50), np.uint8)
     frames[scene == 0], frames[scene == 1] = one, two
     features = fingerprints.block_means(frames)
-    piles = ordering.cut(ordering.chain(features), features, 32)
+    piles = ordering.cut(ordering.chain(features), FeatureStore.of(features), 32)
     assert sorted(map(len, piles)) == [70, 80]
     assert all(len(set(scene[pile])) == 1 for pile in piles)
 
@@ -77,11 +78,11 @@ def test_scenes_become_piles():
 def test_tiny_piles_are_put_together():
     centres = np.repeat(np.arange(30) * 1000, 5) + np.tile(np.arange(5), 30)
     features = centres[:, None].astype(np.float32)
-    piles = ordering.cut(np.arange(150), features, 1)
+    piles = ordering.cut(np.arange(150), FeatureStore.of(features), 1)
     assert [len(pile) for pile in piles] == [5] * 30
-    piles = ordering.cut(np.arange(150), features, 12)
+    piles = ordering.cut(np.arange(150), FeatureStore.of(features), 12)
     assert min(map(len, piles)) >= 12
-    assert len(ordering.cut(np.arange(150), features, 151)) == 1
+    assert len(ordering.cut(np.arange(150), FeatureStore.of(features), 151)) == 1
 
 
 @given(

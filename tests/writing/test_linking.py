@@ -90,7 +90,7 @@ def test_loss_is_joined():
     assert found.stated_max_error == pytest.approx(found.max_error)
     assert found.stated_mse == pytest.approx(found.mse)
     assert h5vidstack.verify("all.h5", against=source) == []
-    assert "LOSSY, max error" in listings.stack_facts(summary.describe("all.h5"))
+    assert "LOSSY, max error" in listings.stack_facts(summary.describe("all.h5"), {})
 
 
 def test_axes_before_the_frame():

@@ -53,4 +53,7 @@ def test_verify_and_unpack_of_reordered_stacks():
 def test_frames_are_read_once_in_runs():
     source = ArrayLike(moving((37, 10, 12)))
     h5vidstack.pack(source, "x.h5", chunk_frames=8)
-    assert source.read == [0, 16, 16, 5]  # two blocks at a time
+    assert source.read == [0, 37]
+    source = ArrayLike(moving((37, 600, 1200)))
+    h5vidstack.pack(source, "y.h5", chunk_frames=8, preset="raw")
+    assert source.read == [0, 16, 16, 5]  # two blocks have less than 16 MiB
