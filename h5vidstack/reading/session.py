@@ -102,19 +102,19 @@ class Session:
     def frames(self) -> Iterator[Pixels]:
         """Yield the frames in order, decoding the next blocks meanwhile."""
         shape, dtype, pile = self.file.shape, self.file.dtype, self.file.piles[0]
-        step, ahead = pile.chunks[0], -(-self._workers // len(pile.row(0))) + 1
+        ahead = -(-self._workers // len(pile.row(0))) + 1
         if self.file.places is not None or self.file.remote:
-            # Neighbours lie in many blocks, each of which is decoded once a window, or far away.
-            many = window_frames(shape[1:], dtype.itemsize)
-            step, ahead = max(1, many // step) * step, 2
+            ahead = 2
+        if self.block_bytes > self.cache.limit * KEPT_SHARE:
+            ahead = 1
         running: deque[tuple[Pixels, list[Future[None]], Prefetch | None]] = deque()
-        starts = iter(range(0, shape[0], step))
+        windows = iter(self._windows())
         try:
             while True:
                 if self.process != os.getpid():
                     raise ClosedError("an iteration cannot go on after a fork; begin a new one")
-                while len(running) < ahead and (start := next(starts, None)) is not None:
-                    selection = parse(slice(start, start + step), shape)
+                while len(running) < ahead and (frames := next(windows, None)) is not None:
+                    selection = parse(frames, shape)
                     window = np.empty(selection.plain_shape, dtype)
                     wanted = list(self.chunk_reads(selection))
                     prefetch = self.file.ahead((pile, job.chunk) for pile, job in wanted)
@@ -136,6 +136,27 @@ class Session:
                     job.cancel()
                 if prefetch is not None:
                     prefetch.close()
+
+    def _windows(self) -> Iterator[slice]:
+        """Yield runs of frames that are best decoded together."""
+        (count, *frame), size = self.file.shape, self.file.dtype.itemsize
+        step, places = self.file.piles[0].chunks[0], self.file.places
+        if places is not None or self.file.remote:
+            # Neighbours lie in many blocks, each of which is decoded once a window, or far away.
+            step = max(1, window_frames(tuple(frame), size) // step) * step
+        if places is None:
+            yield from (slice(start, start + step) for start in range(0, count, step))
+            return
+        # Blocks may follow one another all the same, so no window ends within one.
+        lengths = np.array([pile.chunks[0] for pile in self.file.piles])
+        blocks = np.stack([places[0], places[1] // lengths[places[0]]])
+        ends = np.append(np.flatnonzero((np.diff(blocks) != 0).any(axis=0)) + 1, count)
+        start = 0
+        while start < count:
+            last = np.searchsorted(ends, start + step, side="right") - 1
+            end = int(ends[last]) if last >= 0 and ends[last] > start else start + step
+            yield slice(start, end)
+            start = end
 
     def submit(self, work: Callable[..., None], *arguments: Any) -> Future[None]:
         """Start some work in the pool."""

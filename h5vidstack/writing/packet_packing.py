@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import zip_longest
 
 import numpy as np
 
+from ..choosing.arrangement import typical
 from ..codecs import block, h264, value_map
 from ..codecs.block_format import Block, Stream, seal
 from ..codecs.loss import NO_LOSS
@@ -15,16 +18,20 @@ from ..codecs.recipe import Recipe
 from ..codecs.registry import CODECS
 from ..codecs.transforms import Colour, Predictor
 from ..errors import BlockError, NotExactError, UnsupportedError
+from ..layout.writer import Order, PileWriter
 from ..pool import in_order
-from ..shapes import Pixels
+from ..shapes import Pixels, frame_bytes
 from ..similar.fingerprints import Fingerprints, fingerprint, join
 from ..sources.video.packets import ANEW, Packets
 from .coders import BlockCoder
-from .packing import Packed, Packing, Setup, given_order
+from .packing import Packed, Packing, Setup
+
+AHEAD_BYTES = 256 << 20
+"""Most bytes of frames that wait to be compared, besides those of one block."""
 
 
 class PacketPacking(Packing):
-    """One pile in order, of packets that are copied.
+    """Packets that are copied: one pile, or several where blocks have several lengths.
 
     Parameters
     ----------
@@ -41,31 +48,73 @@ class PacketPacking(Packing):
 
     def run(self) -> Packed:
         """Copy everything."""
-        source, workers = self.setup.source, self.setup.crew.size
-        hashes, run = self.setup.options.hashes, self._packets.run
-        options = BlockCoder(Recipe(), verify=True).options()  # for blocks that others append
-        pile = self.setup.writer.add_pile(h264.AS_THEY_CAME, options)
+        setup, packets, piles = self.setup, self._packets, self._packets.piles
+        frame, hashes = setup.source.frame, setup.options.hashes
+        written = [self._add_pile(blocks) for blocks in piles]
+        places = {
+            block: (pile, number * packets.lengths[blocks[0]])
+            for pile, blocks in enumerate(piles)
+            for number, block in enumerate(blocks)
+        }
 
-        def prove(pair: tuple[list[bytes], Pixels]) -> tuple[bytes, Fingerprints]:
-            return self._proved(*pair), fingerprint(pair[1], hashes=hashes)
+        def prove(pair: tuple[list[bytes] | None, Pixels | None]) -> tuple[bytes, Fingerprints]:
+            data, frames = self._proved(*pair)
+            return data, fingerprint(frames, hashes=hashes)
 
         found, done = list[Fingerprints](), 0
-        pairs = zip_longest(self._packets.runs(), source.batches(run))
-        with ThreadPoolExecutor(workers, "h5vidstack-copy") as pool:
-            for data, prints in in_order(pool, prove, pairs, workers):
+        size = packets.longest * frame_bytes(frame, setup.source.dtype.itemsize)
+        ahead = max(0, min(setup.crew.size, AHEAD_BYTES // size))
+        pairs = zip_longest(packets.runs(), self._frames())
+        with ThreadPoolExecutor(setup.crew.size, "h5vidstack-copy") as pool:
+            for block_number, (data, prints) in enumerate(in_order(pool, prove, pairs, ahead)):
+                pile, position = places[block_number]
                 found.append(prints)
-                pile.extend(done + len(prints))
-                pile.write_block((done, *(0 for _ in source.frame)), data)
+                written[pile].write_block((position, *(0 for _ in frame)), data)
                 done += len(prints)
                 self._tell(done)
         prints = join(found)
         return Packed(
-            order=given_order(prints), prints=prints, loss=NO_LOSS, trials=[[]],
-            sentence="time order, packets copied", codings=[h264.AS_THEY_CAME],
+            order=self._order(prints), prints=prints, loss=NO_LOSS, trials=[[] for _ in piles],
+            sentence=f"time order, packets copied{self._how_many(len(piles))}",
+            codings=[h264.AS_THEY_CAME] * len(piles),
         )  # fmt: skip
 
-    def _proved(self, packets: list[bytes] | None, frames: Pixels | None) -> bytes:
-        """Return the block of some packets, or raise an error unless it decodes to these frames."""
+    def _add_pile(self, blocks: Sequence[int]) -> PileWriter:
+        """Make room for some blocks, all as long as the first but the last."""
+        lengths = [self._packets.lengths[block] for block in blocks]
+        options = BlockCoder(Recipe(), verify=True).options()  # for blocks that others append
+        pile = self.setup.writer.add_pile(
+            h264.AS_THEY_CAME, options, chunk=(lengths[0], *self.setup.source.frame)
+        )
+        pile.extend(sum(lengths))
+        return pile
+
+    def _frames(self) -> Iterator[Pixels]:
+        """Yield the frames of each block, and then those that no packets came for."""
+        source = self.setup.source
+        for length in (*self._packets.lengths, 1):
+            yield from itertools.islice(source.batches(length), 1)
+
+    def _order(self, prints: Fingerprints) -> Order:
+        """Return where the frames are."""
+        lengths, piles = np.array(self._packets.lengths), self._packets.piles
+        starts = np.cumsum(lengths) - lengths
+        members = [
+            np.concatenate([starts[block] + np.arange(lengths[block]) for block in blocks])
+            for blocks in piles
+        ]
+        pile, position = np.empty((2, len(prints)), np.intp)
+        for number, held in enumerate(members):
+            pile[held], position[held] = number, np.arange(len(held))
+        typicals = [int(held[typical(prints.feature[held])]) for held in members]
+        return Order(pile, position, members, typicals)
+
+    @staticmethod
+    def _how_many(piles: int) -> str:
+        return f", in {piles} piles by the lengths of their blocks" if piles > 1 else ""
+
+    def _proved(self, packets: list[bytes] | None, frames: Pixels | None) -> tuple[bytes, Pixels]:
+        """Return the block of some packets, and the frames that it was proved to decode to."""
         if packets is None or frames is None or len(packets) != len(frames):
             raise UnsupportedError(
                 f"{self.setup.source.name} has {self._packets.count} packets, but decodes to "
@@ -83,7 +132,7 @@ class PacketPacking(Packing):
             raise NotExactError(f"{self._where(error)}. {ANEW}") from error
         if not same:
             raise NotExactError(f"{self._where('other pixels come out')}. {ANEW}")
-        return data
+        return data, frames
 
     def _where(self, how: object) -> str:
         return (
