@@ -37,6 +37,8 @@ class Packets:
         The number of the stream among all of the file.
     depth
         The bits of a pixel.
+    sets
+        The parameter sets that the file has once, before all packets.
     lengths
         The frames of each block, in order. A block holds whole GOPs.
     """
@@ -44,6 +46,7 @@ class Packets:
     path: Path
     stream: int
     depth: int
+    sets: tuple[bytes, ...]
     lengths: tuple[int, ...]
 
     @property
@@ -83,7 +86,7 @@ class Packets:
         Where a GOP begins, there is all that came before of parameter sets and of the encoder's
         version, so that a decoder may begin there.
         """
-        sets: dict[bytes, None] = {}  # ordered by when each came last
+        sets: dict[bytes, None] = dict.fromkeys(self.sets)  # ordered by when each came last
         packets: list[bytes] = []
         lengths = iter(self.lengths)
         length = next(lengths)
@@ -127,7 +130,7 @@ def find_packets(opened: Source, most: int | None) -> Packets:
     if not isinstance(opened, VideoSource):
         raise SourceError(f"{opened.name} is no video file, so there are no packets to copy")
     path, stream = opened.path, opened.stream
-    depth = _check_pictures(path, stream, opened.frame)
+    depth, sets = _check_pictures(path, stream, opened.frame)
     starts, keys, number = [], 0, -1
     for number, (packet, key) in enumerate(_packets(path, stream)):
         if h264.begins_gop(packet):
@@ -136,17 +139,25 @@ def find_packets(opened: Source, most: int | None) -> Packets:
         _check_units(path, packet)
     size = frame_bytes(opened.frame, opened.dtype.itemsize)
     _check_gops(path, starts, keys, number + 1, size)
-    return Packets(path, stream, depth, _block_lengths(path, starts, number + 1, size, most))
+    lengths = _block_lengths(path, starts, number + 1, size, most)
+    return Packets(path, stream, depth, sets, lengths)
 
 
-def _check_pictures(path: Path, number: int, frame: Shape) -> int:
-    """Refuse pictures that no block holds; return the bits of a pixel."""
+def _check_pictures(path: Path, number: int, frame: Shape) -> tuple[int, tuple[bytes, ...]]:
+    """Refuse pictures that no block holds.
+
+    Returns
+    -------
+    tuple
+        The bits of a pixel, and the parameter sets before all packets, if they are in Annex B form.
+    """
     with open_video(path) as container:
         stream = container.streams[number]
         codec = stream.codec_context.name
         if codec != "h264":
             raise UnsupportedError(f"{path} is {codec}; only H.264 can be copied. {ANEW}")
         picture = next(container.decode(stream))
+        head = bytes(stream.codec_context.extradata or b"")
     name = picture.format.name
     if len(frame) > 2:
         raise UnsupportedError(
@@ -161,7 +172,9 @@ def _check_pictures(path: Path, number: int, frame: Shape) -> int:
         )
     if picture.interlaced_frame:
         raise UnsupportedError(f"{path} is interlaced; only whole pictures are copied. {ANEW}")
-    return depth
+    # The other form begins with 1, and FFmpeg's bitstream filter puts what it has into packets.
+    sets = () if head.startswith(b"\1") else tuple(h264.units(head))
+    return depth, tuple(unit for unit in sets if h264.kind(unit) in (h264.SPS, h264.PPS))
 
 
 def _check_gops(path: Path, starts: Sequence[int], keys: int, count: int, size: int) -> None:
