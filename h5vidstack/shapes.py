@@ -24,6 +24,8 @@ WINDOW_BYTES = 64 << 20
 """The raw bytes of the frames that `window_frames` counts."""
 MAX_BLOCK_BYTES = 64 << 20
 """The largest raw block that packing makes."""
+MAX_COPIED_BYTES = 1 << 30
+"""The largest raw block of packets that are copied, which the GOPs of a video file decide."""
 MAX_ROW_BYTES = 256 << 20
 """The largest raw row of tiles that packing chooses: all tiles of one run of frames."""
 LEAST_STRUCTURE, MOST_STRUCTURE = 2048, 1 << 20

@@ -80,7 +80,7 @@ typedef struct {
     const char *decoder;
     bool told;  /* width, height and pixel format are not in the packets */
     bool units; /* packets are NAL units, in Annex B form */
-    bool luma;  /* gray may be plane 0 of 4:2:0 */
+    bool luma;  /* gray may be plane 0 of YUV */
     int margin; /* rows and columns around a picture that the decoder counts as pixels */
 } Video;
 
@@ -93,8 +93,11 @@ static const Video VIDEO[CODECS] = {
 /* Names of pixel formats by depth. */
 static const char *const GRAY[] = {[8] = "gray", [10] = "gray10le", [12] = "gray12le",
                                    [16] = "gray16le"};
-static const char *const LUMA[][2] = {[8] = {"yuv420p", "yuvj420p"}, [10] = {"yuv420p10le", NULL},
-                                      [16] = {NULL, NULL}};
+static const char *const LUMA[][6] = {
+    [8] = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"},
+    [10] = {"yuv420p10le", "yuv422p10le", "yuv444p10le"},
+    [16] = {NULL},
+};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -223,7 +226,8 @@ static bool fill_packet(Packet *packet, const Stream *stream, const uint8_t *dat
 static bool is_gray(const Picture *picture, const Stream *stream)
 {
     unsigned depth = stream->depth;
-    for (int i = 0; VIDEO[stream->codec].luma && i < 2; i++)
+    int names = sizeof LUMA[0] / sizeof LUMA[0][0];
+    for (int i = 0; VIDEO[stream->codec].luma && i < names; i++)
         if (LUMA[depth][i] && picture->format == av_get_pix_fmt(LUMA[depth][i]))
             return true;
     return stream->codec != MPEG4 && picture->format == av_get_pix_fmt(GRAY[depth]);

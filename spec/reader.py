@@ -25,7 +25,8 @@ RAW, LPC, MPEG4, DEFLATE, LZMA = 0, 1, 4, 5, 6
 DEPTHS = {RAW: range(1, 65), LPC: range(1, 17), 2: (8, 10), 3: (8, 10, 12, 16), MPEG4: (8,)}
 DEPTHS |= {DEFLATE: range(8, 65, 8), LZMA: (8, 16, 32, 64)}
 GRAY = {
-    8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le"), 12: ("gray12le",),
+    8: ("gray", "yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"),
+    10: ("gray10le", "yuv420p10le", "yuv422p10le", "yuv444p10le"), 12: ("gray12le",),
     16: ("gray16le",),
 }  # fmt: skip
 

@@ -1,12 +1,14 @@
 """Videos to test on: H.264 whose GOPs are as one likes them, and others."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.frame import PictureType
 from av.video.stream import VideoStream
 from frames import moving
 
@@ -23,9 +25,16 @@ def write_video(
     codec: str = "libx264",
     params: str = "",
     first: int = 0,
+    keys: Collection[int] = (),
+    ticks: Sequence[int] | None = None,
+    time_base: Fraction = Fraction(1, 25),
+    tags: dict[str, str] | None = None,
     **more: str,
 ) -> None:
-    """A colour video with GOPs of `gop` frames; those before the time 0 are not shown."""
+    """A colour video with GOPs of `gop` frames; those before the time 0 are not shown.
+
+    GOPs also begin at the frames `keys`. Frames are shown at `ticks` of the time base.
+    """
     options = {"x264-params": params} if params else {}
     if codec == "libx264":
         options |= {"crf": "23", "g": str(gop), "keyint_min": str(gop), "sc_threshold": "0"}
@@ -35,12 +44,17 @@ def write_video(
     ) as output:
         video = output.add_stream(codec, rate=25, options=options | more)
         assert isinstance(video, VideoStream)
+        video.codec_context.time_base = time_base
+        output.metadata.update(tags or {})
         video.height, video.width, video.pix_fmt = *size, pixel_format
         for number, pixels in enumerate(gray):
             colour = np.stack([pixels, pixels[::-1], pixels[:, ::-1]], axis=-1)
             picture = av.VideoFrame.from_ndarray(colour, format="rgb24")
             picture = picture.reformat(format=pixel_format)
-            picture.pts = first + number
+            picture.pts = first + (number if ticks is None else ticks[number])
+            picture.time_base = time_base
+            if number in keys:
+                picture.pict_type = PictureType.I
             output.mux(video.encode(picture))
         output.mux(video.encode(None))
 

@@ -22,7 +22,7 @@ from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import open_hdf5
 from ..layout.names import read_table, require_dataset
 from ..pool import Progress, Step, default_workers, in_order
-from ..shapes import MAX_BLOCK_BYTES, Pixels
+from ..shapes import MAX_COPIED_BYTES, Pixels
 
 UNKNOWN = Loss(max_error=math.nan, mse=math.nan, psnr=math.nan, exact=False)
 
@@ -95,7 +95,7 @@ def carve(path: Path, stack: str, progress: Progress | None = None) -> Carving:
 
         def look(found: tuple[int, int, tuple[int, int, int, int], np.dtype[Any]]) -> _Found | None:
             start, length, shape, dtype = found
-            if math.prod(shape) * dtype.itemsize > MAX_BLOCK_BYTES:  # packing makes none
+            if math.prod(shape) * dtype.itemsize > MAX_COPIED_BYTES:  # packing makes none
                 return None
             try:
                 frames = block.decode(data[start : start + length], shape, dtype)

@@ -91,9 +91,14 @@ class Engine:
         return packets, context.extradata or b""
 
     def decode(
-        self, packets: Sequence[Packet], configuration: bytes, depth: int, out: Plane
+        self,
+        packets: Sequence[Packet],
+        configuration: bytes,
+        depth: int,
+        out: Plane,
+        first: int = 0,
     ) -> None:
-        """Decode the first ``len(out)`` frames of a stream into ``out``.
+        """Decode ``len(out)`` frames of a stream into ``out``, from frame `first` on.
 
         Raises
         ------
@@ -104,7 +109,7 @@ class Engine:
         # Each block gets a new decoder. Otherwise what a hostile stream leaves in it would show
         # in the next block.
         context = self._decoder((height, width), depth, configuration)
-        done = 0
+        done = -first
         try:
             for frame in _decoded(context, packets, self.units):
                 if (frame.height, frame.width) != (height, width):
@@ -112,24 +117,27 @@ class Engine:
                         f"a stream of {frame.height}x{frame.width} stands where "
                         f"{height}x{width} was promised"
                     )
-                if not done and not frame.key_frame:
+                if done == -first and not frame.key_frame:
                     raise BlockError("a stream does not begin with a key frame")
                 # Only a key frame can change the format, and asking for it costs 10 us a frame.
                 if frame.key_frame and frame.format.name not in self.decoded[depth]:
                     raise BlockError(
                         f"a stream has pixel format {frame.format.name}, not {depth}-bit gray"
                     )
-                out[done] = plane_items(frame.planes[0], out.dtype)
+                if done >= 0:
+                    out[done] = plane_items(frame.planes[0], out.dtype)
                 done += 1
                 if done == n:
                     return
         except av.FFmpegError as error:
-            raise BlockError(f"FFmpeg cannot decode frame {done} of a stream: {error}") from error
+            raise BlockError(
+                f"FFmpeg cannot decode frame {done + first} of a stream: {error}"
+            ) from error
         except ValueError as error:  # a picture of another depth than its key frame
             raise BlockError(
-                f"frame {done} of a stream has another depth than the first"
+                f"frame {done + first} of a stream has another depth than the first"
             ) from error
-        raise BlockError(f"a stream ends after {done} of {n} frames")
+        raise BlockError(f"a stream ends after {done + first} of {n + first} frames")
 
     def _encoder(self, shape: tuple[int, ...], depth: int, options: Mapping[str, str]) -> Any:
         n, height, width = shape

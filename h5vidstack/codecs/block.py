@@ -158,7 +158,7 @@ def decode_from(
     whole = shape if block.channels == 1 else (*shape, block.channels)
     fits = out is not None and out.shape == whole and out.dtype == dtype
     pixels = out if fits and out is not None else np.empty(whole, dtype)
-    alone = block.seeks
+    alone = block.seeks_to(first)
     if alone and 0 < first < k:
         _decode(block.between(first, k), pixels[first:])
     else:
@@ -339,7 +339,7 @@ def decode_stream(stream: Stream, shape: tuple[int, ...]) -> Values:
 
 
 def _decode_into(stream: Stream, out: Values) -> None:
-    where = (stream.first,) if stream.codec.seeks else ()
+    where = (stream.first,) if stream.first else ()
     stream.codec.decode(stream.packets, stream.extradata, stream.depth, out, *where)
     limit = stream.depth if stream.codec is RAW else 8 * out.itemsize
     if stream.bits < limit:  # a lossy codec or a hostile stream may give values of more bits

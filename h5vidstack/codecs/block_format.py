@@ -51,13 +51,26 @@ class Stream:
     extradata: bytes
     packets: Sequence[Packet]
     first: int = 0
-    """The first frame that is wanted, if the codec can seek."""
+    """The first frame that is wanted, if the codec can pass over others."""
 
     @property
     def nbytes(self) -> int:
         """How many bytes its packets, their sizes and the decoder configuration take."""
         sizes = self.size_width * len(self.packets)
         return sum(map(len, self.packets)) + sizes + len(self.extradata)
+
+    def entry(self, frame: int) -> int:
+        """Return the last frame up to `frame` at which a decoder may begin."""
+        if self.codec.entries is None or not frame:
+            return 0
+        return max(self.codec.entries(self.packets[: frame + 1]), default=0)
+
+    def between(self, first: int, last: int) -> Stream:
+        """Return it for frames `first` to ``last - 1``, as far as others are not needed."""
+        if self.codec.intra:
+            return replace(self, packets=self.packets[first:last])
+        entry = self.entry(first)
+        return replace(self, packets=self.packets[entry:], first=first - entry)
 
     @property
     def size_width(self) -> int:
@@ -83,21 +96,18 @@ class Block:
     predictor: Predictor
     streams: list[Stream]
 
-    @property
-    def seeks(self) -> bool:
-        """Whether frames can be decoded without all those before them."""
-        alone = all(stream.codec.intra or stream.codec.seeks for stream in self.streams)
+    def seeks_to(self, frame: int) -> bool:
+        """Return whether a frame can be decoded without all those before it."""
+        alone = all(
+            stream.codec.intra or stream.codec.seeks or stream.entry(frame)
+            for stream in self.streams
+        )
         return alone and self.predictor != Predictor.PREVIOUS
 
     def between(self, first: int, last: int) -> Block:
-        """Return frames `first` to ``last - 1`` of a block that can seek."""
+        """Return frames `first` to ``last - 1`` of a block that seeks to the first of them."""
         frame = self.height * self.width * self.channels
-        streams = [
-            replace(stream, first=first)
-            if stream.codec.seeks
-            else replace(stream, packets=stream.packets[first:last])
-            for stream in self.streams
-        ]
+        streams = [stream.between(first, last) for stream in self.streams]
         part = self.mapping.between(first * frame, last * frame)
         return replace(self, frames=last - first, mapping=part, streams=streams)
 

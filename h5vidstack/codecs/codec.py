@@ -47,6 +47,9 @@ class Codec:
     seeks
         `decode` also takes the number of the first wanted frame. ``out`` begins with that frame,
         and earlier frames are decoded only if later ones refer to them.
+    entries
+        ``entries(packets)`` gives the packets at which `decode` may begin; that of number i then
+        begins with frame i. `decode` also takes how many frames to pass over.
     bytewise
         It codes bytes instead of pictures, and holds values of up to 64 bits.
     predicted
@@ -84,6 +87,7 @@ class Codec:
     takes_crf: bool = False
     of_sample: float = 1.0
     ffmpeg: str | None = None
+    entries: Callable[[Sequence[Packet]], list[int]] | None = None
     display_order: Callable[[Sequence[bytes]], list[int]] | None = None
 
     def depth_for(self, bits: int) -> int | None:

@@ -5,6 +5,7 @@ Source: ITU-T H.264, 7.3, 7.4 and annex B.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from ..errors import BlockError
+from .codec import Packet
 
 START_CODE = b"\0\0\1"
 """It stands before each unit, and never occurs within one."""
@@ -23,7 +25,14 @@ AS_THEY_CAME = "H.264 packets as they came"
 
 IDR, SEI, SPS, PPS, DELIMITER, FILLER = 5, 6, 7, 8, 9, 12
 _SLICES = (1, 2, 5)
+_PICTURE = (1, 2, 3, 4, IDR)
 _B_SLICES = (1, 6)
+_UNREGISTERED = 5
+"""The kind of an SEI message with user data. Source: annex D.2.7."""
+_X264 = re.compile(
+    rb"\xdc\x45\xe9\xbd\xe6\xd9\x48\xb7\x96\x2c\xd8\x20\xd9\x23\xee\xefx264 - core \d{1,9}"
+)
+"""The UUID of x264's user data, and how they begin. Source: x264, encoder/set.c."""
 _WITH_CHROMA_FORMAT = {
     bytes([profile]) for profile in (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
 }
@@ -41,10 +50,48 @@ def kind(unit: bytes) -> int:
     return unit[0] & 0x1F
 
 
+def begins_gop(packet: Packet) -> bool:
+    """Return whether a packet holds an IDR picture, before which a decoder forgets all others."""
+    data = bytes(packet)
+    at = data.find(START_CODE)
+    while 0 <= at < len(data) - len(START_CODE):
+        found = data[at + len(START_CODE)] & 0x1F
+        if found in _PICTURE:  # all slices of a picture are of one of these kinds
+            return found == IDR
+        at = data.find(START_CODE, at + len(START_CODE))
+    return False
+
+
+def entries(packets: Sequence[Packet]) -> list[int]:
+    """Return the packets at which a decoder may begin: IDR pictures with parameter sets.
+
+    What such a packet holds is the picture of its own number, because all pictures before it are
+    shown before it.
+    """
+    return [
+        number
+        for number, packet in enumerate(packets)
+        if begins_gop(packet) and {SPS, PPS} <= set(map(kind, units(bytes(packet))))
+    ]
+
+
 def without(packet: bytes, kinds: Sequence[int]) -> bytes:
     """Return a packet without its units of some kinds."""
     head, *_ = packet.split(START_CODE, 1)
     return head + joined(unit for unit in units(packet) if kind(unit) not in kinds)
+
+
+def encoder_version(unit: bytes) -> bytes | None:
+    """Return a short SEI unit with the version of x264 that a unit tells; None if it tells none.
+
+    FFmpeg's decoder needs it: up to version 150 x264 had an error in 4:4:4, and packets of such a
+    version are decoded with the same error.
+    """
+    found = _X264.search(unit) if kind(unit) == SEI else None
+    if found is None:
+        return None
+    said = found[0]
+    return bytes([SEI, _UNREGISTERED, len(said)]) + said + b"\x80"
 
 
 def without_sei(packet: bytes) -> bytes:

@@ -24,7 +24,8 @@ _CODECS = (
     Codec(1, "lpc", tuple(range(1, 17)), lpc.encode, lpc.decode, configured=True, seeks=True),
     Codec(
         2, "x264", x264.DEPTHS, x264.encode, x264.decode,
-        takes_crf=True, of_sample=0.95, ffmpeg="h264", display_order=h264.display_order,
+        takes_crf=True, of_sample=0.95, ffmpeg="h264",
+        entries=h264.entries, display_order=h264.display_order,
     ),
     Codec(3, "ffv1", ffv1.DEPTHS, ffv1.encode, ffv1.decode, ffmpeg="ffv1"),
     Codec(4, "mpeg4", mpeg4.DEPTHS, mpeg4.encode, mpeg4.decode, lossless=False, ffmpeg="mpeg4"),

@@ -12,8 +12,12 @@ ENGINE = Engine(
     "libx264",
     "h264",
     {8: "gray", 10: "gray10le"},
-    # FFmpeg's H.264 decoder calls monochrome 4:2:0, and fills two gray chroma planes.
-    {8: ("gray", "yuv420p", "yuvj420p"), 10: ("gray10le", "yuv420p10le")},
+    # FFmpeg's H.264 decoder calls monochrome 4:2:0, and fills two gray chroma planes. Packets that
+    # were copied from a video may have colour, of which only the luma counts.
+    {
+        8: ("gray", "yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"),
+        10: ("gray10le", "yuv420p10le", "yuv422p10le", "yuv444p10le"),
+    },
     {"bf": "0", "sc_threshold": "0"},  # packet i is frame i, and only the first is a key frame
     tidy=without_sei,
     units=True,

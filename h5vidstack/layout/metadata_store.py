@@ -24,6 +24,7 @@ from ..hdf5.standard_filters import shuffled
 from ..metadata.coordinates import Column, Coordinate
 from ..metadata.description import FRAME_AXIS, Metadata
 from ..metadata.files import SourceFiles
+from ..metadata.time_stamps import MISSING, TIME_BASE, time_base, to_seconds, to_ticks
 from ..metadata.words import Words, WordsKind
 from ..shapes import Shape
 from .names import STACK_ATTRIBUTES, STACK_MEMBERS
@@ -46,6 +47,8 @@ _FILE_COLUMNS = {
     "file": "file", "image": "image",
 }  # fmt: skip
 """The columns of the table of files: fields of `SourceFiles` and names in the file."""
+_SCALES = ("scale_factor", "add_offset", "_FillValue")
+"""By which attributes CF says that whole numbers mean floats."""
 _EPOCH = "1970-01-01"
 _UNITS = {
     "D": "days", "h": "hours", "m": "minutes", "s": "seconds", "ms": "milliseconds",
@@ -155,7 +158,7 @@ def attribute_names(group: h5py.Group) -> tuple[str, ...]:
 
 def write_column(group: h5py.Group, name: bytes, coordinate: Coordinate) -> h5py.Dataset:
     """Write the values of a coordinate, in chunks that HDF5's deflate makes small."""
-    stored, marks = _encoded(coordinate.data)
+    stored, marks = _encoded(coordinate.data, coordinate.attrs)
     dataset = write_values(group, name, stored)
     for key, value in {**coordinate.attrs, **marks}.items():
         write_attribute(dataset, key, value)
@@ -258,7 +261,7 @@ def _with_end(values: Sequence[bytes]) -> Iterator[bytes | None]:
     yield None
 
 
-def _encoded(data: Column) -> tuple[Column, dict[str, Any]]:
+def _encoded(data: Column, attrs: Mapping[str, Any]) -> tuple[Column, dict[str, Any]]:
     """Return values as HDF5 and netCDF-4 have them, and the attributes that say what they mean."""
     kind = data.dtype.kind
     if kind == "b":
@@ -272,9 +275,21 @@ def _encoded(data: Column) -> tuple[Column, dict[str, Any]]:
         if kind == "M":
             marks |= {"units": f"{_UNITS[unit]} since {_EPOCH}", "calendar": "proleptic_gregorian"}
         return data.view(np.int64), marks
-    if kind == "f" and data.ndim == 1 and (regular := _regular(data)) is not None:
-        return regular
+    if kind == "f" and data.ndim == 1:
+        return _regular(data) or _timed(data, attrs) or (data, {})
     return data, {}
+
+
+def _timed(data: Column, attrs: Mapping[str, Any]) -> tuple[Column, dict[str, Any]] | None:
+    """Return seconds as time stamps in the unit that the attributes name, if these are exact."""
+    base = time_base(attrs)
+    ticks = None if base is None else to_ticks(data, base)
+    if base is None or ticks is None:
+        return None
+    marks = {STORED_AS: "float64", "scale_factor": float(base)}
+    if (ticks == MISSING).any():
+        marks["_FillValue"] = np.int64(MISSING)
+    return ticks, marks
 
 
 def _regular(data: Column) -> tuple[Column, dict[str, Any]] | None:
@@ -389,6 +404,11 @@ def read_column(group: h5py.Group, name: str) -> Column:
         return stored.view(dtype)
     if dtype.kind == "b":
         return stored.astype(bool)
+    if stored.dtype == np.int64:
+        base = time_base({TIME_BASE: plain_attribute(data.attrs.get(TIME_BASE))})
+        if base is None:
+            raise DamageError(f"{data.name} has no sound attribute {TIME_BASE}")
+        return to_seconds(stored, base)
     return _scaled(stored, dict(data.attrs))
 
 
@@ -397,7 +417,7 @@ def _marked(attrs: Mapping[str, Any]) -> tuple[str, ...]:
     if STORED_AS not in attrs:
         return ()
     dtype = np.dtype(plain_attribute(attrs[STORED_AS]))
-    more = {"M": ("units", "calendar"), "m": ("units",), "f": ("scale_factor", "add_offset")}
+    more = {"M": ("units", "calendar"), "m": ("units",), "f": _SCALES}
     return (STORED_AS, *(key for key in more.get(dtype.kind, ()) if key in attrs))
 
 

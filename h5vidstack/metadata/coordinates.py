@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..errors import MetadataError
 from ..shapes import Numbers, Shape
+from .time_stamps import TIME_BASE, common_base
 
 Column = npt.NDArray[Any]
 """Values as they are kept: bool, whole numbers, floats, times, or texts in UTF-8 (`S`)."""
@@ -185,7 +186,15 @@ def joined(name: str, one: Coordinate, two: Coordinate) -> Coordinate:
             f"the coordinate {name} holds {one.dtype}, that of the frames to add {two.dtype}, and "
             "no dtype holds both exactly: give both as the same kind of values"
         )
-    return Coordinate.of(one.dims, both, one.attrs)
+    return Coordinate.of(one.dims, both, _joined_attrs(one.attrs, two.attrs))
+
+
+def _joined_attrs(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of both: those of the first, with a time base that holds for both."""
+    attrs = dict(one)
+    if attrs.pop(TIME_BASE, None) is not None and (base := common_base(one, two)) is not None:
+        attrs[TIME_BASE] = str(base)
+    return attrs
 
 
 def same_attrs(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:

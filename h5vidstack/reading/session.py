@@ -17,7 +17,7 @@ from ..errors import ClosedError, Error
 from ..hdf5 import library_lock
 from ..hdf5.remote import Prefetch
 from ..pool import Later, Pending, Threads
-from ..shapes import Pixels, Shape, frame_bytes, window_frames
+from ..shapes import Numbers, Pixels, Shape, frame_bytes, window_frames
 from .block_cache import BlockCache
 from .chunk_grid import Chunks
 from .chunk_reads import ChunkRead, Cut, rows
@@ -146,6 +146,8 @@ class Session:
         ahead = -(-self._workers // len(self.file.piles[0].row(0))) + 1
         if self.file.places is not None or self.file.remote:
             ahead = 2
+        if self.block_bytes > self.cache.limit * KEPT_SHARE:
+            ahead = 1
         running: deque[tuple[Pixels, list[Pending[None]], Prefetch | None]] = deque()
         windows = self._windows()
         try:
@@ -209,11 +211,28 @@ class Session:
             # Neighbours lie in many blocks, each of which is decoded once a window, or far away.
             most = window_frames(shape[1:], itemsize)
         most = max(step, most // step * step)
+        ends = self._block_ends()
         start = 0
         while start < shape[0]:
-            yield slice(start, start + size)
-            start += size
+            stop = start + size
+            last = int(np.searchsorted(ends, stop, side="right")) - 1
+            if last >= 0 and ends[last] > start:
+                stop = int(ends[last])
+            yield slice(start, stop)
+            start = stop
             size = min(GROWTH * size, most)
+
+    def _block_ends(self) -> Numbers:
+        """Return where blocks of a reordered stack end: frames may follow one another in one.
+
+        A window that ends within a block has it decoded twice.
+        """
+        if self.file.places is None:
+            return np.empty(0, np.intp)
+        pile, position = self.file.places
+        row = position // self.file.steps[pile]
+        changes = (np.diff(pile) != 0) | (np.diff(row) != 0)
+        return np.append(np.flatnonzero(changes) + 1, self.file.shape[0])
 
     def close(self) -> None:
         """Close the file and stop the threads."""

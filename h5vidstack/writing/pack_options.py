@@ -279,9 +279,9 @@ class PackOptions:
     )
     copy: bool = _option(
         False,
-        "Keep the packets of an H.264 file as they are, if its GOPs are closed and regular.",
-        more="Nothing is lost, and the stack is as small as the file. A GOP must begin at every "
-        "multiple of some number of frames, which becomes `chunk_frames`. Colour (4:2:0) needs "
+        "Keep the packets of an H.264 file as they are, if its GOPs are closed.",
+        more="Nothing is lost, and the stack is as small as the file. A block holds whole GOPs, "
+        "wherever they begin; `chunk_frames` is the most frames that it may have. Colour needs "
         "`gray`. Each block is decoded and compared with the file's frames.",
         takers=("append",),
     )

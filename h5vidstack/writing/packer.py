@@ -289,8 +289,10 @@ def _set_up(
     make, cut = PACKINGS[method.kept], (options.chunk_frames, options.tile)
     if options.copy:
         packets = find_packets(opened, options.chunk_frames)
-        make, cut = functools.partial(PacketPacking, packets=packets), (packets.run, (0, 0))
-    chunk = _chunk(opened, method, wish, *cut)
+        make = functools.partial(PacketPacking, packets=packets)
+        chunk = (packets.longest, *opened.frame)
+    else:
+        chunk = _chunk(opened, method, wish, *cut)
     reorders = not stays_in_order(method, wish)
     structure = structure_bytes(opened.count, opened.frame, opened.dtype.itemsize, chunk, reorders)
     writer = _open_output(cleanup, place, opened, options, before, chunk, structure)

@@ -76,6 +76,11 @@ class PacketRecord:
         """Whether no second key frame has come."""
         return self._first_key == self._newest_key
 
+    @property
+    def rising(self) -> bool:
+        """Whether each packet has a later time than the one before, in the order of decoding."""
+        return bool((np.diff(np.array(self._times)) > 0).all())
+
     def add(self, packet: Any) -> None:
         """Enter the next packet."""
         number = len(self._times)

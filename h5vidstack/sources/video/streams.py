@@ -72,7 +72,7 @@ def open_video(path: Path, **options: str) -> Any:
     options |= {"format_whitelist": VIDEO_FORMATS}
     # "file:" keeps FFmpeg from taking a colon in the name for a protocol. The options are for the
     # container only, because PyAV 14 crashes if it passes them on to streams that come late (FLV).
-    return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
+    return av.open(f"file:{path}", container_options=options, metadata_errors="surrogateescape")
 
 
 def choose_stream(path: Path, wanted: int | None) -> ChosenStream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 
 from ...codecs import h264
 from ...errors import SourceError
+from ...metadata.description import Metadata
+from ...metadata.files import SourceFiles
+from ...metadata.words import Words
 from ...shapes import Pixels
 from ...text import in_words
 from ..frame_source import FrameSource, LabelledFrames
@@ -30,6 +34,7 @@ from .pixel_formats import (
     pixels,
 )
 from .streams import ChosenStream, choose_stream, open_video, stream_header
+from .video_metadata import FrameTimes, video_words
 
 _CHECKS = {"err_detect": "crccheck+bitstream+buffer"}
 """The errors that decoders look for. They do not stop at them ("explode"), because the log has
@@ -68,10 +73,16 @@ class VideoSource(FrameSource):
         chosen = choose_stream(path, options.stream)
         self.path, self.stream = path, chosen.index
         reading = _Reading(path, chosen, options)
-        super().__init__(reading.frames(), str(path), chosen.stated or None, options.gray)
+        super().__init__(self._all(reading), str(path), chosen.stated or None, options.gray)
         self.conversion = reading.conversion
         self.notes, self.doubtful = reading.notes, reading.doubtful
+        self.metadata = Metadata(words=reading.words, files=SourceFiles.of([path]))
         self.file_bytes = path.stat().st_size
+
+    def _all(self, reading: _Reading) -> LabelledFrames:
+        """Yield all frames, and note their times, which are known then."""
+        yield from reading.frames()
+        self.metadata = replace(self.metadata, coords=reading.times.coordinates())
 
 
 class _Reading:
@@ -81,11 +92,17 @@ class _Reading:
     ----------
     notes, doubtful, conversion
         As those of a `Source`.
+    words
+        What the file says of itself; known with the first frame.
+    times
+        When the frames are shown.
     """
 
     def __init__(self, path: Path, chosen: ChosenStream, options: SourceOptions) -> None:
         self._path, self._chosen, self._options = path, chosen, options
         self._record = PacketRecord(path, chosen)
+        self.times = FrameTimes(path, chosen)
+        self.words: dict[str, Words] = {}
         self._format: PixelFormat | None = None
         self._shape: tuple[str, int, int] | None = None
         self._alpha = self._monochrome = False
@@ -107,7 +124,9 @@ class _Reading:
             context.flags |= _UNALIGNED | _OUTPUT_CORRUPT | _COPY_OPAQUE
             for packet in self._packets(container, stream):
                 for frame in self._decode(context, packet):
-                    yield f"frame {self._given} of {self._path}", self._take(frame, stream)
+                    taken = self._take(frame, stream)
+                    self.times.add(frame)
+                    yield f"frame {self._given} of {self._path}", taken
                     self._given += 1
         self._check_end()
 
@@ -205,6 +224,7 @@ class _Reading:
         """Find out the kind of the first frame, and note what holds for all frames."""
         gray = self._options.gray
         found = find_format(frame.format.name, str(self._path))
+        self.words = video_words(stream.container, stream, frame)
         context = stream.codec_context
         head = (context.extradata or b"") if context.name == "h264" else b""
         if found.kind is SampleKind.YUV and h264.is_monochrome(head):
@@ -269,4 +289,5 @@ class _Reading:
             )
         elif self._causes:
             self.notes.append(f"{path} is damaged ({self._causes[0]}), but no frame is doubtful.")
-        self.notes += record.notes()
+        self.times.finish(record.rising)
+        self.notes += [*record.notes(), *self.times.notes()]
