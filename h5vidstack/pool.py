@@ -144,19 +144,24 @@ class Later(Generic[Result]):
         """See `Pending`."""
 
 
+_LOOK = 0.5
+"""Seconds after which a waiting thread looks again, for the case described in `Task`."""
+
+
 class Task(Generic[Result]):
     """Work that one of several `Threads` does.
 
-    A thread that waits may be interrupted at any instruction. Python releases a `threading.Lock`
-    of a ``with`` statement even then. It does not do so for a `threading.Condition`, on which
-    `concurrent.futures` is built: after a Ctrl-C at the wrong moment all would wait for ever.
+    A thread that waits may be interrupted at any instruction. `concurrent.futures` is not made for
+    that: after a Ctrl-C at the wrong moment a `threading.Condition` stays locked, and all who use
+    the same pool wait for ever. Here a lock that stays locked after the end of the work hinders
+    nobody, since all look first whether the work has ended.
     """
 
     def __init__(self, work: Callable[[], Result]) -> None:
         self._work: Callable[[], Result] | None = work
         self._results: list[Result] = []
         self._error: BaseException | None = None
-        self._begun = self._dropped = False
+        self._begun = self._dropped = self._done = False
         self._ended = threading.Lock()
         self._ended.acquire()  # until the work is done
 
@@ -174,12 +179,17 @@ class Task(Generic[Result]):
             self._error = error
         finally:
             self._work = None
+            self._done = True
             self._ended.release()
+
+    def _wait(self) -> None:
+        while not self._done:
+            if self._ended.acquire(timeout=_LOOK):
+                self._ended.release()
 
     def result(self) -> Result:
         """See `Pending`; raise CancelledError if the work was dropped."""
-        with self._ended:
-            pass
+        self._wait()
         if self._error is not None:
             raise self._error
         return self._results[0]
@@ -192,8 +202,7 @@ class Task(Generic[Result]):
         """See `Pending`."""
         self._dropped = True
         if self._begun:
-            with self._ended:
-                pass
+            self._wait()
 
 
 class Threads:

@@ -15,6 +15,10 @@ PASSED = 4096
 """Most blocks of which the last request is remembered, though the frames were not kept."""
 
 
+LOOK = 0.5
+"""Seconds after which a waiting thread looks again: an interrupt may leave a lock locked."""
+
+
 class BlockCache:
     """A thread-safe cache of blocks, bounded in bytes.
 
@@ -101,11 +105,11 @@ class BlockCache:
                         mine.block = self._decode(key, first, frames, whole, decode)
                         return mine.block
                     finally:
+                        mine.ended = True
                         self._forget(key, mine)
             if not wait or other.first > first or other.frames < frames:
                 return self._decode(key, first, frames, whole, decode)
-            with other.lock:
-                pass
+            other.wait()
             if other.block is not None:
                 return other.block
             self._forget(key, other)  # its thread failed, or was interrupted
@@ -171,6 +175,14 @@ class _Decoding:
         self.first, self.frames = first, frames
         self.lock = threading.Lock()
         self.block: Block | None = None
+        self.ended = False
+
+    def wait(self) -> None:
+        """Wait until the thread has the block, or failed, or was interrupted."""
+        while not self.ended:
+            if self.lock.acquire(timeout=LOOK):
+                self.lock.release()
+                return
 
 
 class _Passed(NamedTuple):
