@@ -80,7 +80,8 @@ class PacketPacking(Packing):
                 self._tell(done)
         prints = columns.joined(setup.source.name)
         return Packed(
-            order=self._order(len(prints), typicals), prints=prints, loss=NO_LOSS, trials=[[] for _ in piles],
+            order=self._order(len(prints), typicals), prints=prints, loss=NO_LOSS,
+            trials=[[] for _ in piles],
             sentence=f"time order, packets copied{self._how_many(len(piles))}",
             codings=[h264.AS_THEY_CAME] * len(piles),
         )  # fmt: skip
