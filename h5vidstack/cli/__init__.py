@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .inspection import check, contact_sheet, find, info, plugin_path, references, verify
-from .making import append, export, link, pack, recover, rehash, unpack
+from .making import append, export, link, pack, recover, rehash, remap, unpack
 from .options import variable
 from .performance import bench, demo
 from .terminal import Commands, show_version
@@ -30,8 +30,8 @@ def main() -> None:
 
 
 for _command in (
-    pack, append, link, unpack, export, repack, recover, rehash, info, find, contact_sheet, verify,
-    check, references,
+    pack, append, link, unpack, export, repack, recover, rehash, remap, info, find, contact_sheet,
+    verify, check, references,
     bench, demo, plugin_path,
 ):  # fmt: skip
     main.add_command(_command)

@@ -24,6 +24,7 @@ from .names import (
     BESIDE,
     FORMAT,
     FORMAT_ATTRIBUTE,
+    ORDERED,
     SEPARATOR,
     find_stacks,
     is_stack,
@@ -268,9 +269,10 @@ def open_layout(file: h5py.File, stack: str, *, linked: bool = True) -> Layout:
 def _pile_groups(node: h5py.Group) -> list[h5py.Group]:
     """Return the groups of a stack's piles, of which there is at least one."""
     groups = node.get("groups")
-    if not isinstance(groups, h5py.Group) or not len(groups):
+    count = len(groups) - (ORDERED in groups) if isinstance(groups, h5py.Group) else 0
+    if not count:
         raise DamageError("it has no piles")
-    found = [groups.get(f"{number:06d}") for number in range(len(groups))]
+    found = [groups.get(f"{number:06d}") for number in range(count)]
     if not all(isinstance(group, h5py.Group) for group in found):
         raise DamageError("its piles are not numbered from 0 on")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -17,13 +16,12 @@ import numpy.typing as npt
 from .._version import __version__
 from ..codecs.loss import Loss
 from ..codecs.projection import Basis, Floats, Whole
-from ..hdf5 import virtual
-from ..hdf5.failures import DamageError
 from ..hdf5.filter import Video
 from ..hdf5.standard_filters import shuffled
 from ..shapes import Numbers, Shape, split_axes
 from ..similar.fingerprints import Fingerprints, Hashes
-from .names import FORMAT, FORMAT_ATTRIBUTE, MAPPINGS_CRC, TABLE_CRC, text
+from . import view
+from .names import FORMAT, FORMAT_ATTRIBUTE, TABLE_CRC, text, write_text
 from .piles import Pile
 
 
@@ -141,11 +139,6 @@ class StackWriter:
     def stored_bytes(self) -> int:
         """Bytes of all blocks written so far."""
         return sum(pile.stored_bytes for pile in self._piles)
-
-    @property
-    def _linked(self) -> bool:
-        """Whether piles are in other files."""
-        return any(pile.file != "." for pile in self._piles)
 
     def go_on(self, coding: str) -> PileWriter:
         """Add to the last pile; `coding` is said in words."""
@@ -268,9 +261,10 @@ class StackWriter:
         n = len(order.pile)
         group = self.group
         shape = (n, *self._frame)
-        for name in {"frames", "index", "hashes"} & group.keys():  # those of fewer frames
+        view.remove(group)
+        for name in {"index", "hashes"} & group.keys():  # those of fewer frames
             del group[name]
-        for name in {"leading_shape", "mse", "psnr", MAPPINGS_CRC} & group.attrs.keys():
+        for name in {"leading_shape", "mse", "psnr"} & group.attrs.keys():
             del group.attrs[name]
         for number, members in enumerate(order.members):
             name = f"groups/{number:06d}"
@@ -281,15 +275,8 @@ class StackWriter:
         write_table(group, "index/crc32", prints.crc32)
         write_hashes(group, prints.hashes)
         videos = [(pile.file, pile.data) for pile in self._piles]
-        if order.in_order and self._plain and not self._linked:
-            group["frames"] = self._piles[0].data
-        elif self._plain:
-            mappings = virtual.runs(order.pile, order.position)
-            if len(mappings) <= virtual.MAX_MAPPINGS:
-                virtual.create(group, "frames", shape, self._dtype, mappings, videos)
-                group.file.flush()
-                with contextlib.suppress(DamageError):  # of an HDF5 that keeps them otherwise
-                    group.attrs[MAPPINGS_CRC] = np.uint32(virtual.mappings_crc32(group, "frames"))
+        if self._plain:
+            view.write(group, shape, self._dtype, (order.pile, order.position), videos)
         self.write_attributes(shape, record)
 
     def write_attributes(self, shape: Shape, record: Record) -> None:
@@ -301,7 +288,7 @@ class StackWriter:
         write_text(group, "dtype", self._dtype.str)
         write_text(group, "method", record.method)
         loss = record.loss
-        group.attrs["lossless"] = loss.exact
+        group.attrs["lossless"] = np.uint8(loss.exact)  # few programs know HDF5's bool, an enum
         group.attrs["max_error"] = loss.max_error
         if not loss.exact:
             group.attrs["mse"], group.attrs["psnr"] = loss.mse, loss.psnr
@@ -309,12 +296,6 @@ class StackWriter:
         write_text(group, "creator", f"h5vidstack {__version__}")
         write_text(group, "settings", json.dumps(record.settings))
         write_text(group, FORMAT_ATTRIBUTE, FORMAT)
-
-
-def write_text(group: h5py.Group, name: str, value: str) -> None:
-    """Write a string of fixed length: HDF5 keeps no checksum of those of variable length."""
-    data = value.encode()
-    group.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", max(1, len(data))))
 
 
 def _write_array(

@@ -13,11 +13,11 @@ from ...hdf5.failures import damage_as_error
 from ...hdf5.opening import open_hdf5
 from ...layout.names import DEFAULT_STACK, SEPARATOR, is_stack
 from ...reading.stack_reader import StackReader
-from ...shapes import Pixels
+from ...shapes import Pixels, Shape
 from ..array_source import ArraySource, plain_axes
 from ..source import Source, SourceFile, SourceOptions
 from .links import candidates, get, why_absent
-from .storage import Storage, examine
+from .storage import SHOWN, Storage, examine
 
 _NO_PIXELS = {
     h5t.STRING: "text",
@@ -81,7 +81,7 @@ def hdf5_source(opened: SourceFile, options: SourceOptions) -> Source:
     with contextlib.ExitStack() as cleanup, damage_as_error(name):
         cleanup.enter_context(file)
         node = get(file, inner)
-        if isinstance(node, h5py.Dataset) and len(node.shape or ()) >= 3:
+        if isinstance(node, h5py.Dataset) and len(_known_shape(node, name)) >= 3:
             return dataset_source(node, name, options, cleanup.pop_all())
         if node is None and (why := why_absent(file, inner)) is not None:
             raise SourceError(f"{name} is not there: {why}; in {path} would do: {candidates(file)}")
@@ -95,6 +95,33 @@ def hdf5_source(opened: SourceFile, options: SourceOptions) -> Source:
     source = ArraySource(stack, name, gray=options.gray, owner=stack)
     source.file_bytes = stack.stored_bytes
     return source
+
+
+def _known_shape(dataset: h5py.Dataset, name: str) -> Shape:
+    """Return the shape of a dataset, empty if it has none.
+
+    Raises
+    ------
+    SourceError
+        If it is a virtual dataset whose length is that of a source that HDF5 does not find.
+    """
+    try:
+        return dataset.shape or ()
+    except RuntimeError as error:
+        if not dataset.is_virtual:
+            raise
+        plist = dataset.id.get_create_plist()
+        sources = {
+            plist.get_virtual_filename(number).removeprefix(".")
+            + SEPARATOR
+            + plist.get_virtual_dsetname(number)
+            for number in range(plist.get_virtual_count())
+        }
+        raise SourceError(
+            f"{name} is a virtual dataset whose pixels are not there: HDF5 looks for them at "
+            f"{', '.join(sorted(sources)[:SHOWN])}. Bring them back to where they were; of a stack "
+            "that was moved or copied give the stack itself"
+        ) from error
 
 
 class DatasetSource(ArraySource):
@@ -132,6 +159,7 @@ def dataset_source(
     """
     owner = owner or contextlib.ExitStack()
     try:
+        _known_shape(dataset, name)
         _check_type(dataset, name)
         storage = examine(dataset, name, owner)
         pixels, notes = plain_axes(dataset, name)
