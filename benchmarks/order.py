@@ -129,7 +129,8 @@ def virtual_timing(count, folder):
         video = file.create_dataset("video", (count, 64, 96), np.uint8, chunks=(16, 64, 96))
         started = time.perf_counter()
         runs = virtual.runs(np.zeros(count, int), position)
-        virtual.create(file["/"], "frames", video.shape, video.dtype, runs, [video])
+        source = virtual.MappedDataset(".", video.name, video.shape)
+        virtual.create(file["/"], "frames", video.shape, video.dtype, runs, [source])
     seconds = time.perf_counter() - started
     print(f"virtual dataset of {count:,} shuffled frames, {len(runs):,} mappings: {seconds:.1f} s")
 

@@ -8,6 +8,7 @@ Python ends (see `h5vidstack.hdf5.filter`). The names in ``__all__`` are public,
 
 from ._version import __version__
 from .care.fidelity import Fidelity, check
+from .care.remapping import remap
 from .care.salvage import Recovered, recover
 from .care.verification import verify
 from .errors import (
@@ -93,6 +94,7 @@ __all__ = [
     "pack",
     "recover",
     "references",
+    "remap",
     "repack",
     "stacks",
     "unpack",

@@ -489,6 +489,7 @@ def read_stack(path, stack="/stack"):
                 group["groups"][name], np.dtype(group.attrs["dtype"].decode()), is_recording(group)
             )
             for name in sorted(group["groups"])
+            if name != "ordered"  # the virtual dataset over the piles, which nothing here needs
         ]
         shape = tuple(map(int, group.attrs["shape"]))
         frame = shape[1:]

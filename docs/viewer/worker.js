@@ -245,7 +245,7 @@ function packedStack(group, path) {
   if (version !== "1.0")
     throw new Problem(`This stack is of format ${version}, and this page reads format 1.0. Use a newer page.`);
   const inside = (name) => entryOf(group, name);
-  const numbers = inside("groups")?.keys().sort((a, b) => Number(a) - Number(b)) ?? [];
+  const numbers = inside("groups")?.keys().filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(a) - Number(b)) ?? [];
   if (!numbers.length) throw new Problem(`The stack ${path} is damaged: it has no piles.`);
   const piles = [];
   const codings = [];

@@ -14,7 +14,7 @@ from .inspection import (
     references,
     verify,
 )
-from .making import append, export, link, pack, recover, rehash, unpack
+from .making import append, export, link, pack, recover, rehash, remap, unpack
 from .options import variable
 from .performance import bench, demo
 from .terminal import Commands, show_version
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 for _command in (
-    pack, append, link, unpack, export, repack, recover, rehash,
+    pack, append, link, unpack, export, repack, recover, rehash, remap,
     info, list_stacks, find, contact_sheet, verify, check, references,
     bench, demo, plugin_path,
 ):  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from .. import text
-from ..care import rehashing, salvage
+from ..care import rehashing, remapping, salvage
 from ..cli import colours
 from ..layout.replacing import kind_of_name
 from ..sinks import unpacking
@@ -267,6 +267,20 @@ def rehash(file: str) -> None:
     with progress_bar("hashing") as progress:
         count = rehashing.rehash(file, progress=progress)
     say(f"{file}: hashes of {count} frames stored")
+
+
+@click.command(epilog=examples("h5vidstack remap week.h5::/monday"))
+@click.argument("file", callback=not_stdin)
+def remap(file: str) -> None:
+    """Make the dataset `frames` of the stack FILE anew, after the stack was moved or copied.
+
+    Then every HDF5 program sees its frames again. `h5vidstack` itself reads them without.
+    """
+    end_tidily()
+    if remapping.remap(file):
+        say(f"{file}: frames made anew")
+    else:
+        say(f"{file}: there is nothing to make anew")
 
 
 @click.command(

@@ -17,29 +17,13 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from ..shapes import Numbers, Shape
 from .failures import DamageError, check_system
-
-
-class MappedFrames(Protocol):
-    """A dataset, or what is known of one."""
-
-    @property
-    def name(self) -> str:
-        """Its path in its file."""
-
-    @property
-    def shape(self) -> Shape:
-        """``(n, H, W[, C])``."""
-
-
-MappedVideo = tuple[str, MappedFrames]
-"""A video, after the name of its file as seen from that of the virtual dataset: ``.``: the same."""
 
 MAPPING_BYTES = 122
 """What a mapping takes in a file."""
@@ -54,6 +38,29 @@ Read = Callable[[int, int], bytes]
 
 _LAYOUT, _CONTINUATION = 0x08, 0x10
 _VIRTUAL = 3
+
+
+class MappedDataset(NamedTuple):
+    """A dataset that a virtual one shows.
+
+    Attributes
+    ----------
+    file
+        The name of its file as seen from that of the virtual dataset; ``.`` is the same one.
+    path
+        From the root of that file: HDF5 knows no other paths.
+    shape
+        ``(n, H, W[, C])``.
+    """
+
+    file: str
+    path: str
+    shape: Shape
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """File and path as HDF5 wants them: it takes them for formats with ``%b`` as a number."""
+        return self.file.replace("%", "%%"), self.path.replace("%", "%%")
 
 
 class FrameRun(NamedTuple):
@@ -118,15 +125,15 @@ def create(
     shape: Shape,
     dtype: np.dtype[Any],
     mappings: Sequence[FrameRun],
-    videos: Sequence[MappedVideo],
+    videos: Sequence[MappedDataset],
 ) -> None:
     """Make the virtual dataset of ``(N, H, W[, C])`` over videos, in its file or in others."""
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     frame = shape[1:]
     corner, one = (0,) * len(frame), (1,) * len(frame)
     target = h5py.h5s.create_simple(shape)
-    sources = [h5py.h5s.create_simple(video.shape) for _, video in videos]
-    paths = [tuple(name.encode() for name in _named(video)) for video in videos]
+    sources = [h5py.h5s.create_simple(video.shape) for video in videos]
+    paths = [tuple(name.encode() for name in video.names) for video in videos]
     for run in mappings:
         target.select_hyperslab(
             (run.first, *corner), (run.length, *one), (run.step, *frame), (1, *frame)
@@ -138,7 +145,58 @@ def create(
     h5py.h5d.create(parent.id, name.encode(), h5py.h5t.py_create(dtype), target, plist)
 
 
-def places(dataset: h5py.Dataset, videos: Sequence[MappedVideo]) -> tuple[Numbers, Numbers] | None:
+def create_window(
+    parent: h5py.Group, name: str, source: MappedDataset, dtype: np.dtype[Any]
+) -> None:
+    """Make a virtual dataset that shows all of another, or has no frames if that is not there.
+
+    HDF5 shows fill values for a source that it does not find. But the length of a mapping without
+    an end is that of its source, so that this dataset is then 0 long, or (from HDF5 2.0 on) an
+    error.
+    """
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_virtual(
+        _endless(source.shape), *(n.encode() for n in source.names), _endless(source.shape)
+    )
+    space = h5py.h5s.create_simple(source.shape)
+    h5py.h5d.create(parent.id, name.encode(), h5py.h5t.py_create(dtype), space, plist)
+
+
+def _endless(shape: Shape) -> h5py.h5s.SpaceID:
+    """Select whole frames of ``(N, H, W[, C])`` from the first to wherever the end is."""
+    space = h5py.h5s.create_simple(shape)
+    _, *frame = shape
+    count = (h5py.h5s.UNLIMITED, *(1 for _ in frame))
+    space.select_hyperslab((0,) * len(shape), count, (1, *frame), (1, *frame))
+    return space
+
+
+def window_source(dataset: h5py.Dataset, frame: Shape) -> tuple[str, str] | None:
+    """Return file and path that a dataset of `create_window` shows, or None if it is no such one.
+
+    They are as HDF5 wants them. The source need not be there.
+    """
+    plist = dataset.id.get_create_plist()
+    if not dataset.is_virtual or plist.get_virtual_count() != 1:
+        return None
+    spaces = plist.get_virtual_vspace(0), plist.get_virtual_srcspace(0)
+    if not all(_is_endless(space, frame) for space in spaces):
+        return None
+    return plist.get_virtual_filename(0), plist.get_virtual_dsetname(0)
+
+
+def _is_endless(space: h5py.h5s.SpaceID, frame: Shape) -> bool:
+    """Whether a selection is one of `_endless`."""
+    if space.get_select_type() != h5py.h5s.SEL_HYPERSLABS or not space.is_regular_hyperslab():
+        return False
+    start, stride, count, block = space.get_regular_hyperslab()
+    endless = (count[0], block[0]) == (h5py.h5s.UNLIMITED, 1) and stride[0] == 1
+    return endless and not any(start) and block[1:] == frame
+
+
+def places(
+    dataset: h5py.Dataset, videos: Sequence[MappedDataset]
+) -> tuple[Numbers, Numbers] | None:
     """Return where a virtual dataset looks for each frame: group and position, or -1.
 
     Of videos that are the same the last one counts. None if it is no virtual dataset, or maps
@@ -146,7 +204,7 @@ def places(dataset: h5py.Dataset, videos: Sequence[MappedVideo]) -> tuple[Number
     """
     if not dataset.is_virtual:
         return None
-    numbers = {_named(video): number for number, video in enumerate(videos)}
+    numbers = {video.names: number for number, video in enumerate(videos)}
     group, position = np.full((2, dataset.shape[0]), -1)
     plist = dataset.id.get_create_plist()
     for mapping in range(plist.get_virtual_count()):
@@ -160,11 +218,6 @@ def places(dataset: h5py.Dataset, videos: Sequence[MappedVideo]) -> tuple[Number
             return None
         group[frames], position[frames] = number, found
     return group, position
-
-
-def _named(video: MappedVideo) -> tuple[str, str]:
-    """Return names of file and dataset; HDF5 takes them for formats with ``%b`` as a number."""
-    return video[0].replace("%", "%%"), str(video[1].name).replace("%", "%%")
 
 
 def _whole_frames(space: h5py.h5s.SpaceID, shape: Shape) -> Numbers | None:
@@ -189,10 +242,10 @@ def _whole_frames(space: h5py.h5s.SpaceID, shape: Shape) -> Numbers | None:
     return numbers
 
 
-def mappings_crc32(group: h5py.Group, name: str, raw: io.RawIOBase | None = None) -> int:
-    """Return the CRC-32 of the mappings of a virtual dataset in a file that is flushed.
+def mappings_crc32(group: h5py.Group, names: Sequence[str], raw: io.RawIOBase | None = None) -> int:
+    """Return the CRC-32 of the mappings of virtual datasets, one behind the other.
 
-    The dataset is not opened.
+    The file must be flushed. The datasets are not opened.
 
     Parameters
     ----------
@@ -202,10 +255,10 @@ def mappings_crc32(group: h5py.Group, name: str, raw: io.RawIOBase | None = None
     Raises
     ------
     DamageError
-        If it has none, or its header is damaged, or of a form unknown here.
+        If one has none, or its header is damaged, or of a form unknown here.
     """
-    file = group.file
-    address = group.id.links.get_info(name.encode()).u
+    file, crc32 = group.file, 0
+    addresses = [group.id.links.get_info(name.encode()).u for name in names]
     with raw or _opened_again(file.filename) as data:
         base, size = file.userblock_size, data.seek(0, os.SEEK_END)
 
@@ -216,12 +269,19 @@ def mappings_crc32(group: h5py.Group, name: str, raw: io.RawIOBase | None = None
             return data.read(length) or b""
 
         try:
-            for kind, message in _messages(read, address):
-                if kind == _LAYOUT and message[1] == _VIRTUAL:
-                    heap, index = struct.unpack_from("<QI", message, 2)
-                    return zlib.crc32(_heap_object(read, heap, index))
+            for address in addresses:
+                crc32 = zlib.crc32(_mappings(read, address), crc32)
         except (struct.error, IndexError) as error:
             raise DamageError(f"its header is damaged: {error}") from error
+    return crc32
+
+
+def _mappings(read: Read, address: int) -> bytes:
+    """Return the stored mappings of the dataset whose header is at an address."""
+    for kind, message in _messages(read, address):
+        if kind == _LAYOUT and message[1] == _VIRTUAL:
+            heap, index = struct.unpack_from("<QI", message, 2)
+            return _heap_object(read, heap, index)
     raise DamageError("it is no virtual dataset")
 
 

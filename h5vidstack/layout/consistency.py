@@ -15,7 +15,8 @@ from ..errors import FormatError
 from ..hdf5 import virtual
 from ..hdf5.failures import DamageError, hdf5_errors
 from ..similar.fingerprints import HASHES
-from .names import MAPPINGS_CRC, read_table, require_dataset, scalar
+from . import view
+from .names import read_table, require_dataset
 from .piles import Checks
 from .stack_group import Layout
 
@@ -61,7 +62,7 @@ def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
                 yield from _wrong(name, table != np.arange(n))
     elif pile is not None and position is not None:
         yield from _index_problems(pile, position, members, crc32)
-        yield from _frames_problems(layout, pile, position, raw)
+        yield from _frames_problems(layout, pile, position, crc32, raw)
 
 
 def _part_problems(layout: Layout) -> Iterator[str]:
@@ -147,44 +148,22 @@ def _index_problems(
 
 
 def _frames_problems(
-    layout: Layout, pile: Table, position: Table, raw: io.RawIOBase | None
+    layout: Layout, pile: Table, position: Table, crc32: Table | None, raw: io.RawIOBase | None
 ) -> Iterator[str]:
     """Compare `frames` with the index."""
-    videos = [held.source for held in layout.piles]
+    group, videos = layout.group, [held.source for held in layout.piles]
     try:
         with hdf5_errors("frames"):
-            # HDF5 may crash on damaged mappings, so it opens only those whose CRC is right.
-            if _wrong_mappings(layout.group, raw):
-                yield "frames is damaged: the CRC-32 of its mappings is wrong"
+            if group is not None and group.id.links.exists(b"frames"):
+                places = pile, position
+                yield from view.problems(group, layout.shape, places, videos, crc32, raw)
                 return
-            frames = layout.group.get("frames") if layout.group is not None else None
-            is_one = isinstance(frames, h5py.Dataset) and frames.shape == layout.shape
-            found = virtual.places(frames, videos) if is_one else None
     except DamageError as error:
         yield f"frames cannot be read: {error}"
         return
-    if frames is None:
-        plain = all(held.plain for held in layout.piles)
-        if plain and len(virtual.runs(pile, position)) <= virtual.MAX_MAPPINGS:
-            yield "frames is missing"
-    elif found is None:
-        yield "frames is neither a hard link to the only video nor a map of the videos"
-    else:
-        last = {video: number for number, video in enumerate(videos)}  # of those that are the same
-        same = np.array([last[video] for video in videos])
-        known = pile < len(same)
-        expected = same[np.where(known, pile, 0).astype(np.intp)]
-        yield from _wrong("frames", ~known | (found[0] != expected) | (found[1] != position))
-
-
-def _wrong_mappings(group: h5py.Group | None, raw: io.RawIOBase | None) -> bool:
-    """Whether the mappings of `frames` have another CRC-32 than the stack says."""
-    return (
-        group is not None
-        and MAPPINGS_CRC in group.attrs
-        and group.id.links.exists(b"frames")
-        and virtual.mappings_crc32(group, "frames", raw) != scalar(group.attrs[MAPPINGS_CRC])
-    )
+    plain = all(held.plain for held in layout.piles)
+    if plain and len(virtual.runs(pile, position)) <= virtual.MAX_MAPPINGS:
+        yield "frames is missing"
 
 
 def _wrong(name: str, wrong: npt.NDArray[np.bool_]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 import zlib
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,12 @@ STACK_ATTRIBUTES = (
 )  # fmt: skip
 """What a stack says of itself (spec/format.md, "Layout"); other attributes are its users'."""
 STACK_MEMBERS = ("frames", "groups", "hashes", "index", "nd", "original", "source")
-"""What is in a stack's group; other objects are its users'."""
+"""What is in a stack's group, with its alias; other objects are its users'."""
+ORDERED = "ordered"
+"""In the group of piles: the virtual dataset of all frames in their order, which `frames` shows."""
+_ALIAS = re.compile(r"piles-[0-9a-f]{32}")
+HOW_TO_READ = "h5vidstack_how_to_read"
+"""At the root of a file that was made for stacks, and at `frames`: what reads it, in words."""
 TABLE_CRC = "crc32"
 MAPPINGS_CRC = "frames_crc32"
 
@@ -106,6 +112,21 @@ def require_dataset(group: h5py.Group, name: str) -> h5py.Dataset:
     return found
 
 
+def new_alias() -> str:
+    """Return a name for the group of piles that no other stack has, nor this one after a change."""
+    return f"piles-{uuid.uuid4().hex}"
+
+
+def aliases(group: h5py.Group) -> list[str]:
+    """Return the names of this kind in a stack's group."""
+    return [name for name in group if _ALIAS.fullmatch(name)]
+
+
+def is_member(name: str) -> bool:
+    """Whether a name in a stack's group is of the stack itself."""
+    return name in STACK_MEMBERS or _ALIAS.fullmatch(name) is not None
+
+
 def is_stack(node: Any) -> bool:
     """Whether a node of an HDF5 file is a stack's group."""
     return isinstance(node, h5py.Group) and FORMAT_ATTRIBUTE in node.attrs
@@ -122,6 +143,12 @@ def text(value: Any) -> str:
         return value.decode()
     except UnicodeDecodeError as error:
         raise DamageError(f"the attribute {value!r} is not UTF-8") from error
+
+
+def write_text(node: h5py.HLObject, name: str, value: str) -> None:
+    """Write a string of fixed length: HDF5 keeps no checksum of those of variable length."""
+    data = value.encode()
+    node.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", max(1, len(data))))
 
 
 def scalar(value: Any, kinds: str = "biuf") -> Any:

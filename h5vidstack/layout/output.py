@@ -23,6 +23,7 @@ from ..hdf5.opening import is_recording, open_hdf5
 from ..shapes import LEAST_STRUCTURE
 from .names import BESIDE, is_stack
 from .replacing import check_name, keep_others, make_way, refuse_others
+from .words import explain_file
 
 try:
     import fcntl
@@ -244,6 +245,8 @@ def open_hdf5_output(
         new_or_ours(target, overwrite, kept) as temporary,
         closed_tidily(new_hdf5_file(temporary, structure)) as file,
     ):
+        if not plain:
+            explain_file(file)
         yield file
         if kept is not None:
             with open_hdf5(str(target)) as old:

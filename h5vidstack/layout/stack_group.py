@@ -26,6 +26,7 @@ from .names import (
     FORMAT,
     FORMAT_ATTRIBUTE,
     LINEAGE,
+    ORDERED,
     SEPARATOR,
     STACK_ATTRIBUTES,
     UUID,
@@ -300,9 +301,10 @@ class _Opener:
     ) -> None:
         self._name, self._parts, self._frame, self._dtype = name, parts, frame, dtype
         groups = node.get("groups")
-        if not isinstance(groups, h5py.Group) or not len(groups):
+        count = len(groups) - (ORDERED in groups) if isinstance(groups, h5py.Group) else 0
+        if not isinstance(groups, h5py.Group) or not count:
             raise DamageError("it has no piles")
-        self._groups = groups
+        self._groups, self._count = groups, count
         # All that the table says stands in the piles, too, so a damaged one is not needed.
         # `consistency` tells of it.
         self.table: PileTable | None = None
@@ -313,7 +315,7 @@ class _Opener:
         """Return the piles, of which there is at least one."""
         if self.table is not None:
             return OpenedOnUse(len(self.table), self._pile)
-        return [self._open(number) for number in range(len(self._groups))]
+        return [self._open(number) for number in range(self._count)]
 
     def _pile(self, number: int) -> Pile:
         with damage_as_error(self._name):

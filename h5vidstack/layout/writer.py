@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import uuid
 import zlib
@@ -19,15 +18,13 @@ from .._version import __version__
 from ..codecs.block import padded
 from ..codecs.loss import Loss
 from ..codecs.projection import Basis, Floats, Whole
-from ..hdf5 import virtual
-from ..hdf5.failures import DamageError
 from ..hdf5.filter import Video
 from ..hdf5.standard_filters import shuffled
 from ..metadata.description import NO_METADATA, Metadata
 from ..shapes import Numbers, Shape, split_axes
 from ..similar.fingerprints import Fingerprints, Hashes
-from . import metadata_store
-from .names import FORMAT, FORMAT_ATTRIBUTE, LINEAGE, MAPPINGS_CRC, TABLE_CRC, UUID, text
+from . import metadata_store, view
+from .names import FORMAT, FORMAT_ATTRIBUTE, LINEAGE, TABLE_CRC, UUID, text, write_text
 from .pile_table import CODINGS, TABLE, PileFacts, tabulate
 from .piles import Pile
 
@@ -184,11 +181,6 @@ class StackWriter:
         self._open = [pile for pile in self._open if not pile.released]
         return self._complete_bytes + sum(pile.stored_bytes for pile in self._open)
 
-    @property
-    def _linked(self) -> bool:
-        """Whether piles are in other files."""
-        return any(pile.file != "." for pile in self._piles)
-
     def go_on(self, coding: str) -> PileWriter:
         """Add to the last pile; `coding` is said in words."""
         pile = self._piles[-1]
@@ -315,9 +307,10 @@ class StackWriter:
         group = self.group
         shape = (n, *self._frame)
         metadata_store.clear(group)
-        for name in {"frames", "index", "hashes"} & group.keys():  # those of fewer frames
+        view.remove(group)
+        for name in {"index", "hashes"} & group.keys():  # those of fewer frames
             del group[name]
-        for name in {"leading_shape", "mse", "psnr", MAPPINGS_CRC} & group.attrs.keys():
+        for name in {"leading_shape", "mse", "psnr"} & group.attrs.keys():
             del group.attrs[name]
         for number, members in enumerate(order.members):
             name = f"groups/{number:06d}"
@@ -330,15 +323,8 @@ class StackWriter:
             self._write_piles(order.typical)
         write_hashes(group, prints.hashes)
         videos = [(pile.file, pile) for pile in self._piles]
-        if order.in_order and self._plain and not self._linked:
-            group["frames"] = self._piles[0].data
-        elif self._plain:
-            mappings = virtual.runs(order.pile, order.position)
-            if len(mappings) <= virtual.MAX_MAPPINGS:
-                virtual.create(group, "frames", shape, self._dtype, mappings, videos)
-                group.file.flush()
-                with contextlib.suppress(DamageError):  # of an HDF5 that keeps them otherwise
-                    group.attrs[MAPPINGS_CRC] = np.uint32(virtual.mappings_crc32(group, "frames"))
+        if self._plain:
+            view.write(group, shape, self._dtype, (order.pile, order.position), videos)
         if record.metadata is not None:
             leading = record.leading_shape or shape[:1]
             metadata = record.metadata.checked(leading, self._frame)
@@ -362,7 +348,7 @@ class StackWriter:
         write_text(group, "dtype", self._dtype.str)
         write_text(group, "method", record.method)
         loss = record.loss
-        group.attrs["lossless"] = loss.exact
+        group.attrs["lossless"] = np.uint8(loss.exact)  # few programs know HDF5's bool, an enum
         group.attrs["max_error"] = loss.max_error
         if not loss.exact:
             group.attrs["mse"], group.attrs["psnr"] = loss.mse, loss.psnr
@@ -382,12 +368,6 @@ def renew_uuid(group: h5py.Group) -> None:
         if name not in group.attrs:
             write_text(group, name, fresh)
     group.attrs.modify(UUID, np.bytes_(fresh.encode()))
-
-
-def write_text(group: h5py.Group, name: str, value: str) -> None:
-    """Write a string of fixed length: HDF5 keeps no checksum of those of variable length."""
-    data = value.encode()
-    group.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", max(1, len(data))))
 
 
 def _write_array(

@@ -15,10 +15,10 @@ from ..choosing.trials import Chooser
 from ..codecs.loss import NO_LOSS
 from ..codecs.recipe import Recipe
 from ..hdf5.filter import FILTER_ID
-from ..layout.names import BESIDE, SEPARATOR
+from ..layout.names import BESIDE, SEPARATOR, write_text
 from ..layout.output import copy_object_creation
 from ..layout.piles import Pile
-from ..layout.writer import Order, PileWriter, Record, StackWriter, write_text
+from ..layout.writer import Order, PileWriter, Record, StackWriter
 from ..pool import in_order
 from ..shapes import MAX_BLOCK_BYTES, Pixels, Shape, frame_bytes, leading_chunk, split_axes
 from ..similar.fingerprints import Fingerprints, fingerprint, join

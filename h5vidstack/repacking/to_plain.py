@@ -14,7 +14,7 @@ from h5py import h5d, h5g, h5p, h5s, h5t, h5z
 
 from ..errors import OutputError
 from ..hdf5.filter import pipeline, stored_coding
-from ..layout.names import BESIDE, SEPARATOR, STACK_MEMBERS, find_stacks, is_stack
+from ..layout.names import BESIDE, SEPARATOR, find_stacks, is_member, is_stack
 from ..pool import Progress
 from ..reading.stack_reader import StackReader
 from ..shapes import Pixels, Shape, split_axes
@@ -33,9 +33,6 @@ _LARGEST = (1 << 32) - 1
 """The largest chunk that every HDF5 reads, in bytes."""
 
 _Filters = list[tuple[int, tuple[int, ...]]]
-
-_RESTORED = {name.encode() for name in STACK_MEMBERS if name != "original"}
-"""The members of a stack that its pixels replace. Frame numbers of a recovery would be lost."""
 
 
 def layout_record(dataset: h5py.Dataset) -> dict[str, Any]:
@@ -210,8 +207,13 @@ def _stacks_beside(file: h5py.File, stacks: Iterable[bytes]) -> dict[bytes, int 
 
 
 def _check_nothing_else(file: h5py.File, path: bytes) -> None:
-    """Raise OutputError if a stack's group holds other objects, which would be lost."""
-    more = [name for name in names(file[path]) if name not in _RESTORED]
+    """Raise OutputError if a stack's group holds what its pixels do not replace."""
+    more = [
+        name
+        for name in names(file[path])
+        if name == b"original"  # frame numbers of a recovery
+        or not is_member(os.fsdecode(name))
+    ]
     if more:
         raise OutputError(
             f"{file.filename}{SEPARATOR}{shown(path)} is a stack that also holds {shown(more[0])}, "

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..codecs.block import padded
 from ..hdf5.standard_filters import shuffled
 from ..layout.names import TABLE_CRC
+from ..layout.words import explain_file, explain_frames
 from ..layout.writer import PileWriter, Record, StackWriter, renew_uuid
 from ..shapes import Shape
 from ..similar.fingerprints import HASHES, Hashes
@@ -66,6 +67,8 @@ class LiveStack:
         self.pile: PileWriter = writer.add_pile(str(coder), coder.options())
         self.pile.data.parent.attrs["typical"] = np.uint64(0)
         self._group["frames"] = self.pile.data
+        explain_file(file)
+        explain_frames(self._group, self.pile.data)
         no_frames = np.empty(0, np.intp)
         crc32 = no_frames.astype(np.uint32)
         tables = dict.fromkeys(HASHES, no_frames.astype(np.uint64)) if hashes else {}

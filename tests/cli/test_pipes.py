@@ -98,6 +98,7 @@ def test_a_full_disk_behind_a_pipe():
      ["repack", "-", "y.h5"], ["repack", "x.h5", "-"], ["link", "x.h5", "-o", "-"],
      ["link", "-", "-o", "y.h5"], ["append", "-", "a.npy"], ["append", "x.h5", "-"], ["unpack", "-", "out"], ["info", "-"],
      ["export", "-", "x.mkv"], ["recover", "-", "y.h5"], ["recover", "x.h5", "-"], ["rehash", "-"],
+     ["remap", "-"],
      ["find", "-", "--frame", "1"], ["find", "x.h5", "-"], ["contact-sheet", "-", "x.png"],
      ["verify", "-"], ["verify", "x.h5", "--against", "-"], ["check", "-"],
      ["check", "x.h5", "--plots", "-"], ["bench", "-"], ["demo", "--out", "-"],

@@ -24,7 +24,7 @@ def test_places_of_other_virtual_datasets():
     h5vidstack.pack(noise((20, 7, 9)), "x.h5", method="groupvideo")
     with h5py.File("x.h5", "r+") as file:
         video = file["stack/groups/000000/video"]
-        videos = [(".", video)]
+        videos = [virtual.MappedDataset(".", video.name, video.shape)]
         assert virtual.places(video, videos) is None
         for name, part in {"a": np.s_[:5], "b": np.s_[3:9, 1:]}.items():
             source = h5py.VirtualSource(video)[part]

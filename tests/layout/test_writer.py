@@ -11,7 +11,8 @@ from h5vidstack.codecs.loss import NO_LOSS
 from h5vidstack.codecs.recipe import Recipe
 from h5vidstack.codecs.registry import Coding
 from h5vidstack.hdf5.filter import Video
-from h5vidstack.layout.writer import Order, Record, StackWriter, write_table, write_text
+from h5vidstack.layout.names import write_text
+from h5vidstack.layout.writer import Order, Record, StackWriter, write_table
 from h5vidstack.similar.fingerprints import fingerprint
 
 FRAMES = np.concatenate([moving((5, 9, 11)), noise((3, 9, 11))])

@@ -14,11 +14,11 @@ from ...hdf5.opening import open_hdf5
 from ...layout.names import DEFAULT_STACK, SEPARATOR, is_stack
 from ...layout.stack_list import stack_paths
 from ...reading.stack_reader import StackReader
-from ...shapes import Pixels
+from ...shapes import Pixels, Shape
 from ..array_source import ArraySource, plain_axes
 from ..source import Source, SourceFile, SourceOptions
 from .links import candidates, get, why_absent
-from .storage import Storage, examine
+from .storage import SHOWN, Storage, examine
 
 _NO_PIXELS = {
     h5t.STRING: "text",
@@ -84,7 +84,7 @@ def hdf5_source(opened: SourceFile, options: SourceOptions) -> Source:
         if opened.inner is None and inner not in file and len(only := stack_paths(file)) == 1:
             inner = only[0]
         node = get(file, inner)
-        if isinstance(node, h5py.Dataset) and len(node.shape or ()) >= 3:
+        if isinstance(node, h5py.Dataset) and len(_known_shape(node, name)) >= 3:
             return dataset_source(node, name, options, cleanup.pop_all())
         if node is None and (why := why_absent(file, inner)) is not None:
             raise SourceError(f"{name} is not there: {why}; in {path} would do: {candidates(file)}")
@@ -99,6 +99,33 @@ def hdf5_source(opened: SourceFile, options: SourceOptions) -> Source:
     source.file_bytes = stack.stored_bytes
     source.leftover = "its file may hold more than this stack"
     return source
+
+
+def _known_shape(dataset: h5py.Dataset, name: str) -> Shape:
+    """Return the shape of a dataset, empty if it has none.
+
+    Raises
+    ------
+    SourceError
+        If it is a virtual dataset whose length is that of a source that HDF5 does not find.
+    """
+    try:
+        return dataset.shape or ()
+    except RuntimeError as error:
+        if not dataset.is_virtual:
+            raise
+        plist = dataset.id.get_create_plist()
+        sources = {
+            plist.get_virtual_filename(number).removeprefix(".")
+            + SEPARATOR
+            + plist.get_virtual_dsetname(number)
+            for number in range(plist.get_virtual_count())
+        }
+        raise SourceError(
+            f"{name} is a virtual dataset whose pixels are not there: HDF5 looks for them at "
+            f"{', '.join(sorted(sources)[:SHOWN])}. Bring them back to where they were; of a stack "
+            "that was moved or copied give the stack itself"
+        ) from error
 
 
 class DatasetSource(ArraySource):
@@ -136,6 +163,7 @@ def dataset_source(
     """
     owner = owner or contextlib.ExitStack()
     try:
+        _known_shape(dataset, name)
         _check_type(dataset, name)
         storage = examine(dataset, name, owner)
         pixels, notes = plain_axes(dataset, name)

@@ -138,8 +138,14 @@ def candidates(file: h5py.File) -> str:
             broken.append(f"{name} ({why_absent(file, path) or 'leads nowhere'})")
         elif is_stack(node):
             found.append(f"{name} (stack)")
-        elif isinstance(node, h5py.Dataset) and node.ndim >= 3:
-            found.append(f"{name} {node.shape} {dtype_name(node)}")
+        elif isinstance(node, h5py.Dataset):
+            try:
+                shape = node.shape or ()
+            except RuntimeError:  # of a virtual dataset whose sources HDF5 does not find
+                broken.append(f"{name} (a virtual dataset without its sources)")
+                continue
+            if len(shape) >= 3:
+                found.append(f"{name} {shape} {dtype_name(node)}")
     listed = _listed(found) or "none (no dataset has three axes or more)"
     return listed + (f"; broken links: {_listed(broken)}" if broken else "")
 
