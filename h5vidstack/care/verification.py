@@ -149,7 +149,7 @@ def _check_blocks(
     """Decode all blocks; compare with the CRCs, and with originals where there are any."""
     problems: list[str] = []
     crc32 = file.ask(Layout.crc32)
-    done, count = 0, sum(pile.shape[0] for pile in file.piles)
+    done, count = 0, int(file.lengths.sum())
     members, known = None, -1
     for number, row, frames in _rows(file, pool):
         pile = file.piles[number]
@@ -181,11 +181,8 @@ def _members(file: StackFile, number: int) -> Numbers | None:
 
 def _rows(file: StackFile, pool: Executor) -> Iterator[tuple[int, int, Pixels | BlockError]]:
     """Decode all; number of the pile, of the run of frames that has blocks of its own, frames."""
-    wanted = [
-        (number, row)
-        for number, pile in enumerate(file.piles)
-        for row in range(-(-pile.shape[0] // pile.chunks[0]))
-    ]
+    counts = -(-file.lengths // file.steps)
+    wanted = [(number, row) for number, count in enumerate(counts.tolist()) for row in range(count)]
 
     def blocks(one: tuple[int, int]) -> Blocks:
         pile = file.piles[one[0]]

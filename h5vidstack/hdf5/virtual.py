@@ -16,7 +16,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import h5py
 import numpy as np
@@ -24,7 +24,20 @@ import numpy as np
 from ..shapes import Numbers, Shape
 from .failures import DamageError, check_system
 
-MappedVideo = tuple[str, h5py.Dataset]
+
+class Video(Protocol):
+    """A dataset, or what is known of one."""
+
+    @property
+    def name(self) -> str:
+        """Its path in its file."""
+
+    @property
+    def shape(self) -> Shape:
+        """``(n, H, W[, C])``."""
+
+
+MappedVideo = tuple[str, Video]
 """A video, after the name of its file as seen from that of the virtual dataset: ``.``: the same."""
 
 MAPPING_BYTES = 122
