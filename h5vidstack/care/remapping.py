@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from ..errors import FormatError
+from ..hdf5.filter import stored_coding
 from ..hdf5.opening import open_hdf5
 from ..layout import view
 from ..layout.names import DEFAULT_STACK, SEPARATOR, split_target
@@ -59,4 +60,6 @@ def _remap(layout: Layout, group: h5py.Group) -> None:
     numbers = np.arange(layout.shape[0])
     places = layout.places() or (np.zeros_like(numbers), numbers)
     videos = [pile.source for pile in layout.piles]
-    view.write(group, layout.shape, layout.piles[0].dtype, places, videos)
+    first = layout.piles[0]
+    coded = stored_coding(first.data) is not None
+    view.write(group, layout.shape, first.dtype, places, videos, coded=coded)

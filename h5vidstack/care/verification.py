@@ -152,7 +152,7 @@ def _check_blocks(
     problems: list[str] = []
     file = session.file
     crc32 = file.ask(Layout.crc32)
-    done, count = 0, sum(pile.shape[0] for pile in file.piles)
+    done, count = 0, int(file.lengths.sum())
     members, known = None, -1
     for number, row, frames in _rows(session):
         pile = file.piles[number]
@@ -185,11 +185,8 @@ def _members(file: StackFile, number: int) -> Numbers | None:
 def _rows(session: Session) -> Iterator[tuple[int, int, Pixels | BlockError]]:
     """Decode all; number of the pile, of the run of frames that has blocks of its own, frames."""
     file = session.file
-    wanted = [
-        (number, row)
-        for number, pile in enumerate(file.piles)
-        for row in range(-(-pile.shape[0] // pile.chunks[0]))
-    ]
+    counts = -(-file.lengths // file.steps)
+    wanted = [(number, row) for number, count in enumerate(counts.tolist()) for row in range(count)]
 
     def blocks(one: tuple[int, int]) -> Blocks:
         pile = file.piles[one[0]]

@@ -17,6 +17,7 @@ from ..hdf5.failures import DamageError, hdf5_errors
 from ..similar.fingerprints import HASHES
 from . import view
 from .names import read_table, require_dataset
+from .pile_table import read_piles
 from .piles import Checks
 from .stack_group import Layout
 
@@ -39,12 +40,13 @@ def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
     if math.prod(layout.attrs.get("leading_shape", (n,))) != n:
         yield f"the product of leading_shape {layout.attrs['leading_shape']} is not {n}"
     yield from dict.fromkeys(_part_problems(layout))
+    yield from _piles_problems(layout)
     crc32 = yield from _read(layout, "index/crc32", n)
     pile = yield from _read(layout, "index/group", n)
     position = yield from _read(layout, "index/position", n)
     members = []
-    for number, held in enumerate(layout.piles):
-        found = yield from _read(layout, f"groups/{number:06d}/members", held.length)
+    for number, length in enumerate(layout.lengths.tolist()):
+        found = yield from _read(layout, f"groups/{number:06d}/members", length)
         members.append(found)
         known = layout.members(number) if layout.in_order else found
         if known is not None:
@@ -65,8 +67,29 @@ def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
         yield from _frames_problems(layout, pile, position, crc32, raw)
 
 
+def _piles_problems(layout: Layout) -> Iterator[str]:
+    """Say if the table of piles is damaged, or the piles say something else."""
+    count = len(layout.piles)
+    if layout.group is None or layout.linked:
+        return
+    try:
+        table = read_piles(layout.group, count)
+    except DamageError as error:
+        yield str(error)
+        return
+    for number in range(count if table is not None else 0):
+        try:
+            if table is not None and not layout.agrees(number, table[number]):
+                yield f"index/piles is wrong, first at pile {number}"
+                return
+        except FormatError as error:
+            yield str(error)
+
+
 def _part_problems(layout: Layout) -> Iterator[str]:
     """Say where what lies in other files is not what was linked."""
+    if not layout.linked:
+        return
     checks = Checks(layout)
     for number, pile in enumerate(layout.piles):
         try:
@@ -129,22 +152,33 @@ def _index_problems(
 ) -> Iterator[str]:
     """Compare the index with the members of the piles, which say the same."""
     n = len(pile)
-    owner = np.full(n, -1)  # the frame that gave its pixels to each frame's place
-    for number, found in enumerate(members):
-        if found is None:
-            continue
-        here = np.flatnonzero(pile == number)
-        here = here[position[here] < len(found)]
-        owner[here] = found[position[here]].astype(np.intp)
-        frames = np.where(found < n, found, 0).astype(np.intp)
-        at_home = (pile[frames] == number) & (position[frames] == np.arange(len(found)))
-        yield from _wrong(f"groups/{number:06d}/members", ~at_home | (found >= n))
-    if any(found is None for found in members):
+    held = np.concatenate([np.empty(0, np.uint64) if one is None else one for one in members])
+    lengths = np.array([0 if one is None else len(one) for one in members])
+    ends = np.cumsum(lengths)
+    yield from _members_problems(pile, position, held, ends)
+    if any(one is None for one in members):
         return
-    lost = (owner < 0) | (owner > np.arange(n))
+    known = pile < len(lengths)
+    number = np.where(known, pile, 0).astype(np.intp)
+    known &= position < lengths[number]
+    # The frame that gave its pixels to each frame's place:
+    place = np.where(known, (ends - lengths)[number] + position.astype(np.intp), len(held))
+    owner = np.append(held.astype(np.intp), n)[place]
+    lost = owner > np.arange(n)
     if crc32 is not None:
         lost |= crc32 != crc32[np.where(lost, 0, owner)]
     yield from _wrong("the index", lost)
+
+
+def _members_problems(pile: Table, position: Table, held: Table, ends: Table) -> Iterator[str]:
+    """Say which members of piles, which end so in `held`, the index does not name."""
+    starts = np.concatenate([[0], ends[:-1]])
+    frames = np.where(held < len(pile), held, 0).astype(np.intp)
+    number = np.repeat(np.arange(len(ends)), ends - starts)
+    wrong = (held >= len(pile)) | (pile[frames] != number)
+    wrong |= position[frames] != np.arange(len(held)) - starts[number]
+    for one in np.unique(number[wrong]):
+        yield from _wrong(f"groups/{one:06d}/members", wrong[starts[one] : ends[one]])
 
 
 def _frames_problems(

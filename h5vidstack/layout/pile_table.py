@@ -103,8 +103,8 @@ def tabulate(piles: Sequence[PileFacts]) -> tuple[Numbers, bytes]:
     return np.array(rows, np.intp).reshape(-1, _COLUMNS), json.dumps(list(words)).encode()
 
 
-def read_piles(group: h5py.Group) -> PileTable | None:
-    """Return a stack's table of piles; None if it has none.
+def read_piles(group: h5py.Group, count: int) -> PileTable | None:
+    """Return the table of a stack of so many piles; None if it has none.
 
     Raises
     ------
@@ -114,7 +114,6 @@ def read_piles(group: h5py.Group) -> PileTable | None:
     with hdf5_errors(TABLE):
         if TABLE not in group:
             return None
-        count = len(group["groups"])
     rows = read_table(group, TABLE, (count, _COLUMNS)).astype(np.intp)
     try:
         codings = list(json.loads(read_table(group, CODINGS, None).tobytes()))

@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import h5py
 import numpy as np
@@ -26,6 +26,9 @@ from .names import require_dataset
 
 _DATA = ("video", "difference", "pca")
 """One of them is in each pile."""
+_NO_CACHE = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+"""Without HDF5's cache of chunks, as blocks are decoded here: it takes 64 KB for each dataset."""
+_NO_CACHE.set_chunk_cache(1, 0, 0)
 _TARGET = re.compile(r"(/.+)/groups/(\d{6,})/(?:video|difference|pca)", re.S)
 
 
@@ -49,6 +52,13 @@ class Tables(Protocol):
 
     def crc32(self) -> npt.NDArray[np.uint32] | None:
         """Return the CRC-32 of each frame."""
+
+
+class Video(NamedTuple):
+    """The name of a dataset in its file, and its shape, ``(n, H, W[, C])``."""
+
+    name: str
+    shape: Shape
 
 
 @dataclass(frozen=True)
@@ -87,9 +97,10 @@ class Pile:
         return self.mean is None and self.pca is None
 
     @property
-    def source(self) -> tuple[str, h5py.Dataset]:
+    def source(self) -> tuple[str, Video]:
         """Of a virtual dataset: the file, as its stack's file names it, and what is in it."""
-        return self.part.name if self.part is not None else ".", self.data
+        video = Video(str(self.data.name), self.data.shape)  # not the dataset, which takes memory
+        return self.part.name if self.part is not None else ".", video
 
     @property
     def home(self) -> h5py.Group:
@@ -118,24 +129,34 @@ def open_pile(group: h5py.Group, dtype: np.dtype[Any]) -> Pile:
     return _pile_of(require_dataset(group, "video" if mean is None else "difference"), mean)
 
 
-def open_video(groups: h5py.Group, name: str) -> Pile | None:
-    """Open a pile of pixels that is in this file, which is quick; None if it is another kind."""
+def open_video(groups: h5py.Group, name: str, readonly: bool) -> Pile | None:
+    """Open a pile of pixels that is in this file, which is quick; None if it is another kind.
+
+    Parameters
+    ----------
+    readonly
+        Whether nobody changes the file, so that h5py may remember what it has asked for.
+    """
     path = f"{name}/video".encode()
     links = groups.id.links
     if not links.exists(name.encode()) or not links.exists(path):
         return None
     if links.get_info(path).type != h5py.h5l.TYPE_HARD:
         return None
-    found = h5py.h5o.open(groups.id, path)
-    return _pile_of(h5py.Dataset(found), None) if isinstance(found, h5py.h5d.DatasetID) else None
+    try:
+        found = h5py.h5d.open(groups.id, path, _NO_CACHE)
+    except (KeyError, ValueError):  # it is no dataset, which the slow way tells better
+        return None
+    return _pile_of(h5py.Dataset(found, readonly=readonly), None)
 
 
 def _pile_of(data: h5py.Dataset, mean: h5py.Dataset | None) -> Pile:
+    shape = data.shape
     if data.is_virtual or data.chunks is None:
         raise DamageError(f"{data.name} is not chunked")
-    if data.ndim < 3:
-        raise DamageError(f"{data.name} of shape {data.shape} holds no frames")
-    leading, frame = split_axes(data.shape)
+    if len(shape) < 3:
+        raise DamageError(f"{data.name} of shape {shape} holds no frames")
+    leading, frame = split_axes(shape)
     shape = (math.prod(leading), *frame)
     return Pile(data, shape, (data if mean is None else mean).dtype, mean)
 

@@ -36,7 +36,7 @@ from .names import (
     scalar,
     text,
 )
-from .pile_table import OpenedOnUse, PileTable, read_piles
+from .pile_table import OpenedOnUse, PileFacts, PileTable, read_piles
 from .piles import Parts, Pile, open_pile, open_video, written
 
 _PIXELS = {
@@ -167,6 +167,27 @@ class Layout:
                 raise DamageError(f"a frame number is not in 0 to {self.shape[0] - 1}")
         return members
 
+    def all_members(self) -> Sequence[Numbers]:
+        """Return the members of each pile, from the index: thousands of tables take seconds.
+
+        Where the index does not name each position of each pile, their own tables are read.
+
+        Raises
+        ------
+        FormatError
+            If a table is damaged.
+        """
+        places = self.places() if self.table is not None else None
+        if places is None:
+            return [self.members(number) for number in range(len(self.piles))]
+        ends = np.cumsum(self.lengths)
+        place = (ends - self.lengths)[places[0]] + places[1]
+        first = np.full(ends[-1], -1)
+        first[place[::-1]] = np.arange(len(place) - 1, -1, -1)  # the least frame of each is last
+        if (first < 0).any():
+            return [self.members(number) for number in range(len(self.piles))]
+        return np.split(first, ends[:-1])
+
     def typical(self, number: int, members: Numbers) -> int:
         """Return the original number of the frame that stands for a pile of these members.
 
@@ -175,6 +196,8 @@ class Layout:
         FormatError
             If what the file says is no number.
         """
+        if self.table is not None:
+            return self.table[number].typical
         middle = members[len(members) // 2] if len(members) else 0
         if self.group is None:
             return int(middle)
@@ -184,10 +207,39 @@ class Layout:
 
     def coding(self, number: int) -> str | None:
         """Return how a pile is coded, in words; None if the file does not say."""
+        if self.table is not None:
+            return self.table[number].coding
         if self.group is None:
             return None
         with damage_as_error(self._pile_name(number)):
             return text(self.group[f"groups/{number:06d}"].attrs.get("coding", b"")) or None
+
+    def agrees(self, number: int, stated: PileFacts) -> bool:
+        """Whether a pile is what a table says, but for its bytes, which other programs change.
+
+        Raises
+        ------
+        FormatError
+            If the pile is damaged.
+        """
+        with damage_as_error(self._pile_name(number)):
+            pile = self.piles[number]
+            attrs = pile.home.attrs
+            typical, coding = attrs.get("typical"), attrs.get("coding")
+            return (
+                (pile.length, pile.data.chunks[:3]) == (stated.length, stated.chunk)
+                and (typical is None or scalar(typical, "iu") == stated.typical)
+                and (coding is None or text(coding) == (stated.coding or ""))
+            )
+
+    def stored(self, number: int) -> tuple[int, int]:
+        """Return the bytes that a pile takes in the file, and the number of its blocks."""
+        if self.table is None:
+            pile = self.piles[number]
+            return pile.stored_bytes, pile.data.id.get_num_chunks() if pile.data.chunks else 0
+        facts = self.table[number]
+        edges = zip((facts.length, *self.shape[1:3]), facts.chunk, strict=True)
+        return facts.stored_bytes, math.prod(-(-edge // step) for edge, step in edges)
 
     def _pile_name(self, number: int) -> str:
         if self.group is None:
@@ -301,20 +353,23 @@ class _Opener:
     ) -> None:
         self._name, self._parts, self._frame, self._dtype = name, parts, frame, dtype
         groups = node.get("groups")
-        count = len(groups) - (ORDERED in groups) if isinstance(groups, h5py.Group) else 0
-        if not isinstance(groups, h5py.Group) or not count:
+        self._count = len(groups) - (ORDERED in groups) if isinstance(groups, h5py.Group) else 0
+        if not self._count:
             raise DamageError("it has no piles")
-        self._groups, self._count = groups, count
-        # All that the table says stands in the piles, too, so a damaged one is not needed.
-        # `consistency` tells of it.
+        self._groups = groups
+        self._readonly = node.file.mode == "r" and not node.file.swmr_mode
+        # All that the table says stands in the piles, too, so a damaged one is not needed, nor one
+        # of piles that another program wrote anew. `consistency` tells of it.
         self.table: PileTable | None = None
         with contextlib.suppress(DamageError):
-            self.table = read_piles(node)
+            self.table = read_piles(node, self._count)
+        if self.table is not None and not self._is_as_stated(self._find(0), 0):
+            self.table = None
 
     def piles(self) -> Sequence[Pile]:
         """Return the piles, of which there is at least one."""
         if self.table is not None:
-            return OpenedOnUse(len(self.table), self._pile)
+            return OpenedOnUse(self._count, self._pile)
         return [self._open(number) for number in range(self._count)]
 
     def _pile(self, number: int) -> Pile:
@@ -328,14 +383,19 @@ class _Opener:
                 f"{pile.part or pile.data.name} has frames of {pile.shape[1:]} {pile.dtype}, "
                 f"the attributes say {self._frame} {self._dtype}"
             )
-        if self.table is not None:
-            stated = self.table[number]
-            if pile.part or (pile.length, pile.data.chunks[:3]) != (stated.length, stated.chunk):
-                raise DamageError(f"{pile.home.name} is not what index/piles says")
+        if not self._is_as_stated(pile, number):
+            raise DamageError(f"{pile.home.name} is not what index/piles says")
         return pile
 
+    def _is_as_stated(self, pile: Pile, number: int) -> bool:
+        if self.table is None:
+            return True
+        stated = self.table[number]
+        found = (pile.length, pile.data.chunks[:3])
+        return pile.part is None and found == (stated.length, stated.chunk)
+
     def _find(self, number: int) -> Pile:
-        plain = open_video(self._groups, f"{number:06d}")
+        plain = open_video(self._groups, f"{number:06d}", self._readonly)
         if plain is not None:
             return plain
         group = self._groups.get(f"{number:06d}")

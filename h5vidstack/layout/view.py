@@ -60,6 +60,8 @@ def write(
     dtype: np.dtype[Any],
     places: tuple[Numbers, Numbers],
     videos: Sequence[Video],
+    *,
+    coded: bool,
 ) -> None:
     """Make `frames`, ``(N, H, W[, C])``, where the stack is now.
 
@@ -69,14 +71,15 @@ def write(
     ----------
     places
         ``(N,)`` twice: pile and position of each frame.
+    coded
+        Whether the videos are coded by the filter.
     """
     remove(group)
     if _in_order(places, videos):
         data = group["frames"] = group.file[videos[0][1].name]
-        if data.parent == group.get(
-            "groups/000000"
-        ):  # else it is a dataset of users, beside which the stack is
-            explain_frames(group, data)
+        # Otherwise it is a dataset of users, beside which the stack is.
+        if data.parent == group.get("groups/000000"):
+            explain_frames(group, coded)
         return
     mappings = virtual.runs(*places)
     if len(mappings) > virtual.MAX_MAPPINGS:
@@ -87,7 +90,7 @@ def write(
     virtual.create(group, _ORDERED, shape, dtype, mappings, _sources(here, videos))
     source = virtual.MappedDataset(".", f"{here}/{ORDERED}", shape)
     virtual.create_window(group, "frames", source, dtype)
-    explain_frames(group, group["groups/000000/video"])
+    explain_frames(group, coded)
     group.file.flush()
     with contextlib.suppress(DamageError):  # of an HDF5 that keeps them otherwise
         group.attrs[MAPPINGS_CRC] = np.uint32(virtual.mappings_crc32(group, _VIEW))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import h5py
 
-from ..hdf5.filter import FILTER_ID, stored_coding
+from ..hdf5.filter import FILTER_ID
 from .names import FORMAT, HOW_TO_READ, SEPARATOR, write_text
 
 _WAYS = (
@@ -23,8 +23,8 @@ def explain_file(file: h5py.File) -> None:
     )
 
 
-def explain_frames(group: h5py.Group, video: h5py.Dataset) -> None:
-    """Say at a stack's `frames` what reads it; `video` is one of the piles that it shows."""
+def explain_frames(group: h5py.Group, coded: bool) -> None:
+    """Say at a stack's `frames` what reads it; `coded`: its pixels are coded by the filter."""
     frames = group["frames"]
     parts = []
     if frames.is_virtual:
@@ -33,7 +33,7 @@ def explain_frames(group: h5py.Group, video: h5py.Dataset) -> None:
             f"finds them as long as the stack is at {group.name}. After the stack was moved or "
             f"copied, make it anew: h5vidstack remap FILE.h5{SEPARATOR}PATH"
         )
-    if stored_coding(video) is None:
+    if not coded:
         parts.append("The pixels are stored by HDF5's own filters, which every HDF5 program reads.")
     else:
         parts.append(f"The pixels are coded by the HDF5 filter {FILTER_ID} of h5vidstack. {_WAYS}")

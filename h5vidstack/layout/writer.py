@@ -18,7 +18,7 @@ from .._version import __version__
 from ..codecs.block import padded
 from ..codecs.loss import Loss
 from ..codecs.projection import Basis, Floats, Whole
-from ..hdf5.filter import Video
+from ..hdf5.filter import Video, stored_coding
 from ..hdf5.standard_filters import shuffled
 from ..metadata.description import NO_METADATA, Metadata
 from ..shapes import Numbers, Shape, split_axes
@@ -319,12 +319,14 @@ class StackWriter:
         write_table(group, "index/group", order.pile, np.uint32)
         write_table(group, "index/position", order.position, np.uint64)
         write_table(group, "index/crc32", prints.crc32)
-        if len(self._piles) > 1 and not self._linked:
+        if len(self._piles) > 1 and all(pile.file == "." for pile in self._piles):
             self._write_piles(order.typical)
         write_hashes(group, prints.hashes)
         videos = [(pile.file, pile) for pile in self._piles]
         if self._plain:
-            view.write(group, shape, self._dtype, (order.pile, order.position), videos)
+            coded = stored_coding(self._piles[0].data) is not None
+            places = order.pile, order.position
+            view.write(group, shape, self._dtype, places, videos, coded=coded)
         if record.metadata is not None:
             leading = record.leading_shape or shape[:1]
             metadata = record.metadata.checked(leading, self._frame)

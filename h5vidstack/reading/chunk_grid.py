@@ -86,18 +86,19 @@ class Chunks:
             self.shape: Shape = (math.prod(self._leading), *frame)
             self.dtype: np.dtype[Any] = video.dtype
             self.chunks: Shape = (CHUNK_FRAMES, *frame)
-            if video.chunks is not None:
-                steps = video.chunks[: -len(frame)]
+            grid = video.chunks
+            if grid is not None:
+                steps = grid[: -len(frame)]
                 if not is_consecutive(self._leading, steps):
                     raise FormatError(
-                        f"{name} of shape {video.shape} has chunks of {video.chunks}, which do "
+                        f"{name} of shape {video.shape} has chunks of {grid}, which do "
                         "not hold frames one after another: read it with h5py"
                     )
-                self.chunks = (math.prod(steps), *video.chunks[-len(frame) :])
+                self.chunks = (math.prod(steps), *grid[-len(frame) :])
             self._stored = self.dtype
             self._native = self.dtype.newbyteorder("=")
             self._fill = video.fillvalue if holes else 0
-            self._chunked, self._filters = video.chunks is not None, pipeline(video)
+            self._chunked, self._filters = grid is not None, pipeline(video)
             self._coded, self._plain = self._is_coded(), standard_filters.is_plain(video)
             if not self._coded and not self._plain:
                 check_chunks(video)

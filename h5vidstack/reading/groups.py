@@ -69,19 +69,19 @@ def describe_groups(file: StackFile) -> list[Group]:
 
 
 def _groups(layout: Layout, file: StackFile) -> Iterator[Group]:
-    for number, pile in enumerate(layout.piles):
-        members = layout.members(number)
+    for number, members in enumerate(layout.all_members()):
         with damage_as_error(file.name):
             words = layout.coding(number)
-            coding = _named(words) or stored_coding(pile.data)
+            coding = _named(words) or stored_coding(layout.piles[number].data)
             ours = words is None or not words.startswith(AS_THEY_CAME)
+            stored, blocks = layout.stored(number)
             yield Group(
                 number=number,
                 frames=members,
                 typical=layout.typical(number, members),
                 raw_bytes=len(members) * frame_bytes(file.shape[1:], file.dtype.itemsize),
-                stored_bytes=pile.stored_bytes,
-                blocks=pile.data.id.get_num_chunks() if pile.data.chunks else 0,
+                stored_bytes=stored,
+                blocks=blocks,
                 codec=coding.codec.name if coding else None,
                 preset=coding.preset if coding and ours else None,
                 coding=words,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from ..hdf5.failures import damage_as_error
-from ..layout.piles import Pile
+from ..layout.stack_group import Layout
 from ..shapes import frame_bytes
 from .groups import describe_groups
 from .stack_file import StackFile, split_readable
@@ -71,7 +70,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
                 }
                 for pile in piles
             ],
-            "parts": opened.ask(lambda layout: _parts(layout.piles)),
+            "parts": opened.ask(_parts),
             "raw_bytes": raw,
             "stored_bytes": stored,
             "file_bytes": opened.file_bytes,
@@ -82,6 +81,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         }
 
 
-def _parts(piles: Sequence[Pile]) -> list[str]:
+def _parts(layout: Layout) -> list[str]:
     """List the stacks in other files that hold its piles."""
+    piles = layout.piles if layout.linked else ()
     return list(dict.fromkeys(str(pile.part) for pile in piles if pile.part is not None))

@@ -14,6 +14,7 @@ from h5py import h5d, h5g, h5p, h5s, h5t, h5z
 
 from ..errors import OutputError
 from ..hdf5.filter import pipeline, stored_coding
+from ..layout import metadata_store
 from ..layout.names import BESIDE, SEPARATOR, find_stacks, is_member, is_stack
 from ..pool import Progress
 from ..reading.stack_reader import StackReader
@@ -208,11 +209,12 @@ def _stacks_beside(file: h5py.File, stacks: Iterable[bytes]) -> dict[bytes, int 
 
 def _check_nothing_else(file: h5py.File, path: bytes) -> None:
     """Raise OutputError if a stack's group holds what its pixels do not replace."""
+    own = metadata_store.member_names(file[path])
     more = [
         name
         for name in names(file[path])
         if name == b"original"  # frame numbers of a recovery
-        or not is_member(os.fsdecode(name))
+        or not (is_member(os.fsdecode(name)) or os.fsdecode(name) in own)
     ]
     if more:
         raise OutputError(

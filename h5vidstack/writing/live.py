@@ -68,7 +68,7 @@ class LiveStack:
         self.pile.data.parent.attrs["typical"] = np.uint64(0)
         self._group["frames"] = self.pile.data
         explain_file(file)
-        explain_frames(self._group, self.pile.data)
+        explain_frames(self._group, coded=True)
         no_frames = np.empty(0, np.intp)
         crc32 = no_frames.astype(np.uint32)
         tables = dict.fromkeys(HASHES, no_frames.astype(np.uint64)) if hashes else {}

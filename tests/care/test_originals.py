@@ -96,10 +96,10 @@ def test_without_digests_nothing_may_go(raw: Path) -> None:
 
 def test_pages_and_part_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "pages.tif"
-    tifffile.imwrite(path, FRAMES)
+    tifffile.imwrite(path, FRAMES, photometric="minisblack")
     h5vidstack.pack(path, tmp_path / "x.h5")
     assert found(tmp_path / "x.h5") == {"pages.tif": (True, "")}
-    tifffile.imwrite(path, np.concatenate([FRAMES, FRAMES]))
+    tifffile.imwrite(path, np.concatenate([FRAMES, FRAMES]), photometric="minisblack")
     told = found(tmp_path / "x.h5")
     assert not told["pages.tif"][0]
     assert "that the stack does not hold" in told["pages.tif"][1]
