@@ -18,6 +18,7 @@ from ..pool import default_workers
 from ..reading import search
 from ..shapes import WINDOW_BYTES, Pixels, Shape, frame_bytes
 from ..similar.fingerprints import Hashes
+from .array_protocol import ArrayProtocol
 from .groups import Group, describe_groups
 from .selection import Selection, parse
 from .session import Session
@@ -28,7 +29,7 @@ PART_BYTES = 16 << 20
 """Bytes of pixels that are best read at a time where a stack is split among workers."""
 
 
-class StackReader:
+class StackReader(ArrayProtocol):
     """A packed stack of images: an ``(N, H, W)`` or ``(N, H, W, C)`` array on disk.
 
     ``stack[key]`` gives what numpy gives for the same key on the same array: integers,
