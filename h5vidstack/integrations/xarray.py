@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..errors import AccessError, Error, FormatError, extra
+from ..errors import AccessError, ClosedError, Error, FormatError, extra
 from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import open_hdf5
 from ..layout.names import DEFAULT_STACK, is_stack, split_target
@@ -19,19 +21,68 @@ from ..shapes import Pixels
 
 with extra("xarray"):
     import xarray
-    from xarray.backends import BackendArray, BackendEntrypoint
+    from xarray.backends import BackendArray, BackendEntrypoint, CachingFileManager
     from xarray.core import indexing
 
 DIMS = ("frame", "y", "x", "channel")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
+class SharedStack:
+    """An open stack in xarray's cache of files, which closes what was not used for long.
+
+    A reader that another thread uses is closed when that read ends.
+
+    Parameters
+    ----------
+    state
+        The pickled stack. What is opened is the same stack, or an error.
+    """
+
+    def __init__(self, state: bytes) -> None:
+        self._stack: StackReader = pickle.loads(state)  # noqa: S301  # of this module
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._closed = False
+
+    def read(self, key: Any) -> Pixels:
+        """Return some pixels; raise ClosedError if it was closed before."""
+        with self._lock:
+            if self._closed:
+                raise ClosedError("xarray closed this stack meanwhile")
+            self._readers += 1
+        try:
+            pixels: Pixels = self._stack[key]
+            return pixels
+        finally:
+            self._leave(1)
+
+    def close(self) -> None:
+        """Close the file as soon as nobody reads."""
+        self._closed = True
+        self._leave(0)
+
+    def _leave(self, readers: int) -> None:
+        with self._lock:
+            self._readers -= readers
+            last = self._closed and not self._readers
+        if last:
+            self._stack.close()
+
+
 class StackArray(BackendArray):
-    """Frames that are decoded when xarray asks for them."""
+    """Frames that are decoded when xarray asks for them.
+
+    Parameters
+    ----------
+    stack
+        It is not kept: xarray's cache opens it again when it is needed, and keeps as many files
+        open as its option ``file_cache_maxsize`` says.
+    """
 
     def __init__(self, stack: StackReader) -> None:
         self.shape, self.dtype = stack.shape, stack.dtype
-        self._stack = stack
+        self.files = CachingFileManager(SharedStack, pickle.dumps(stack))
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         grid = indexing.IndexingSupport.OUTER
@@ -54,10 +105,17 @@ class StackArray(BackendArray):
                 arrays.append(axis)
         for axis in arrays[1:]:
             whole[axis] = slice(None)
-        pixels: Pixels = self._stack[tuple(whole)]
+        pixels = self._pixels(tuple(whole))
         for axis in arrays[1:]:
             pixels = pixels.take(key[axis], axis)
         return pixels.squeeze(tuple(numbers))
+
+    def _pixels(self, key: tuple[Any, ...]) -> Pixels:
+        while True:
+            try:
+                return self.files.acquire().read(key)
+            except ClosedError:  # other threads needed so many files that this one had to go
+                continue
 
 
 class StackBackend(BackendEntrypoint):
@@ -69,7 +127,10 @@ class StackBackend(BackendEntrypoint):
     """
 
     description = "Stacks of similar images in HDF5, coded by h5vidstack"
-    open_dataset_parameters = ("filename_or_obj", "drop_variables", "group", "storage_options")
+    open_dataset_parameters = (
+        "filename_or_obj", "drop_variables", "mask_and_scale", "decode_times", "concat_characters",
+        "decode_coords", "use_cftime", "decode_timedelta", "group", "storage_options",
+    )  # fmt: skip
 
     def open_dataset(  # type: ignore[override]  # each backend has its own options
         self,
@@ -78,6 +139,7 @@ class StackBackend(BackendEntrypoint):
         drop_variables: str | Iterable[str] | None = None,
         group: str | None = None,
         storage_options: Mapping[str, Any] | None = None,
+        **decoders: Any,
     ) -> xarray.Dataset:
         """Open a stack as a dataset.
 
@@ -91,6 +153,9 @@ class StackBackend(BackendEntrypoint):
             The path of the stack in the file, ``/stack`` by default.
         storage_options
             Options of fsspec's file system, if the file is a URL; see `Stack`.
+        decoders
+            ``mask_and_scale``, ``decode_times`` and the like, which xarray gives every engine; see
+            `xarray.decode_cf`.
 
         Raises
         ------
@@ -107,23 +172,26 @@ class StackBackend(BackendEntrypoint):
             raise FormatError(
                 f"{filename_or_obj} names a stack, and so does group={group!r}; give one of them"
             )
-        stack = StackReader(
-            filename_or_obj, group or DEFAULT_STACK, storage_options=storage_options
-        )
-        attrs = dict(stack.attrs)
-        if "settings" in attrs:  # JSON can be written to other files
-            attrs["settings"] = json.dumps(attrs["settings"])
+        unknown = decoders.keys() - set(self.open_dataset_parameters)
+        if unknown:
+            raise TypeError(f"the engine h5vidstack takes no {', '.join(sorted(unknown))}")
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
-        variables = {}
-        if "frames" not in dropped:
-            variables["frames"] = xarray.Variable(
-                DIMS[: stack.ndim],
-                indexing.LazilyIndexedArray(StackArray(stack)),
-                encoding={"preferred_chunks": {"frame": stack.preferred_frames}},
-            )
-        dataset = xarray.Dataset(variables, attrs=attrs)
-        dataset.set_close(stack.close)
-        return dataset
+        variables, closing = {}, None
+        with StackReader(
+            filename_or_obj, group or DEFAULT_STACK, storage_options=storage_options
+        ) as stack:
+            if "frames" not in dropped:
+                frames = StackArray(stack)
+                closing = frames.files.close
+                variables["frames"] = xarray.Variable(
+                    DIMS[: stack.ndim],
+                    indexing.LazilyIndexedArray(frames),
+                    encoding={"preferred_chunks": {"frame": stack.preferred_frames}},
+                )
+        dataset = xarray.Dataset(variables, attrs=_attributes(stack.attrs))
+        dataset.set_close(closing)
+        known = {name: value for name, value in decoders.items() if value is not None}
+        return xarray.decode_cf(dataset, **known)
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Return whether this is the path of a file that holds the stack.
@@ -143,3 +211,13 @@ class StackBackend(BackendEntrypoint):
             raise  # which says more than that no engine fits
         except (Error, OSError):
             return False
+
+
+def _attributes(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes of a stack as netCDF can store them: it has no bool, and no JSON."""
+    found = {
+        name: int(value) if isinstance(value, bool) else value for name, value in attrs.items()
+    }
+    if "settings" in found:
+        found["settings"] = json.dumps(found["settings"])
+    return found

@@ -135,10 +135,13 @@ def is_stack(node: Any) -> bool:
 def text(value: Any) -> str:
     """Return a string attribute, or raise DamageError.
 
-    Ours are of fixed length, because HDF5 keeps no checksum of others.
+    Ours are of fixed length, because HDF5 keeps no checksum of others. Programs that copy a stack
+    may make the length variable; then h5py gives a str.
     """
+    if isinstance(value, str):
+        return value
     if not isinstance(value, bytes):
-        raise DamageError(f"the attribute {value!r} is no string of fixed length")
+        raise DamageError(f"the attribute {value!r} is no string")
     try:
         return value.decode()
     except UnicodeDecodeError as error:
@@ -154,12 +157,15 @@ def write_text(node: h5py.HLObject, name: str, value: str) -> None:
 def scalar(value: Any, kinds: str = "biuf") -> Any:
     """Return an attribute that is one number, as a Python value, or raise DamageError.
 
+    Some programs copy a number as an array of one.
+
     Parameters
     ----------
     kinds
         NumPy's kinds of numbers that are allowed.
     """
-    if not isinstance(value, np.generic) or value.dtype.kind not in kinds:
+    number = isinstance(value, (np.generic, np.ndarray)) and value.size == 1
+    if not number or value.dtype.kind not in kinds:
         raise DamageError(f"the attribute {value!r} is not one number")
     return value.item()
 

@@ -19,6 +19,7 @@ from ..pool import default_workers
 from ..reading import search
 from ..shapes import WINDOW_BYTES, Pixels, Shape, frame_bytes
 from ..similar.fingerprints import Hashes
+from .array_protocol import ArrayProtocol
 from .described import Described
 from .groups import Group, describe_groups
 from .identity import Identity
@@ -31,7 +32,7 @@ PART_BYTES = 16 << 20
 """Bytes of pixels that are best read at a time where a stack is split among workers."""
 
 
-class StackReader(Described):
+class StackReader(ArrayProtocol, Described):
     """A packed stack of images: an ``(N, H, W)`` or ``(N, H, W, C)`` array on disk.
 
     ``stack[key]`` gives what numpy gives for the same key on the same array: integers,
@@ -189,14 +190,6 @@ class StackReader(Described):
     def identity(self) -> Identity:
         """What tells the stack from any other, and from what it becomes when it changes."""
         return self._identity
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, StackReader):
-            return NotImplemented
-        return self._identity == other._identity
-
-    def __hash__(self) -> int:
-        return hash(self._identity)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         return "h5vidstack.Stack", *dataclasses.astuple(self._identity)

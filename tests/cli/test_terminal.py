@@ -47,7 +47,7 @@ def test_every_command_on_a_terminal(monkeypatch, capsys):
         "export": ["export x.h5 x.mkv"],
         "repack": ["repack d.h5 r.h5 --select /chunked", "repack r.h5 t.h5 --restore"],
         "recover": ["recover x.h5 good.h5"],
-        "rehash": ["rehash x.h5"],
+        "rehash": ["rehash x.h5"], "remap": ["remap x.h5"],
         "ls": ["ls x.h5"],
         "info": ["info x.h5", "info all.h5 --groups"],
         "find": ["find x.h5 query.png"],

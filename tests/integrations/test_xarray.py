@@ -1,5 +1,6 @@
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
@@ -8,6 +9,7 @@ import xarray
 from frames import moving
 
 import h5vidstack
+from h5vidstack.integrations import xarray as engine
 from h5vidstack.reading import stack_reader
 
 # --- xarray
@@ -62,8 +64,8 @@ def test_xarray_is_lazy(monkeypatch):
     with pickle.loads(pickle.dumps(dataset)) as other:
         np.testing.assert_array_equal(other.frames[2].values, frames[2])
     dataset.close()
-    with pytest.raises(h5vidstack.ClosedError):
-        part.values
+    np.testing.assert_array_equal(part.values, frames[5:9, 3])  # xarray opens it again
+    dataset.close()
 
 
 def test_xarray_with_dask(packed):
@@ -86,7 +88,7 @@ def test_xarray_groups_and_attributes():
         with xarray.open_dataset(path, engine="h5vidstack", **options) as dataset:
             one = "one" in f"{path}{options}"
             np.testing.assert_array_equal(dataset.frames.values, frames if one else frames[::-1])
-            assert dataset.attrs["lossless"] is True
+            assert dataset.attrs["lossless"] == 1
             assert dataset.attrs["shape"] == (7, 9, 8)
             assert "codings" in json.loads(dataset.attrs["settings"])
     with xarray.open_dataset("x.h5", engine="h5vidstack", drop_variables="frames") as dataset:
@@ -112,3 +114,80 @@ def test_xarray_guesses_only_stacks(tmp_path):
     assert [path for path in can + cannot if backend.guess_can_open(path)] == can
     with xarray.open_dataset("x.h5") as dataset:
         assert dataset.frames.shape == (3, 9, 8)
+
+
+def test_xarray_keeps_few_files_open(monkeypatch):
+    held = []
+
+    class Counted(engine.SharedStack):
+        def __init__(self, state):
+            super().__init__(state)
+            held.append(self)
+
+        def close(self):
+            super().close()
+            held.remove(self)
+
+    monkeypatch.setattr(engine, "SharedStack", Counted)
+    frames = moving((20, 30, 40))
+    h5vidstack.pack(frames, "x.h5")
+    with xarray.set_options(file_cache_maxsize=3):
+        datasets = [xarray.open_dataset("x.h5", engine="h5vidstack", cache=False) for _ in range(8)]
+        assert not held  # before the first read
+        for dataset in datasets * 2:
+            np.testing.assert_array_equal(dataset.frames[3].values, frames[3])
+            assert len(held) <= 3
+        assert len(held) == 3
+        for dataset in datasets:
+            dataset.close()
+    assert not held
+
+
+def test_xarray_closes_files_that_other_threads_read():
+    frames = moving((20, 30, 40))
+    h5vidstack.pack(frames, "x.h5")
+    with xarray.set_options(file_cache_maxsize=1):
+        datasets = [xarray.open_dataset("x.h5", engine="h5vidstack", cache=False) for _ in range(4)]
+
+        def read(number):
+            return datasets[number % 4].frames[number % 20].values
+
+        with ThreadPoolExecutor(4) as pool:
+            for number, frame in enumerate(pool.map(read, range(80))):
+                np.testing.assert_array_equal(frame, frames[number % 20])
+        for dataset in datasets:
+            dataset.close()
+
+
+def test_xarray_gives_arguments_to_every_engine():
+    frames = moving((20, 30, 40))
+    h5vidstack.pack(frames, "x.h5")
+    for options in (
+        {"decode_cf": False}, {"decode_times": False, "mask_and_scale": False},
+        {"decode_coords": "all", "decode_timedelta": True, "concat_characters": False},
+    ):  # fmt: skip
+        with xarray.open_dataset("x.h5", engine="h5vidstack", **options) as dataset:
+            np.testing.assert_array_equal(dataset.frames.values, frames)
+    with pytest.raises(TypeError):
+        xarray.open_dataset("x.h5", engine="h5vidstack", lock=None)
+
+
+def test_xarray_attributes_are_such_as_other_files_hold():
+    h5vidstack.pack(moving((20, 30, 40)), "x.h5")
+    with xarray.open_dataset("x.h5", engine="h5vidstack") as dataset:
+        assert dataset.attrs["lossless"] == 1
+        assert {type(value) for value in dataset.attrs.values()} <= {int, float, str, tuple}
+        dataset.astype("i2").to_netcdf("x.nc", engine="scipy")
+        with xarray.open_dataset("x.nc", engine="scipy") as written:
+            np.testing.assert_array_equal(written.frames.values, dataset.frames.values)
+            assert written.attrs["lossless"] == 1
+
+
+@pytest.mark.parametrize("engine", ["netcdf4", "h5netcdf"])
+def test_xarray_writes_netcdf_by_other_engines(engine):
+    pytest.importorskip({"netcdf4": "netCDF4"}.get(engine, engine))
+    h5vidstack.pack(moving((20, 30, 40)), "x.h5")
+    with xarray.open_dataset("x.h5", engine="h5vidstack") as dataset:
+        dataset.to_netcdf("x.nc", engine=engine)
+        with xarray.open_dataset("x.nc", engine=engine) as written:
+            np.testing.assert_array_equal(written.frames.values, dataset.frames.values)

@@ -51,7 +51,7 @@ def test_bad_files(tmp_path):
         ),
         ("h5vidstack_format", np.bytes_("0.9"), "reads format 1.0"),
         ("h5vidstack_format", np.bytes_("x"), "reads format 1.0"),
-        ("h5vidstack_format", "1.0", "no string of fixed length"),
+        ("h5vidstack_format", 1.0, "is no string"),
         ("shape", [1, 2], "damaged"),
         ("shape", [2, 3, 5], "damaged"),
         ("shape", "x", "damaged"),
@@ -73,3 +73,21 @@ def test_other_or_damaged_stacks(name, value, words):
             file["stack"].attrs[name] = value
     with pytest.raises(h5vidstack.FormatError, match=words):
         h5vidstack.open("x.h5")
+
+
+def test_attributes_as_other_programs_copy_them():
+    """Strings of variable length, and arrays of one number, as MATLAB writes them."""
+    frames = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    h5vidstack.pack(frames, "x.h5")
+    with h5py.File("x.h5", "r+") as file:
+        attrs = file["stack"].attrs
+        for name, value in list(attrs.items()):
+            if isinstance(value, bytes):
+                attrs[name] = value.decode()
+            elif not isinstance(value, np.ndarray):
+                attrs[name] = np.array([value])
+    with h5vidstack.open("x.h5") as stack:
+        np.testing.assert_array_equal(stack[:], frames)
+        assert stack.attrs["lossless"] is True
+        assert stack.attrs["settings"]
+        assert stack.verify() == []
