@@ -49,7 +49,7 @@ class StackReader:
     added.
 
     Stacks are equal, have one hash and one name in dask if they hold the same pixels, because
-    they were opened from the same state of one file. See `identity`.
+    they were opened from the same state of one file.
 
     Parameters
     ----------
@@ -180,11 +180,6 @@ class StackReader:
     def storage_options(self) -> dict[str, Any]:
         """What was given for fsspec, with a URL."""
         return dict(self._options)
-
-    @property
-    def identity(self) -> Identity:
-        """What tells the stack from any other, and from what it becomes when it changes."""
-        return self._identity
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StackReader):
