@@ -15,7 +15,7 @@ from h5py._objects import phil
 
 from ..errors import AccessError, ClosedError, FileChangedError, FormatError, UnsupportedError
 from .failures import system_errors
-from .file_stamp import Stamp, changed_words, of_descriptor
+from .file_stamp import Stamp, changed_words, of_status
 from .remote import local_copy
 from .remote_pages import RemoteFile, marks_recording
 
@@ -180,19 +180,22 @@ class FileGuard:
         """Raise FileChangedError or ClosedError if what was read just now may be wrong."""
         for file, descriptor, stamp in self._files:
             try:
-                change = stamp.difference(of_descriptor(descriptor))
-            except OSError:  # the descriptor is closed
-                change = "closed"
-            if change is not None:
-                # The number may already be that of another file.
-                if not file:
-                    raise ClosedError("the stack was closed while it was read")
-                raise FileChangedError(changed_words(file.filename, change))
+                status = os.fstat(descriptor)
+            except OSError:  # it is closed
+                status = None
+            # After each read, so as fast as can be: a stamp is made only if something differs.
+            if status is not None and stamp.is_of(status):
+                continue
+            # The descriptor's number may already be that of another file.
+            if status is None or not file:
+                raise ClosedError("the stack was closed while it was read")
+            change = stamp.difference(of_status(status))
+            raise FileChangedError(changed_words(file.filename, str(change)))
 
 
 def stamp_of(file: h5py.File) -> Stamp:
     """Return the stamp of an open file of this machine."""
-    return of_descriptor(file.id.get_vfd_handle())
+    return of_status(os.fstat(file.id.get_vfd_handle()))
 
 
 def open_file(path: str, options: Mapping[str, Any]) -> LocalFile | RemoteFile:
