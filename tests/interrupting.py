@@ -52,7 +52,8 @@ def interrupted(work: Callable[[], Any], seconds: float) -> None:
     try:
         try:
             armed = True
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            # Again and again, since Python drops what is raised in a destructor.
+            signal.setitimer(signal.ITIMER_REAL, max(1e-5, seconds), 0.02)
             while True:
                 work()
         finally:

@@ -15,7 +15,8 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 class Server(ThreadingHTTPServer):
     """Serves a folder; counts requests.
 
-    `ranges`: whether it gives parts of files. `etag`: whether it says which version a file is.
+    `ranges`: whether it gives parts of files. `etag`: how it says which version a file is: by an
+    "etag", a "weak" one, a "date", or not at all.
     `fault`: called with the number of the GET; what it gives is done instead of answering:
     "close" the connection, "short": send less, promised or "cut" promise more; a status.
     """
@@ -26,7 +27,7 @@ class Server(ThreadingHTTPServer):
         self,
         folder: str | Path,
         ranges: bool = True,
-        etag: bool = True,
+        etag: str | None = "etag",
         fault: Callable[[int], str | int | None] | None = None,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -92,11 +93,14 @@ class _Handler(BaseHTTPRequestHandler):
             return
         status = path.stat()
         etag = f'"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"'
-        headers = {"ETag": etag} if self.server.etag else {}
+        date = self.date_time_string(status.st_mtime)
+        headers = {
+            "etag": {"ETag": etag}, "weak": {"ETag": f"W/{etag}"}, "date": {"Last-Modified": date},
+        }.get(self.server.etag or "", {})  # fmt: skip
         if self.server.ranges:
             headers["Accept-Ranges"] = "bytes"
         wanted = self.headers.get("If-Match")
-        if self.server.etag and wanted not in (None, etag):
+        if wanted not in (None, etag):
             self._end(412, b"")
             return
         first, last, code = 0, status.st_size - 1, 200

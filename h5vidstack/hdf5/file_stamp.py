@@ -21,10 +21,17 @@ class Stamp:
         In bytes; None if it is not known.
     marks
         Names and values of all else, sorted: a time, an ETag.
+    time
+        Of a file of this machine, in nanoseconds; it is among the marks, too.
     """
 
     size: int | None
     marks: tuple[tuple[str, str], ...] = ()
+    time: int = 0
+
+    def is_of(self, status: os.stat_result) -> bool:
+        """Whether a file of this machine still has this stamp."""
+        return self.time == status.st_mtime_ns and self.size == status.st_size
 
     def difference(self, now: Stamp) -> str | None:
         """Say in words in what a file differs now; None if in nothing that both stamps have."""
@@ -37,10 +44,10 @@ class Stamp:
         return None
 
 
-def of_descriptor(descriptor: int) -> Stamp:
-    """Return the stamp of an open file of this machine."""
-    status = os.fstat(descriptor)
-    return Stamp(status.st_size, (("time of change", f"{status.st_mtime_ns} ns"),))
+def of_status(status: os.stat_result) -> Stamp:
+    """Return the stamp of a file of this machine."""
+    time = (("time of change", f"{status.st_mtime_ns} ns"),)
+    return Stamp(status.st_size, time, status.st_mtime_ns)
 
 
 def of_description(found: Mapping[str, Any], size: int | None) -> Stamp:

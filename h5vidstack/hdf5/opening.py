@@ -15,7 +15,7 @@ from h5py._objects import phil
 
 from ..errors import AccessError, ClosedError, FileChangedError, FormatError, UnsupportedError
 from .failures import system_errors
-from .file_stamp import Stamp, changed_words, of_descriptor
+from .file_stamp import Stamp, changed_words, of_status
 from .remote import local_copy
 from .remote_pages import RemoteFile, marks_recording
 
@@ -37,13 +37,16 @@ def open_hdf5(path: str) -> h5py.File:
         If there is no such file, it is not HDF5, or it is open for writing.
     AccessError
         If the system refuses it.
+    FileChangedError
+        If this process has the file open, and it was written to since. HDF5 keeps what it knows
+        of a file, and would mix that with what is there now.
     """
     try:
         with system_errors(path):
             if not stat.S_ISREG(os.stat(path).st_mode):
                 kind = "a folder" if os.path.isdir(path) else "no file, but a device or a pipe"
                 raise FormatError(f"{path} is {kind}")
-            return _open_recording(path) if is_recording(path) else h5py.File(path, "r")
+            file = _open_recording(path) if is_recording(path) else h5py.File(path, "r")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FormatError(f"no such file: {path}") from error
     except AccessError:
@@ -56,6 +59,14 @@ def open_hdf5(path: str) -> h5py.File:
                 f"{path} is open for writing elsewhere, or was not closed; close it there first"
             ) from error
         raise FormatError(f"{path} is not an HDF5 file, or is damaged: {error}") from error
+    try:
+        for guard in [reference() for reference in list(_guards.values())]:
+            if guard is not None:
+                guard.refuse(file)
+    except FileChangedError:
+        file.close()
+        raise
+    return file
 
 
 def is_recording(path: str) -> bool:
@@ -151,45 +162,40 @@ class FileGuard:
         _guards[id(watching)] = watching
 
     def add(self, file: h5py.File) -> None:
-        """Watch a file from now on.
+        """Watch a file from now on."""
+        if not file.swmr_mode:
+            self._files.append((file, file.id.get_vfd_handle(), stamp_of(file)))
 
-        Raises
-        ------
-        FileChangedError
-            If this process has opened the file before, and it was written to since. HDF5 keeps
-            what it knows of a file, and would mix that with what is there now.
-        """
-        if file.swmr_mode:
-            return
-        descriptor = file.id.get_vfd_handle()
-        stamp, place = of_descriptor(descriptor), os.fstat(descriptor)
-        for reference in list(_guards.values()):
-            guard = reference()
-            for other, number, before in guard._files if guard is not None else ():
-                if other and os.path.samestat(os.fstat(number), place) and stamp != before:
-                    raise FileChangedError(
-                        f"{file.filename} was written over while this program has it open: close "
-                        "what reads it, then open it again"
-                    )
-        self._files.append((file, descriptor, stamp))
+    def refuse(self, file: h5py.File) -> None:
+        """Raise FileChangedError if a file that was opened now is watched, and has changed."""
+        place = os.fstat(file.id.get_vfd_handle())
+        for other, descriptor, stamp in self._files:
+            if other and os.path.samestat(os.fstat(descriptor), place) and stamp_of(file) != stamp:
+                raise FileChangedError(
+                    f"{file.filename} was written over while this program has it open: close "
+                    "what reads it, then open it again"
+                )
 
     def check(self) -> None:
         """Raise FileChangedError or ClosedError if what was read just now may be wrong."""
         for file, descriptor, stamp in self._files:
             try:
-                change = stamp.difference(of_descriptor(descriptor))
-            except OSError:  # the descriptor is closed
-                change = "closed"
-            if change is not None:
-                # The number may already be that of another file.
-                if not file:
-                    raise ClosedError("the stack was closed while it was read")
-                raise FileChangedError(changed_words(file.filename, change))
+                status = os.fstat(descriptor)
+            except OSError:  # it is closed
+                status = None
+            # After each read, so as fast as can be: a stamp is made only if something differs.
+            if status is not None and stamp.is_of(status):
+                continue
+            # The descriptor's number may already be that of another file.
+            if status is None or not file:
+                raise ClosedError("the stack was closed while it was read")
+            change = stamp.difference(of_status(status))
+            raise FileChangedError(changed_words(file.filename, str(change)))
 
 
 def stamp_of(file: h5py.File) -> Stamp:
     """Return the stamp of an open file of this machine."""
-    return of_descriptor(file.id.get_vfd_handle())
+    return of_status(os.fstat(file.id.get_vfd_handle()))
 
 
 def open_file(path: str, options: Mapping[str, Any]) -> LocalFile | RemoteFile:

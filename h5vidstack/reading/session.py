@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections import deque
@@ -92,14 +91,12 @@ class Session:
 
     def read(self, selection: Selection, plain: Pixels) -> None:
         """Fill a plain result."""
-        with self._watched():
-            self._read(selection, plain)
+        self._watched(self._read, selection, plain)
 
-    @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
-        """See after reading that the file has not changed, which also explains errors."""
+    def _watched(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Read, and see that the file has not changed, which may also explain an error."""
         try:
-            yield
+            work(*arguments)
         except Error:
             self.file.check()
             raise
@@ -165,8 +162,7 @@ class Session:
                     return
                 window, jobs, prefetch = running.popleft()
                 try:
-                    with self._watched():
-                        self._finish(jobs)
+                    self._watched(self._finish, jobs)
                 finally:
                     if prefetch is not None:
                         prefetch.close()

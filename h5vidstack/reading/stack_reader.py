@@ -51,7 +51,7 @@ class StackReader(ArrayProtocol, Described):
     added.
 
     Stacks are equal, have one hash and one name in dask if they hold the same pixels, because
-    they were opened from the same state of one file. See `identity`.
+    they were opened from the same state of one file.
 
     Parameters
     ----------

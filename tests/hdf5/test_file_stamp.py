@@ -1,15 +1,16 @@
 import os
 from pathlib import Path
 
-from h5vidstack.hdf5.file_stamp import Stamp, changed_words, of_description, of_descriptor
+from h5vidstack.hdf5.file_stamp import Stamp, changed_words, of_description, of_status
 
 
 def test_a_file_has_the_stamp_of_its_size_and_time():
     Path("x").write_bytes(b"abc")
-    with open("x", "rb") as file:
-        before = of_descriptor(file.fileno())
-        os.utime("x", ns=(1, 5))
-        after = of_descriptor(file.fileno())
+    before = of_status(os.stat("x"))
+    assert before.is_of(os.stat("x"))
+    os.utime("x", ns=(1, 5))
+    assert not before.is_of(os.stat("x"))
+    after = of_status(os.stat("x"))
     assert before.size == 3
     assert before.difference(before) is None
     assert before.difference(after).endswith("and is 5 ns")

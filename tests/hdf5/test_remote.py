@@ -7,8 +7,11 @@ import pickle
 import subprocess
 import sys
 import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import fsspec
 import h5py
 import numpy as np
 import pytest
@@ -278,7 +281,7 @@ def test_server_that_goes_wrong_for_good(packed, fault):
 
 
 @pytest.mark.filterwarnings("ignore::h5vidstack.RemoteWarning")
-@pytest.mark.parametrize("etag", [True, False])
+@pytest.mark.parametrize("etag", ["etag", None])
 def test_file_that_changes(packed, etag):
     with serving(etag=etag) as server, h5vidstack.open(f"{server.url}/x.h5") as stack:
         np.testing.assert_array_equal(stack[0], packed[0])
@@ -287,6 +290,72 @@ def test_file_that_changes(packed, etag):
             stack[300]
         with pytest.raises(h5vidstack.FileChangedError, match="another stack; open it again"):
             stack.refresh()
+
+
+CHANGED = "has changed since it was opened"
+
+
+@pytest.mark.parametrize("says", ["etag", "weak", "date"])
+def test_every_answer_is_compared(packed, says):
+    """A replaced file of the same size is noticed, though each request succeeds."""
+    with serving(etag=says) as server, h5vidstack.open(f"{server.url}/x.h5") as stack:
+        stack[0]
+        Path("y.h5").write_bytes(Path("x.h5").read_bytes())
+        os.replace("y.h5", "x.h5")
+        os.utime("x.h5", (1e9, 1e9))
+        with pytest.raises(h5vidstack.FileChangedError, match=CHANGED):
+            stack[300]
+        pickled = pickle.dumps(stack)
+        with pytest.raises(h5vidstack.FileChangedError, match=CHANGED):
+            pickle.loads(pickled)
+        with h5vidstack.open(f"{server.url}/x.h5") as fresh:
+            assert fresh != stack
+            np.testing.assert_array_equal(fresh[300], packed[300])
+
+
+def test_files_of_other_systems_are_compared_after_each_answer(packed):
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/x.h5", Path("x.h5").read_bytes())
+    with h5vidstack.open("memory:///x.h5") as stack:
+        np.testing.assert_array_equal(stack[0], packed[0])
+        h5vidstack.pack(packed[::-1].copy(), "y.h5", method="video")
+        memory.pipe("/x.h5", Path("y.h5").read_bytes())
+        with pytest.raises(h5vidstack.FileChangedError, match=CHANGED):
+            stack[300]
+
+
+def test_a_server_that_says_nothing_of_versions_is_named_once(packed):
+    with serving(etag=None) as server:
+        with pytest.warns(h5vidstack.RemoteWarning, match=f"{server.server_port} does not say"):
+            stack = h5vidstack.open(f"{server.url}/x.h5")
+        stack.close()
+        h5vidstack.open(f"{server.url}/x.h5").close()  # a warning would be an error
+
+
+def test_urls_that_fsspec_chains(packed, tmp_path):
+    with zipfile.ZipFile("a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write("x.h5", "in.h5")
+    with serving(etag="date") as server:
+        for cache in ("simplecache", "filecache"):
+            options = {cache: {"cache_storage": str(tmp_path / cache)}}
+            url = f"{cache}::{server.url}/x.h5"
+            with h5vidstack.open(url, storage_options=options) as stack:
+                np.testing.assert_array_equal(stack[300], packed[300])
+                with pickle.loads(pickle.dumps(stack)) as other:
+                    assert other == stack
+            with h5vidstack.open(f"{url}::/stack", storage_options=options) as stack:
+                assert len(stack) == len(packed)
+        with pytest.raises(h5vidstack.UnsupportedError, match="gives parts of both"):
+            h5vidstack.open(f"blockcache::{server.url}/x.h5")
+        for url in (
+            f"zip://in.h5::{tmp_path}/a.zip",
+            f"zip://in.h5::{tmp_path}/a.zip::/stack",
+            f"zip://in.h5::{server.url}/a.zip",
+        ):
+            with h5vidstack.open(url) as stack:
+                np.testing.assert_array_equal(stack[300], packed[300])
+        with pytest.raises(h5vidstack.FormatError, match="no h5vidstack stack at /none"):
+            h5vidstack.open(f"zip://in.h5::{tmp_path}/a.zip::/none")
 
 
 def test_golden_files():

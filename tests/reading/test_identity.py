@@ -227,3 +227,22 @@ def test_a_part_that_changes_is_told():
             pickle.loads(data)
     with h5vidstack.open("all.h5") as stack:  # the frames that were linked are still there
         assert is_right(stack)
+
+
+def test_dask_and_joblib_name_a_stack_by_what_it_holds(stack):
+    array = pytest.importorskip("dask.array")
+    joblib = pytest.importorskip("joblib")
+
+    def names(one):
+        return (array.from_array(one).name, one.to_dask().name, joblib.hash(one))
+
+    with h5vidstack.open("x.h5") as same:
+        assert names(same) == names(stack)
+    h5vidstack.pack(FRAMES[::-1].copy(), "x.h5", overwrite=True)
+    with h5vidstack.open("x.h5") as other:
+        assert not set(names(other)) & set(names(stack))
+        both = array.concatenate([array.from_array(one) for one in (stack, other)])
+        wanted = np.concatenate([FRAMES, FRAMES[::-1]])
+        np.testing.assert_array_equal(both.compute(scheduler="threads"), wanted)
+        difference = stack.to_dask().astype("i4") - other.to_dask()
+        assert difference.compute(scheduler="threads").any()
