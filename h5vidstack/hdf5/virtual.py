@@ -38,6 +38,7 @@ Read = Callable[[int, int], bytes]
 
 _LAYOUT, _CONTINUATION = 0x08, 0x10
 _VIRTUAL = 3
+_OLDEST = b"\x01"
 
 
 class MappedDataset(NamedTuple):
@@ -242,10 +243,13 @@ def _whole_frames(space: h5py.h5s.SpaceID, shape: Shape) -> Numbers | None:
     return numbers
 
 
-def mappings_crc32(group: h5py.Group, names: Sequence[str], raw: io.RawIOBase | None = None) -> int:
+def mappings_crc32(
+    group: h5py.Group, names: Sequence[str], raw: io.RawIOBase | None = None
+) -> int | None:
     """Return the CRC-32 of the mappings of virtual datasets, one behind the other.
 
-    The file must be flushed. The datasets are not opened.
+    The file must be flushed. The datasets are not opened. None if a header is of HDF5's oldest
+    form, as some programs copy datasets: that has no checksum of its own either.
 
     Parameters
     ----------
@@ -270,6 +274,8 @@ def mappings_crc32(group: h5py.Group, names: Sequence[str], raw: io.RawIOBase | 
 
         try:
             for address in addresses:
+                if read(address, 1) == _OLDEST:
+                    return None
                 crc32 = zlib.crc32(_mappings(read, address), crc32)
         except (struct.error, IndexError) as error:
             raise DamageError(f"its header is damaged: {error}") from error
@@ -298,7 +304,7 @@ def _messages(read: Read, address: int) -> Iterator[tuple[int, bytes]]:
     """Yield type and bytes of each message of an object header of version 2."""
     head = read(address, 6)
     if head[:5] != b"OHDR\x02":
-        raise DamageError("its header is damaged, or of HDF5's oldest form")
+        raise DamageError("its header is damaged")
     flags = head[5]
     start = address + 6 + 16 * bool(flags & 0x20) + 4 * bool(flags & 0x10)
     width = 1 << (flags & 3)

@@ -93,7 +93,9 @@ def write(
     explain_frames(group, coded)
     group.file.flush()
     with contextlib.suppress(DamageError):  # of an HDF5 that keeps them otherwise
-        group.attrs[MAPPINGS_CRC] = np.uint32(virtual.mappings_crc32(group, _VIEW))
+        crc32 = virtual.mappings_crc32(group, _VIEW)
+        if crc32 is not None:
+            group.attrs[MAPPINGS_CRC] = np.uint32(crc32)
 
 
 def _in_order(places: tuple[Numbers, Numbers], videos: Sequence[Video]) -> bool:
@@ -127,13 +129,7 @@ def problems(
         If it cannot be read.
     """
     # HDF5 may crash on damaged mappings, so it opens only those whose CRC is right.
-    links = group.id.links
-    stated = group.attrs.get(MAPPINGS_CRC)
-    if (
-        stated is not None
-        and all(links.exists(name.encode()) for name in _VIEW)
-        and virtual.mappings_crc32(group, _VIEW, raw) != scalar(stated)
-    ):
+    if _damaged(group, raw):
         yield "frames is damaged: the CRC-32 of its mappings is wrong"
         return
     frames = group.get("frames")
@@ -162,6 +158,15 @@ def problems(
         yield "frames is neither a hard link to the only video nor a map of the videos"
         return
     yield from _misplaced(found, places, sources)
+
+
+def _damaged(group: h5py.Group, raw: io.RawIOBase | None) -> bool:
+    """Whether the mappings of both virtual datasets have another CRC-32 than the stack says."""
+    stated, links = group.attrs.get(MAPPINGS_CRC), group.id.links
+    if stated is None or not all(links.exists(name.encode()) for name in _VIEW):
+        return False
+    found = virtual.mappings_crc32(group, _VIEW, raw)
+    return found is not None and found != scalar(stated)
 
 
 def _other_pixels(

@@ -144,3 +144,29 @@ def test_an_alias_that_leads_elsewhere():
         del stack[name]
         stack[name] = h5py.SoftLink("others")
     assert "neither" in h5vidstack.verify("x.h5")[0]
+
+
+def test_a_copy_by_a_program_that_knows_no_virtual_datasets():
+    """As PyTables copies it: pixels instead, headers of the oldest form, and no soft links."""
+    with h5py.File("x.h5") as file, h5py.File("y.h5", "w", libver="earliest") as copy:
+
+        def put(name, node):
+            if isinstance(node, h5py.Group):
+                made = copy.require_group(f"stack/{name}")
+            else:
+                chunks = node.shape if "video" in name else None
+                made = copy.create_dataset(f"stack/{name}", data=node[()], chunks=chunks)
+            made.attrs.update(node.attrs)
+
+        put("", file["stack"])
+        file["stack"].visititems(put)
+    np.testing.assert_array_equal(h5vidstack.open("y.h5")[:], MONDAY)
+    assert h5vidstack.verify("y.h5") == []
+    with h5py.File("y.h5", "r+") as file:
+        pixels = file["stack/frames"][5]
+        file["stack/frames"][5] = pixels ^ 1
+    assert h5vidstack.verify("y.h5") == [
+        f"frames is wrong at 1 of {len(MONDAY)} frames, first at 5"
+    ]
+    assert h5vidstack.remap("y.h5")
+    np.testing.assert_array_equal(shown("y.h5", "stack"), MONDAY)
