@@ -25,7 +25,7 @@ from ..shapes import Numbers, Shape
 from .failures import DamageError, check_system
 
 
-class Video(Protocol):
+class ShownDataset(Protocol):
     """A dataset, or what is known of one."""
 
     @property
@@ -37,7 +37,7 @@ class Video(Protocol):
         """``(n, H, W[, C])``."""
 
 
-MappedVideo = tuple[str, Video]
+MappedVideo = tuple[str, ShownDataset]
 """A video, after the name of its file as seen from that of the virtual dataset: ``.``: the same."""
 
 MAPPING_BYTES = 122
