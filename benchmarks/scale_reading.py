@@ -44,7 +44,7 @@ OPERATIONS = {
 }
 
 PROGRAM = """
-import json, resource, sys, time
+import json, sys, time
 import numpy as np
 import h5vidstack
 from h5vidstack.reading.summary import describe
@@ -56,7 +56,8 @@ if sys.argv[2] != "open":
     start = time.perf_counter(), time.process_time()
 {operation}
 end = time.perf_counter(), time.process_time()
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+with open("/proc/self/status") as status:  # not ru_maxrss, in which the parent's counts, too
+    peak = next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM"))
 print(json.dumps([end[0] - start[0], end[1] - start[1], peak]))
 """
 
@@ -105,8 +106,10 @@ def measure(path: Path, name: str, folder: Path) -> tuple[float, float, int]:
     """Return wall time, CPU time (seconds) and peak memory (bytes) of an operation."""
     program = PROGRAM.format(operation=OPERATIONS[name])
     environment = os.environ | {"PYTHONPATH": str(folder)}
-    command = [sys.executable, "-c", program, str(path), name]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", program, str(path.resolve()), name]
+    done = subprocess.run(
+        command, env=environment, cwd=path.parent, capture_output=True, text=True, check=True
+    )
     wall, cpu, peak = json.loads(done.stdout)
     return wall, cpu, peak
 
