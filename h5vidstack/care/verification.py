@@ -155,17 +155,16 @@ def _check_blocks(
     done, count = 0, int(file.lengths.sum())
     members, known = None, -1
     for number, row, frames in _rows(session):
-        pile = file.piles[number]
         if number != known:
             members, known = _members(file, number), number
-        step = pile.chunks[0]
+        step = int(file.steps[number])
         numbers = None if members is None else members[row * step : (row + 1) * step]
         original = None
         if originals is not None and numbers is not None:
             original = originals(numbers)
         if isinstance(frames, BlockError):
             problems += str(frames).split("\n")
-            done += min(step, pile.shape[0] - row * step)
+            done += min(step, int(file.lengths[number]) - row * step)
         else:
             done += len(frames)
             if numbers is not None:
@@ -193,7 +192,10 @@ def _rows(session: Session) -> Iterator[tuple[int, int, Pixels | BlockError]]:
         return [(pile, chunk) for chunk in pile.row(one[1])]
 
     def decode(one: tuple[int, int]) -> Pixels | BlockError:
-        return _row(file.piles[one[0]], one[1])
+        try:
+            return _row(file.piles[one[0]], one[1])
+        except FormatError as error:  # the pile cannot be opened
+            return BlockError(str(error))
 
     for run in file.fetched(wanted, blocks):
         found = in_order(session, decode, run, default_workers())

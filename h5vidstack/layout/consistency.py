@@ -40,7 +40,8 @@ def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
     if math.prod(layout.attrs.get("leading_shape", (n,))) != n:
         yield f"the product of leading_shape {layout.attrs['leading_shape']} is not {n}"
     yield from dict.fromkeys(_part_problems(layout))
-    yield from _piles_problems(layout)
+    wrong_piles = list(_piles_problems(layout))
+    yield from wrong_piles
     crc32 = yield from _read(layout, "index/crc32", n)
     pile = yield from _read(layout, "index/group", n)
     position = yield from _read(layout, "index/position", n)
@@ -64,6 +65,8 @@ def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
                 yield from _wrong(name, table != np.arange(n))
     elif pile is not None and position is not None:
         yield from _index_problems(pile, position, members, crc32)
+        if layout.table is not None and wrong_piles:
+            return  # not all piles can be opened
         yield from _frames_problems(layout, pile, position, crc32, raw)
 
 

@@ -54,7 +54,7 @@ class Tables(Protocol):
         """Return the CRC-32 of each frame."""
 
 
-class Video(NamedTuple):
+class VideoName(NamedTuple):
     """The name of a dataset in its file, and its shape, ``(n, H, W[, C])``."""
 
     name: str
@@ -97,9 +97,11 @@ class Pile:
         return self.mean is None and self.pca is None
 
     @property
-    def source(self) -> tuple[str, Video]:
+    def source(self) -> tuple[str, VideoName]:
         """Of a virtual dataset: the file, as its stack's file names it, and what is in it."""
-        video = Video(str(self.data.name), self.data.shape)  # not the dataset, which takes memory
+        video = VideoName(
+            str(self.data.name), self.data.shape
+        )  # not the dataset, which takes memory
         return self.part.name if self.part is not None else ".", video
 
     @property

@@ -26,7 +26,7 @@ _Points = tuple[tuple[int, ...], tuple[Place, ...], tuple[Place, ...]]
 """Of points in one chunk: its numbers, their places in the plain result, and those in the chunk."""
 
 
-class Row(NamedTuple):
+class ChunkRow(NamedTuple):
     """The frames of a selection that lie in one run of frames of a pile: in one row of chunks.
 
     Attributes
@@ -155,7 +155,7 @@ class MaskRead:
 
 def rows(
     selection: Selection, steps: Numbers, places: tuple[Numbers, Numbers] | None
-) -> Iterator[Row]:
+) -> Iterator[ChunkRow]:
     """Yield the runs of frames that a selection needs, each once.
 
     Parameters
@@ -170,7 +170,7 @@ def rows(
     if places is None and selection.mask is None and 0 in selection.ranges:
         for number, entries, source in split_range(selection.ranges[0], int(steps[0])):
             taken = range(*source.indices(int(steps[0])))
-            yield Row(0, number, entries, source, min(taken), max(taken))
+            yield ChunkRow(0, number, entries, source, min(taken), max(taken))
         return
     frames = selection.frames
     if places is None:
@@ -179,7 +179,7 @@ def rows(
         yield from _scattered(places[0][frames], places[1][frames], steps)
 
 
-def _scattered(piles: Numbers, positions: Numbers, steps: Numbers) -> Iterator[Row]:
+def _scattered(piles: Numbers, positions: Numbers, steps: Numbers) -> Iterator[ChunkRow]:
     """Group frames by runs, from the pile and the position of each."""
     # As one number each they sort faster than as two.
     order = np.argsort(piles * (int(positions.max()) + 1) + positions, kind="stable")
@@ -199,11 +199,11 @@ def _scattered(piles: Numbers, positions: Numbers, steps: Numbers) -> Iterator[R
     ):
         if one_by_one:
             count = stop - start
-            yield Row(
+            yield ChunkRow(
                 pile, number, slice(entry, entry + count, 1), slice(first, last + 1, 1), first, last
             )
         else:
-            yield Row(pile, number, order[start:stop], local[start:stop], first, last)
+            yield ChunkRow(pile, number, order[start:stop], local[start:stop], first, last)
 
 
 class Cut:
@@ -230,7 +230,7 @@ class Cut:
             heads = np.arange(selection.plain_shape[0])
             self._points = list(self._grouped(selection.points, heads))
 
-    def reads(self, row: Row) -> Iterator[ChunkRead]:
+    def reads(self, row: ChunkRow) -> Iterator[ChunkRead]:
         """Yield what to read of each chunk of a run of frames."""
         if self._selection.mask is not None:
             yield from self._mask_reads(row, self._selection.mask)
@@ -245,7 +245,7 @@ class Cut:
         else:
             yield from self._box_reads(row, self._paired(row), self._runs)
 
-    def _paired(self, row: Row) -> Iterator[_Points]:
+    def _paired(self, row: ChunkRow) -> Iterator[_Points]:
         """Group points of several axes, that of frames among them."""
         entries, positions = _as_indices(row.entries), _as_indices(row.positions)
         points = {axis: i[entries] for axis, i in self._selection.points.items() if axis}
@@ -267,7 +267,7 @@ class Cut:
             )
 
     def _box_reads(
-        self, row: Row, points: Iterable[_Points], runs: list[list[_Run]]
+        self, row: ChunkRow, points: Iterable[_Points], runs: list[list[_Run]]
     ) -> Iterator[ChunkRead]:
         crossing = bool(self._selection.points) and not isinstance(row.entries, slice)
         crossing = crossing and 0 not in self._selection.points
@@ -287,7 +287,7 @@ class Cut:
                     (*sources, *(run[2] for run in combination)), self._axes,
                 )  # fmt: skip
 
-    def _mask_reads(self, row: Row, mask: Mask) -> Iterator[ChunkRead]:
+    def _mask_reads(self, row: ChunkRow, mask: Mask) -> Iterator[ChunkRead]:
         numbers, positions = mask.frames[row.entries], _as_indices(row.positions)
         axes = range(1, mask.taken.ndim)
         counts = (range(-(-self._shape[axis] // self._chunks[axis])) for axis in axes)

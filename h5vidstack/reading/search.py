@@ -173,19 +173,22 @@ def near_duplicates(table: Hashes, max_distance: int) -> Iterator[Numbers]:
         Frame numbers of a group of at least two, in order.
     """
     check_count("max_distance", max_distance, 0)
-    values, first, inverse = np.unique(table, return_index=True, return_inverse=True)
-    owners = np.argsort(inverse, kind="stable")
-    frames = np.split(owners, np.cumsum(np.bincount(inverse))[:-1])
+    # Frames by hash, those of one hash in order; a hash is where its frames begin among them.
+    frames = np.argsort(table, kind="stable")
+    ordered = table[frames]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(table)])
+    values, starts = ordered[starts], np.append(starts, len(table))
+    del ordered
     free = np.ones(len(values), bool)
     candidates = _candidates(values, max_distance)
-    for number in np.argsort(first).tolist():
+    for number in np.argsort(frames[starts[:-1]]).data:
         if not free[number]:
             continue
         near = candidates(number)
         near = near[np.bitwise_count(values[near] ^ values[number]) <= max_distance]
         near = np.unique(near[free[near]])
         free[near] = False
-        group = np.sort(np.concatenate([frames[other] for other in near]))
+        group = np.sort(np.concatenate([frames[starts[n] : starts[n + 1]] for n in near]))
         if len(group) > 1:
             yield group
 
@@ -197,12 +200,22 @@ def _candidates(values: Hashes, max_distance: int) -> Callable[[int], Numbers]:
         return lambda number: np.flatnonzero(hamming(values, int(values[number])) <= max_distance)
     borders = np.linspace(0, 64, pieces + 1).astype(int)
     indexes = []
+    short = np.uint32 if len(values) < 1 << 32 else np.intp
     for low, high in itertools.pairwise(borders):
         keys = (values >> np.uint64(low)) & np.uint64(2 ** int(high - low) - 1)
-        order = np.argsort(keys, kind="stable")
-        start = np.searchsorted(keys[order], keys, "left").tolist()
-        stop = np.searchsorted(keys[order], keys, "right").tolist()
-        indexes.append((order, start, stop))
-    return lambda number: np.concatenate(
-        [order[start[number] : stop[number]] for order, start, stop in indexes]
-    )
+        order = np.argsort(keys, kind="stable").astype(short)
+        ordered = keys[order]
+        begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+        starts = np.append(np.flatnonzero(begins), len(values)).astype(short)
+        piece = np.empty(len(values), short)  # which of the different pieces each hash has
+        piece[order] = np.cumsum(begins) - 1
+        indexes.append((order, starts.data, piece.data))
+
+    def near(number: int) -> Numbers:
+        found = [
+            order[starts[piece[number]] : starts[piece[number] + 1]]
+            for order, starts, piece in indexes
+        ]
+        return np.concatenate(found)
+
+    return near

@@ -253,6 +253,10 @@ class StackReader(ArrayProtocol, Described):
     def __getitem__(self, key: Any) -> Any:
         return self.read(key)
 
+    def __getitems__(self, indices: list[int]) -> list[Pixels]:
+        """Return several frames, each block decoded once: PyTorch's DataLoader asks so."""
+        return list(self.read(indices))
+
     def read(self, key: Any = ..., out: npt.NDArray[Any] | None = None) -> Any:
         """Read ``stack[key]``, into `out` if it is given.
 

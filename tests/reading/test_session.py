@@ -122,3 +122,11 @@ def test_torch_loader(method):
         batches = [batch.numpy() for batch in loader]
     assert [len(batch) for batch in batches] == [6, 6, 6, 2]
     np.testing.assert_array_equal(np.concatenate(batches), frames, strict=True)
+
+
+def test_a_batch_is_read_at_once(packed):
+    stack, frames = packed
+    batch = stack.__getitems__([40, 3, 3, -1])
+    assert isinstance(batch, list)
+    np.testing.assert_array_equal(batch, frames[[40, 3, 3, -1]])
+    assert stack.__getitems__([]) == []
