@@ -49,9 +49,23 @@ def films(folder, count, frame):
     for scenes in (False, True):
         path = Path(folder, f"{count}-{'scenes' * scenes or 'film'}.npy")
         if not path.exists():
-            generate(path, count, frame, scenes)
+            apart(lambda path=path, scenes=scenes: generate(path, count, frame, scenes))
         found.append(path)
     return found
+
+
+def apart(work):
+    """Do something in a process of its own, so that its memory does not count."""
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    if os.waitpid(child, 0)[1]:
+        sys.exit("a process failed")
 
 
 def pack(film, **options):
@@ -112,11 +126,7 @@ def measure(name, folder, count, frame):
     before, work = operations(*films(folder, count, frame), frame)[name]
     os.chdir(folder)
     if before is not None:
-        child = os.fork()  # so that its memory does not count
-        if not child:
-            before()
-            os._exit(0)
-        os.waitpid(child, 0)
+        apart(before)
     started = time.perf_counter()
     work()
     seconds = time.perf_counter() - started
