@@ -91,7 +91,8 @@ class LiveStack:
             "index/group": np.zeros(len(prints)),
             "index/position": numbers,
             "index/crc32": prints.crc32,
-        } | {f"hashes/{name}": table for name, table in prints.hashes.items()}
+        }
+        columns |= {f"hashes/{name}": table for name, table in prints.hashes.items()}
         for name, table in self._tables.items():
             table.extend(columns[name])
 
