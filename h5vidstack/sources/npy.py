@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import mmap
+from typing import Any
+
 import numpy as np
 
 from ..errors import SourceError
 from .array_source import array_source
 from .headers import checked, read_header
 from .source import Source, SourceFile, SourceOptions
+
+MOST_MAPPED = 16 << 20
+"""So many bytes are read of a mapped file before its memory is given back."""
+_DONTNEED: int | None = getattr(mmap, "MADV_DONTNEED", None)  # not on Windows
+
+
+class MappedArray(np.memmap):
+    """An array in a file that is mapped into memory, which gives back memory as it is read.
+
+    Otherwise all that was read once counts as memory of this process. Pieces that were taken
+    stay as they are: the system reads their pages again if they are used.
+    """
+
+    _taken_bytes = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        """Take a piece."""
+        piece = super().__getitem__(index)
+        self._taken_bytes += getattr(piece, "nbytes", 0)
+        if self._taken_bytes > MOST_MAPPED and _DONTNEED is not None:
+            self._mmap.madvise(_DONTNEED)  # type: ignore[attr-defined]
+            self._taken_bytes = 0
+        return piece
 
 
 def is_npy(file: SourceFile) -> bool:
@@ -34,7 +60,7 @@ def npy_source(file: SourceFile, options: SourceOptions) -> Source:
             f"{path} has {size - end} bytes behind its array of shape {array.shape} {array.dtype}. "
             "If several arrays were saved into this file, save each into its own"
         )
-    source = array_source(array, str(path), options)
+    source = array_source(array.view(MappedArray), str(path), options)
     source.file_bytes = size
     return checked(source, path, read_header(path), options)
 

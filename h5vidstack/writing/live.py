@@ -9,17 +9,24 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ..codecs.block import padded
 from ..hdf5.standard_filters import shuffled
 from ..layout.names import TABLE_CRC
 from ..layout.words import explain_file, explain_frames
 from ..layout.writer import PileWriter, Record, StackWriter, renew_uuid
 from ..shapes import Shape
-from ..similar.fingerprints import HASHES, Hashes
+from ..similar.fingerprints import HASHES, Fingerprints
 from .coders import Coder
 
 TABLE_ROWS = 4096
 """Rows of a chunk of a table."""
+_TABLES = {
+    "groups/000000/members": "<u8",
+    "index/group": "<u4",
+    "index/position": "<u8",
+    "index/crc32": "<u4",
+}
+_HASHES = {f"hashes/{name}": "<u8" for name in HASHES}
+"""The tables of a stack, and the dtype of each."""
 
 
 class LiveStack:
@@ -61,7 +68,7 @@ class LiveStack:
         record: Record,
         hashes: bool,
     ) -> None:
-        self._file, self._frame = file, frame
+        self._file, self._frame, self._frames = file, frame, 0
         self._group = file.create_group(stack)
         writer = StackWriter(self._group, frame, dtype, chunk)
         self.pile: PileWriter = writer.add_pile(str(coder), coder.options())
@@ -69,43 +76,72 @@ class LiveStack:
         self._group["frames"] = self.pile.data
         explain_file(file)
         explain_frames(self._group, coded=True)
-        no_frames = np.empty(0, np.intp)
-        crc32 = no_frames.astype(np.uint32)
-        tables = dict.fromkeys(HASHES, no_frames.astype(np.uint64)) if hashes else {}
-        for name, values in self._tables(crc32, tables).items():
-            table = self._group.create_dataset(
-                name, maxshape=(None,), chunks=(TABLE_ROWS,), shuffle=True, compression="gzip",
-                data=values,
-            )  # fmt: skip
-            table.attrs[TABLE_CRC] = np.uint32(0)
+        self._tables = {
+            name: _GrowingTable(self._group, name, dtype)
+            for name, dtype in (_TABLES | (_HASHES if hashes else {})).items()
+        }
         writer.write_attributes((0, *frame), record)
         file.flush()
         file.swmr_mode = True
 
-    def finish(self, crc32: npt.NDArray[np.uint32], hashes: dict[str, Hashes]) -> None:
-        """Fill the tables; after this the stack is like any other."""
-        n = len(crc32)
-        for name, values in self._tables(crc32, hashes).items():
-            table = self._group[name]
-            table.resize((n,))
-            for start in range(0, n, TABLE_ROWS):
-                rows = padded(values[start : start + TABLE_ROWS], (TABLE_ROWS,))
-                table.id.write_direct_chunk((start,), zlib.compress(shuffled(rows)))
-            table.attrs.modify(TABLE_CRC, np.uint32(zlib.crc32(values.tobytes())))
-        self.pile.data.parent.attrs.modify("typical", np.uint64(n // 2))
+    def extend(self, prints: Fingerprints) -> None:
+        """Add the next frames to the tables; full chunks are written at once."""
+        first = self._frames
+        self._frames += len(prints)
+        numbers = np.arange(first, self._frames)
+        columns: dict[str, npt.NDArray[Any]] = {
+            "groups/000000/members": numbers,
+            "index/group": np.zeros(len(prints)),
+            "index/position": numbers,
+            "index/crc32": prints.crc32,
+        }
+        columns |= {f"hashes/{name}": table for name, table in prints.hashes.items()}
+        for name, table in self._tables.items():
+            table.extend(columns[name])
+
+    def finish(self) -> None:
+        """Complete the tables; after this the stack is like any other."""
+        for table in self._tables.values():
+            table.finish()
+        self.pile.data.parent.attrs.modify("typical", np.uint64(self._frames // 2))
         renew_uuid(self._group)
-        self._group.attrs.modify("shape", np.array((n, *self._frame), np.uint64))
+        self._group.attrs.modify("shape", np.array((self._frames, *self._frame), np.uint64))
         self._file.flush()
 
-    @staticmethod
-    def _tables(crc32: npt.NDArray[np.uint32], hashes: dict[str, Hashes]) -> dict[str, Any]:
-        """Return all tables of frames in order, by name."""
-        n = len(crc32)
-        order = np.arange(n, dtype=np.uint64)
-        named = {f"hashes/{name}": table for name, table in hashes.items()}
-        return {
-            "groups/000000/members": order,
-            "index/group": np.zeros(n, np.uint32),
-            "index/position": order,
-            "index/crc32": crc32,
-        } | {name: table.astype("<u8") for name, table in named.items()}
+
+class _GrowingTable:
+    """A table of a live stack, of which memory holds only the chunk that is being filled."""
+
+    def __init__(self, group: h5py.Group, name: str, dtype: str) -> None:
+        self._table = group.create_dataset(
+            name, (0,), dtype, maxshape=(None,), chunks=(TABLE_ROWS,), shuffle=True,
+            compression="gzip",
+        )  # fmt: skip
+        self._table.attrs[TABLE_CRC] = np.uint32(0)
+        self._chunk = np.zeros(TABLE_ROWS, dtype)
+        self._start = self._filled = self._crc32 = 0
+
+    def extend(self, values: npt.NDArray[Any]) -> None:
+        """Add rows."""
+        while len(values):
+            some = values[: TABLE_ROWS - self._filled]
+            self._chunk[self._filled : self._filled + len(some)] = some
+            self._filled += len(some)
+            values = values[len(some) :]
+            if self._filled == TABLE_ROWS:
+                self._write()
+
+    def _write(self) -> None:
+        """Write the chunk, of which the rest is zeros."""
+        stop = self._start + self._filled
+        self._crc32 = zlib.crc32(self._chunk[: self._filled].data, self._crc32)
+        self._chunk[self._filled :] = 0
+        self._table.resize((stop,))
+        self._table.id.write_direct_chunk((self._start,), zlib.compress(shuffled(self._chunk)))
+        self._start, self._filled = stop, 0
+
+    def finish(self) -> None:
+        """Write what is left, and the checksum."""
+        if self._filled:
+            self._write()
+        self._table.attrs.modify(TABLE_CRC, np.uint32(self._crc32))

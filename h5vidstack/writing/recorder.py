@@ -10,6 +10,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -32,15 +33,13 @@ from ..layout.output import (
 from ..layout.replacing import check_name
 from ..layout.writer import Record
 from ..shapes import CHUNK_FRAMES, Pixels, Shape, structure_bytes
-from ..similar.fingerprints import HASHES, Hashes, hash_images
+from ..similar.fingerprints import Fingerprints, fingerprint
 from . import provenance
 from .coders import BlockCoder
 from .crew import Crew
 from .live import LiveStack
 from .pack_options import PackOptions, collected, takes_options
 from .pile_encoder import PileEncoder
-
-_Tables = tuple[npt.NDArray[np.uint32], tuple[Hashes, ...]]
 
 
 class Recorder:
@@ -78,7 +77,7 @@ class Recorder:
         self._taken = 0
         self._waiting: list[Pixels] = []  # for the first block, from which the coding is chosen
         self._unhashed: list[Pixels] = []
-        self._hashing: deque[Future[_Tables]] = deque()
+        self._hashing: deque[Future[Fingerprints]] = deque()
         self._live: LiveStack | None = None
         self._encoder: PileEncoder | None = None
         self._closed = self._failed = False
@@ -249,26 +248,26 @@ class Recorder:
             raise OutputError(f"{self._target} was not begun")
         self._encoder.finish()
         self._submit_hashing()
-        parts = [part.result() for part in self._hashing]
-        crc32, hashes = zip(*parts, strict=True)
-        tables = map(np.concatenate, zip(*hashes, strict=True)) if self._options.hashes else ()
-        self._live.finish(np.concatenate(crc32), dict(zip(HASHES, tables, strict=False)))
+        self._note_hashed(0)
+        self._live.finish()
 
     def _hash(self, frame: Pixels) -> None:
         """Compute the CRC-32 and hashes of frames, several together, since that is faster."""
         self._unhashed.append(frame)
         if len(self._unhashed) == CHUNK_FRAMES:
             self._submit_hashing()
-            if len(self._hashing) > self._crew.size:
-                self._hashing[-1 - self._crew.size].result()  # wait, so that only so many are ahead
+            self._note_hashed(self._crew.size)
 
     def _submit_hashing(self) -> None:
         if self._unhashed:
             frames, self._unhashed = np.concatenate(self._unhashed), []
-            self._hashing.append(self._crew.here.submit(self._fingerprints, frames))
+            look = partial(fingerprint, hashes=self._options.hashes)
+            self._hashing.append(self._crew.here.submit(look, frames))
 
-    def _fingerprints(self, frames: Pixels) -> _Tables:
-        return block.frame_crcs(frames), hash_images(frames) if self._options.hashes else ()
+    def _note_hashed(self, ahead: int) -> None:
+        """Write fingerprints into the tables; no more than so many may still be under way."""
+        while self._live is not None and len(self._hashing) > ahead:
+            self._live.extend(self._hashing.popleft().result())
 
     def __del__(self) -> None:
         # A constructor that failed has set no process. When Python ends, no thread runs any more.

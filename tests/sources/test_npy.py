@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from frames import noise
 from objects import FRAMES, same
 
 import h5vidstack
@@ -31,3 +32,17 @@ def test_damaged_headers_of_npy(change):
     Path("x.npy").write_bytes(data.replace(*change, 1))
     with pytest.raises(h5vidstack.SourceError, match="cannot read x.npy"):
         h5vidstack.pack("x.npy", "x.h5")
+
+
+def test_memory_of_a_mapped_file_is_given_back(monkeypatch):
+    from h5vidstack.sources import npy
+
+    monkeypatch.setattr(npy, "MOST_MAPPED", 1000)
+    frames = noise((40, 20, 30))
+    np.save("x.npy", frames)
+    array = np.load("x.npy", mmap_mode="r").view(npy.MappedArray)
+    pieces = [array[start : start + 7] for start in range(0, 40, 7)]
+    np.testing.assert_array_equal(np.concatenate(pieces), frames)
+    h5vidstack.pack("x.npy", "x.h5")
+    with h5vidstack.open("x.h5") as stack:
+        np.testing.assert_array_equal(stack[:], frames)
