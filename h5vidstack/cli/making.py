@@ -193,8 +193,8 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
 def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite: bool) -> None:
     """Write the frames of the stack SRC to DST.
 
-    DST is a folder of images, x.tif (multi-page), x.npy, or x.h5::/path (plain HDF5); or -,
-    standard output: .npy, one PNG, TIFF, or the bare pixels.
+    DST is a folder of images, x.tif (multi-page), x.npy, x.h5::/path (plain HDF5), or a video
+    (x.mkv, x.mp4; see export); or -, standard output: .npy, one PNG, TIFF, or the bare pixels.
     """
     end_tidily()
     if dst == STDOUT:
@@ -228,12 +228,13 @@ def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite:
 @click.argument("file", callback=not_stdin)
 @click.argument("out")
 @click.option(
-    "--fps", type=click.FloatRange(1 / MAX_FPS, MAX_FPS), default=25,
-    show_default=True, help="Frames a second.",
+    "--fps", type=click.FloatRange(1 / MAX_FPS, MAX_FPS),
+    help="Frames a second, instead of the times of the stack.  [default: these, else what the "
+    "source stated, else 25]",
 )  # fmt: skip
 @overwrite_option
 @json_option
-def export(file: str, out: str, fps: float, overwrite: bool, as_json: bool) -> None:
+def export(file: str, out: str, fps: float | None, overwrite: bool, as_json: bool) -> None:
     """Write the stack FILE as the video OUT (x.mkv or x.mp4; -: mkv), bit for bit.
 
     Packets are copied where the stack is one gray H.264 (or, to mkv, FFV1) video in order; other
@@ -247,6 +248,8 @@ def export(file: str, out: str, fps: float, overwrite: bool, as_json: bool) -> N
         path = cleanup.enter_context(to_stdout(".mkv")) if to_pipe else out
         progress = cleanup.enter_context(progress_bar("exporting"))
         done = export_video(file, path, fps=fps, overwrite=overwrite, progress=progress)
+    for note in () if as_json else done.notes:
+        click.echo(printable(note), err=True)
     if to_pipe:
         return
     if as_json:
