@@ -200,13 +200,12 @@ def _fitted(
 
 def _in_units(ticks: Ticks, base: Fraction, wanted: Fraction) -> tuple[Ticks, float]:
     """Return time stamps in another unit, and their largest error in seconds."""
-    ratio = base / wanted
-    if ratio.denominator == 1:
-        return ticks * ratio.numerator, 0.0
-    exact = [Fraction(tick) * ratio for tick in ticks.tolist()]
-    near = [round(tick) for tick in exact]
-    error = max(abs(tick - one) for tick, one in zip(exact, near, strict=True))
-    return np.array(near, np.int64), float(error * wanted)
+    up, down = (base / wanted).as_integer_ratio()
+    most = 2 * int(np.abs(ticks).max()) * up + down
+    exact = (ticks if most < 2**63 else ticks.astype(object)) * up  # in parts of the unit
+    near = (2 * exact + down) // (2 * down)
+    error = Fraction(int(np.abs(near * down - exact).max()), down)
+    return near.astype(np.int64), float(error * wanted)
 
 
 def _average(ticks: Ticks, base: Fraction, stated: Fraction | None) -> Fraction:
