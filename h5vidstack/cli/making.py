@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from ..care import rehashing, salvage
 from ..cli import colours
 from ..layout.replacing import kind_of_name
 from ..sinks import unpacking
-from ..sinks.video_export import MAX_FPS
+from ..sinks.video_export import CONTAINERS, MAX_FPS, Exported
 from ..sinks.video_export import export as export_video
 from ..stack import Stack
 from ..text import json_text
@@ -211,6 +212,10 @@ def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite:
         raise click.UsageError(
             f"--format {image_format} goes with standard output (-) only; folders take png or tiff"
         )
+    if Path(dst).suffix.lower() in CONTAINERS and frames is None:
+        with progress_bar("exporting") as progress:
+            _say_exported(export_video(src, dst, overwrite=overwrite, progress=progress), dst)
+        return
     with progress_bar("unpacking") as progress:
         count = unpacking.unpack(
             src, dst, frames=frames, image_format=image_format, overwrite=overwrite,
@@ -248,12 +253,17 @@ def export(file: str, out: str, fps: float | None, overwrite: bool, as_json: boo
         path = cleanup.enter_context(to_stdout(".mkv")) if to_pipe else out
         progress = cleanup.enter_context(progress_bar("exporting"))
         done = export_video(file, path, fps=fps, overwrite=overwrite, progress=progress)
-    for note in () if as_json else done.notes:
-        click.echo(printable(note), err=True)
-    if to_pipe:
-        return
     if as_json:
         say(json_text(dataclasses.asdict(done)))
+    else:
+        _say_exported(done, None if to_pipe else out)
+
+
+def _say_exported(done: Exported, out: str | None) -> None:
+    """Say what became of a stack as a video, which went to a pipe if `out` is None."""
+    for note in done.notes:
+        click.echo(printable(note), err=True)
+    if out is None:
         return
     how = "packets copied" if done.copied else "coded again, losslessly"
     say(
