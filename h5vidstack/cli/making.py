@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from ..care import rehashing, remapping, salvage
 from ..cli import colours
 from ..layout.replacing import kind_of_name
 from ..sinks import unpacking
-from ..sinks.video_export import MAX_FPS
+from ..sinks.video_export import CONTAINERS, MAX_FPS, Exported
 from ..sinks.video_export import export as export_video
 from ..stack import Stack
 from ..text import json_text
@@ -193,8 +194,8 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
 def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite: bool) -> None:
     """Write the frames of the stack SRC to DST.
 
-    DST is a folder of images, x.tif (multi-page), x.npy, or x.h5::/path (plain HDF5); or -,
-    standard output: .npy, one PNG, TIFF, or the bare pixels.
+    DST is a folder of images, x.tif (multi-page), x.npy, x.h5::/path (plain HDF5), or a video
+    (x.mkv, x.mp4; see export); or -, standard output: .npy, one PNG, TIFF, or the bare pixels.
     """
     end_tidily()
     if dst == STDOUT:
@@ -211,6 +212,10 @@ def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite:
         raise click.UsageError(
             f"--format {image_format} goes with standard output (-) only; folders take png or tiff"
         )
+    if Path(dst).suffix.lower() in CONTAINERS and frames is None:
+        with progress_bar("exporting") as progress:
+            _say_exported(export_video(src, dst, overwrite=overwrite, progress=progress), dst)
+        return
     with progress_bar("unpacking") as progress:
         count = unpacking.unpack(
             src, dst, frames=frames, image_format=image_format, overwrite=overwrite,
@@ -228,12 +233,13 @@ def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite:
 @click.argument("file", callback=not_stdin)
 @click.argument("out")
 @click.option(
-    "--fps", type=click.FloatRange(1 / MAX_FPS, MAX_FPS), default=25,
-    show_default=True, help="Frames a second.",
+    "--fps", type=click.FloatRange(1 / MAX_FPS, MAX_FPS),
+    help="Frames a second, instead of the times of the stack.  [default: these, else what the "
+    "source stated, else 25]",
 )  # fmt: skip
 @overwrite_option
 @json_option
-def export(file: str, out: str, fps: float, overwrite: bool, as_json: bool) -> None:
+def export(file: str, out: str, fps: float | None, overwrite: bool, as_json: bool) -> None:
     """Write the stack FILE as the video OUT (x.mkv or x.mp4; -: mkv), bit for bit.
 
     Packets are copied where the stack is one gray H.264 (or, to mkv, FFV1) video in order; other
@@ -247,10 +253,17 @@ def export(file: str, out: str, fps: float, overwrite: bool, as_json: bool) -> N
         path = cleanup.enter_context(to_stdout(".mkv")) if to_pipe else out
         progress = cleanup.enter_context(progress_bar("exporting"))
         done = export_video(file, path, fps=fps, overwrite=overwrite, progress=progress)
-    if to_pipe:
-        return
     if as_json:
         say(json_text(dataclasses.asdict(done)))
+    else:
+        _say_exported(done, None if to_pipe else out)
+
+
+def _say_exported(done: Exported, out: str | None) -> None:
+    """Say what became of a stack as a video, which went to a pipe if `out` is None."""
+    for note in done.notes:
+        click.echo(printable(note), err=True)
+    if out is None:
         return
     how = "packets copied" if done.copied else "coded again, losslessly"
     say(

@@ -23,6 +23,7 @@ from ..pool import Progress, Step, default_workers, in_order
 from ..reading.stack_reader import StackReader
 from ..shapes import Pixels, Shape, window_frames
 from ..sources.overlap import refuse_source
+from .video_export import CONTAINERS, export
 
 IMAGE_FORMATS = ("png", "tiff")
 STREAM_FORMATS = ("npy", "png", "tiff", "raw")
@@ -58,7 +59,8 @@ def unpack(
         A stack, or where it is: ``file.h5`` or ``file.h5::/path``.
     target
         ``x.tif`` is a multi-page TIFF, and ``x.npy`` a NumPy array. ``x.h5::/path`` is a plain
-        dataset, which is added to an existing file. A name without an ending is a folder of
+        dataset, which is added to an existing file. ``x.mkv`` and ``x.mp4`` are videos of all
+        frames; see `export`. A name without an ending is a folder of
         images, each named by its frame number.
     frames
         The numbers of the frames to write; None means all. With all frames, ``.npy`` and HDF5 get
@@ -117,6 +119,10 @@ def unpack(
         _check_pixels(source, "tiff")
         with complete_or_absent(path, overwrite=overwrite) as temporary:
             _write_tiff(temporary, moving, source.nbytes > _CLASSIC_TIFF_BYTES)
+    elif kind in CONTAINERS:
+        if frames is not None:
+            raise OutputError(f"{path} would be a video, which gets all frames: leave out frames")
+        export(source, target, overwrite=overwrite, progress=progress)
     elif as_folder:
         _check_folder(path)
         if image_format not in IMAGE_FORMATS:
@@ -127,7 +133,8 @@ def unpack(
     else:
         hint = f" (for HDF5 name the dataset: {path}{SEPARATOR}/data)" if "h" in kind else ""
         raise OutputError(
-            f"cannot unpack to {path}{hint}: give a folder, x.tif, x.npy or x.h5{SEPARATOR}/path"
+            f"cannot unpack to {path}{hint}: give a folder, x.tif, x.npy, "
+            f"x.h5{SEPARATOR}/path, x.mkv or x.mp4"
         )
     return len(chosen)
 

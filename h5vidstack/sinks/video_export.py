@@ -7,15 +7,16 @@ import io
 import itertools
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
 from av.video.frame import VideoFrame
 
 from ..codecs.av_planes import plane_items
@@ -30,6 +31,8 @@ from ..reading.stack_file import StackFile
 from ..reading.stack_reader import StackReader
 from ..shapes import MAX_EDGE, Pixels
 from ..sources.overlap import refuse_source
+from .timing import Timing, timing_of
+from .video_properties import VideoProperties
 
 CONTAINERS = {".mkv": "matroska", ".mp4": "mp4"}
 MAX_FPS = 1000
@@ -42,8 +45,6 @@ _OPTIONS = {
     "libx264rgb": {"preset": "medium", "qp": "0"},
     "ffv1": {"level": "1", "g": "16"},  # FFmpeg 7 codes tiny frames of level 3 wrongly
 }
-_FULL_RANGE = 2
-"""FFmpeg's AVCOL_RANGE_JPEG, by which players show 0 as black and the largest value as white."""
 _PACKED = {"rgb24": (3, (0, 1, 2)), "bgr0": (4, (2, 1, 0)), "bgra": (4, (2, 1, 0, 3))}
 """The bytes of a pixel, and the places of R, G, B and A in them."""
 _GBR = (2, 0, 1, 3)
@@ -67,6 +68,8 @@ class Exported:
         losslessly.
     codec
         The codec of the video: ``"h264"`` or ``"ffv1"``.
+    notes
+        Whole sentences on what the video says otherwise than the stack.
     """
 
     path: str
@@ -74,13 +77,14 @@ class Exported:
     bytes: int
     copied: bool
     codec: str
+    notes: tuple[str, ...] = ()
 
 
 def export(
     source: StackReader | str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
-    fps: float = 25,
+    fps: float | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Exported:
@@ -90,6 +94,10 @@ def export(
     are coded again, losslessly: with H.264 for gray of up to 10 bits and for RGB in mp4, otherwise
     with FFV1, which only mkv takes.
 
+    Frames are shown when the coordinate ``time`` says, also where they do not follow one another
+    evenly. What the video file said that the frames came from is said again: tags, how pictures
+    are turned, colour range, chapters. `Exported.notes` names what cannot be kept.
+
     Parameters
     ----------
     source
@@ -97,7 +105,8 @@ def export(
     target
         ``x.mkv`` or ``x.mp4``.
     fps
-        Frames a second, at most 1000.
+        Frames a second, at most 1000, instead of the times of the stack. None: these, else what
+        the source stated, else 25.
     overwrite
         Replace an existing target.
     progress
@@ -125,12 +134,14 @@ def export(
     container = CONTAINERS.get(path.suffix.lower())
     if container is None or SEPARATOR in str(path):
         raise OutputError(f"cannot export to {path}: name it x.mkv or x.mp4")
-    if not (math.isfinite(fps) and 1 / MAX_FPS <= fps <= MAX_FPS):
+    if fps is not None and not (math.isfinite(fps) and 1 / MAX_FPS <= fps <= MAX_FPS):
         raise OutputError(f"fps is {fps}; it must be {1 / MAX_FPS} to {MAX_FPS}")
     refuse_source(path, f"{source.path}{SEPARATOR}{source.stack}")
-    rate = Fraction(fps).limit_denominator(1001)
-    video = _VideoExport(source, container, rate, progress or (lambda step: None))
-    video.refuse_what_no_video_holds()
+    _refuse_what_no_video_holds(source)
+    video = _VideoExport(
+        source, container, timing_of(source, container, fps), VideoProperties.of(source),
+        progress or (lambda step: None),
+    )  # fmt: skip
     with complete_or_absent(path, overwrite=overwrite) as temporary:
         copied = video.copy(temporary) and video.first_wrong(temporary) is None
         if not copied:
@@ -147,7 +158,24 @@ def export(
         bytes=path.stat().st_size,
         copied=copied,
         codec=video.codec,
+        notes=(*video.timing.notes, *video.notes),
     )
+
+
+def _refuse_what_no_video_holds(stack: StackReader) -> None:
+    """Raise UnsupportedError for frames that no video can hold."""
+    if stack.dtype.kind == "f":
+        raise UnsupportedError(
+            f"no video holds {stack.dtype} pixels exactly; unpack to x.npy or "
+            f"x.h5{SEPARATOR}/path, or as images (x.tif)"
+        )
+    if not len(stack):
+        raise UnsupportedError("the stack has no frames yet; a video needs at least one")
+    if max(stack.shape[1:3]) > MAX_EDGE:
+        raise UnsupportedError(
+            f"frames of {stack.shape[1]}x{stack.shape[2]} are larger than the {MAX_EDGE} "
+            f"pixels that a video takes; unpack to x.npy or x.h5{SEPARATOR}/path"
+        )
 
 
 @dataclass
@@ -156,25 +184,11 @@ class _VideoExport:
 
     stack: StackReader
     container: str
-    rate: Fraction
+    timing: Timing
+    properties: VideoProperties
     progress: Progress
     codec: str = ""
-
-    def refuse_what_no_video_holds(self) -> None:
-        """Raise UnsupportedError for frames that no video can hold."""
-        stack = self.stack
-        if stack.dtype.kind == "f":
-            raise UnsupportedError(
-                f"no video holds {stack.dtype} pixels exactly; unpack to x.npy or "
-                f"x.h5{SEPARATOR}/path, or as images (x.tif)"
-            )
-        if not len(stack):
-            raise UnsupportedError("the stack has no frames yet; a video needs at least one")
-        if max(stack.shape[1:3]) > MAX_EDGE:
-            raise UnsupportedError(
-                f"frames of {stack.shape[1]}x{stack.shape[2]} are larger than the {MAX_EDGE} "
-                f"pixels that a video takes; unpack to x.npy or x.h5{SEPARATOR}/path"
-            )
+    notes: list[str] = field(default_factory=list)
 
     def copy(self, path: Path) -> bool:
         """Write the stack's packets as they are; return whether they make one video."""
@@ -196,43 +210,94 @@ class _VideoExport:
         return True
 
     def _mux(self, path: Path, file: StackFile, orders: list[list[int]]) -> None:
-        number, pile = 0, file.piles[0]
+        number, pile, rate = 0, file.piles[0], self.timing.rate
         # Decoding times are earlier, because no frame is shown before it is decoded.
         delay = max(at - shown for order in orders for at, shown in enumerate(order))
-        with _writing(path, self.container) as output, contextlib.ExitStack() as cleanup:
+        with self._writing(path) as output, contextlib.ExitStack() as cleanup:
             target: Any = None
+            stamp = self._stamping(delay)
+            ranged: Callable[[bytes], Any] = _as_it_is
             for stream, order in zip(_streams(file, pile), orders, strict=True):
                 if stream is None:  # never, because `copy` has looked at all streams
                     continue
                 if target is None:
                     self.codec = str(stream.codec.ffmpeg)
-                    like = cleanup.enter_context(self._like(stream))
+                    like, ranged = self._like(cleanup, stream)
                     target = output.add_stream_from_template(like.streams.video[0])
-                    target.time_base = 1 / self.rate
+                    target.time_base = self.timing.base
                     # PyAV 14 opens the encoder, which would refuse odd sizes of 4:2:0.
                     target.pix_fmt = _gray(stream.depth)
                     # Otherwise Matroska gets the 25 from the parameter sets of x264.
-                    target.codec_context.framerate = self.rate
+                    target.codec_context.framerate = rate
+                    self.notes = self.properties.apply(output, target)
                 first = number
                 for place, data in enumerate(stream.packets):
-                    packet: Any = av.Packet(bytes(data))
+                    packet: Any = (_as_it_is if place else ranged)(bytes(data))
                     packet.stream, packet.is_keyframe = target, place == 0
-                    packet.pts, packet.dts = first + order[place], number - delay
-                    packet.duration, packet.time_base = 1, 1 / self.rate
+                    stamp(packet, first + order[place], number)
                     output.mux(packet)
                     number += 1
                     self.progress(Step(number, len(self.stack)))
 
-    def _like(self, stream: Stream) -> Any:
-        """Open a video with the parameters of a block's stream, as a template for PyAV."""
-        if self.codec == "h264":
-            first = io.BytesIO(bytes(stream.packets[0]))
-            return av.open(first, format="h264", options={"framerate": str(self.rate)})
+    def _stamping(self, delay: int) -> Callable[[Any, int, int], None]:
+        """Return a function that says when a packet is decoded, and when its frame is shown.
+
+        Parameters
+        ----------
+        delay
+            How many packets are decoded before the first frame is shown.
+        """
+        timing = self.timing
+        shown, lasting = timing.ticks.tolist(), timing.durations().tolist()
+        decoded = timing.decoding(delay).tolist()
+
+        def stamp(packet: Any, frame: int, place: int) -> None:
+            packet.pts, packet.dts, packet.duration = shown[frame], decoded[place], lasting[frame]
+            packet.time_base = timing.base
+
+        return stamp
+
+    def _writing(self, path: Path) -> AbstractContextManager[Any]:
+        options = self.properties.options(self.container, self.timing.base)
+        return _writing(path, self.container, options)
+
+    def _like(
+        self, cleanup: contextlib.ExitStack, stream: Stream
+    ) -> tuple[Any, Callable[[bytes], Any]]:
+        """Open a video with the parameters of a block's stream, as a template for PyAV.
+
+        Returns
+        -------
+        tuple
+            The video, and a function that makes the packet of a block's first frame.
+        """
+        if self.codec != "h264":
+            return cleanup.enter_context(self._like_ffv1(stream)), _as_it_is
+        options = {"framerate": str(self.timing.rate)}
+        first = bytes(stream.packets[0])
+        like: Any = av.open(io.BytesIO(first), format="h264", options=options)
+        cleanup.enter_context(like)
+        told = like.streams.video[0].codec_context.color_range
+        if told or not self.properties.full_range:
+            return like, _as_it_is
+        # mp4 itself has no place for the range alone, but the parameter sets do.
+        template = like.streams.video[0]
+
+        def ranged(data: bytes) -> Any:
+            change = BitStreamFilterContext("h264_metadata=video_full_range_flag=1", template)
+            (packet,) = [*change.filter(av.Packet(data)), *change.filter(None)]
+            return packet
+
+        told_so = av.open(io.BytesIO(bytes(ranged(first))), format="h264", options=options)
+        return cleanup.enter_context(told_so), ranged
+
+    def _like_ffv1(self, stream: Stream) -> Any:
+        """Open a video of one frame of FFV1."""
         height, width = self.stack.shape[1:3]
         pixel_format = _gray(stream.depth)
         memory = io.BytesIO()
         with av.open(memory, "w", format=self.container) as output:
-            video: Any = output.add_stream("ffv1", rate=self.rate, options={"level": "1"})
+            video: Any = output.add_stream("ffv1", rate=self.timing.rate, options={"level": "1"})
             video.width, video.height, video.pix_fmt = width, height, pixel_format
             frame = VideoFrame(width, height, pixel_format)
             frame.pts = 0
@@ -245,18 +310,31 @@ class _VideoExport:
         encoder, pixel_format = self._coding()
         self.codec = "ffv1" if encoder == "ffv1" else "h264"
         height, width = self.stack.shape[1:3]
-        with _writing(path, self.container) as output:
-            video: Any = output.add_stream(encoder, rate=self.rate, options=_OPTIONS[encoder])
+        with self._writing(path) as output:
+            rate = self.timing.rate
+            video: Any = output.add_stream(encoder, rate=rate, options=_OPTIONS[encoder])
             video.width, video.height, video.pix_fmt = width, height, pixel_format
-            video.codec_context.color_range = _FULL_RANGE
-            for number, pixels in enumerate(self.stack):
-                frame = VideoFrame(width, height, pixel_format)
-                for view, channel in zip(_views(frame), _channels(pixels), strict=True):
-                    view[...] = channel
-                frame.pts = number
-                output.mux(video.encode(frame))
-                self.progress(Step(number + 1, len(self.stack)))
-            output.mux(video.encode(None))
+            # Frames are numbered for the encoder, and packets get their times from the numbers.
+            video.codec_context.time_base, video.time_base = 1 / rate, self.timing.base
+            self.notes = self.properties.apply(output, video)
+            stamp: Callable[[Any, int, int], None] | None = None
+            pictures = self._pictures(width, height, pixel_format)
+            packets = itertools.chain.from_iterable(map(video.encode, pictures))
+            for place, packet in enumerate(packets):
+                stamp = stamp or self._stamping(max(0, -packet.dts))
+                stamp(packet, packet.pts, place)
+                output.mux(packet)
+
+    def _pictures(self, width: int, height: int, pixel_format: str) -> Iterator[Any]:
+        """Yield all frames as pictures, which are numbered, and None at the end."""
+        for number, pixels in enumerate(self.stack):
+            frame = VideoFrame(width, height, pixel_format)
+            for view, channel in zip(_views(frame), _channels(pixels), strict=True):
+                view[...] = channel
+            frame.pts = number
+            yield frame
+            self.progress(Step(number + 1, len(self.stack)))
+        yield None
 
     def _coding(self) -> tuple[str, str]:
         """Return FFmpeg's encoder and pixel format for the stack's frames."""
@@ -305,6 +383,10 @@ class _VideoExport:
         return None
 
 
+def _as_it_is(data: bytes) -> Any:
+    return av.Packet(data)
+
+
 def _streams(file: StackFile, pile: Chunks) -> Iterator[Stream | None]:
     """Yield the stream of each block in order, or None where a block is not just one stream."""
     count = -(-pile.shape[0] // pile.chunks[0])
@@ -341,10 +423,13 @@ def _only_stream(block: Block) -> Stream | None:
 
 
 @contextlib.contextmanager
-def _writing(path: Path, container: str) -> Iterator[Any]:
+def _writing(path: Path, container: str, options: dict[str, str]) -> Iterator[Any]:
     """Make a video file, and turn FFmpeg's errors into ours."""
     try:
-        with av.open(f"file:{path}", "w", format=container) as output:
+        with av.open(
+            f"file:{path}", "w", format=container, container_options=options,
+            metadata_errors="surrogateescape",
+        ) as output:  # fmt: skip
             yield output
     except av.FFmpegError as error:
         if isinstance(error, OSError) and error.errno and not isinstance(error, ValueError):

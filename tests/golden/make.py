@@ -16,6 +16,7 @@ from pathlib import Path
 import av
 import h5py
 import numpy as np
+from av.video.frame import PictureType
 
 import h5vidstack
 from h5vidstack.codecs import block
@@ -142,8 +143,14 @@ def make_elsewhere():
 
 
 def make_copied():
-    """Packets of H.264 files as they came: B pictures, several IDR pictures a block, 10 bits."""
-    for name, pixel_format, run in (("copied", "yuv420p", 12), ("copied_10", "yuv420p10le", None)):
+    """Packets of H.264 files as they came.
+
+    They have B pictures, several IDR pictures a block, 10 bits, or key frames anywhere.
+    """
+    for name, pixel_format, run, keys in (
+        ("copied", "yuv420p", 12, ()), ("copied_10", "yuv420p10le", None, ()),
+        ("copied_gops", "yuv444p", 6, (2, 7, 8)),
+    ):  # fmt: skip
         with av.open("film.mkv", "w") as output:
             options = {"g": "6", "keyint_min": "6", "sc_threshold": "0", "crf": "30", "bf": "2"}
             video = output.add_stream("libx264", rate=25, options=options)
@@ -152,6 +159,8 @@ def make_copied():
                 picture = av.VideoFrame.from_ndarray(pixels, format="gray")
                 picture = picture.reformat(format=pixel_format)
                 picture.pts = number
+                if number in keys:
+                    picture.pict_type = PictureType.I
                 output.mux(video.encode(picture))
             output.mux(video.encode(None))
         h5vidstack.pack("film.mkv", f"{name}.h5", gray=True, copy=True, chunk_frames=run, **SMALL)

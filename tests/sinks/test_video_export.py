@@ -262,3 +262,21 @@ def test_command():
     assert len(failed.stderr.strip().splitlines()) == 1
     h5vidstack.pack(noise((4, 16, 16)), "y.h5", method="hdf5")
     assert "coded again" in run("y.h5", "y.mkv").output
+
+
+def test_unpacking_to_a_video():
+    def run(*arguments):
+        return CliRunner().invoke(main, ["unpack", *arguments])
+
+    seconds = np.array([0, 0.0104, 0.5, 0.75])
+    coords = {"time": ("frame", seconds, {"units": "s"})}
+    h5vidstack.pack(moving((4, 16, 32)), "x.h5", coords=coords)
+    done = run("x.h5", "x.mkv")
+    assert done.exit_code == 0
+    assert "exported 4 frames to x.mkv" in done.stdout
+    assert "differ from those of the stack by up to 0.4 ms" in done.stderr
+    assert run("x.h5", "x.mp4", "--frames", "1:3").exit_code == 1
+    assert run("x.h5", "x.mp4").stderr == ""
+    with pytest.raises(h5vidstack.OutputError, match="leave out frames"):
+        h5vidstack.unpack("x.h5", "y.mkv", frames=[1])
+    assert h5vidstack.unpack("x.h5", "y.mkv") == 4

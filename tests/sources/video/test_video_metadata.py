@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -10,6 +11,8 @@ from videos import write_video
 
 import h5vidstack
 from h5vidstack.metadata.time_stamps import to_ticks
+from h5vidstack.sources.video.streams import ChosenStream
+from h5vidstack.sources.video.video_metadata import FrameTimes
 
 VARIABLE = np.cumsum([0, 512, 511, 90, 2000, 513, 1, 77, 512, 6000]).tolist()
 
@@ -125,30 +128,46 @@ def test_avi_has_times_of_decoding(b_pictures):
         np.testing.assert_allclose(steps, 1 / 25)
 
 
-def test_times_that_do_not_rise():
-    write_video("v.nut", count=4, codec="ffv1", pixel_format="gray", ticks=[0, 2, 3, 4])
-    ticks, base = stamps("v.nut")
-    report = h5vidstack.pack("v.nut", "x.h5")
-    with h5vidstack.open("x.h5") as stack:
-        np.testing.assert_array_equal(to_ticks(stack.coords["time"].values, base), ticks)
-    if (np.diff(ticks) <= 0).any():
-        assert any("do not rise at frame 2" in note for note in report.notes)
+def times(stamps, base=Fraction(1, 25), rising=False, container="mov"):
+    """What is kept of frames with these stamps of showing and decoding."""
+    chosen = ChosenStream(
+        index=0, container=container, codec="h264", stated=0, duration=None, complete=True,
+        rate=Fraction(25), time_base=base, notes=(),
+    )  # fmt: skip
+    found = FrameTimes(Path("v.x"), chosen)
+    for pts, dts in stamps:
+        found.add(SimpleNamespace(pts=pts, dts=dts))
+    found.finish(rising)
+    return found.coordinates(), list(found.notes())
+
+
+def test_times_that_do_not_rise_are_kept_and_told():
+    coords, notes = times([(0, 0), (3, 1), (2, 2), (2, 3), (9, 4)])
+    np.testing.assert_array_equal(to_ticks(coords["time"].values, Fraction(1, 25)), [0, 3, 2, 2, 9])
+    assert len(notes) == 1
+    assert "do not rise at frames 2-3; they are kept as they are" in notes[0]
+
+
+def test_times_that_are_missing_are_told():
+    coords, notes = times([(0, 0), (None, None), (2, 2), (None, 3)])
+    np.testing.assert_array_equal(coords["time"].values, [0, np.nan, 0.08, 0.12])
+    assert "does not say when 1 of 4 frames are shown" in notes[0]
+    assert "gives no time for frame 1." in notes[1]
+    assert times([(None, None)] * 3) == ({}, [])
+
+
+def test_times_of_decoding_are_put_in_order():
+    coords, notes = times([(0, 0), (3, 3), (2, 2), (4, 4)], rising=True, container="avi")
+    np.testing.assert_array_equal(coords["time"].values, [0, 0.08, 0.12, 0.16])
+    assert notes == []
 
 
 def test_time_stamps_that_seconds_do_not_hold():
-    start = 2**54 + 1
-    write_video(
-        "v.nut", count=3, codec="ffv1", pixel_format="gray", ticks=[start, start + 1, start + 4],
-        time_base=Fraction(1, 1_000_000_000),
-    )  # fmt: skip
-    ticks, base = stamps("v.nut")
-    h5vidstack.pack("v.nut", "x.h5")
-    with h5vidstack.open("x.h5") as stack:
-        if "pts" in stack.coords:
-            np.testing.assert_array_equal(stack.coords["pts"].values, ticks)
-            assert Fraction(stack.coords["pts"].attrs["time_base"]) == base
-        else:
-            np.testing.assert_array_equal(to_ticks(stack.coords["time"].values, base), ticks)
+    stamps = [2**54 + 1, 2**54 + 2, 2**54 + 9]
+    coords, _ = times([(stamp, stamp) for stamp in stamps], Fraction(1, 1_000_000_000))
+    np.testing.assert_array_equal(coords["pts"].values, stamps)
+    assert coords["pts"].attrs["time_base"] == "1/1000000000"
+    assert coords["time"].units == "s"
 
 
 def test_adding_the_frames_of_another_file():
