@@ -13,7 +13,7 @@ from ...errors import MissingError, SourceError
 _HARMLESS = (
     "TiffTag", "missing data ByteCounts tag", "raised KeyError", "OME series raised ParseError",
 )  # fmt: skip
-"""Words of errors that tifffile logs on tags and metadata that no frame needs. The others are checked
+"""Words of errors that tifffile logs on tags and metadata that no frame needs. Others are checked
 here."""
 
 
