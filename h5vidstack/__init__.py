@@ -41,7 +41,7 @@ from .reading.groups import Group
 from .reading.listing import stacks
 from .reading.search import Match
 from .repacking.repacker import RepackReport, repack
-from .sinks.unpacking import unpack
+from .sinks.unpacking import Unpacked, unpack
 from .sinks.video_export import Exported, export
 from .stack import Stack, open
 from .writing.linking import Linked, link
@@ -80,6 +80,7 @@ __all__ = [
     "SourceError",
     "Stack",
     "Step",
+    "Unpacked",
     "UnsupportedError",
     "Video",
     "Words",

@@ -188,27 +188,40 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
 @click.option(
     "--format", "image_format", type=click.Choice(unpacking.STREAM_FORMATS),
     help="Format of the images in a folder, png or tiff, or of what goes to -.  "
-    "[default: png; to -: npy]",
+    "[default: as their names end, or png; to -: npy]",
+)  # fmt: skip
+@click.option(
+    "--names/--no-names", default=None,
+    help="Name the images in a folder as the source did, or by number.  "
+    "[default: --names, if each frame has one]",
 )  # fmt: skip
 @overwrite_option
-def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite: bool) -> None:
+def unpack(
+    src: str, dst: str, frames: Any, image_format: str | None, names: bool | None, overwrite: bool
+) -> None:
     """Write the frames of the stack SRC to DST.
 
-    DST is a folder of images, x.tif (multi-page), x.npy, x.h5::/path (plain HDF5), or a video
-    (x.mkv, x.mp4; see export); or -, standard output: .npy, one PNG, TIFF, or the bare pixels.
+    DST is a folder of images, x.tif (multi-page), x.ome.tif, x.npy, x.h5::/path (plain HDF5), or a
+    video (x.mkv, x.mp4; see export); or -, standard output: .npy, one PNG, TIFF, or the bare
+    pixels. What the source said of the frames is written, too, where the format has a place for it.
     """
     end_tidily()
     if dst == STDOUT:
         with Stack(src) as stack, binary_stdout() as out, progress_bar("unpacking") as progress:
-            unpacking.stream(stack, out, image_format or "npy", frames=frames, progress=progress)
+            notes = unpacking.stream(
+                stack, out, image_format or "npy", frames=frames, progress=progress
+            )
+        for note in notes:
+            click.echo(printable(note), err=True)
         return
     if typed(["image_format"]) and not unpacking.is_folder(dst):
         raise click.UsageError(
             "--format goes with a folder of images or standard output (-); the name of a file says "
             "its format: x.npy, x.tif"
         )
-    image_format = image_format or "png"
-    if image_format not in unpacking.IMAGE_FORMATS:
+    if names is not None and not unpacking.is_folder(dst):
+        raise click.UsageError("--names and --no-names go with a folder of images")
+    if image_format not in (None, *unpacking.IMAGE_FORMATS):
         raise click.UsageError(
             f"--format {image_format} goes with standard output (-) only; folders take png or tiff"
         )
@@ -218,9 +231,11 @@ def unpack(src: str, dst: str, frames: Any, image_format: str | None, overwrite:
         return
     with progress_bar("unpacking") as progress:
         count = unpacking.unpack(
-            src, dst, frames=frames, image_format=image_format, overwrite=overwrite,
-            progress=progress,
+            src, dst, frames=frames, image_format=image_format, names=names,
+            overwrite=overwrite, progress=progress,
         )  # fmt: skip
+    for note in count.notes:
+        click.echo(printable(note), err=True)
     say(f"unpacked {count} frames to {dst}")
 
 

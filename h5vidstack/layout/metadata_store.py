@@ -469,6 +469,7 @@ class StoredValues(Sequence[bytes]):
 
     def __init__(self, ends: npt.NDArray[np.uint64], read: Callable[[int, int], bytes]) -> None:
         self._ends, self._read = ends, read
+        self._held = 0, b""  # where the bytes that were read last begin, and these
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -479,7 +480,15 @@ class StoredValues(Sequence[bytes]):
         if not 0 <= place < len(self._ends):
             raise IndexError(place)
         start = int(self._ends[place - 1]) if place else 0
-        return self._read(start, int(self._ends[place]))
+        stop = int(self._ends[place])
+        first, held = self._held
+        if not first <= start <= stop <= first + len(held):
+            # Whole chunks, since neighbours are mostly asked for next.
+            first = start // PAGE_BYTES * PAGE_BYTES
+            last = min(-(-stop // PAGE_BYTES) * PAGE_BYTES, int(self._ends[-1]))
+            held = self._read(first, last)
+            self._held = first, held
+        return held[start - first : stop - first]
 
 
 def read(group: h5py.Group, attrs: Mapping[str, Any]) -> Metadata:

@@ -6,6 +6,7 @@ import array
 import hashlib
 import json
 import tempfile
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -142,14 +143,19 @@ class WordsCollector(Sequence[bytes]):
     def __init__(self, kind: WordsKind) -> None:
         self._kind = kind
         self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115
+        weakref.finalize(self, self._spool.close)
         self._ends = array.array("Q")
         self._of = array.array("I")
         self._known: OrderedDict[bytes, int] = OrderedDict()
+        self._last: tuple[bytes | str, int] | None = None
 
     def add(self, value: bytes | str | None) -> None:
         """Note what is said of the next frame; None: nothing."""
         if value is None:
             self._of.append(NOTHING)
+            return
+        if self._last is not None and value is self._last[0]:
+            self._of.append(self._last[1])
             return
         data = value.encode(errors="surrogateescape") if isinstance(value, str) else value
         digest = hashlib.blake2b(data, digest_size=20).digest()
@@ -163,6 +169,7 @@ class WordsCollector(Sequence[bytes]):
                 self._known.popitem(last=False)
         else:
             self._known.move_to_end(digest)
+        self._last = value, place
         self._of.append(place)
 
     def words(self) -> Words | None:

@@ -2,44 +2,90 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
-from PIL.PngImagePlugin import PngInfo
 
 from ..errors import OutputError
 from ..layout.names import SEPARATOR, split_target
 from ..layout.output import complete_or_absent, open_hdf5_output
-from ..pool import Progress, Step, default_workers, in_order
+from ..pool import Progress, Step, default_workers
 from ..reading.stack_reader import StackReader
 from ..shapes import Pixels, Shape, window_frames
 from ..sources.overlap import refuse_source
+from . import left_out
+from .image_folders import ImageFolder, check_folder, png_file
+from .left_out import Placed
+from .tiff_stacks import TiffStack
 from .video_export import CONTAINERS, export
 
 IMAGE_FORMATS = ("png", "tiff")
 STREAM_FORMATS = ("npy", "png", "tiff", "raw")
 _EXACT = {"png": {"b1": (1,), "u1": (1, 3, 4), "u2": (1,)}}
-_EXACT["tiff"] = _EXACT["png"] | {"i4": (1,), "f4": (1,)}
-"""The pixels that Pillow writes exactly: dtypes, each with the numbers of channels."""
-_CLASSIC_TIFF_BYTES = 4_000_000_000
-"""Larger files are written as BigTIFF, because offsets in classic TIFF have 32 bits."""
+_EXACT["tiff"] = {"b1": (1,)} | {
+    f"{kind}{size}": (1, 3, 4)
+    for kind, sizes in (("u", (1, 2, 4, 8)), ("i", (1, 2, 4, 8)), ("f", (2, 4, 8)))
+    for size in sizes
+}
+"""The pixels that are written exactly: dtypes, each with the numbers of channels."""
 
 Frames = Iterator[Pixels]
 Numbers = np.ndarray[Any, np.dtype[np.intp]]
 
-_MAKER = "h5vidstack unpack"
-"""The name of the software in each image of an unpacked folder."""
-_HEAD = 4096
-"""This many bytes at the beginning of such an image contain the name."""
+
+class Unpacked(int):
+    """How many frames `unpack` wrote.
+
+    Attributes
+    ----------
+    notes
+        Whole sentences that the user must know: what is known of the frames, and was left out.
+    """
+
+    notes: tuple[str, ...]
+
+    def __new__(cls, count: int, notes: Sequence[str] = ()) -> Unpacked:
+        """Give a number its notes."""
+        unpacked = super().__new__(cls, count)
+        unpacked.notes = tuple(notes)
+        return unpacked
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is to be written, and where."""
+
+    stack: StackReader
+    path: Path
+    inner: str | None
+    numbers: Numbers
+    whole: bool
+    overwrite: bool
+    progress: Progress | None
+
+    @property
+    def leading(self) -> Shape:
+        return self.stack.leading_shape if self.whole else (len(self.numbers),)
+
+    @property
+    def shape(self) -> Shape:
+        return (*self.leading, *self.stack.shape[1:])
+
+    def frames(self) -> Frames:
+        wanted = None if self.whole else self.numbers
+        return _reporting(_read(self.stack, wanted), len(self.numbers), self.progress)
+
+    def left_out(self, target: str) -> list[str]:
+        """Return what an array has no place for."""
+        known = self.stack.metadata
+        metadata = known if self.whole else known.take(self.numbers, self.stack.leading_shape)
+        return left_out.notes(metadata, left_out.named_axes(self.stack), Placed(), target)
 
 
 def unpack(
@@ -47,26 +93,35 @@ def unpack(
     target: str | os.PathLike[str],
     *,
     frames: slice | int | Sequence[int] | None = None,
-    image_format: str = "png",
+    image_format: str | None = None,
+    names: bool | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
-) -> int:
+) -> Unpacked:
     """Write the frames of a stack to other formats, bit for bit.
+
+    What the source says of the frames is written, too, as far as the format has a place for it.
+    A TIFF is an OME-TIFF or an ImageJ hyperstack again if the source was one.
 
     Parameters
     ----------
     source
         A stack, or where it is: ``file.h5`` or ``file.h5::/path``.
     target
-        ``x.tif`` is a multi-page TIFF, and ``x.npy`` a NumPy array. ``x.h5::/path`` is a plain
-        dataset, which is added to an existing file. ``x.mkv`` and ``x.mp4`` are videos of all
-        frames; see `export`. A name without an ending is a folder of
-        images, each named by its frame number.
+        ``x.tif`` is a multi-page TIFF, ``x.ome.tif`` an OME-TIFF, and ``x.npy`` a NumPy array.
+        ``x.h5::/path`` is a plain dataset, which is added to an existing file. ``x.mkv`` and
+        ``x.mp4`` are videos of all frames; see `export`. A name without an ending is a folder of
+        images.
     frames
         The numbers of the frames to write; None means all. With all frames, ``.npy`` and HDF5 get
         back the axes that the source had.
     image_format
-        The format of the images in a folder: ``"png"`` or ``"tiff"``.
+        The format of the images in a folder: ``"png"`` or ``"tiff"``. None: that of each name, if
+        it holds the pixels; otherwise PNG if that does, or TIFF.
+    names
+        Give images in a folder the names that the frames had; slashes make folders in it. Only
+        the ending is another where the format is. Otherwise a name has the frame's number. None:
+        the names that they had, if each has one of its own.
     overwrite
         Replace an existing target. A folder is replaced only if it holds nothing but unpacked
         frames.
@@ -75,68 +130,42 @@ def unpack(
 
     Returns
     -------
-    int
-        The number of frames that were written.
+    Unpacked
+        The number of frames that were written. Its `notes` say what was left out.
 
     Raises
     ------
     OutputError
         If there is no such frame, or if the target exists, cannot be written, or has an unknown
-        ending. The target is then as it was before.
+        ending; or if names are wanted and cannot be used. The target is then as it was before.
     BlockError
         If a block is damaged.
     """
     if not isinstance(source, StackReader):
         with StackReader(source) as stack:
             return unpack(
-                stack,
-                target,
-                frames=frames,
-                image_format=image_format,
-                overwrite=overwrite,
-                progress=progress,
-            )
+                stack, target, frames=frames, image_format=image_format, names=names,
+                overwrite=overwrite, progress=progress,
+            )  # fmt: skip
     refuse_source(target, f"{source.path}{SEPARATOR}{source.stack}")
     path, inner = split_target(target)
-    kind = path.suffix.lower()
     as_folder = is_folder(target)
     chosen = _chosen(frames, len(source))
     if as_folder:
         chosen = np.array(list(dict.fromkeys(chosen.tolist())))  # one file a frame
-    moving = _reporting(_read(source, None if frames is None else chosen), len(chosen), progress)
-    leading: Shape = source.leading_shape if frames is None else (len(chosen),)
-    shape: Shape = (*leading, *source.shape[1:])
-    if inner is not None:
-        with open_hdf5_output(path, inner, overwrite, plain=True) as file:
-            _write_hdf5(file, inner, moving, leading, shape, source.dtype)
-    elif kind == ".npy":
-        with (
-            complete_or_absent(path, overwrite=overwrite) as temporary,
-            temporary.open("wb") as file,
-        ):
-            _write_npy(file, moving, shape, source.dtype)
-    elif kind in (".tif", ".tiff"):
-        _check_pixels(source, "tiff")
-        with complete_or_absent(path, overwrite=overwrite) as temporary:
-            _write_tiff(temporary, moving, source.nbytes > _CLASSIC_TIFF_BYTES)
-    elif kind in CONTAINERS:
-        if frames is not None:
-            raise OutputError(f"{path} would be a video, which gets all frames: leave out frames")
-        export(source, target, overwrite=overwrite, progress=progress)
-    elif as_folder:
-        _check_folder(path)
-        if image_format not in IMAGE_FORMATS:
-            raise OutputError(f"no image format {image_format!r}; there are png and tiff")
-        _check_pixels(source, image_format)
-        with complete_or_absent(path, overwrite=overwrite, folder=True) as temporary:
-            _write_images(temporary, moving, chosen, image_format, len(source))
-    else:
-        hint = f" (for HDF5 name the dataset: {path}{SEPARATOR}/data)" if "h" in kind else ""
+    elif names is not None:
+        raise OutputError("names are those of images in a folder; the target is none")
+    job = _Job(source, path, inner, chosen, frames is None, overwrite, progress)
+    if as_folder:
+        return Unpacked(len(chosen), _to_folder(job, image_format, names))
+    write = _to_hdf5 if inner is not None else _WRITERS.get(path.suffix.lower())
+    if write is None:
+        hint = f" (for HDF5 name the dataset: {path}{SEPARATOR}/data)" if "h" in path.suffix else ""
         raise OutputError(
             f"cannot unpack to {path}{hint}: give a folder, x.tif, x.npy, "
             f"x.h5{SEPARATOR}/path, x.mkv or x.mp4"
         )
-    return len(chosen)
+    return Unpacked(len(chosen), write(job))
 
 
 def is_folder(target: str | os.PathLike[str]) -> bool:
@@ -152,7 +181,7 @@ def stream(
     *,
     frames: slice | int | Sequence[int] | None = None,
     progress: Progress | None = None,
-) -> None:
+) -> list[str]:
     """Write frames to a pipe, bit for bit.
 
     Parameters
@@ -165,6 +194,11 @@ def stream(
     frames, progress
         As in `unpack`.
 
+    Returns
+    -------
+    list of str
+        Whole sentences that the user must know: what was left out.
+
     Raises
     ------
     OutputError
@@ -173,23 +207,81 @@ def stream(
         If a block is damaged. The frames before it were written.
     """
     chosen = _chosen(frames, len(stack))
-    moving = _reporting(_read(stack, None if frames is None else chosen), len(chosen), progress)
-    leading: Shape = stack.leading_shape if frames is None else (len(chosen),)
+    job = _Job(stack, Path(), None, chosen, frames is None, False, progress)
     if image_format == "npy":
-        _write_npy(out, moving, (*leading, *stack.shape[1:]), stack.dtype)
-    elif image_format == "raw":
-        _write_raw(out, moving)
-    else:
-        _check_pixels(stack, image_format)
-        if image_format == "png" and len(chosen) != 1:
-            raise OutputError(f"a PNG holds one frame, not {len(chosen)}: choose it by --frames")
-        with tempfile.TemporaryFile() as whole:
-            if image_format == "png":
-                _image(next(moving)).save(whole, "PNG")
-            else:
-                _write_tiff(whole, moving, stack.nbytes > _CLASSIC_TIFF_BYTES)
-            whole.seek(0)
-            shutil.copyfileobj(whole, out)
+        _write_npy(out, job.frames(), job.shape, stack.dtype)
+        return job.left_out("an .npy file")
+    if image_format == "raw":
+        _write_raw(out, job.frames())
+        return job.left_out("a run of pixels")
+    _check_pixels(stack, image_format)
+    if image_format == "png" and len(chosen) != 1:
+        raise OutputError(f"a PNG holds one frame, not {len(chosen)}: choose it by --frames")
+    with tempfile.TemporaryFile() as whole:
+        if image_format == "png":
+            data, notes = png_file(stack, int(chosen[0]), next(job.frames()))
+            whole.write(data)
+        else:
+            notes = TiffStack(stack, chosen, job.whole).write(whole, job.frames())
+        whole.seek(0)
+        shutil.copyfileobj(whole, out)
+    return notes
+
+
+def _to_folder(job: _Job, image_format: str | None, names: bool | None) -> list[str]:
+    check_folder(job.path)
+    if image_format not in (None, *IMAGE_FORMATS):
+        raise OutputError(f"no image format {image_format!r}; there are png and tiff")
+    formats = [name for name in IMAGE_FORMATS if _holds(job.stack, name)]
+    if image_format or not formats:
+        _check_pixels(job.stack, image_format or "png")
+    folder = ImageFolder.of(job.stack, job.numbers, formats, image_format, names)
+    with complete_or_absent(job.path, overwrite=job.overwrite, folder=True) as temporary:
+        return folder.write(temporary, job.frames())
+
+
+def _to_tiff(job: _Job) -> list[str]:
+    _check_pixels(job.stack, "tiff")
+    wants_ome = Path(job.path.stem).suffix.lower() == ".ome"
+    with (
+        complete_or_absent(job.path, overwrite=job.overwrite) as temporary,
+        temporary.open("w+b") as file,
+    ):
+        return TiffStack(job.stack, job.numbers, job.whole, wants_ome).write(file, job.frames())
+
+
+def _to_npy(job: _Job) -> list[str]:
+    with (
+        complete_or_absent(job.path, overwrite=job.overwrite) as temporary,
+        temporary.open("wb") as file,
+    ):
+        _write_npy(file, job.frames(), job.shape, job.stack.dtype)
+    return job.left_out("an .npy file")
+
+
+def _to_hdf5(job: _Job) -> list[str]:
+    inner = str(job.inner)
+    with open_hdf5_output(job.path, inner, job.overwrite, plain=True) as file:
+        dataset = file.create_dataset(inner, shape=job.shape, dtype=job.stack.dtype)
+        for number, frame in enumerate(job.frames()):
+            dataset[np.unravel_index(number, job.leading)] = frame
+    return job.left_out("a plain dataset")
+
+
+def _to_video(job: _Job) -> list[str]:
+    if not job.whole:
+        raise OutputError(f"{job.path} would be a video, which gets all frames: leave out frames")
+    made = export(job.stack, job.path, overwrite=job.overwrite, progress=job.progress)
+    return list(made.notes)
+
+
+_WRITERS: dict[str, Callable[[_Job], list[str]]] = {
+    ".npy": _to_npy,
+    ".tif": _to_tiff,
+    ".tiff": _to_tiff,
+    **dict.fromkeys(CONTAINERS, _to_video),
+}
+"""What writes a file, by its ending."""
 
 
 def _chosen(frames: slice | int | Sequence[int] | None, count: int) -> Numbers:
@@ -209,36 +301,26 @@ def _chosen(frames: slice | int | Sequence[int] | None, count: int) -> Numbers:
     return numbers[wanted]
 
 
+def _kind_of(stack: StackReader) -> tuple[str, int]:
+    return f"{stack.dtype.kind}{stack.dtype.itemsize}", stack.shape[3] if stack.ndim == 4 else 1
+
+
+def _holds(stack: StackReader, image_format: str) -> bool:
+    """Return whether an image holds the pixels exactly."""
+    dtype, channels = _kind_of(stack)
+    return channels in _EXACT[image_format].get(dtype, ())
+
+
 def _check_pixels(stack: StackReader, image_format: str) -> None:
     """Raise OutputError for pixels that an image would not hold exactly."""
-    channels = stack.shape[3] if stack.ndim == 4 else 1
-    dtype = f"{stack.dtype.kind}{stack.dtype.itemsize}"
-    if channels in _EXACT[image_format].get(dtype, ()):
+    if _holds(stack, image_format):
         return
-    also = " or --format tiff (or x.tif)" if channels in _EXACT["tiff"].get(dtype, ()) else ""
+    _, channels = _kind_of(stack)
+    also = " or --format tiff (or x.tif)" if _holds(stack, "tiff") else ""
     raise OutputError(
         f"{image_format.upper()} images would not hold {stack.dtype} pixels of {channels} "
         f"channel{'s' * (channels > 1)} exactly; unpack to x.npy or x.h5{SEPARATOR}/path{also}"
     )
-
-
-def _check_folder(path: Path) -> None:
-    """Raise OutputError for a folder that holds anything but unpacked frames.
-
-    Other programs use such names for frames, too. So each image must name this one as its maker.
-    """
-    if not path.is_dir():
-        return
-    for found in path.iterdir():
-        head = b""
-        if re.fullmatch(r"frame_\d+\.(png|tiff)", found.name) and found.is_file():
-            with found.open("rb") as file:
-                head = file.read(_HEAD)
-        if _MAKER.encode() not in head:
-            raise OutputError(
-                f"{path} holds {found.name}, which is no frame unpacked by h5vidstack; unpack to "
-                "another folder, or remove this one if nobody needs it"
-            )
 
 
 def _read(stack: StackReader, numbers: Numbers | None) -> Frames:
@@ -268,47 +350,3 @@ def _write_npy(file: BinaryIO, frames: Frames, shape: Shape, dtype: np.dtype[Any
 def _write_raw(file: BinaryIO, frames: Frames) -> None:
     for frame in frames:
         file.write(np.ascontiguousarray(frame).data)
-
-
-def _write_hdf5(
-    file: Any, inner: str, frames: Frames, leading: Shape, shape: Shape, dtype: np.dtype[Any]
-) -> None:
-    dataset = file.create_dataset(inner, shape=shape, dtype=dtype)
-    for number, frame in enumerate(frames):
-        dataset[np.unravel_index(number, leading)] = frame
-
-
-def _write_tiff(file: Any, frames: Frames, big: bool) -> None:
-    """Write pages to a path, or to a file that can also be read and sought in."""
-    writer = TiffImagePlugin.AppendingTiffWriter(file, new=True)
-    try:
-        for frame in frames:
-            _image(frame).save(writer, format="TIFF", big_tiff=big)
-            writer.newFrame()
-    finally:
-        writer.close()
-        writer.f = io.BytesIO()  # Pillow closes its file again when it deletes the writer
-
-
-def _image(frame: Pixels) -> Image.Image:
-    """Return a frame as Pillow's image, which has pixels in native byte order."""
-    return Image.fromarray(frame.astype(frame.dtype.newbyteorder("="), copy=False))
-
-
-def _write_images(
-    folder: Path, frames: Frames, numbers: Numbers, image_format: str, count: int
-) -> None:
-    digits = max(6, len(str(count - 1)))
-    png = PngInfo()
-    png.add_text("Software", _MAKER)
-    marks: dict[str, Any] = {"png": {"pnginfo": png}, "tiff": {"software": _MAKER}}
-
-    def save(numbered: tuple[int, Pixels]) -> None:
-        number, frame = numbered
-        _image(frame).save(
-            folder / f"frame_{number:0{digits}d}.{image_format}", **marks[image_format]
-        )
-
-    with ThreadPoolExecutor(default_workers(), "h5vidstack-save") as pool:
-        for _ in in_order(pool, save, zip(numbers.tolist(), frames, strict=True), ahead=64):
-            pass  # the results are the files

@@ -21,7 +21,10 @@ def test_the_whole_road(images):
     run("unpack", "x.h5", "x.npy", "--frames", "10:20:2")
     np.testing.assert_array_equal(np.load("x.npy"), images[10:20:2])
     run("unpack", "x.h5", "out", "--format", "tiff", "--frames", "3,-1")
-    assert sorted(os.listdir("out")) == ["frame_000003.tiff", "frame_000019.tiff"]
+    assert sorted(os.listdir("out")) == ["img19.tiff", "img3.tiff"]
+    run("unpack", "x.h5", "numbers", "--no-names", "--frames", "3,-1")
+    assert sorted(os.listdir("numbers")) == ["frame_000003.png", "frame_000019.png"]
+    assert "go with a folder" in run("unpack", "x.h5", "y.npy", "--names", code=2).output
 
 
 def test_several_sources_as_a_shell_expands_them(images):

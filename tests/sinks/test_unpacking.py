@@ -50,7 +50,7 @@ def test_tiff(packed):
 
 
 def test_big_tiff(packed, monkeypatch):
-    monkeypatch.setattr("h5vidstack.sinks.unpacking._CLASSIC_TIFF_BYTES", 0)
+    monkeypatch.setattr("h5vidstack.sinks.tiff_stacks.CLASSIC_BYTES", 0)
     h5vidstack.unpack("x.h5", "x.tif")
     assert Path("x.tif").read_bytes()[2] == 43
     np.testing.assert_array_equal(pages("x.tif"), packed, strict=True)

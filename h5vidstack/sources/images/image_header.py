@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from ..picture_records import EXIF, NO_RECORD, PictureRecord, PixelSize
+from ..tiff.directories import moment, pixel_size, read_exif
 
 WAY_OUT = "read it by another library and pack the array"
 
@@ -28,6 +32,8 @@ class ImageHeader:
         What makes the samples, if they are not as stored; see `Source.conversion`.
     colours
         The length of the palette, if there is one.
+    record
+        What else it says of the picture.
     """
 
     kind: tuple[str, str]
@@ -37,6 +43,25 @@ class ImageHeader:
     orientation: int = 1
     conversion: str | None = None
     colours: int | None = None
+    record: PictureRecord = NO_RECORD
+
+
+def record_of(words: Mapping[str, bytes], size: PixelSize | None = None) -> PictureRecord:
+    """Return what an image file says, with the time and the resolution that are in its EXIF.
+
+    Parameters
+    ----------
+    words
+        By the names of `picture_records.KINDS`.
+    size
+        How large a pixel is, if the file says so outside its EXIF.
+    """
+    if not words and size is None:
+        return NO_RECORD
+    exif = read_exif(words[EXIF]) if EXIF in words else None
+    if size is None and exif is not None and (found := pixel_size(exif)) is not None:
+        size = PixelSize(*found)
+    return PictureRecord(words, moment(exif), size)
 
 
 def exif_orientation(exif: bytes) -> int:

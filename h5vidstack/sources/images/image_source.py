@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import Error, SourceError
+from ...metadata.description import Metadata
+from ...metadata.files import SourceFiles
 from ...shapes import Pixels
 from ..file_names import check_paths, is_junk, natural_order, some
 from ..frame_source import FrameSource, LabelledFrames
 from ..headers import compare, read_header
+from ..picture_records import PictureRecord, RecordCollector
 from ..source import Access, Source, SourceFile, SourceOptions
 from ..tiff.tiff_source import TIFF_SUFFIXES, TiffFrames, is_tiff
 from .image_formats import FORMATS, find_image_format, open_frames, read_image_header
@@ -97,6 +102,7 @@ class ImageFrames:
             header = read_image_header(data)
             self._read = open_frames(header)
         self.count, self.conversion = header.count, header.conversion
+        self._record = header.record
         if header.orientation != 1:
             self.notes.append(
                 f"{path} is to be turned or mirrored when it is shown (EXIF orientation "
@@ -107,6 +113,10 @@ class ImageFrames:
         """Return a frame by its number."""
         with _as_source_error(self.path):
             return self._read(number)
+
+    def record(self, _number: int) -> PictureRecord:
+        """Return what the file says of a frame besides its pixels."""
+        return self._record
 
     def close(self) -> None:
         """Do nothing: the file was read whole."""
@@ -149,37 +159,77 @@ class ImageSource(FrameSource):
         self._open = opener or open_image
         ordered, note = natural_order(paths)
         self.notes += [note] if note else []
-        self._places: list[tuple[Path, int, str]] = []  # of the frames read so far
+        # For each frame read so far: the file that gave it, and which picture of that it is.
+        self._file, self._image = array.array("I"), array.array("I")
+        # The same of frames that another file holds: parts of an OME-TIFF of several files.
+        self._elsewhere: dict[int, tuple[int, int]] = {}
+        self._records = RecordCollector()
         self._held: ImageFrames | TiffFrames | None = None  # what `take` opened last
         # For each note without its file: its place, and how often it came.
         self._told: dict[str, tuple[int, int]] = {}
-        self.paths = ordered
         try:
-            self.file_bytes = sum(path.stat().st_size for path in ordered)
+            self._files = SourceFiles.of(ordered)
         except OSError as error:
             raise SourceError(f"cannot read {error.filename}: {error.strerror}") from error
-        super().__init__(self._read(), name, len(ordered), gray)
+        del ordered, paths
+        self.file_bytes = int(self._files.sizes.sum())
+        self.metadata = Metadata(files=self._files)
+        super().__init__(self._read(), name, len(self._files), gray)
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, in the order of their frames."""
+        return [self._path(number) for number in range(len(self._files))]
+
+    def _path(self, file: int) -> Path:
+        return Path(os.fsdecode(bytes(self._files.paths[file])))
 
     def _read(self) -> LabelledFrames:
         done = set[str]()
-        for path in self.paths:
-            if os.path.realpath(path) in done:
+        for file in range(len(self._files)):
+            path = self._path(file)
+            if done and os.path.realpath(path) in done:
                 self._count_on(-1)
                 continue
             with contextlib.closing(self._open(path)) as frames:
-                if len(frames.files) > 1:
+                if isinstance(frames, TiffFrames) and len(frames.files) > 1:
                     done.update(frames.files)
+                    self._locate(frames)
                 self._count_on(frames.count - 1)
                 self.conversion = self.conversion or frames.conversion
                 for number in range(frames.count):
-                    label = str(path) if frames.count == 1 else f"frame {number} of {path}"
-                    self._places.append((path, number, label))
+                    self._file.append(file)
+                    self._image.append(number)
                     pixels = frames.read(number)
+                    self._records.add(frames.record(number))
                     if number == 0:
                         header = read_header(path)
                         compare(path, header, pixels.shape, pixels.dtype, frames.count)
-                    yield label, pixels
+                    yield self._label(path, number, frames.count), pixels
                 self._tell(path, frames.notes)
+        self._finish()
+
+    def _locate(self, frames: TiffFrames) -> None:
+        """Note which files of an OME-TIFF hold the frames that follow."""
+        numbers = {os.path.realpath(path): file for file, path in enumerate(self.paths)}
+        for number in range(frames.count):
+            name, page = frames.place(number)
+            if name in numbers:
+                self._elsewhere[len(self._file) + number] = numbers[name], page
+
+    @staticmethod
+    def _label(path: Path, number: int, count: int) -> str:
+        return str(path) if count == 1 else f"frame {number} of {path}"
+
+    def _finish(self) -> None:
+        """Say which frame is in which file, and what all files say."""
+        files = self._files
+        file, image = (np.array(row, np.uint32) for row in (self._file, self._image))
+        for frame, place in self._elsewhere.items():
+            file[frame], image[frame] = place
+        if len(file) != len(files) or image.any():
+            files = replace(files, file=file, image=image)
+        self.metadata = self._records.metadata(Metadata(files=files), self.frame)
 
     def _count_on(self, more: int) -> None:
         """Correct the number of frames, which counts a file as one frame until it is opened."""
@@ -201,10 +251,12 @@ class ImageSource(FrameSource):
         frames = np.empty((len(numbers), *self.frame), self.dtype)
         for place in np.argsort(numbers, kind="stable"):  # animations are decoded from their start
             frame = frames[place]
-            path, page, label = self._places[numbers[place]]
+            number = int(numbers[place])
+            path, page = self._path(self._file[number]), self._image[number]
             if self._held is None or path != self._held.path:
                 self._release()
                 self._held = self._open(path)
+            label = self._label(path, page, self._held.count)
             frame[...] = self._check(label, self._held.read(page))
         return frames
 

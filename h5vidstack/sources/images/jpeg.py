@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import SourceError
-from .image_header import ImageHeader, exif_orientation
+from ..picture_records import EXIF, ICC, JPEG_COMMENT, XMP, PixelSize
+from .image_header import ImageHeader, exif_orientation, record_of
 
 _SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_PROFILE, _PACKET, _EXIF = b"ICC_PROFILE\0", b"http://ns.adobe.com/xap/1.0/\0", b"Exif\0\0"
 _FRAMES = {0xC0, 0xC1, 0xC2}  # libjpeg decodes baseline, extended and progressive
 
 
 def parse_jpeg(data: bytes) -> ImageHeader:
     """Walk the segments of the first picture; leave out those of applications except Adobe's."""
     kept, orientation, kind, transform, ids = list[bytes](), 1, "", None, b""
-    jfif = False
+    jfif, said = False, list[tuple[int, bytes]]()
     for marker, part, _ in jpeg_parts(data):
         if marker == 0xE1 and part[4:10] == b"Exif\0\0":
             orientation = exif_orientation(part[10:])
@@ -28,11 +30,44 @@ def parse_jpeg(data: bytes) -> ImageHeader:
             kind += "" if marker in _FRAMES else f" of SOF{marker - 0xC0}"
             ids = part[10 : 10 + 3 * parts : 3]
         jfif = jfif or (marker == 0xE0 and part[4:8] == b"JFIF")
+        if marker in (0xE0, 0xE1, 0xE2, 0xFE):
+            said.append((marker, part[4:]))
         if not 0xE1 <= marker <= 0xED and marker not in (0xEF, 0xFE):
             kept.append(part)
     direct = not jfif and (transform == 0 or (transform is None and ids == b"RGB"))
     made = "RGB made by Pillow from the YCbCr of JPEG" if "colour" in kind and not direct else None
-    return ImageHeader(("JPEG", kind), b"".join(kept), orientation=orientation, conversion=made)
+    return ImageHeader(
+        ("JPEG", kind), b"".join(kept), orientation=orientation, conversion=made,
+        record=record_of(_words(said), _pixel_size(said)),
+    )  # fmt: skip
+
+
+def _words(said: list[tuple[int, bytes]]) -> dict[str, bytes]:
+    """Return what the segments of applications, and the comment, say."""
+    words: dict[str, bytes] = {}
+    profile: dict[int, bytes] = {}
+    for marker, body in said:
+        if marker == 0xE1 and body.startswith(_EXIF):
+            words.setdefault(EXIF, body[len(_EXIF) :])
+        elif marker == 0xE1 and body.startswith(_PACKET):
+            words.setdefault(XMP, body[len(_PACKET) :])
+        elif marker == 0xE2 and body.startswith(_PROFILE) and len(body) > len(_PROFILE) + 2:
+            profile[body[len(_PROFILE)]] = body[len(_PROFILE) + 2 :]
+        elif marker == 0xFE:
+            words.setdefault(JPEG_COMMENT, body)
+    if profile:
+        words[ICC] = b"".join(profile[number] for number in sorted(profile))
+    return words
+
+
+def _pixel_size(said: list[tuple[int, bytes]]) -> PixelSize | None:
+    """Return how large a pixel is by JFIF; None where its unit is not known."""
+    for marker, body in said:
+        if marker == 0xE0 and body.startswith(b"JFIF\0") and len(body) >= 12:
+            across, down = (int.from_bytes(body[at : at + 2], "big") for at in (8, 10))
+            unit = {1: "inch", 2: "cm"}.get(body[7])
+            return PixelSize(1 / down, 1 / across, unit) if unit and across and down else None
+    return None
 
 
 def jpeg_parts(data: Any, at: int = 0) -> Iterator[tuple[int, bytes, int]]:

@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Iterator
 
 from ...errors import SourceError
-from .image_header import ImageHeader, exif_orientation
+from .image_header import ImageHeader, exif_orientation, record_of
+from .png_words import pixel_size, words_of_png
 
 PNG = b"\x89PNG\r\n\x1a\n"
 """How a PNG file begins."""
@@ -19,6 +20,7 @@ _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT
 def parse_png(data: bytes) -> ImageHeader:
     """Walk all chunks, and keep those that pixels need."""
     kept, names, bodies, orientation, count = [PNG], list[bytes](), dict[bytes, bytes](), 1, 1
+    others = list[tuple[bytes, bytes]]()
     for name, body, whole in _png_chunks(data):
         names.append(name)
         bodies[name] = body
@@ -26,6 +28,8 @@ def parse_png(data: bytes) -> ImageHeader:
             kept.append(whole)
         elif not name[0] & 0x20:
             raise SourceError(f"it needs its chunk {name!r}, which the PNG standard does not have")
+        else:
+            others.append((name, body))
         if name == b"acTL":
             count = int.from_bytes(body[:4], "big")
         elif name == b"eXIf":
@@ -43,6 +47,7 @@ def parse_png(data: bytes) -> ImageHeader:
         ("PNG", kind), b"".join(kept), count, colour in (4, 6) or b"tRNS" in names, orientation,
         f"8 bits made of {bits} bits of gray (times {scaled})" if scaled else None,
         len(bodies[b"PLTE"]) // 3 if colour == 3 else None,
+        record_of(words_of_png(others), pixel_size(bodies.get(b"pHYs"))),
     )  # fmt: skip
 
 

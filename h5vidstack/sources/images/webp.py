@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from ...errors import SourceError
-from .image_header import ImageHeader, exif_orientation
+from ..picture_records import EXIF, ICC, XMP
+from .image_header import ImageHeader, exif_orientation, record_of
+
+_WORDS = {b"EXIF": EXIF, b"ICCP": ICC, b"XMP ": XMP}
 
 
 def parse_webp(data: bytes) -> ImageHeader:
@@ -12,10 +15,13 @@ def parse_webp(data: bytes) -> ImageHeader:
     if end > len(data):
         raise SourceError("it is truncated: a WebP without its end")
     names, at, orientation, alpha = list[bytes](), 12, 1, False
+    words: dict[str, bytes] = {}
     while at + 8 <= end:
         name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         body = data[at + 8 : at + 8 + length]
         names.append(name)
+        if name in _WORDS:
+            words[_WORDS[name]] = body.removeprefix(b"Exif\0\0") if name == b"EXIF" else body
         if name == b"EXIF":
             orientation = exif_orientation(body.removeprefix(b"Exif\0\0"))
         elif name == b"VP8X":
@@ -28,4 +34,6 @@ def parse_webp(data: bytes) -> ImageHeader:
     lossy = b"VP8 " in names
     made = "RGB made by Pillow from the YUV of WebP" if lossy else None
     count = max(1, names.count(b"ANMF"))
-    return ImageHeader(("WebP", "8 bits"), data[:end], count, alpha, orientation, made)
+    return ImageHeader(
+        ("WebP", "8 bits"), data[:end], count, alpha, orientation, made, record=record_of(words)
+    )

@@ -19,6 +19,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,15 @@ import numpy.typing as npt
 
 from ...errors import SourceError
 from ...layout.names import SEPARATOR
+from ...metadata.files import SourceFiles
+from ...metadata.words import NOTHING
 from ...shapes import Pixels, Shape
 from ..foreign_arrays import tidy_bools, to_gray
 from ..headers import checked, read_header
+from ..picture_records import PictureRecord, RecordCollector
 from ..source import Access, Source, SourceFile, SourceOptions
+from .ome import Planes, other_files
+from .tiff_metadata import PageRecords, axis_names, describe
 from .tiff_pages import (
     JPEG,
     PATCHED,
@@ -107,6 +113,10 @@ class TiffFrames:
         Whether the file holds all frames one after another, as memory would.
     files
         All files that hold pages of the series.
+    metadata
+        What the file says of the frames as a whole: axes, coordinates and attributes.
+    record_count
+        How many records there are: one for each page, or one for all frames.
     notes, conversion
         As of a `Source`.
 
@@ -134,21 +144,45 @@ class TiffFrames:
             raise
 
     def _open(self, inner: str | None) -> None:
-        plain = inner == PAGES
-        flags: dict[str, Any] = {f"is_{kind}": False for kind in _METADATA} if plain else {}
-        tiff = self._held.enter_context(load_tifffile().TiffFile(self.path, **flags))
-        self._tiff = tiff
-        if plain:
-            tiff.is_uniform = False
-        series = all_series(tiff)
-        self._series = self._choose(series, None if plain else inner)
+        series = self._load(inner == PAGES)
+        if inner is None and self._contradicted(series):
+            self._held.close()
+            series = self._load(plain=True)
+        self._series = self._choose(series, None if inner == PAGES else inner)
         self._key = self._series.keyframe
         self._check_samples()
         self._pages = page_count(self._series)
         self._check_count(series)
         self._arrange()
         self._describe()
+        self._describe_frames(series.index(self._series))
         self.files = sorted(set(self._parents()))
+
+    def _load(self, plain: bool) -> list[Any]:
+        """Open the file and return its series; plain: all pages, whatever metadata say."""
+        flags: dict[str, Any] = {f"is_{kind}": False for kind in _METADATA} if plain else {}
+        tiff = self._held.enter_context(load_tifffile().TiffFile(self.path, **flags))
+        self._tiff = tiff
+        if plain:
+            tiff.is_uniform = False
+        return all_series(tiff)
+
+    def _contradicted(self, series: list[Any]) -> bool:
+        """Return whether OME-XML of this file alone states fewer or more pages than it has."""
+        if len(series) != 1 or series[0].kind != "ome":
+            return False
+        text, there = self._tiff.pages.first.description, len(self._tiff.pages)
+        if other_files(text, self._tiff.filename):
+            return False
+        stated = page_count(series[0])
+        used = sum(own_pages(level, self._tiff) for level in series[0].levels)
+        if stated <= there <= used and not any(page is None for page in series[0]):
+            return False
+        self.notes.append(
+            f"The OME metadata of {self.path} state {stated} images, but it has {there} pages: "
+            "frames are its pages in their order."
+        )
+        return True
 
     def _choose(self, series: list[Any], inner: str | None) -> Any:
         """Return the series that was asked for, or the only one that is a picture."""
@@ -241,7 +275,8 @@ class TiffFrames:
                 f"{self.path} has one page, and {spare} bytes besides its pixels: if these are "
                 "more frames, they were not read."
             )
-        if self._tiff.is_ome and kind not in ("ome", "mmstack"):
+        told_already = any(note.startswith("The OME metadata") for note in self.notes)
+        if self._tiff.pages.first.is_ome and kind not in ("ome", "mmstack") and not told_already:
             self.notes.append(
                 f"The OME metadata of {self.path} were not used (they are in another file, or not "
                 "valid): frames are its pages in their order."
@@ -258,11 +293,17 @@ class TiffFrames:
         self.count = self._pages * self._in_page
         names, shape = self._series.axes, self._series.shape
         dropped = "YXS" if channels > 1 else "YX"
-        leading = tuple(
-            int(edge) for name, edge in zip(names, shape, strict=True) if name not in dropped
-        )
-        fits = len(leading) > 1 and math.prod(leading) == self.count
-        self.leading_shape: Shape | None = leading if fits else None
+        outer = [
+            (name, int(edge))
+            for name, edge in zip(names, shape, strict=True)
+            if name not in dropped
+        ]
+        if math.prod(edge for _, edge in outer) != self.count:
+            outer = []
+        leading = tuple(edge for _, edge in outer)
+        self.leading_shape: Shape | None = leading if len(outer) > 1 else None
+        self._letters = tuple(name for name, _ in outer)
+        self._lengths = dict(zip(axis_names(self._letters), leading or (self.count,), strict=True))
         self.contiguous = False
         self._memory: npt.NDArray[Any] | None = None
         if self._run:
@@ -311,6 +352,32 @@ class TiffFrames:
                 f"{self.path} states a scale for its samples ({self._series.kind}); they are "
                 "kept as stored."
             )
+
+    def _describe_frames(self, number: int) -> None:
+        """Find what the file says of the frames of its series of this number."""
+        planes = Planes(self._lengths, self.frame, self.dtype)
+        found = describe(self._tiff, self._series, number, self._letters, planes)
+        self.metadata = found.metadata
+        self.notes += found.notes
+        self._records = PageRecords(found)
+        self.record_count = 1 if self._memory is not None else self._pages
+
+    def record_of(self, number: int) -> int:
+        """Return which record is that of a frame."""
+        return 0 if self._memory is not None else number // self._in_page
+
+    def record(self, number: int) -> PictureRecord:
+        """Return what a frame's page says besides its pixels; the frame was just read."""
+        page = self._series[self.record_of(number)]
+        if page is None or not page.offset:
+            page = self._key
+        return self._records.read(page)
+
+    def place(self, number: int) -> tuple[str, int]:
+        """Return the file that holds a frame, and which page of it that is on."""
+        page = self._series[self.record_of(number)]
+        parent = self._tiff if page is None else page.parent
+        return os.path.realpath(parent.filehandle.path), number if page is None else page.index
 
     def _parents(self) -> Iterator[str]:
         if not self._series.is_multifile:
@@ -400,9 +467,39 @@ class TiffSource(Source):
         self._to_gray = options.gray and len(frames.frame) == 3
         self.frame = frames.frame[:2] if self._to_gray else frames.frame
         self.notes, self.conversion = frames.notes, frames.conversion
-        self.file_bytes = sum(os.stat(file).st_size for file in frames.files)
+        self._collector = RecordCollector()
+        self._places = np.full(frames.record_count, NOTHING, np.uint32)
+        files = self._source_files()
+        self.metadata = replace(frames.metadata, files=files)
+        self.file_bytes = int(files.sizes.sum())
         cheap = frames.contiguous and not self._to_gray
         self.access = Access.CHEAP if cheap else Access.RANDOM
+
+    def _source_files(self) -> SourceFiles:
+        """Return the files of the series, and of several also which frame is in which."""
+        if len(self._frames.files) == 1:
+            return SourceFiles.of([self.path])
+        files = SourceFiles.of(self._frames.files)
+        numbers = {name: number for number, name in enumerate(self._frames.files)}
+        places = [self._frames.place(number) for number in range(self._frames.count)]
+        return replace(
+            files,
+            file=np.array([numbers[name] for name, _ in places], np.uint32),
+            image=np.array([page for _, page in places], np.uint32),
+        )
+
+    def _collect(self, number: int) -> None:
+        """Take the record of a frame that was just read; the last one completes the metadata."""
+        place = self._frames.record_of(number)
+        if self._places[place] != NOTHING:
+            return
+        self._places[place] = len(self._collector)
+        self._collector.add(self._frames.record(number))
+        if len(self._collector) == len(self._places):
+            count = self._frames.count
+            repeats = count if len(self._places) == 1 else count // len(self._places)
+            order = np.repeat(self._places.astype(np.intp), repeats)
+            self.metadata = self._collector.metadata(self.metadata, self.frame, order)
 
     def batches(self, size: int) -> Iterator[Pixels]:  # noqa: D102
         count = self._frames.count
@@ -413,6 +510,7 @@ class TiffSource(Source):
         frames = np.empty((len(numbers), *self.frame), self.dtype)
         for frame, number in zip(frames, numbers.tolist(), strict=True):
             pixels = self._frames.read(number)
+            self._collect(number)
             frame[...] = to_gray(pixels) if self._to_gray else pixels
         return tidy_bools(frames)
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from ...errors import MissingError, SourceError
 
-_HARMLESS = ("TiffTag", "missing data ByteCounts tag", "raised KeyError")
-"""Words of errors that tifffile logs on tags that no frame needs. The others are checked here."""
+_HARMLESS = (
+    "TiffTag", "missing data ByteCounts tag", "raised KeyError", "OME series raised ParseError",
+)  # fmt: skip
+"""Words of errors that tifffile logs on tags and metadata that no frame needs. Others are checked
+here."""
 
 
 class TifffileLog(logging.Filter):
