@@ -8,21 +8,25 @@ from typing import Any
 import numpy as np
 
 from ..errors import extra
+from ..reading.nd_view import NdView
 from ..reading.stack_reader import StackReader
 
 
-def to_dask(stack: StackReader) -> Any:
+def to_dask(stack: StackReader, nd: bool = False) -> Any:
     """Return a stack as a dask array; see `Stack.to_dask`."""
     frames = stack.preferred_frames
+    kept = copy.copy(stack)  # a copy, so that closing the stack does not end the array
+    array: StackReader | NdView = kept.nd if nd else kept
+    chunks = kept.nd.chunks_of(frames, stack.shape[1:]) if nd else (frames, *stack.shape[1:])
     with extra("dask"):  # inside, because dask is optional and `Stack` imports this module
         import dask.array
         from dask.base import tokenize
-    token = tokenize(stack.path, stack.stack, stack.identity, stack.shape, stack.dtype.str)
+    token = tokenize(stack.path, stack.stack, stack.identity, array.shape, stack.dtype.str)
     return dask.array.from_array(  # type: ignore[no-untyped-call]
-        copy.copy(stack),  # a copy, so that closing the stack does not end the array
-        chunks=(frames, *stack.shape[1:]),
+        array,
+        chunks=chunks,
         name=f"h5vidstack-{token}-{frames}",
-        meta=np.empty((0,) * stack.ndim, stack.dtype),
+        meta=np.empty((0,) * array.ndim, stack.dtype),
         asarray=True,
         lock=False,
     )

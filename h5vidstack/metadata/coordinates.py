@@ -127,7 +127,7 @@ def column(values: Any) -> Column:
             f"a coordinate holds numbers, texts or times; these are {array.dtype}: give one column "
             "for each part of them"
         )
-    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    return np.asarray(array, array.dtype.newbyteorder("="), order="C")
 
 
 def texts(data: Column) -> npt.NDArray[np.str_]:

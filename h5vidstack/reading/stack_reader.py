@@ -20,6 +20,7 @@ from ..shapes import WINDOW_BYTES, Pixels, Shape, frame_bytes
 from ..similar.fingerprints import Hashes
 from .described import Described
 from .groups import Group, describe_groups
+from .nd_view import NdView
 from .selection import Selection, parse
 from .session import Session
 from .stack_file import StackFile, split_readable
@@ -161,6 +162,11 @@ class StackReader(Described):
     def leading_shape(self) -> Shape:
         """The axes before the frame's as they were packed; usually ``(N,)``."""
         return self._leading_shape
+
+    @property
+    def nd(self) -> NdView:
+        """The stack with all its axes, as they were packed: ``stack.nd[t, c, z]``; see `NdView`."""
+        return NdView(self)
 
     @property
     def ndim(self) -> int:
