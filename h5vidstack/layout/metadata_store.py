@@ -164,7 +164,7 @@ def attribute_names(group: h5py.Group) -> tuple[str, ...]:
 
 def write_column(group: h5py.Group, name: bytes, coordinate: Coordinate) -> h5py.Dataset:
     """Write the values of a coordinate, in chunks that HDF5's deflate makes small."""
-    stored, marks = _encoded(coordinate.data)
+    stored, marks = encoded(coordinate.data)
     dataset = write_values(group, name, stored)
     own = column_names(marks)
     given = {_unreserved(key, own): value for key, value in coordinate.attrs.items()}
@@ -274,7 +274,7 @@ def _with_end(values: Sequence[bytes]) -> Iterator[bytes | None]:
     yield None
 
 
-def _encoded(data: Column) -> tuple[Column, dict[str, Any]]:
+def encoded(data: Column) -> tuple[Column, dict[str, Any]]:
     """Return values as HDF5 and netCDF-4 have them, and the attributes that say what they mean."""
     kind = data.dtype.kind
     if kind == "b":

@@ -13,8 +13,9 @@ def is_classic_netcdf(file: SourceFile) -> bool:
 
 def refuse_classic_netcdf(file: SourceFile, options: SourceOptions) -> Source:
     """Raise SourceError, which says how such a file is packed."""
+    variable = (file.inner or "name").strip("/")
     raise SourceError(
         f"{file.path} is a classic netCDF file (netCDF-3), which only other programs read: pack "
-        f"xarray.open_dataset({str(file.path)!r}, mask_and_scale=False)[{(file.inner or 'name').strip('/')!r}], "
-        "or make a netCDF-4 file of it by 'nccopy -k nc4 IN OUT'"
+        f"xarray.open_dataset({str(file.path)!r}, mask_and_scale=False)[{variable!r}], or make a "
+        "netCDF-4 file of it by 'nccopy -k nc4 IN OUT'"
     )

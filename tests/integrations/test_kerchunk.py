@@ -90,7 +90,7 @@ def test_every_method(options):
 
 def test_colour_copies_added_and_one_frame():
     h5vidstack.pack(moving((20, 9, 8, 3)), "colour.h5", method="video")
-    assert check("colour.h5")["frames"].attrs["_ARRAY_DIMENSIONS"][-1] == "channel"
+    assert check("colour.h5")["frames"].attrs["_ARRAY_DIMENSIONS"][-1] == "c"
     h5vidstack.pack(np.repeat(noise((9, 8, 8)), 3, axis=0), "copies.h5", method="video")
     assert "frames" not in check("copies.h5")
     h5vidstack.pack(moving((20, 9, 8)), "x.h5", method="video")
