@@ -77,22 +77,28 @@ class Stack(StackReader):
         """
         return verification.verify(self, **options)
 
-    def to_dask(self) -> Any:
+    def to_dask(self, nd: bool = False) -> Any:
         """Return the stack as a lazy dask array, for any scheduler.
+
+        Parameters
+        ----------
+        nd
+            With all axes of `nd`; dask's arrays have no names of axes, but those of xarray do.
 
         Returns
         -------
         dask.array.Array
-            Of the same shape and dtype. A chunk is whole frames, as many blocks of them as make
-            about 16 MB (64 MB where the stack is reordered), at least one. It stays readable
-            when the stack is closed; other processes read the file by its path.
+            Of the same shape and dtype as the stack, or as its `nd`. A chunk is whole frames, as
+            many blocks of them as make about 16 MB (64 MB where the stack is reordered), at least
+            one. It stays readable when the stack is closed; other processes read the file by its
+            path.
 
         Raises
         ------
         MissingError
             If dask is not installed.
         """
-        return dask.to_dask(self)
+        return dask.to_dask(self, nd)
 
     def _repr_html_(self) -> str | None:
         """Return what Jupyter shows; None makes it show the text."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from html import escape
 
 from ..errors import Error
+from ..layout import metadata_store
 from ..layout.names import SEPARATOR
+from ..metadata.coordinates import Coordinate
 from ..reading.stack_reader import StackReader
 from ..sinks.contact_sheet import small
 from ..text import loss
 
 MAX_PICTURES = 8
+MAX_COORDINATES, MAX_VALUES = 20, 8
+"""A table names so many coordinates, and shows all values of one that has no more than these."""
 EDGE = 96
 """The longest edge of a picture, in pixels."""
 
@@ -36,6 +41,7 @@ def html(stack: StackReader) -> str:
         "ratio": f"{stack.nbytes / stored:.2f}" if stored else "-",
         "method": str(attrs.get("method", "-")),
         "exact": "lossless" if attrs.get("lossless", True) else lost,
+        **_described(stack),
     }
     cells = "".join(
         f'<tr><th style="text-align:left">{name}</th>'
@@ -44,6 +50,32 @@ def html(stack: StackReader) -> str:
     )
     strip = "".join(_figure(stack, number) for number in _chosen(len(stack)))
     return f'<div><table>{cells}</table><div style="display:flex;gap:6px">{strip}</div></div>'
+
+
+def _described(stack: StackReader) -> dict[str, str]:
+    """Return the axes, and the coordinates with their units, if any are known."""
+    shown = {}
+    if metadata_store.DIMS in stack.attrs:
+        axes = zip(stack.dims, stack.nd.shape, strict=True)
+        shown["axes"] = ", ".join(f"{name} {length}" for name, length in axes)
+    coords = [_coordinate(name, found) for name, found in stack.coords.items()]
+    if coords:
+        rest = len(coords) - MAX_COORDINATES
+        more = f", and {rest} more" if rest > 0 else ""
+        shown["coordinates"] = "; ".join(coords[:MAX_COORDINATES]) + more
+    return shown
+
+
+def _coordinate(name: str, coordinate: Coordinate) -> str:
+    """Return name, units and axes of a coordinate, and its values if they are few."""
+    along = ", ".join(coordinate.dims)
+    of_an_axis = coordinate.dims == (name,)
+    facts = [] if of_an_axis or not along else [f"along {along}"]
+    if coordinate.units:
+        facts.insert(0, coordinate.units)
+    text = f"{name} ({', '.join(facts)})" if facts else name
+    values = coordinate.values if math.prod(coordinate.shape) <= MAX_VALUES else None
+    return text if values is None else f"{text}: {', '.join(map(str, values.ravel()))}"
 
 
 def _chosen(count: int) -> list[int]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import math
 import os
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,13 +24,15 @@ from ..errors import FormatError, UnsupportedError, extra
 from ..hdf5 import standard_filters
 from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import FILTER_ID, pipeline, stored_coding
+from ..layout import metadata_store
 from ..layout.stack_group import Layout
+from ..metadata.coordinates import Coordinate
+from ..metadata.description import NO_METADATA, Metadata
 from ..reading.stack_file import StackFile, split_readable
-from ..shapes import Shape
+from ..shapes import Pixels, Shape, is_consecutive, leading_chunk
 from ..similar.fingerprints import HASHES
 from ..text import json_text
 
-DIMS = ("frame", "y", "x", "channel")
 INLINE_BYTES = 64 << 20
 """The most bytes of an array that the references may hold themselves.
 
@@ -36,6 +40,8 @@ They hold chunks that Zarr cannot read in place."""
 
 _TABLES = ("index/group", "index/position", "index/crc32", *(f"hashes/{name}" for name in HASHES))
 _GROUP = '{"zarr_format": 2}'
+_SAID_BY_ARRAYS = (metadata_store.DIMS, metadata_store.COORDS, metadata_store.ATTRIBUTES)
+"""Attributes of a stack that its arrays say in the way of Zarr and xarray."""
 _HERE = "f"
 """The name of the template that stands for the file."""
 
@@ -63,7 +69,10 @@ def references(
     -------
     dict
         References of kerchunk's version 1, ready for JSON, to a Zarr group of format 2. A stack in
-        order is the array ``frames``. In a reordered stack each pile is an array
+        order is the array ``frames``; if several axes count frames, and blocks fit them, it is also
+        the array ``nd`` with all axes. Coordinates are arrays, and all arrays name their axes as
+        xarray does. If no ``nd`` is there, what is along the axes that count frames has a value for
+        each frame. In a reordered stack each pile is an array
         ``groups/000000/video``, and frame i is entry ``index/position[i]`` of pile
         ``index/group[i]``. The index, the CRCs, the members of piles and the hashes are arrays with
         the names that they have in the file.
@@ -98,17 +107,30 @@ def _stack(layout: Layout, opened: StackFile) -> Refs:
         raise UnsupportedError(
             f"{opened.name} links parts in other files; make references to each part instead"
         )
-    refs: Refs = {".zgroup": _GROUP, ".zattrs": _text(opened.attrs)}
+    leading = opened.leading_shape
+    outer = _outer_chunk(layout, leading) if layout.in_order else None
+    metadata = _metadata(layout, leading)
+    if outer is None:
+        metadata = metadata.flat(leading)
+        leading = opened.shape[:1]
+    frame_axis, rest = metadata.frame_axis(leading), metadata.dims[len(leading) :]
+    facts = {key: value for key, value in opened.attrs.items() if key not in _SAID_BY_ARRAYS}
+    refs: Refs = {".zgroup": _GROUP, ".zattrs": _text(facts)}
     for number, pile in enumerate(layout.piles):
         name = "frames" if layout.in_order else f"groups/{number:06d}/video"
-        axes, shape = [_positions(layout, number)], pile.shape
+        axes, shape = [frame_axis if layout.in_order else _positions(number)], pile.shape
         if pile.data.ndim > len(shape):  # several axes count frames
             shape = pile.data.shape
             axes = [f"axis_{axis}" for axis in range(pile.data.ndim - len(pile.shape) + 1)]
-        dims = (*axes, *DIMS[1 : len(pile.shape)])
-        refs |= _array(name, pile.data, shape, dims, holes=opened.bare)
+        refs |= _array(name, pile.data, shape, (*axes, *rest), holes=opened.bare)
+    if layout.in_order and layout.group is not None:
+        _name_coordinates(refs, "frames", (frame_axis, *rest), metadata)
+    if outer is not None:
+        refs |= _nd(refs, leading, outer, metadata)
     if layout.group is not None and not layout.live:
-        for name, dim in _tables(layout).items():
+        for name, coordinate in metadata.coords.items():
+            refs |= _coordinate(layout.group, name, coordinate)
+        for name, dim in _tables(layout, frame_axis).items():
             table = layout.group.get(name)
             if isinstance(table, h5py.Dataset) and table.shape:
                 refs |= _array(name, table, table.shape, (dim,), holes=False)
@@ -118,16 +140,104 @@ def _stack(layout: Layout, opened: StackFile) -> Refs:
     return refs
 
 
-def _positions(layout: Layout, number: int) -> str:
+def _metadata(layout: Layout, leading: Shape) -> Metadata:
+    """Return what a stack knows of its frames, with a name for each axis."""
+    metadata = NO_METADATA
+    if layout.group is not None and not layout.live:
+        metadata = metadata_store.read(layout.group, layout.attrs)
+    return metadata.checked(leading, layout.shape[1:])
+
+
+def _outer_chunk(layout: Layout, leading: Shape) -> Shape | None:
+    """Return the chunk of the axes that count frames in which blocks lie; None if in no such one.
+
+    One block may hold fewer frames than its chunk has room for.
+    """
+    data = layout.piles[0].data
+    if len(leading) < 2 or data.chunks is None or data.ndim > len(layout.shape):
+        return None
+    frames = data.chunks[0]
+    if frames >= math.prod(leading) and [code for code, *_ in pipeline(data)] == [FILTER_ID]:
+        return leading
+    outer = leading_chunk(leading, frames, frames)
+    return outer if math.prod(outer) == frames and is_consecutive(leading, outer) else None
+
+
+def _nd(refs: Refs, leading: Shape, outer: Shape, metadata: Metadata) -> Refs:
+    """Return the references of the array with all axes, whose chunks are those of `frames`."""
+    array = json.loads(refs["frames/.zarray"])
+    frames, *rest = array["chunks"]
+    array["shape"], array["chunks"] = [*leading, *array["shape"][1:]], [*outer, *rest]
+    for codec in (array["compressor"], *(array["filters"] or ())):
+        if codec and "shape" in codec:
+            codec["shape"] = array["chunks"]
+    found: Refs = {"nd/.zarray": _text(array)}
+    found["nd/.zattrs"] = _text({"_ARRAY_DIMENSIONS": metadata.dims})
+    _name_coordinates(found, "nd", metadata.dims, metadata)
+    for key, reference in refs.items():
+        if key.startswith("frames/") and key[len("frames/")].isdigit():
+            number, *tile = key.removeprefix("frames/").split(".")
+            first = np.unravel_index(int(number) * frames, leading)
+            place = [int(at) // step for at, step in zip(first, outer, strict=True)]
+            found[f"nd/{'.'.join([*map(str, place), *tile])}"] = reference
+    return found
+
+
+def _name_coordinates(refs: Refs, name: str, dims: Sequence[str], metadata: Metadata) -> None:
+    """Name in the attributes of an array the coordinates that it has beside those of its axes."""
+    others = [
+        os.fsdecode(metadata_store.stored_name(other))
+        for other, coordinate in metadata.coords.items()
+        if coordinate.dims != (other,) and set(coordinate.dims) <= set(dims)
+    ]
+    named = [other for other in others if not any(letter.isspace() for letter in other)]
+    if named:
+        attrs = json.loads(refs[f"{name}/.zattrs"]) | {metadata_store.AUXILIARY: " ".join(named)}
+        refs[f"{name}/.zattrs"] = _text(attrs)
+
+
+def _coordinate(group: h5py.Group, name: str, coordinate: Coordinate) -> Refs:
+    """Return the references of a coordinate, as Zarr and xarray have such values."""
+    stored = metadata_store.stored_name(name)
+    key, data = os.fsdecode(stored), group[stored]
+    values, marks = metadata_store.encoded(coordinate.data, coordinate.attrs)
+    attrs = {**coordinate.attrs, **marks}
+    attrs.pop(metadata_store.STORED_AS, None)
+    if values.dtype.kind != "S" and data.shape == coordinate.shape and values.dtype == data.dtype:
+        refs = _array(key, data, data.shape, coordinate.dims, holes=False)
+    else:  # Zarr has no UTF-8 of a fixed length, and columns for frames may be made of others
+        refs = _inline_array(key, coordinate.values if values.dtype.kind == "S" else values)
+    refs[f"{key}/.zattrs"] = _text({**attrs, "_ARRAY_DIMENSIONS": coordinate.dims})
+    return refs
+
+
+def _inline_array(name: str, values: Pixels) -> Refs:
+    """Return an array of which the references hold all values."""
+    little = np.asarray(values, values.dtype.newbyteorder("<"), order="C")
+    array = {
+        "zarr_format": 2, "shape": little.shape, "chunks": little.shape, "dtype": little.dtype.str,
+        "compressor": {"id": "zlib", "level": 1}, "filters": None, "fill_value": None, "order": "C",
+    }  # fmt: skip
+    data = zlib.compress(little.tobytes())
+    if len(data) > INLINE_BYTES:
+        raise UnsupportedError(
+            f"the coordinate {name} is too large for references: it has {len(data)} bytes"
+        )
+    key = ".".join("0" for _ in little.shape) or "0"
+    return {f"{name}/.zarray": _text(array), f"{name}/{key}": _inline(data)}
+
+
+def _positions(number: int) -> str:
     """Return the name of a pile's first axis; axes of one name must have one length."""
-    return "frame" if layout.in_order else f"position_{number:06d}"
+    return f"position_{number:06d}"
 
 
-def _tables(layout: Layout) -> dict[str, str]:
+def _tables(layout: Layout, frame_axis: str) -> dict[str, str]:
     """Return the names of the tables, each with the name of its axis."""
-    tables = dict.fromkeys(_TABLES, "frame") | {"original": "saved"}
+    tables = dict.fromkeys(_TABLES, frame_axis) | {"original": "saved"}
     for number in range(len(layout.piles)):
-        tables[f"groups/{number:06d}/members"] = _positions(layout, number)
+        axis = frame_axis if layout.in_order else _positions(number)
+        tables[f"groups/{number:06d}/members"] = axis
     return tables
 
 
@@ -162,7 +272,7 @@ def _array(
     if not math.prod(shape):
         return refs
     if dataset.chunks is None:
-        key = ".".join("0" for _ in shape)
+        key = ".".join("0" for _ in shape) or "0"
         refs[f"{name}/{key}"] = _unchunked(dataset)
         return refs
     counts = [-(-edge // step) for edge, step in zip(shape, chunks, strict=True)]

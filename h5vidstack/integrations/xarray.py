@@ -6,25 +6,41 @@ import json
 import os
 import pickle
 import threading
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from types import NoneType
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..errors import AccessError, ClosedError, Error, FormatError, extra
 from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import open_hdf5
+from ..layout import metadata_store
 from ..layout.names import DEFAULT_STACK, is_stack, split_target
+from ..metadata.coordinates import Coordinate
+from ..metadata.description import all_frames_axis
+from ..reading.nd_view import NdView
 from ..reading.stack_file import split_readable
 from ..reading.stack_reader import StackReader
-from ..shapes import Pixels
+from ..shapes import Pixels, Shape
+from ..sources.array_description import ATTRIBUTES, GROUP_ATTRIBUTES, VARIABLE
 
 with extra("xarray"):
     import xarray
     from xarray.backends import BackendArray, BackendEntrypoint, CachingFileManager
     from xarray.core import indexing
 
-DIMS = ("frame", "y", "x", "channel")
+Values = TypeVar("Values")
+
+FRAMES = "frames"
+"""The variable that holds the pixels, where their source has no name for it."""
+_SAID_BY_THE_DATASET = (metadata_store.DIMS, metadata_store.COORDS, metadata_store.ATTRIBUTES)
+"""Attributes of a stack that its dataset needs none of, because it has axes and coordinates."""
+_DECODERS = (
+    "mask_and_scale", "decode_times", "concat_characters", "decode_coords", "use_cftime",
+    "decode_timedelta",
+)  # fmt: skip
+"""What xarray gives every engine, for `xarray.decode_cf`."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -45,15 +61,14 @@ class SharedStack:
         self._readers = 0
         self._closed = False
 
-    def read(self, key: Any) -> Pixels:
-        """Return some pixels; raise ClosedError if it was closed before."""
+    def ask(self, question: Callable[[StackReader], Values]) -> Values:
+        """Return what a function reads; raise ClosedError if the stack was closed before."""
         with self._lock:
             if self._closed:
                 raise ClosedError("xarray closed this stack meanwhile")
             self._readers += 1
         try:
-            pixels: Pixels = self._stack[key]
-            return pixels
+            return question(self._stack)
         finally:
             self._leave(1)
 
@@ -80,9 +95,10 @@ class StackArray(BackendArray):
         open as its option ``file_cache_maxsize`` says.
     """
 
-    def __init__(self, stack: StackReader) -> None:
-        self.shape, self.dtype = stack.shape, stack.dtype
-        self.files = CachingFileManager(SharedStack, pickle.dumps(stack))
+    def __init__(self, stack: StackReader, view: NdView, files: CachingFileManager[Any]) -> None:
+        self.shape, self.dtype = view.shape, view.dtype
+        self._nd = stack.ndim != view.ndim
+        self._files = files
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         grid = indexing.IndexingSupport.OUTER
@@ -111,25 +127,64 @@ class StackArray(BackendArray):
         return pixels.squeeze(tuple(numbers))
 
     def _pixels(self, key: tuple[Any, ...]) -> Pixels:
-        while True:
-            try:
-                return self.files.acquire().read(key)
-            except ClosedError:  # other threads needed so many files that this one had to go
-                continue
+        def read(stack: StackReader) -> Pixels:
+            pixels: Pixels = (stack.nd if self._nd else stack)[key]
+            return pixels
+
+        return asked(self._files, read)
+
+
+def asked(files: CachingFileManager[Any], question: Callable[[StackReader], Values]) -> Values:
+    """Return what a function reads in a stack, which is opened again if it has to be."""
+    while True:
+        try:
+            found: Values = files.acquire().ask(question)
+            return found
+        except ClosedError:  # other threads needed so many files that this one had to go
+            continue
+
+
+class CoordinateArray(BackendArray):
+    """Values of a coordinate, which are read when xarray asks for them.
+
+    Parameters
+    ----------
+    name, coordinate
+        The coordinate and its name.
+    shape
+        In which it is shown.
+    files
+        By which xarray opens the stack.
+    """
+
+    def __init__(
+        self, name: str, coordinate: Coordinate, shape: Shape, files: CachingFileManager[Any]
+    ) -> None:
+        self.shape, self.dtype = shape, coordinate.dtype
+        self._name, self._files = name, files
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        basic = indexing.IndexingSupport.BASIC
+        return indexing.explicit_indexing_adapter(key, self.shape, basic, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> Any:
+        values = asked(self._files, lambda stack: stack.coords[self._name].values)
+        return values.reshape(self.shape)[key]
 
 
 class StackBackend(BackendEntrypoint):
     """The engine ``"h5vidstack"`` of xarray.
 
-    A stack is the variable ``frames`` with dimensions ``(frame, y, x[, channel])``. Its values are
-    read when they are needed. With ``chunks={}`` they are dask arrays of whole blocks. The dataset
-    has the attributes of the stack, with the settings as JSON.
+    A stack is a variable with all axes of its N-D view, by their names, and with its coordinates.
+    The variable is called ``frames``, or as the source called it: a DataArray comes back as it was.
+    Its attributes are those of the user and the source. Values are read when they are needed. With
+    ``chunks={}`` they are dask arrays of whole blocks. The dataset has all attributes of the stack,
+    with the settings as JSON.
     """
 
     description = "Stacks of similar images in HDF5, coded by h5vidstack"
     open_dataset_parameters = (
-        "filename_or_obj", "drop_variables", "mask_and_scale", "decode_times", "concat_characters",
-        "decode_coords", "use_cftime", "decode_timedelta", "group", "storage_options",
+        "filename_or_obj", "drop_variables", *_DECODERS, "group", "storage_options",
     )  # fmt: skip
 
     def open_dataset(  # type: ignore[override]  # each backend has its own options
@@ -148,7 +203,7 @@ class StackBackend(BackendEntrypoint):
         filename_or_obj
             ``file.h5`` or ``file.h5::/path``, or such a URL.
         drop_variables
-            Variables to leave out. Without ``frames`` there are only attributes.
+            Variables and coordinates to leave out.
         group
             The path of the stack in the file, ``/stack`` by default.
         storage_options
@@ -176,22 +231,14 @@ class StackBackend(BackendEntrypoint):
         if unknown:
             raise TypeError(f"the engine h5vidstack takes no {', '.join(sorted(unknown))}")
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
-        variables, closing = {}, None
-        with StackReader(
-            filename_or_obj, group or DEFAULT_STACK, storage_options=storage_options
-        ) as stack:
-            if "frames" not in dropped:
-                frames = StackArray(stack)
-                closing = frames.files.close
-                variables["frames"] = xarray.Variable(
-                    DIMS[: stack.ndim],
-                    indexing.LazilyIndexedArray(frames),
-                    encoding={"preferred_chunks": {"frame": stack.preferred_frames}},
-                )
-        dataset = xarray.Dataset(variables, attrs=_attributes(stack.attrs))
-        dataset.set_close(closing)
-        known = {name: value for name, value in decoders.items() if value is not None}
-        return xarray.decode_cf(dataset, **known)
+        with StackReader(filename_or_obj, group, storage_options=storage_options) as stack:
+            files = CachingFileManager(SharedStack, pickle.dumps(stack))
+            dataset = contents(stack, files).drop_vars(dropped, errors="ignore")
+        dataset.set_close(files.close)
+        if any(decoders.values()):  # what a stack says of its values is true as it stands
+            wanted: dict[str, Any] = {name: bool(decoders.get(name)) for name in _DECODERS}
+            dataset = xarray.decode_cf(dataset, **wanted)
+        return dataset
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Return whether this is the path of a file that holds the stack.
@@ -213,11 +260,40 @@ class StackBackend(BackendEntrypoint):
             return False
 
 
-def _attributes(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes of a stack as netCDF can store them: it has no bool, and no JSON."""
-    found = {
-        name: int(value) if isinstance(value, bool) else value for name, value in attrs.items()
-    }
-    if "settings" in found:
-        found["settings"] = json.dumps(found["settings"])
-    return found
+def contents(stack: StackReader, files: CachingFileManager[Any]) -> xarray.Dataset:
+    """Return a stack as a dataset of lazy values: pixels, coordinates and attributes."""
+    view, words = stack.nd, stack.source.words
+    coords = {name: _variable(stack, name, files) for name, found in stack.coords.items()}
+    named = words[VARIABLE].value if VARIABLE in words else None
+    taken = {*coords, *view.dims}
+    name = next(name for name in (named, FRAMES, "pixels", "_pixels") if name not in {None, *taken})
+    attrs = metadata_store.user_attributes(stack.live().file.attrs)
+    attrs |= words[ATTRIBUTES].value if ATTRIBUTES in words else {}
+    chunks = view.chunks_of(stack.preferred_frames, stack.shape[1:])
+    pixels = xarray.Variable(
+        view.dims,
+        indexing.LazilyIndexedArray(StackArray(stack, view, files)),
+        attrs,
+        encoding={"preferred_chunks": dict(zip(view.dims, chunks, strict=True))},
+    )
+    facts = {key: value for key, value in stack.attrs.items() if key not in _SAID_BY_THE_DATASET}
+    if "settings" in facts:  # JSON can be written to other files
+        facts["settings"] = json.dumps(facts["settings"])
+    # netCDF has no bool.
+    facts |= {key: int(value) for key, value in facts.items() if isinstance(value, bool)}
+    held = words[GROUP_ATTRIBUTES].value if GROUP_ATTRIBUTES in words else {}
+    held = {key: value for key, value in held.items() if not isinstance(value, dict | NoneType)}
+    return xarray.Dataset({name: pixels}, coords, held | facts)
+
+
+def _variable(stack: StackReader, name: str, files: CachingFileManager[Any]) -> xarray.Variable:
+    """Return a coordinate as a variable; a column for all frames is along their axes."""
+    coordinate = stack.coords[name]
+    leading, dims, shape = stack.leading_shape, coordinate.dims, coordinate.shape
+    frames = all_frames_axis(stack.dims[: len(leading)])
+    if len(leading) > 1 and frames in dims:
+        axis = dims.index(frames)
+        dims = (*dims[:axis], *stack.dims[: len(leading)], *dims[axis + 1 :])
+        shape = (*shape[:axis], *leading, *shape[axis + 1 :])
+    values = indexing.LazilyIndexedArray(CoordinateArray(name, coordinate, shape, files))
+    return xarray.Variable(dims, values, dict(coordinate.attrs))

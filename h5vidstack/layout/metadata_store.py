@@ -9,7 +9,7 @@ import functools
 import math
 import os
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,8 +21,8 @@ from h5py import h5ds
 from ..hdf5 import standard_filters
 from ..hdf5.failures import DamageError, damage_as_error
 from ..hdf5.standard_filters import shuffled
-from ..metadata.coordinates import Column, Coordinate
-from ..metadata.description import FRAME_AXIS, Metadata
+from ..metadata.coordinates import Column, Coordinate, texts
+from ..metadata.description import Metadata, all_frames_axis
 from ..metadata.files import SourceFiles
 from ..metadata.time_stamps import MISSING, TIME_BASE, time_base, to_seconds, to_ticks
 from ..metadata.words import Words, WordsKind
@@ -38,10 +38,15 @@ PAGE_BYTES = 1 << 20
 """Bytes of a chunk of a column."""
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable."
 """How netCDF-4 calls a dimension scale that has no values of its own."""
-_HDF5_ATTRIBUTES = (
+HDF5_ATTRIBUTES = (
     "CLASS", "NAME", "DIMENSION_LIST", "DIMENSION_LABELS", "REFERENCE_LIST", "_Netcdf4Dimid",
     "_Netcdf4Coordinates", "_NCProperties", "_nc3_strict",
 )  # fmt: skip
+"""Attributes by which HDF5 and netCDF-4 say how datasets belong together."""
+GROUP_NAMES = (*STACK_ATTRIBUTES, *HDF5_ATTRIBUTES)
+"""What no attribute of a user is called in a stack's group."""
+AUXILIARY = "coordinates"
+"""The attribute of `frames` that names coordinates that are no scales, as in the CF conventions."""
 _FILE_COLUMNS = {
     "paths": "path", "sizes": "size", "modified": "modified", "sha256": "sha256",
     "file": "file", "image": "image",
@@ -120,22 +125,24 @@ def write(
         _attach(column, dims, scales)
     rest = metadata.dims[len(leading) :]
     if FRAMES in group:
-        _attach(group[FRAMES], (per_frame, *rest), scales)
+        _show(group[FRAMES], (per_frame, *rest), metadata, scales)
         if len(leading) > 1:
             _create_nd(group, (*leading, *frame), dtype)
-            _attach(group[ND], metadata.dims, scales)
+            _show(group[ND], metadata.dims, metadata, scales)
     write_texts(group, DIMS, metadata.dims)
     write_texts(group, COORDS, [os.fsdecode(stored_name(name)) for name in metadata.coords])
-    for name, value in metadata.attrs.items():
-        write_attribute(group, _unreserved(name, STACK_ATTRIBUTES), value)
-    write_texts(group, ATTRIBUTES, [_unreserved(name, STACK_ATTRIBUTES) for name in metadata.attrs])
+    attrs = {_unreserved(name, GROUP_NAMES): value for name, value in metadata.attrs.items()}
+    for name, value in attrs.items():
+        write_attribute(group, name, value)
+    write_texts(group, ATTRIBUTES, list(attrs))
     _write_source(group, metadata)
 
 
 def clear(group: h5py.Group) -> None:
     """Remove from a stack what `write` wrote."""
     if FRAMES in group and DIMS in group.attrs:
-        for name in {"DIMENSION_LIST", "DIMENSION_LABELS"} & group[FRAMES].attrs.keys():
+        own = {"DIMENSION_LIST", "DIMENSION_LABELS", AUXILIARY}
+        for name in own & group[FRAMES].attrs.keys():
             del group[FRAMES].attrs[name]
     for name in (*member_names(group), ND, SOURCE):
         if name in group:
@@ -147,7 +154,9 @@ def clear(group: h5py.Group) -> None:
 def member_names(group: h5py.Group) -> tuple[str, ...]:
     """Return the names of the coordinates and dimension scales of a stack, as they are stored."""
     dims = read_texts(group, DIMS)
-    scales = [os.fsdecode(stored_name(dim)) for dim in (*dims, *((FRAME_AXIS,) if dims else ()))]
+    if ND in group or "leading_shape" in group.attrs:
+        dims = (*dims, all_frames_axis(dims))
+    scales = [os.fsdecode(stored_name(dim)) for dim in dims]
     return tuple(dict.fromkeys((*read_texts(group, COORDS), *scales)))
 
 
@@ -158,12 +167,19 @@ def attribute_names(group: h5py.Group) -> tuple[str, ...]:
 
 def write_column(group: h5py.Group, name: bytes, coordinate: Coordinate) -> h5py.Dataset:
     """Write the values of a coordinate, in chunks that HDF5's deflate makes small."""
-    stored, marks = _encoded(coordinate.data, coordinate.attrs)
+    stored, marks = encoded(coordinate.data, coordinate.attrs)
     dataset = write_values(group, name, stored)
-    for key, value in {**coordinate.attrs, **marks}.items():
+    own = column_names(marks)
+    given = {_unreserved(key, own): value for key, value in coordinate.attrs.items()}
+    for key, value in {**given, **marks}.items():
         write_attribute(dataset, key, value)
     write_texts(dataset, DIMS, coordinate.dims)
     return dataset
+
+
+def column_names(marks: Iterable[str]) -> tuple[str, ...]:
+    """Return what no attribute of a user is called in a column that has these marks."""
+    return (*HDF5_ATTRIBUTES, DIMS, STORED_AS, *marks)
 
 
 def write_values(group: h5py.Group, name: bytes, values: Column) -> h5py.Dataset:
@@ -177,7 +193,7 @@ def write_values(group: h5py.Group, name: bytes, values: Column) -> h5py.Dataset
     if little.dtype.kind == "S":
         dtype = h5py.string_dtype("utf-8", little.dtype.itemsize)
     if not little.shape or 0 in little.shape:
-        return group.create_dataset(name, little.shape, dtype, data=little)
+        return group.create_dataset(name, little.shape, dtype, data=little.astype(dtype))
     row = math.prod(little.shape[1:]) * little.dtype.itemsize
     rows = min(len(little), max(1, PAGE_BYTES // row))
     dataset = group.create_dataset(
@@ -261,11 +277,11 @@ def _with_end(values: Sequence[bytes]) -> Iterator[bytes | None]:
     yield None
 
 
-def _encoded(data: Column, attrs: Mapping[str, Any]) -> tuple[Column, dict[str, Any]]:
+def encoded(data: Column, attrs: Mapping[str, Any]) -> tuple[Column, dict[str, Any]]:
     """Return values as HDF5 and netCDF-4 have them, and the attributes that say what they mean."""
     kind = data.dtype.kind
     if kind == "b":
-        return data.astype(np.uint8), {STORED_AS: "bool"}
+        return data.astype(np.uint8), {STORED_AS: "bool", "dtype": "bool"}
     if kind in "Mm":
         unit, step = np.datetime_data(data.dtype)
         if unit not in _UNITS or step != 1:
@@ -274,6 +290,8 @@ def _encoded(data: Column, attrs: Mapping[str, Any]) -> tuple[Column, dict[str, 
         marks = {STORED_AS: data.dtype.str[1:], "units": _UNITS[unit]}
         if kind == "M":
             marks |= {"units": f"{_UNITS[unit]} since {_EPOCH}", "calendar": "proleptic_gregorian"}
+        else:
+            marks |= {"dtype": f"timedelta64[{unit}]"}
         return data.view(np.int64), marks
     if kind == "f" and data.ndim == 1:
         return _regular(data) or _timed(data, attrs) or (data, {})
@@ -320,6 +338,24 @@ def _attach(data: h5py.Dataset, dims: Sequence[str], scales: Mapping[str, h5py.D
         h5ds.set_label(data.id, axis, dim.encode(errors="surrogateescape"))
 
 
+def _show(
+    data: h5py.Dataset,
+    dims: Sequence[str],
+    metadata: Metadata,
+    scales: Mapping[str, h5py.Dataset],
+) -> None:
+    """Attach the scales of the axes of a dataset, and name the other coordinates that it has."""
+    _attach(data, dims, scales)
+    stored = [
+        os.fsdecode(stored_name(name))
+        for name, coordinate in metadata.coords.items()
+        if coordinate.dims != (name,) and set(coordinate.dims) <= set(dims)
+    ]
+    named = [name for name in stored if not any(letter.isspace() for letter in name)]
+    if named:
+        write_attribute(data, AUXILIARY, " ".join(named))
+
+
 def _create_nd(group: h5py.Group, shape: Shape, dtype: np.dtype[Any]) -> None:
     """Make the virtual dataset that shows `frames` with all axes, in one mapping."""
     frames = group[FRAMES]
@@ -356,9 +392,9 @@ def coordinate_names(group: h5py.Group) -> tuple[str, ...]:
 def user_attributes(attrs: Mapping[str, Any]) -> dict[str, Any]:
     """Return what users and sources say of a stack, from all attributes of its group."""
     return {
-        _reserved(name, STACK_ATTRIBUTES): plain_attribute(value)
+        _reserved(name, GROUP_NAMES): plain_attribute(value)
         for name, value in attrs.items()
-        if name not in STACK_ATTRIBUTES and name not in _HDF5_ATTRIBUTES
+        if name not in STACK_ATTRIBUTES and name not in HDF5_ATTRIBUTES
     }
 
 
@@ -369,7 +405,8 @@ def plain_attribute(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray) and value.dtype.kind == "S":
-        return [text.decode(errors="surrogateescape") for text in value.ravel().tolist()]
+        found = texts(value)
+        return found.tolist() if value.ndim == 1 else found
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":
         return value.tolist()
     return value
@@ -384,10 +421,11 @@ def read_coordinate(group: h5py.Group, name: str, load: Callable[[], Column]) ->
     dtype = np.dtype(plain_attribute(marks[STORED_AS])) if STORED_AS in marks else data.dtype
     if dtype.kind == "S":
         dtype = np.dtype(f"U{dtype.itemsize}")
+    own = column_names(marks)
     kept = {
-        key: plain_attribute(value)
+        _reserved(key, own): plain_attribute(value)
         for key, value in attrs.items()
-        if key not in (*_HDF5_ATTRIBUTES, DIMS)
+        if key not in own
     }
     return Coordinate(dims, data.shape, dtype, kept, load=load)
 
@@ -417,7 +455,9 @@ def _marked(attrs: Mapping[str, Any]) -> tuple[str, ...]:
     if STORED_AS not in attrs:
         return ()
     dtype = np.dtype(plain_attribute(attrs[STORED_AS]))
-    more = {"M": ("units", "calendar"), "m": ("units",), "f": _SCALES}
+    more = {
+        "b": ("dtype",), "M": ("units", "calendar"), "m": ("units", "dtype"), "f": _SCALES,
+    }  # fmt: skip
     return (STORED_AS, *(key for key in more.get(dtype.kind, ()) if key in attrs))
 
 

@@ -18,6 +18,8 @@ from .words import Words, joined_words
 
 FRAME_AXIS = "frame"
 """The name of the axis along which all frames are counted, unless it has another."""
+OTHER_FRAME_AXIS = "all_frames"
+"""That axis, where several axes count frames and one of them is named `FRAME_AXIS`."""
 SAMPLES_AXIS = "c"
 OTHER_SAMPLES_AXIS = "sample"
 """The samples of a pixel, where another axis is named `SAMPLES_AXIS`."""
@@ -33,8 +35,8 @@ class Metadata:
         A name for each axis: those that count frames, then rows, columns and samples. Empty where
         nobody named them.
     coords
-        Values along axes, by name. A column has a value for each frame, along the axis `frame`
-        or along all axes that count frames.
+        Values along axes, by name. A column has a value for each frame, along `frame_axis` or
+        along all axes that count frames.
     attrs
         Attributes of the whole: texts, numbers, and arrays of these.
     words
@@ -71,10 +73,9 @@ class Metadata:
                 f"dims names {len(dims)} axes ({', '.join(dims)}), but the stack has {len(edges)}: "
                 + " x ".join(map(str, edges))
             )
-        if len(set(dims)) < len(dims) or (len(leading) > 1 and FRAME_AXIS in dims):
+        if len(set(dims)) < len(dims):
             raise MetadataError(
                 f"the names of the axes are {', '.join(dims)}: each axis needs a name of its own"
-                + (f', and "{FRAME_AXIS}" counts all frames' if FRAME_AXIS in dims else "")
             )
         if not all(dims) or any("\0" in name for name in dims):
             raise MetadataError(f"the names of the axes are {dims!r}: a name is a text")
@@ -82,7 +83,9 @@ class Metadata:
 
     def frame_axis(self, leading: Shape) -> str:
         """Return the name of the axis along which all frames are counted."""
-        return self.dims[0] if self.dims and len(leading) == 1 else FRAME_AXIS
+        if self.dims and len(leading) == 1:
+            return self.dims[0]
+        return all_frames_axis(self.dims[: len(leading)])
 
     def checked(self, leading: Shape, frame: Shape) -> Metadata:
         """Return it with a name for each axis, if all coordinates fit the axes.
@@ -125,17 +128,33 @@ class Metadata:
             return self
         outer, count = self.dims[: len(leading)], math.prod(leading)
         places = dict(zip(outer, np.unravel_index(np.arange(count), leading), strict=True))
+        frames = self.frame_axis(leading)
         coords = {}
         for name, coordinate in self.coords.items():
             along = [dim for dim in coordinate.dims if dim in places]
             if not along:
-                coords[name] = coordinate
+                renamed = [FRAME_AXIS if dim == frames else dim for dim in coordinate.dims]
+                coords[name] = coordinate.on(renamed)
                 continue
             rest = [dim for dim in coordinate.dims if dim not in places]
             order = [coordinate.dims.index(dim) for dim in (*along, *rest)]
             values = coordinate.data.transpose(order)[tuple(places[dim] for dim in along)]
             coords[name] = Coordinate.of((FRAME_AXIS, *rest), values, coordinate.attrs)
         return replace(self, dims=(FRAME_AXIS, *self.dims[len(leading) :]), coords=coords)
+
+    def without(self, dim: str) -> Metadata:
+        """Return it without an axis; what is along one of length 1 becomes values without it."""
+        coords = {}
+        for name, coordinate in self.coords.items():
+            if dim not in coordinate.dims:
+                coords[name] = coordinate
+                continue
+            axis = coordinate.dims.index(dim)
+            if coordinate.shape[axis] == 1:
+                rest = coordinate.dims[:axis] + coordinate.dims[axis + 1 :]
+                values = coordinate.data.take(0, axis)
+                coords[name] = Coordinate.of(rest, values, coordinate.attrs)
+        return replace(self, dims=tuple(name for name in self.dims if name != dim), coords=coords)
 
     def take(self, numbers: Numbers, leading: Shape) -> Metadata:
         """Return it for some frames, which are then counted along one axis."""
@@ -214,6 +233,11 @@ def default_dims(leading: int, frame: int) -> tuple[str, ...]:
     """
     outer = (FRAME_AXIS,) if leading == 1 else tuple(f"axis_{axis}" for axis in range(leading))
     return (*outer, "y", "x", SAMPLES_AXIS)[: leading + frame]
+
+
+def all_frames_axis(outer: Sequence[str]) -> str:
+    """Return the name of the axis that counts all frames, beside several that count frames."""
+    return OTHER_FRAME_AXIS if FRAME_AXIS in outer else FRAME_AXIS
 
 
 def _continued(

@@ -146,6 +146,11 @@ class SourceFiles(Sequence[FileRecord]):
         """Return it with the SHA-256 of each file, ``(F, 32)``."""
         return replace(self, sha256=digests)
 
+    def without_digests(self) -> SourceFiles:
+        """Return it with the digests that it has; those that it lacks are not to be computed."""
+        none = np.zeros((len(self), 32), np.uint8)
+        return self if self.sha256 is not None else self.with_digests(none)
+
     def take(self, numbers: Numbers, count: int) -> SourceFiles:
         """Return it for some of `count` frames."""
         file, image = self.places(count)

@@ -23,6 +23,7 @@ from .array_protocol import ArrayProtocol
 from .described import Described
 from .groups import Group, describe_groups
 from .identity import Identity
+from .nd_view import NdView
 from .selection import Selection, parse
 from .session import Session
 from .stack_file import StackFile, split_readable
@@ -227,6 +228,11 @@ class StackReader(ArrayProtocol, Described):
     def leading_shape(self) -> Shape:
         """The axes before the frame's as they were packed; usually ``(N,)``."""
         return self._leading_shape
+
+    @property
+    def nd(self) -> NdView:
+        """The stack with all its axes, as they were packed: ``stack.nd[t, c, z]``; see `NdView`."""
+        return NdView(self)
 
     @property
     def ndim(self) -> int:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import SourceError
+from ..metadata.description import Metadata
+from ..metadata.files import SourceFiles
 from .array_source import array_source
 from .headers import checked, read_header
 from .source import Source, SourceFile, SourceOptions
@@ -62,6 +64,7 @@ def npy_source(file: SourceFile, options: SourceOptions) -> Source:
         )
     source = array_source(array.view(MappedArray), str(path), options)
     source.file_bytes = size
+    source.metadata = Metadata(files=SourceFiles.of([path]))
     return checked(source, path, read_header(path), options)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import SourceError
 from ..hdf5.opening import is_url
 from ..shapes import Pixels
+from .classic_netcdf import is_classic_netcdf, refuse_classic_netcdf
 from .file_names import check_paths, find_named
 from .hdf5_files.datasets import (
     h5py_source,
@@ -25,7 +26,9 @@ from .hdf5_files.datasets import (
     is_h5py_object,
     is_hdf5_file,
     is_hidden_hdf5_file,
+    is_stack_reader,
     remote_source,
+    stack_reader_source,
 )
 from .images.image_source import (
     IMAGE_SUFFIXES,
@@ -41,6 +44,8 @@ from .objects import object_source
 from .source import DEFAULT_OPTIONS, Source, SourceFile, SourceOptions
 from .tiff.tiff_source import is_tiff_file, tiff_source
 from .video.video_source import video_source
+from .xarray_objects import is_xarray_object, xarray_source
+from .zarr_arrays import is_zarr_folder, is_zarr_object, zarr_folder_source, zarr_source
 
 _HEAD = 8
 """How many bytes of a file tell its kind."""
@@ -131,6 +136,8 @@ def _open_name(source: Any, options: SourceOptions) -> Source:
         return ImageSource(list(named.matches), name, options.gray)
     path = named.matches[0] if named.matches else named.path
     if path.is_dir():
+        if is_zarr_folder(path):
+            return zarr_folder_source(path, named.inner, options)
         if named.inner:
             raise SourceError(f"{path} is a folder, so {name} names nothing in it")
         return folder_source(path, name, options)
@@ -163,12 +170,16 @@ OBJECT_KINDS: tuple[SourceKind[Any], ...] = (
     SourceKind("name", _is_name, _open_name),
     SourceKind("list of names", _is_list_of_names, _open_names),
     SourceKind("object of h5py", is_h5py_object, h5py_source),
+    SourceKind("stack", is_stack_reader, stack_reader_source),
+    SourceKind("object of xarray", is_xarray_object, xarray_source),
+    SourceKind("object of zarr", is_zarr_object, zarr_source),
     SourceKind("array, reader or iterable of frames", lambda _: True, object_source),
 )
 """The kinds of objects that can be given as a source, in the order in which they are asked."""
 
 FILE_KINDS: tuple[SourceKind[SourceFile], ...] = (
     SourceKind("TIFF", is_tiff_file, tiff_source),
+    SourceKind("classic netCDF", is_classic_netcdf, refuse_classic_netcdf),
     SourceKind("HDF5", is_hdf5_file, hdf5_source),
     SourceKind("npy", is_npy, npy_source),
     SourceKind("npz", is_npz, refuse_npz),

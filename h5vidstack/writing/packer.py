@@ -223,7 +223,7 @@ def pack(
         chosen = chosen.completed()
         opened = cleanup.enter_context(contextlib.closing(open_source(source, chosen.reading)))
         block.check_dtype(opened.dtype)
-        digests = cleanup.enter_context(provenance.Digests(opened, chosen.digest))
+        digests = cleanup.enter_context(provenance.Digests(opened, chosen.digest, place.target))
         if opened.count is not None:
             described(opened, chosen, opened.count, before)
         held_bytes = place.held_bytes

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -33,10 +34,13 @@ class Digests:
         Files that it knows only when it was read are digested then.
     wanted
         Whether digests are wanted at all.
+    target
+        The file that is written. It gets no digest, because it changes meanwhile.
     """
 
-    def __init__(self, source: Source, wanted: bool) -> None:
+    def __init__(self, source: Source, wanted: bool, target: Path) -> None:
         self._wanted, self._stop = wanted, threading.Event()
+        self._target = target.stat() if target.exists() else None
         self._pool = ThreadPoolExecutor(1, "h5vidstack-digest")
         files = source.metadata.files
         self._begun: Future[npt.NDArray[np.uint8]] | None = None
@@ -64,11 +68,18 @@ class Digests:
         for number, record in enumerate(files):
             if self._stop.is_set():
                 break
+            if self._is_target(record.path):
+                continue
             digests[number] = np.frombuffer(file_digest(record.path, self._stop), np.uint8)
             found = os.stat(record.path)
             if (found.st_size, found.st_mtime_ns) != (record.size, record.modified):
                 raise SourceError(f"{record.path} changed while it was packed: pack it again")
         return digests
+
+    def _is_target(self, path: str) -> bool:
+        if self._target is None or not os.path.exists(path):
+            return False
+        return os.path.samestat(os.stat(path), self._target)
 
     def __enter__(self) -> Digests:
         return self

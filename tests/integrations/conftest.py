@@ -34,3 +34,27 @@ def packed(packed_once):
     path, frames = packed_once
     os.link(path, "x.h5")
     return frames
+
+
+SCAN = np.random.default_rng(6).integers(0, 900, (3, 2, 4, 9, 12)).astype(np.uint16)
+"""Frames along the axes T, C and Z."""
+
+
+@pytest.fixture
+def scan():
+    """Frames along several axes, which lie packed in `scan.h5` with their coordinates."""
+    coords = {
+        "T": np.array(["2020-01-01", "2020-01-02", "2021-01-01"], "M8[s]"),
+        "C": ["gfp", "rfp\u00fc"],
+        "Z": ("Z", np.arange(4) * 2.0 + 1, {"units": "\u00b5m"}),
+        "x": ("x", np.arange(12) * 0.65, {"units": "um"}),
+        "lat": (("y", "x"), np.random.default_rng(7).random((9, 12))),
+        "good": ("T", [True, False, True]),
+        "site": "here",
+        "serial": np.arange(24),
+    }
+    h5vidstack.pack(
+        SCAN, "scan.h5", dims=["T", "C", "Z", "y", "x"], coords=coords, attrs={"gain": 2.5},
+        method="video", chunk_frames=4,
+    )  # fmt: skip
+    return SCAN

@@ -89,3 +89,11 @@ def test_missing_packages_are_named(monkeypatch):
         stack.to_dask()
     with pytest.raises(ImportError, match="here"), errors.extra("here"):
         import nothing_of_this_name  # noqa: F401
+
+
+def test_dask_with_all_axes(scan):
+    with h5vidstack.open("scan.h5") as stack:
+        array = stack.to_dask(nd=True)
+    assert array.shape == scan.shape
+    np.testing.assert_array_equal(array[1:, 0, ::-1].compute(), scan[1:, 0, ::-1])
+    np.testing.assert_array_equal(array.max(axis=(0, 2)).compute(), scan.max(axis=(0, 2)))

@@ -75,3 +75,11 @@ def test_a_closed_or_bare_or_damaged_stack():
         file.create_dataset("data", data=frames, chunks=(16, 64, 64), **h5vidstack.Video())
     with h5vidstack.open("z.h5", "/data") as stack:
         assert len(pictures(stack._repr_html_())) == 8
+
+
+def test_axes_and_coordinates(scan):
+    with h5vidstack.open("scan.h5") as stack:
+        html = stack._repr_html_()
+    for text in ("T 3, C 2, Z 4, y 9, x 12", "C: gfp, rfp", "x (um)", "lat (along y, x)",
+                 "site: here", "serial (along frame)", "good (along T): True, False, True"):  # fmt: skip
+        assert text in html

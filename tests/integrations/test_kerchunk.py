@@ -90,7 +90,7 @@ def test_every_method(options):
 
 def test_colour_copies_added_and_one_frame():
     h5vidstack.pack(moving((20, 9, 8, 3)), "colour.h5", method="video")
-    assert check("colour.h5")["frames"].attrs["_ARRAY_DIMENSIONS"][-1] == "channel"
+    assert check("colour.h5")["frames"].attrs["_ARRAY_DIMENSIONS"][-1] == "c"
     h5vidstack.pack(np.repeat(noise((9, 8, 8)), 3, axis=0), "copies.h5", method="video")
     assert "frames" not in check("copies.h5")
     h5vidstack.pack(moving((20, 9, 8)), "x.h5", method="video")
@@ -231,3 +231,21 @@ def test_codec_is_found_by_name():
     assert config == {"id": "h5vidstack", "shape": [4, 8, 8], "dtype": "|u1", "preset": "ffv1"}
     block = h5vidstack.codecs.block.encode(frames, Recipe(Coding("ffv1")))
     np.testing.assert_array_equal(numcodecs.get_codec(config).decode(block), frames)
+
+
+@pytest.mark.filterwarnings("ignore")  # zarr's, of strings that are not in its specification yet
+@pytest.mark.parametrize("frames", [4, 8, 16, 3, 64])
+def test_axes_and_coordinates(scan, frames):
+    h5vidstack.pack("scan.h5", "x.h5", method="video", chunk_frames=frames)
+    options = {"consolidated": False, "storage_options": {"fo": describe("x.h5")}}
+    found = xarray.open_dataset("reference://", engine="zarr", backend_kwargs=options)
+    np.testing.assert_array_equal(found.frames.values, scan.reshape(24, 9, 12))
+    whole = xarray.open_dataset("x.h5", engine="h5vidstack")
+    assert ("nd" in found) == (frames != 3)
+    if "nd" in found:
+        xarray.testing.assert_equal(found.nd, whole.frames.drop_vars("serial"))
+        np.testing.assert_array_equal(found.serial, np.arange(24))
+    else:
+        assert {"T", "C", "Z", "good", "serial", "lat", "site"} <= found.frames.coords.keys()
+        np.testing.assert_array_equal(found.C, np.tile(np.repeat(whole.C.values, 4), 3))
+    whole.close()

@@ -119,3 +119,33 @@ def test_napari(stacks):
     assert len(layers) == len(stacks)
     for layer in layers:
         layer.data.close()
+
+
+def test_axes_scales_and_channels(scan):
+    layers = get_reader("scan.h5")("scan.h5")
+    assert [options["name"] for _, options, _ in layers] == [
+        "scan stack gfp",
+        "scan stack rfp\u00fc",
+    ]
+    for channel, (data, options, _) in enumerate(layers):
+        assert data.shape == (3, 4, 9, 12)
+        np.testing.assert_array_equal(data[1, :, 2:4], scan[1, channel, :, 2:4])
+        assert options["axis_labels"] == ("T", "Z", "y", "x")
+        assert options["scale"] == pytest.approx((1, 2, 1, 0.65))
+        assert options["translate"] == (0, 1, 0, 0)
+        assert options["units"] == ("pixel", "um", "pixel", "um")
+        assert options["metadata"]["channel"] in options["name"]
+    layers[0][0].stack.close()
+
+
+def test_places_that_are_no_scale():
+    coords = {
+        "T": [1.0, 2.0, 4.0],
+        "x": [3.0, 2.0, 1.0, 0.0],
+        "y": ("y", [0, 1, 2], {"units": "?"}),
+    }
+    h5vidstack.pack(moving((3, 3, 4)), "x.h5", dims=["T", "y", "x"], coords=coords)
+    ((data, options, _),) = get_reader("x.h5")("x.h5")
+    assert options["scale"] == (1, 1, 1)
+    assert options["units"] == ("pixel",) * 3
+    data.close()

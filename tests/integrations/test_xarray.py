@@ -23,7 +23,7 @@ KEYS = [
 
 @pytest.mark.parametrize("key", KEYS, ids=str)
 def test_xarray_indexing(packed, key):
-    dims = ("frame", "y", "x", "channel")[: packed.ndim]
+    dims = ("frame", "y", "x", "c")[: packed.ndim]
     expected = xarray.DataArray(packed, dims=dims)
     with xarray.open_dataset("x.h5", engine="h5vidstack", cache=False) as dataset:
         found = dataset.frames
@@ -183,11 +183,32 @@ def test_xarray_attributes_are_such_as_other_files_hold():
             assert written.attrs["lossless"] == 1
 
 
+def test_xarray_shows_all_axes_and_coordinates(scan):
+    with xarray.open_dataset("scan.h5", engine="h5vidstack", cache=False) as dataset:
+        found = dataset.frames
+        assert found.dims == ("T", "C", "Z", "y", "x")
+        np.testing.assert_array_equal(found.isel(T=[2, 0], Z=1, x=slice(None, None, -2)).values,
+                                      scan[[2, 0], :, 1, :, ::-2])  # fmt: skip
+        gfp = found.sel(C="gfp", T="2021-01-01")
+        np.testing.assert_array_equal(gfp.values, scan[2, 0])
+        assert found.serial.dims == ("T", "C", "Z")
+        np.testing.assert_array_equal(found.serial, np.arange(24).reshape(3, 2, 4))
+        assert found.Z.attrs == {"units": "\u00b5m"}
+        assert found.attrs == {"gain": 2.5}
+    with xarray.open_dataset("scan.h5", engine="h5vidstack", chunks={}) as dataset:
+        np.testing.assert_array_equal(dataset.frames.mean("T").values, scan.mean(axis=0))
+    with xarray.open_dataset("scan.h5", engine="h5vidstack", drop_variables=["lat"]) as dataset:
+        assert "lat" not in dataset.variables
+
+
 @pytest.mark.parametrize("engine", ["netcdf4", "h5netcdf"])
-def test_xarray_writes_netcdf_by_other_engines(engine):
+def test_xarray_to_netcdf_and_other_engines(scan, engine):
     pytest.importorskip({"netcdf4": "netCDF4"}.get(engine, engine))
-    h5vidstack.pack(moving((20, 30, 40)), "x.h5")
-    with xarray.open_dataset("x.h5", engine="h5vidstack") as dataset:
+    with xarray.open_dataset("scan.h5", engine="h5vidstack") as dataset:
         dataset.to_netcdf("x.nc", engine=engine)
-        with xarray.open_dataset("x.nc", engine=engine) as written:
-            np.testing.assert_array_equal(written.frames.values, dataset.frames.values)
+        with xarray.open_dataset("x.nc", engine=engine) as again:
+            xarray.testing.assert_equal(again, dataset)
+        with xarray.open_dataset("scan.h5", engine=engine, group="stack") as found:
+            assert found.nd.dims == dataset.frames.dims
+            assert found.coords.keys() == dataset.coords.keys()
+            xarray.testing.assert_equal(found["T"].variable, dataset["T"].variable)

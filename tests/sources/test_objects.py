@@ -21,7 +21,8 @@ def test_readers_of_whole_frames():
 
 
 def groups():
-    dataset = xarray.Dataset({"images": (("t", "y", "x"), FRAMES), "n": 3})
+    images = (("t", "y", "x"), FRAMES)
+    dataset = xarray.Dataset({"images": images, "others": images, "n": 3})
     group = zarr.create_group(zarr.storage.MemoryStore())
     group.create_array("images", data=FRAMES)
     with h5py.File("g.h5", "w") as file:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import posixpath
+from dataclasses import replace
 from typing import Any
 
 import h5py
@@ -13,11 +16,15 @@ from ...hdf5.failures import damage_as_error
 from ...hdf5.opening import open_hdf5
 from ...layout.names import DEFAULT_STACK, SEPARATOR, is_stack
 from ...layout.stack_list import stack_paths
+from ...metadata.files import SourceFiles
 from ...reading.stack_reader import StackReader
 from ...shapes import Pixels, Shape
+from ..array_description import for_axes
 from ..array_source import ArraySource, plain_axes
 from ..source import Source, SourceFile, SourceOptions
+from .dataset_description import described
 from .links import candidates, get, why_absent
+from .nexus import shown
 from .storage import SHOWN, Storage, examine
 
 _NO_PIXELS = {
@@ -58,12 +65,23 @@ def h5py_source(source: Any, options: SourceOptions) -> Source:
     if not source:
         raise SourceError(f"the HDF5 file of this {type(source).__name__} is closed: open it again")
     name = f"{source.file.filename}{SEPARATOR}{source.name}"
+    group = None
     if isinstance(source, h5py.Group):
-        raise SourceError(
-            f"{name} is a group of HDF5: give one of its datasets; in the file would do: "
-            f"{candidates(source.file)}"
-        )
-    return dataset_source(source, name, options)
+        found = shown(source)
+        if found is None:
+            raise SourceError(
+                f"{name} is a group of HDF5: give one of its datasets; in the file would do: "
+                f"{candidates(source.file)}"
+            )
+        group, source = found
+        name = f"{source.file.filename}{SEPARATOR}{source.name}"
+    path = source.file.filename
+    files = None
+    if os.path.isfile(path):
+        files = SourceFiles.of([path])
+        if source.file.mode != "r":  # what is written to the file later would change its digest
+            files = files.without_digests()
+    return dataset_source(source, name, options, group=group, files=files)
 
 
 def hdf5_source(opened: SourceFile, options: SourceOptions) -> Source:
@@ -84,8 +102,15 @@ def hdf5_source(opened: SourceFile, options: SourceOptions) -> Source:
         if opened.inner is None and inner not in file and len(only := stack_paths(file)) == 1:
             inner = only[0]
         node = get(file, inner)
+        group = get(file, posixpath.dirname(inner) or "/")
+        signal = None if is_stack(node) else shown(node if opened.inner else node or file)
+        if signal is not None:
+            group, node = signal
+            name = f"{path}{SEPARATOR}{node.name}"
         if isinstance(node, h5py.Dataset) and len(_known_shape(node, name)) >= 3:
-            return dataset_source(node, name, options, cleanup.pop_all())
+            return dataset_source(
+                node, name, options, cleanup.pop_all(), group=group, files=SourceFiles.of([path])
+            )
         if node is None and (why := why_absent(file, inner)) is not None:
             raise SourceError(f"{name} is not there: {why}; in {path} would do: {candidates(file)}")
         if node is None and inner in file:
@@ -95,9 +120,38 @@ def hdf5_source(opened: SourceFile, options: SourceOptions) -> Source:
                 f"{name} names no stack of images; in {path} would do: {candidates(file)}"
             )
     stack = StackReader(path, inner)
-    source = ArraySource(stack, name, gray=options.gray, owner=stack)
+    return _stack_source(stack, name, options, SourceFiles.of([path]), owner=stack)
+
+
+def is_stack_reader(source: Any) -> bool:
+    """Return whether an object is an open stack."""
+    return isinstance(source, StackReader)
+
+
+def stack_reader_source(stack: Any, options: SourceOptions) -> Source:
+    """Open an open stack, with all that it keeps besides pixels."""
+    here = os.path.isfile(stack.path)
+    files = SourceFiles.of([stack.path]) if here else None
+    return _stack_source(stack, f"{stack.path}{SEPARATOR}{stack.stack}", options, files)
+
+
+def _stack_source(
+    stack: StackReader,
+    name: str,
+    options: SourceOptions,
+    files: SourceFiles | None,
+    owner: StackReader | None = None,
+) -> Source:
+    """Open a stack; if it keeps no files that its frames came from, it came from `files`."""
+    source = ArraySource(stack, name, gray=options.gray, owner=owner)
     source.file_bytes = stack.stored_bytes
     source.leftover = "its file may hold more than this stack"
+    if len(stack.leading_shape) > 1:
+        source.leading_shape = stack.leading_shape
+    metadata, kept = stack.metadata, stack.source.table
+    # Those files may be elsewhere by now, so what is not known of them is not looked up.
+    files = files if kept is None or not len(kept) else kept.without_digests()
+    source.metadata = for_axes(replace(metadata, files=files), source)
     return source
 
 
@@ -153,6 +207,9 @@ def dataset_source(
     name: str,
     options: SourceOptions,
     owner: contextlib.ExitStack | None = None,
+    *,
+    group: h5py.Group | None = None,
+    files: SourceFiles | None = None,
 ) -> Source:
     """Open a dataset, and see that all of its pixels are there.
 
@@ -160,6 +217,10 @@ def dataset_source(
     ----------
     owner
         It is closed with the source.
+    group
+        The group through which it was found; None: the one that it is in.
+    files
+        The file that it is in.
     """
     owner = owner or contextlib.ExitStack()
     try:
@@ -168,12 +229,13 @@ def dataset_source(
         storage = examine(dataset, name, owner)
         pixels, notes = plain_axes(dataset, name)
         source = DatasetSource(pixels, name, options, owner, storage)
+        source.notes += [*notes, *storage.notes()]
+        described(dataset, name, group).describe(source, files)
     except BaseException:
         owner.close()
         raise
     source.file_bytes = storage.stored_bytes
     source.leftover = "its file may hold more than this dataset"
-    source.notes += [*notes, *storage.notes()]
     if b"MATLAB_class" in _attributes(dataset):
         source.notes.append(
             f"{name} was written by MATLAB, which stores axes in reverse order: rows of a frame "
@@ -191,7 +253,7 @@ def remote_source(url: str, options: SourceOptions) -> Source:
         stack = StackReader(url)
     except FormatError as error:
         raise SourceError(f"{error}; of URLs only stacks are read") from error
-    return ArraySource(stack, url, gray=options.gray, owner=stack)
+    return _stack_source(stack, url, options, None, owner=stack)
 
 
 def _check_type(dataset: h5py.Dataset, name: str) -> None:

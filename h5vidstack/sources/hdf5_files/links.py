@@ -168,7 +168,7 @@ def _objects(file: h5py.File) -> Iterator[tuple[str, h5py.HLObject | None]]:
 
     The object of a broken link is None. What is inside of stacks is left out.
     """
-    seen = {_key(file["/"])}
+    seen = {object_key(file["/"])}
     waiting: list[tuple[str, h5py.Group]] = [("/", file["/"])]
     followed = 0
     while waiting:
@@ -182,15 +182,15 @@ def _objects(file: h5py.File) -> Iterator[tuple[str, h5py.HLObject | None]]:
             if node is None:
                 yield there, None
                 continue
-            if _key(node) in seen:
+            if object_key(node) in seen:
                 continue
-            seen.add(_key(node))
+            seen.add(object_key(node))
             yield there, node
             if isinstance(node, h5py.Group) and not is_stack(node):
                 waiting.append((there, node))
 
 
-def _key(node: h5py.HLObject) -> tuple[int, int]:
+def object_key(node: h5py.HLObject) -> tuple[int, int]:
     """Return what identifies an object under each of its names."""
     info = h5o.get_info(node.id)
     return info.fileno, info.addr
