@@ -15,6 +15,7 @@ from ..errors import FormatError
 from ..hdf5 import virtual
 from ..hdf5.failures import DamageError, hdf5_errors
 from ..similar.fingerprints import HASHES
+from .metadata_checks import sound_metadata
 from .names import MAPPINGS_CRC, read_table, require_dataset, scalar
 from .piles import Checks
 from .stack_group import Layout
@@ -49,6 +50,7 @@ def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
         if known is not None:
             yield from _typical_problems(layout, number, known)
     yield from _original_problems(layout, n)
+    yield from sound_metadata(layout)[1]
     if _has_hashes(layout.group):
         for name in HASHES:
             yield from _read(layout, f"hashes/{name}", n)

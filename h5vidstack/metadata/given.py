@@ -55,6 +55,8 @@ def completed(
     axes = metadata.axes(leading, frame)
     per_frame = metadata.frame_axis(leading)
     lengths = axes | {per_frame: math.prod(leading)}
+    _refuse_twice("coordinate", coords)
+    _refuse_twice("attribute", attrs)
     given = {
         str(name): _coordinate(str(name), value, lengths, per_frame, tuple(axes)[: len(leading)])
         for name, value in (coords or {}).items()
@@ -71,6 +73,14 @@ def completed(
     return metadata.checked(leading, frame)
 
 
+def _refuse_twice(kind: str, named: Mapping[str, Any] | None) -> None:
+    """Raise MetadataError if two names are one as text."""
+    names = [str(name) for name in named or ()]
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise MetadataError(f"the {kind} {twice[0]} is given twice")
+
+
 def attribute(name: str, value: Any) -> Any:
     """Return the value of an attribute as it is kept: text, number, or an array of these.
 
@@ -82,7 +92,7 @@ def attribute(name: str, value: Any) -> Any:
     if not name or "\0" in name:
         raise MetadataError(f"the attribute {name!r} has no usable name")
     if isinstance(value, bytes):
-        return value
+        value = value.decode(errors="surrogateescape")
     if isinstance(value, str):
         if value.endswith("\0"):
             raise MetadataError(f"the attribute {name} ends in a zero character, which HDF5 drops")

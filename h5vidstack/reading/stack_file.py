@@ -75,6 +75,8 @@ class StackFile:
         See `Layout`.
     bare
         Whether it is a dataset, and no stack.
+    live
+        Whether it is being recorded; see `Layout`.
     file_bytes
         Of the file.
     identity
@@ -160,7 +162,7 @@ class StackFile:
                 self._open_pile(pile, name) for pile, name in zip(piles, names, strict=True)
             ]
         self.shape: Shape = layout.shape
-        self.attrs, self.in_order = layout.attrs, layout.in_order
+        self.attrs, self.in_order, self.live = layout.attrs, layout.in_order, layout.live
         self.leading_shape = layout.leading_shape
         if layout is not self._layout and _index_bytes(layout) <= INDEX_BYTES:
             self._places = (layout.places(),)

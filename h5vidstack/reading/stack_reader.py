@@ -155,9 +155,11 @@ class StackReader(Described):
         """Attributes of the stack: those of the format (spec/format.md), and those of its users.
 
         `settings` is a dict. A user's attribute whose name the format has, too, has an underscore
-        behind its name: ``method_``.
+        behind its name: ``method_``. Frames in a dataset that has a path of its own have the
+        attributes of that, too.
         """
-        return self._attrs
+        own = None if self._closed else self.of_dataset
+        return self._attrs if own is None else {**own.attrs, **self._attrs}
 
     @property
     def leading_shape(self) -> Shape:

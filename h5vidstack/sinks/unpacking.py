@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import h5py
 import numpy as np
 from PIL import Image, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 from ..errors import OutputError
+from ..layout.dataset_metadata import describe_dataset
 from ..layout.names import SEPARATOR, split_target
 from ..layout.output import complete_or_absent, open_hdf5_output
 from ..pool import Progress, Step, default_workers, in_order
@@ -58,7 +60,8 @@ def unpack(
         A stack, or where it is: ``file.h5`` or ``file.h5::/path``.
     target
         ``x.tif`` is a multi-page TIFF, and ``x.npy`` a NumPy array. ``x.h5::/path`` is a plain
-        dataset, which is added to an existing file. A name without an ending is a folder of
+        dataset with dimension scales, coordinates and attributes, which is added to an existing
+        file. A name without an ending is a folder of
         images, each named by its frame number.
     frames
         The numbers of the frames to write; None means all. With all frames, ``.npy`` and HDF5 get
@@ -106,7 +109,11 @@ def unpack(
     shape: Shape = (*leading, *source.shape[1:])
     if inner is not None:
         with open_hdf5_output(path, inner, overwrite, plain=True) as file:
-            _write_hdf5(file, inner, moving, leading, shape, source.dtype)
+            dataset = _write_hdf5(file, inner, moving, leading, shape, source.dtype)
+            metadata = source.metadata.checked(source.leading_shape, source.shape[1:])
+            if frames is not None:
+                metadata = metadata.take(chosen, source.leading_shape)
+            describe_dataset(dataset.parent, dataset, metadata, leading, source.shape[1:])
     elif kind == ".npy":
         with (
             complete_or_absent(path, overwrite=overwrite) as temporary,
@@ -265,10 +272,11 @@ def _write_raw(file: BinaryIO, frames: Frames) -> None:
 
 def _write_hdf5(
     file: Any, inner: str, frames: Frames, leading: Shape, shape: Shape, dtype: np.dtype[Any]
-) -> None:
+) -> h5py.Dataset:
     dataset = file.create_dataset(inner, shape=shape, dtype=dtype)
     for number, frame in enumerate(frames):
         dataset[np.unravel_index(number, leading)] = frame
+    return dataset
 
 
 def _write_tiff(file: Any, frames: Frames, big: bool) -> None:
