@@ -80,13 +80,10 @@ def _held(
 def read_dataset(data: h5py.Dataset, leading: Shape, frame: Shape) -> Metadata:
     """Return what a dataset with all axes says of itself.
 
-    Scales that hold no numbers or texts are left out.
-
-    Raises
-    ------
-    DamageError
-        If a scale cannot be read.
+    Scales that hold no numbers or texts are left out, and attributes of types that NumPy has not.
     """
+    if data.ndim != len(leading) + len(frame):  # it was changed, and reading it tells so
+        return Metadata()
     labels, scales = _labels(data), _scales(data)
     usual = default_dims(len(leading), len(frame))
     dims: list[str] = []
@@ -105,7 +102,7 @@ def read_dataset(data: h5py.Dataset, leading: Shape, frame: Shape) -> Metadata:
     attrs = {
         name: metadata_store.plain_attribute(data.attrs[name])
         for name in data.attrs
-        if name not in HDF5_ATTRIBUTES and not _refers(data, name)
+        if name not in HDF5_ATTRIBUTES and _is_value(data, name)
     }
     axes = set(dims)
     coords = {
@@ -145,7 +142,11 @@ def _is_empty(scale: h5py.Dataset) -> bool:
     return isinstance(said, bytes) and said.decode(errors="replace").startswith(NO_VARIABLE)
 
 
-def _refers(data: h5py.Dataset, name: str) -> bool:
-    """Whether an attribute is of references, which mean something in their file only."""
-    dtype: Any = data.attrs.get_id(name).dtype
-    return h5py.check_ref_dtype(dtype) is not None or dtype.names is not None
+def _is_value(data: h5py.Dataset, name: str) -> bool:
+    """Whether an attribute is of numbers or texts, and not of references or records."""
+    try:
+        dtype: Any = data.attrs.get_id(name).dtype
+    except TypeError:  # NumPy has no such type
+        return False
+    texts = h5py.check_string_dtype(dtype) is not None
+    return texts or dtype.kind in "biufS"
