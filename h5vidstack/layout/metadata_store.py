@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -36,6 +37,9 @@ STORED_AS = "h5vidstack_dtype"
 """The attribute of a column that says of which dtype its values are, if not of the stored one."""
 PAGE_BYTES = 1 << 20
 """Bytes of a chunk of a column."""
+REGULAR_VALUES = 4096
+"""So many floats in equal steps are stored as whole numbers. Fewer of them take little room, and
+programs that know HDF5 alone read floats more easily."""
 LIVE_ROWS = 1024
 """Rows of a chunk of a column that grows."""
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable."
@@ -59,6 +63,8 @@ _UNITS = {
     "us": "microseconds", "ns": "nanoseconds",
 }  # fmt: skip
 """NumPy's units of time in the words of CF, "Time Coordinate"."""
+_UNSAFE = re.compile("[\x00-\x1f\x7f%/\udc80-\udcff]")
+"""What does not stand in the name of a link; netCDF-4 takes no control characters."""
 _STORED_TYPES = {
     ("b", 1): np.dtype(np.uint8), ("M", 8): np.dtype(np.int64), ("m", 8): np.dtype(np.int64),
     ("f", 2): np.dtype(np.float32), ("f", 8): np.dtype(np.int32),
@@ -69,13 +75,18 @@ _STORED_TYPES = {
 def stored_name(name: str, reserved: Sequence[str] = STACK_MEMBERS) -> bytes:
     """Return the name in the file of what the user calls so.
 
-    A slash and a percent sign are written as in URLs, and so are the dots of a name of dots. A
-    name that the format has for something else gets an underscore.
+    A slash, a percent sign, control characters, and bytes that are no UTF-8 are written as in URLs,
+    and so are the dots of a name of dots. A name that the format has for something else gets an
+    underscore.
     """
-    safe = name.replace("%", "%25").replace("/", "%2F")
     if name in (".", ".."):
-        safe = name.replace(".", "%2E")
-    return unreserved(safe, reserved).encode(errors="surrogateescape")
+        return name.replace(".", "%2E").encode()
+    safe = _UNSAFE.sub(_escaped, name)
+    return unreserved(safe, reserved).encode()
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode(errors="surrogateescape"))
 
 
 def user_name(stored: str, reserved: Sequence[str] = STACK_MEMBERS) -> str:
@@ -154,21 +165,22 @@ def write_coordinates(
     grows
         The axis along which columns and its scale are to grow, if they are.
     names
-        Gives the name in the group of a coordinate or axis; None: as in a stack.
+        Gives the name in the group of a coordinate or axis, for programs that know HDF5 alone.
+        None: as in a stack.
     held
         Coordinates and scales that are in the file already.
     """
-    names = names or stored_name
+    plain, names = names is not None, names or stored_name
     scales = dict(held or {})
     columns = []
     for name, coordinate in metadata.coords.items():
         if name in scales:
             continue
         growing = grows is not None and coordinate.dims == (grows,)
-        column = write_column(group, names(name), coordinate, growing=growing)
+        column = write_column(group, names(name), coordinate, growing=growing, plain=plain)
         if coordinate.dims == (name,):
             scales[name] = column
-            h5ds.set_scale(column.id, name.encode(errors="surrogateescape"))
+            h5ds.set_scale(column.id, _label(name))
         elif coordinate.dims:
             columns.append((column, coordinate.dims))
     for dim, length in lengths.items():
@@ -206,7 +218,12 @@ def attribute_names(group: h5py.Group) -> tuple[str, ...]:
 
 
 def write_column(
-    group: h5py.Group, name: bytes, coordinate: Coordinate, *, growing: bool = False
+    group: h5py.Group,
+    name: bytes,
+    coordinate: Coordinate,
+    *,
+    growing: bool = False,
+    plain: bool = False,
 ) -> h5py.Dataset:
     """Write the values of a coordinate, in chunks that HDF5's deflate makes small.
 
@@ -214,8 +231,11 @@ def write_column(
     ----------
     growing
         Make it as one that grows; see `create_growing`.
+    plain
+        Store floats as floats.
     """
-    stored, marks = encoded(coordinate.data, coordinate.attrs, whole=not growing)
+    whole = not (growing or plain)
+    stored, marks = encoded(coordinate.data, coordinate.attrs, whole=whole)
     if growing and coordinate.dtype.kind in "Mm":
         marks |= {FILL: np.int64(np.iinfo(np.int64).min)}
     dataset = (create_growing if growing else write_values)(group, name, stored)
@@ -372,7 +392,7 @@ def encoded(
 
 def _regular(data: Column) -> tuple[Column, dict[str, Any]] | None:
     """Return floats in equal steps as whole numbers, if these give the same floats."""
-    if len(data) < 3 or data.dtype != np.float64 or not np.isfinite(data).all():
+    if len(data) < REGULAR_VALUES or data.dtype != np.float64 or not np.isfinite(data).all():
         return None
     count = np.arange(len(data), dtype=np.int32)
     offset = float(data[0])
@@ -395,7 +415,12 @@ def attach(data: h5py.Dataset, dims: Sequence[str], scales: Mapping[str, h5py.Da
     """Attach the scales of its axes to a dataset, and label them."""
     for axis, dim in enumerate(dims):
         h5ds.attach_scale(data.id, scales[dim].id, axis)
-        h5ds.set_label(data.id, axis, dim.encode(errors="surrogateescape"))
+        h5ds.set_label(data.id, axis, _label(dim))
+
+
+def _label(dim: str) -> bytes:
+    """Return the name of an axis for other programs, in UTF-8 in any case."""
+    return dim.encode(errors="replace")
 
 
 def _create_nd(group: h5py.Group, shape: Shape, dtype: np.dtype[Any]) -> None:

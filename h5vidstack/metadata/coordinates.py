@@ -118,12 +118,13 @@ def column(values: Any) -> Column:
         If they are of another kind, for example records or complex numbers.
     """
     array = np.asarray(values)
+    if array.dtype.kind in "OUS" and not isinstance(values, np.ndarray):
+        array = np.asarray(values, dtype=np.object_)  # NumPy makes texts of numbers beside texts
     if array.dtype.kind == "O":
         flat = array.ravel().tolist()
         if all(isinstance(value, str) for value in flat):
-            array = np.asarray(values, dtype=np.str_) if flat else array.astype(np.str_)
-        else:
-            array = _of_objects(array, flat)
+            return _encoded(array)
+        array = _of_objects(array, flat)
     if array.dtype.kind in "UT":
         return _encoded(array)
     if array.dtype.kind not in KINDS or (array.dtype.itemsize > 8 and array.dtype.kind == "f"):

@@ -73,6 +73,15 @@ def completed(
     return metadata.checked(leading, frame)
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name is text, and not bytes of another encoding."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _refuse_twice(kind: str, named: Mapping[str, Any] | None) -> None:
     """Raise MetadataError if two names are one as text."""
     names = [str(name) for name in named or ()]
@@ -89,8 +98,8 @@ def attribute(name: str, value: Any) -> Any:
     MetadataError
         If it is of another kind.
     """
-    if not name or "\0" in name:
-        raise MetadataError(f"the attribute {name!r} has no usable name")
+    if not name or "\0" in name or not is_utf8(name):
+        raise MetadataError(f"the attribute {name!r} has no usable name: give it another")
     if isinstance(value, bytes):
         value = value.decode(errors="surrogateescape")
     if isinstance(value, str):

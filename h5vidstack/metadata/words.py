@@ -6,6 +6,7 @@ import array
 import hashlib
 import json
 import tempfile
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -174,6 +175,7 @@ class WordsCollector(Sequence[bytes]):
     def __init__(self, kind: WordsKind) -> None:
         self._kind = kind
         self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115
+        weakref.finalize(self, self._spool.close)
         self._ends = array.array("Q")
         self._of = array.array("I")
         self._known: OrderedDict[bytes, int] = OrderedDict()

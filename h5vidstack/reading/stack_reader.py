@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ClosedError, FormatError, OutputError
-from ..layout.names import DEFAULT_STACK
+from ..layout.metadata_store import unreserved
+from ..layout.names import DEFAULT_STACK, STACK_ATTRIBUTES
 from ..pool import default_workers
 from ..reading import search
 from ..shapes import WINDOW_BYTES, Pixels, Shape, frame_bytes
@@ -159,7 +160,10 @@ class StackReader(Described):
         attributes of that, too.
         """
         own = None if self._closed else self.of_dataset
-        return self._attrs if own is None else {**own.attrs, **self._attrs}
+        if own is None:
+            return self._attrs
+        renamed = {unreserved(name, STACK_ATTRIBUTES): own.attrs[name] for name in own.attrs}
+        return {**renamed, **self._attrs}
 
     @property
     def leading_shape(self) -> Shape:
