@@ -65,8 +65,6 @@ class StackSource:
 
     Attributes
     ----------
-    files
-        The files; empty where frames came from no files.
     words
         What the source says, verbatim, by name: ``words["ome_xml"].value``, or
         ``words["exif"][i]`` of frame i.
