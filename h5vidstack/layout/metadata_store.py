@@ -575,11 +575,12 @@ def _marks(attrs: Mapping[str, Any]) -> tuple[str, ...]:
 
 def read_files(group: h5py.Group) -> SourceFiles | None:
     """Return the files that the frames of a stack came from."""
-    table = group[SOURCE].get(FILES) if isinstance(group.get(SOURCE), h5py.Group) else None
+    source = _member(group, SOURCE)
+    table = None if source is None else _member(source, FILES)
     if table is None:
         return None
     columns: dict[str, Any] = {
-        field: _values(table, name, kinds) if name in table or field in _FILE_FIELDS else None
+        field: _values(table, name, kinds) if field in _FILE_FIELDS or _has(table, name) else None
         for field, (name, kinds) in _FILE_COLUMNS.items()
     }
     count = len(columns["paths"])
@@ -593,6 +594,21 @@ def read_files(group: h5py.Group) -> SourceFiles | None:
     return SourceFiles(**columns)
 
 
+def _has(group: h5py.Group, name: str) -> bool:
+    """Whether a group has a member of a name, be it damaged."""
+    return bool(group.id.links.exists(name.encode()))
+
+
+def _member(group: h5py.Group, name: str) -> h5py.Group | None:
+    """Return a group in a group; None if there is nothing of this name."""
+    if not _has(group, name):
+        return None
+    found = group[name]
+    if not isinstance(found, h5py.Group):
+        raise DamageError(f"{group.name}/{name} is no group")
+    return found
+
+
 def _values(group: h5py.Group, name: str, kinds: str) -> Any:
     """Return all values of a table of what the source says, or raise DamageError."""
     found = group.get(name) if isinstance(group, h5py.Group) else None
@@ -603,8 +619,8 @@ def _values(group: h5py.Group, name: str, kinds: str) -> Any:
 
 def word_names(group: h5py.Group) -> tuple[str, ...]:
     """Return the names of what the source says of itself."""
-    source = group.get(SOURCE)
-    if not isinstance(source, h5py.Group):
+    source = _member(group, SOURCE)
+    if source is None:
         return ()
     return tuple(user_name(name, (FILES,)) for name in source if name != FILES)
 
@@ -618,7 +634,7 @@ def read_words(
     if kind not in list(WordsKind):
         raise DamageError(f"{said.name} is of the unknown kind {kind!r}")
     ends = _values(said, "end", "u").astype(np.uint64)
-    of = _values(said, "of", "u").astype(np.uint32) if "of" in said else None
+    of = _values(said, "of", "u").astype(np.uint32) if _has(said, "of") else None
     data = said.get("data")
     sound = isinstance(data, h5py.Dataset) and data.ndim == 1 and data.dtype == np.uint8
     if not sound or not standard_filters.is_plain(data):

@@ -95,7 +95,8 @@ class StackFile:
     ) -> None:
         self._file = open_file(path, options or {})
         try:
-            self.stack = stack or self._file.ask(usual_stack)
+            with damage_as_error(path):
+                self.stack = stack or self._file.ask(usual_stack)
         except BaseException:
             self._file.close()
             raise

@@ -98,3 +98,39 @@ def test_frames_that_are_lost_take_their_metadata_along():
     with h5vidstack.open("saved.h5") as stack:
         assert stack.coords["t"].values.tolist() == [*range(8), *range(16, 40)]
         assert stack.verify() == []
+
+
+def test_no_byte_is_changed_without_a_word():
+    """Of the bytes of a small file each one that is changed is told, or changes nothing."""
+    pack()
+    source = open_source(FRAMES)
+    of = np.arange(4, dtype=np.uint32) % 2
+    source.metadata = Metadata(words={"said": Words(WordsKind.TEXT, [b"odd", b"even"], of)})
+    h5vidstack.pack(source, "z.h5", coords={"t": np.arange(4) / 7, "z": ["a", "b", "c", "d"]})
+
+    def everything(path):
+        with h5vidstack.open(path) as stack:
+            metadata = stack.metadata
+            coords = {
+                name: (found.values.tolist(), dict(found.attrs))
+                for name, found in metadata.coords.items()
+            }
+            words = {name: [said[i] for i in range(4)] for name, said in metadata.words.items()}
+            return metadata.dims, coords, dict(metadata.attrs), words
+
+    good = everything("z.h5")
+    with open("z.h5", "rb") as file:
+        data = file.read()
+    told = 0
+    for place in range(0, len(data), 101):
+        spoilt = bytearray(data)
+        spoilt[place] ^= 1 << place % 8
+        with open("spoilt.h5", "wb") as file:
+            file.write(spoilt)
+        try:
+            found = everything("spoilt.h5")
+        except h5vidstack.Error:
+            told += 1
+            continue
+        assert found == good, place
+    assert told > 20
