@@ -325,7 +325,11 @@ def _set_up(
         make, cut = functools.partial(PacketPacking, packets=packets), (packets.run, (0, 0))
     chunk = _chunk(opened, method, wish, *cut)
     reorders = not stays_in_order(method, wish)
-    structure = structure_bytes(opened.count, opened.frame, opened.dtype.itemsize, chunk, reorders)
+    known = opened.metadata
+    columns = len(known.coords) + len(options.coords or ()) + 3 * len(known.words)
+    structure = structure_bytes(
+        opened.count, opened.frame, opened.dtype.itemsize, chunk, reorders, columns
+    )
     writer = _open_output(cleanup, place, opened, options, before, chunk, structure)
     source = _kept_for_again(cleanup, place, opened, options, reorders)
     bound = wish.bound.of(source) if wish.bound is not None else 0.0
