@@ -34,7 +34,10 @@ napoleon_use_rtype = False
 
 # References to our own names must lead somewhere. Those of others would need their inventories.
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!h5vidstack).*"), ("py:class", r".*\.StackReader")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!h5vidstack).*"),
+    ("py:class", r".*\.(StackReader|Described|SourceFiles)"),
+]
 
 html_theme = "furo"
 html_title = f"h5vidstack {version}"

@@ -184,7 +184,12 @@ def choose_chunk(
 
 
 def structure_bytes(
-    count: int | None, frame: Shape, itemsize: int, chunk: Shape, reorders: bool
+    count: int | None,
+    frame: Shape,
+    itemsize: int,
+    chunk: Shape,
+    reorders: bool,
+    columns: int = 0,
 ) -> int:
     """Estimate the bytes of HDF5's own structures for a stack, which it should keep in one place.
 
@@ -199,12 +204,15 @@ def structure_bytes(
         ``(G, h, w[, C])``.
     reorders
         Whether frames may be put into piles, each of which needs structures of its own.
+    columns
+        The number of datasets for what is known beside the pixels.
     """
     if count is None:
         return max(LEAST_STRUCTURE, min(math.prod(chunk) * itemsize // 8, MOST_STRUCTURE // 16))
     tiles = math.prod(-(-edge // step) for edge, step in zip(frame, chunk[1:], strict=True))
     blocks = -(-count // chunk[0]) * tiles
-    needed = 8192 + 20 * blocks + reorders * 2048 * (blocks // 16)
+    # Dimension scales take some 6 KiB: HDF5 keeps what refers to them in a heap of 4 KiB.
+    needed = 14336 + 1024 * columns + 20 * blocks + reorders * 2048 * (blocks // 16)
     share = (
         count * frame_bytes(frame, itemsize) >> 8
     )  # files are seldom less than 1/20 of their pixels

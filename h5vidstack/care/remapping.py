@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import FormatError
 from ..hdf5.filter import stored_coding
 from ..hdf5.opening import open_hdf5
-from ..layout import view
-from ..layout.names import DEFAULT_STACK, SEPARATOR, split_target
+from ..layout import metadata_store, view
+from ..layout.names import DEFAULT_STACK, ND, SEPARATOR, split_target
 from ..layout.output import edit_hdf5
 from ..layout.stack_group import Layout, open_layout
 
@@ -49,7 +49,8 @@ def remap(path: str | os.PathLike[str]) -> bool:
             raise FormatError(
                 f"{target}{SEPARATOR}{inner} is a bare dataset, which any HDF5 program reads"
             )
-        if layout.in_order or not all(pile.plain for pile in layout.piles):
+        shown = ND in layout.group or not layout.in_order
+        if not shown or not all(pile.plain for pile in layout.piles):
             return False
     with edit_hdf5(target) as file, contextlib.closing(open_layout(file, inner)) as layout:
         _remap(layout, layout.group)
@@ -63,3 +64,4 @@ def _remap(layout: Layout, group: h5py.Group) -> None:
     first = layout.piles[0]
     coded = stored_coding(first.data) is not None
     view.write(group, layout.shape, first.dtype, places, videos, coded=coded)
+    metadata_store.show_again(group, layout.leading_shape, layout.shape[1:], first.dtype)

@@ -18,6 +18,7 @@ from ..errors import BlockError, FormatError
 from ..hdf5 import standard_filters
 from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import FILTER_ID, pipeline
+from ..layout.metadata_checks import sound_metadata
 from ..layout.names import read_table, require_dataset
 from ..layout.writer import Order, Record, StackWriter, write_table
 from ..pool import Progress, Step, default_workers, in_order
@@ -291,5 +292,12 @@ class Rescue:
         method = attrs["method"]
         if self._loose:
             method = "mixed"
-        leading = attrs.get("leading_shape") if len(self.saved) == self._file.shape[0] else None
-        return Record(method, settings, leading, stated(attrs))
+        layout = self._file.layout
+        metadata, notes = sound_metadata(layout)
+        self.notes += notes
+        if len(self.saved) == self._file.shape[0]:
+            leading = layout.leading_shape
+        else:
+            metadata, leading = metadata.take(self.saved, layout.leading_shape), ()
+        axes = leading if len(leading) > 1 else None
+        return Record(method, settings, axes, stated(attrs), metadata=metadata)

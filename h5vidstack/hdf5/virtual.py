@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import os
 import struct
 import zlib
@@ -160,6 +161,38 @@ def create_window(
         _endless(source.shape), *(n.encode() for n in source.names), _endless(source.shape)
     )
     space = h5py.h5s.create_simple(source.shape)
+    h5py.h5d.create(parent.id, name.encode(), h5py.h5t.py_create(dtype), space, plist)
+
+
+def create_all_axes(
+    parent: h5py.Group, name: str, leading: Shape, source: MappedDataset, dtype: np.dtype[Any]
+) -> None:
+    """Make a virtual dataset that shows ``(N, H, W[, C])`` with several axes that count frames.
+
+    As that of `create_window` it is an error, or empty, if its source is not there. A mapping
+    without an end shows frames that follow one another along the first axis, so there is one for
+    each place on the others.
+
+    Parameters
+    ----------
+    leading
+        The lengths of the axes that count frames; their product is N.
+    """
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    frame, inner = source.shape[1:], leading[1:]
+    step, ones = math.prod(inner), (1,) * len(frame)
+    target = h5py.h5s.create_simple((*leading, *frame))
+    shown = h5py.h5s.create_simple(source.shape)
+    names = [name.encode() for name in source.names]
+    corner, endless = (0,) * len(frame), h5py.h5s.UNLIMITED
+    for number, place in enumerate(itertools.product(*map(range, inner))):
+        block = (*(1 for _ in leading), *frame)
+        target.select_hyperslab(
+            (0, *place, *corner), (endless, *(1 for _ in inner), *ones), (1, *inner, *frame), block
+        )
+        shown.select_hyperslab((number, *corner), (endless, *ones), (step, *frame), (1, *frame))
+        plist.set_virtual(target, names[0], names[1], shown)
+    space = h5py.h5s.create_simple((*leading, *frame))
     h5py.h5d.create(parent.id, name.encode(), h5py.h5t.py_create(dtype), space, plist)
 
 

@@ -16,6 +16,7 @@ from ..hdf5 import virtual
 from ..hdf5.failures import DamageError, hdf5_errors
 from ..similar.fingerprints import HASHES
 from . import view
+from .metadata_checks import sound_metadata
 from .names import read_table, require_dataset
 from .pile_table import read_piles
 from .piles import Checks
@@ -53,6 +54,7 @@ def problems(layout: Layout, raw: io.RawIOBase | None = None) -> Iterator[str]:
         if known is not None:
             yield from _typical_problems(layout, number, known)
     yield from _original_problems(layout, n)
+    yield from sound_metadata(layout)[1]
     if _has_hashes(layout.group):
         for name in HASHES:
             yield from _read(layout, f"hashes/{name}", n)

@@ -37,6 +37,8 @@ STACK_MEMBERS = ("frames", "groups", "hashes", "index", "nd", "original", "sourc
 """What is in a stack's group, with its alias; other objects are its users'."""
 ORDERED = "ordered"
 """In the group of piles: the virtual dataset of all frames in their order, which `frames` shows."""
+ND = "nd"
+"""The virtual dataset that shows `frames` with all axes, where several count frames."""
 _ALIAS = re.compile(r"piles-[0-9a-f]{32}")
 HOW_TO_READ = "h5vidstack_how_to_read"
 """At the root of a file that was made for stacks, and at `frames`: what reads it, in words."""

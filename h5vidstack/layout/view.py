@@ -22,7 +22,7 @@ import numpy.typing as npt
 from ..hdf5 import virtual
 from ..hdf5.failures import DamageError
 from ..shapes import Numbers, Shape, split_axes
-from .names import MAPPINGS_CRC, ORDERED, SEPARATOR, aliases, new_alias, scalar
+from .names import MAPPINGS_CRC, ND, ORDERED, SEPARATOR, aliases, new_alias, scalar
 from .words import explain_frames
 
 
@@ -48,7 +48,7 @@ _VIEW = ("frames", _ORDERED)
 
 def remove(group: h5py.Group) -> None:
     """Remove what `write` made, or another `frames`."""
-    for name in (*filter(group.__contains__, _VIEW), *aliases(group)):
+    for name in (*filter(group.__contains__, (*_VIEW, ND)), *aliases(group)):
         del group[name]
     if MAPPINGS_CRC in group.attrs:
         del group.attrs[MAPPINGS_CRC]
@@ -96,6 +96,29 @@ def write(
         crc32 = virtual.mappings_crc32(group, _VIEW)
         if crc32 is not None:
             group.attrs[MAPPINGS_CRC] = np.uint32(crc32)
+
+
+def write_all_axes(group: h5py.Group, leading: Shape, frame: Shape, dtype: np.dtype[Any]) -> bool:
+    """Make `nd`, which shows `frames` with all axes, where several count frames; say whether.
+
+    Parameters
+    ----------
+    leading, frame
+        The lengths of the axes that count frames, and ``(H, W[, C])``.
+    """
+    if ND in group:
+        del group[ND]
+    if len(leading) < 2 or not 0 < math.prod(leading[1:]) <= virtual.MAX_MAPPINGS:
+        return False
+    alias = next(iter(aliases(group)), None)
+    if alias is None:
+        alias = new_alias()
+        group[alias] = h5py.SoftLink("groups")
+    name = ORDERED if _ORDERED in group else "000000/video"
+    path = f"{_alias_path(group, alias)}/{name}"
+    source = virtual.MappedDataset(".", path, (math.prod(leading), *frame))
+    virtual.create_all_axes(group, ND, leading, source, dtype)
+    return True
 
 
 def _in_order(places: tuple[Numbers, Numbers], videos: Sequence[Video]) -> bool:

@@ -23,6 +23,8 @@ OTHER_FRAME_AXIS = "all_frames"
 SAMPLES_AXIS = "c"
 OTHER_SAMPLES_AXIS = "sample"
 """The samples of a pixel, where another axis is named `SAMPLES_AXIS`."""
+_SHOWN = 80
+"""Characters of a value in a message."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,7 @@ class Metadata:
                     f"the coordinate {name} is along {strange[0]}; the axes are "
                     f"{', '.join(lengths)}"
                 )
-            if name in axes and coordinate.dims != (name,):
+            if name in lengths and coordinate.dims != (name,):
                 raise MetadataError(
                     f"the coordinate {name} has the name of an axis, but is along "
                     f"{', '.join(coordinate.dims) or 'no axis'}: give it another name"
@@ -168,7 +170,8 @@ class Metadata:
             else coordinate
             for name, coordinate in flat.coords.items()
         }
-        words = {name: words.take(numbers) for name, words in flat.words.items()}
+        taken = {name: words.take(numbers).used() for name, words in flat.words.items()}
+        words = {name: words for name, words in taken.items() if words is not None}
         files = None if flat.files is None else flat.files.take(numbers, count)
         return replace(flat, coords=coords, words=words, files=files)
 
@@ -218,6 +221,27 @@ class Metadata:
             words,
             joined_files(one.files, counts[0], two.files, counts[1]),
         )
+
+    def agreeing(self, other: Metadata) -> tuple[Metadata, list[str]]:
+        """Return what a source says of frames to add, without attributes that differ from these.
+
+        Returns
+        -------
+        tuple
+            Also a whole sentence for each attribute that was left out.
+        """
+        differing = [
+            name
+            for name in self.attrs.keys() & other.attrs.keys()
+            if not same_attrs({name: self.attrs[name]}, {name: other.attrs[name]})
+        ]
+        notes = [
+            f"The attribute {name} of the frames to add is {_short(other.attrs[name])}; that of "
+            f"the stack stays {_short(self.attrs[name])}."
+            for name in sorted(differing)
+        ]
+        kept = {name: value for name, value in other.attrs.items() if name not in differing}
+        return replace(other, attrs=kept), notes
 
 
 NO_METADATA = Metadata()
@@ -281,11 +305,16 @@ def _together(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Any]:
     for name in one.keys() & two.keys():
         if not same_attrs({name: one[name]}, {name: two[name]}):
             raise MetadataError(
-                f"the attribute {name} is {one[name]!r}, that of the frames to add {two[name]!r}: "
-                "leave it out, or give the same value"
+                f"the attribute {name} is {_short(one[name])}, that of the frames to add "
+                f"{_short(two[name])}: leave it out, or give the same value"
             )
     return {**one, **two}
 
 
 def _by(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape)) or "1"
+
+
+def _short(value: Any) -> str:
+    said = repr(value)
+    return said if len(said) <= _SHOWN else f"{said[:_SHOWN]}..."

@@ -55,6 +55,8 @@ def completed(
     axes = metadata.axes(leading, frame)
     per_frame = metadata.frame_axis(leading)
     lengths = axes | {per_frame: math.prod(leading)}
+    _refuse_twice("coordinate", coords)
+    _refuse_twice("attribute", attrs)
     given = {
         str(name): _coordinate(str(name), value, lengths, per_frame, tuple(axes)[: len(leading)])
         for name, value in (coords or {}).items()
@@ -71,6 +73,23 @@ def completed(
     return metadata.checked(leading, frame)
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name is text, and not bytes of another encoding."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse_twice(kind: str, named: Mapping[str, Any] | None) -> None:
+    """Raise MetadataError if two names are one as text."""
+    names = [str(name) for name in named or ()]
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise MetadataError(f"the {kind} {twice[0]} is given twice")
+
+
 def attribute(name: str, value: Any) -> Any:
     """Return the value of an attribute as it is kept: text, number, or an array of these.
 
@@ -79,10 +98,10 @@ def attribute(name: str, value: Any) -> Any:
     MetadataError
         If it is of another kind.
     """
-    if not name or "\0" in name:
-        raise MetadataError(f"the attribute {name!r} has no usable name")
+    if not name or "\0" in name or not is_utf8(name):
+        raise MetadataError(f"the attribute {name!r} has no usable name: give it another")
     if isinstance(value, bytes):
-        return value
+        value = value.decode(errors="surrogateescape")
     if isinstance(value, str):
         if value.endswith("\0"):
             raise MetadataError(f"the attribute {name} ends in a zero character, which HDF5 drops")

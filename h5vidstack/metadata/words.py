@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import MetadataError
 from ..shapes import Numbers
 
 NOTHING = 2**32 - 1
@@ -76,11 +77,26 @@ class Words:
         if self.kind == WordsKind.BYTES:
             return value
         text = value.decode(errors="surrogateescape")
-        return json.loads(text) if self.kind == WordsKind.JSON else text
+        if self.kind == WordsKind.TEXT:
+            return text
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise MetadataError(f"what the source says is no JSON: {error}") from error
 
     def take(self, numbers: Numbers) -> Words:
         """Return what is said of some frames."""
         return self if self.of is None else Words(self.kind, self.values, self.of[numbers])
+
+    def used(self) -> Words | None:
+        """Return it without values that no frame has; None if nothing is said of any frame."""
+        if self.of is None:
+            return self
+        places = np.unique(self.of[self.of != NOTHING])
+        if not len(places):
+            return None
+        of = np.where(self.of == NOTHING, NOTHING, np.searchsorted(places, self.of))
+        return Words(self.kind, Chosen(self.values, places), of.astype(np.uint32))
 
     def for_frames(self, count: int) -> npt.NDArray[np.uint32]:
         """Return which value each of `count` frames has."""
@@ -92,7 +108,7 @@ def joined_words(
 ) -> Words | None:
     """Return what is said of the frames of two sources, one after another.
 
-    None if they are of two kinds, so that the second cannot go on.
+    Of two kinds it is the one that holds both: text of JSON and text, else bytes.
     """
     if one is None or two is None:
         there = one or two
@@ -103,14 +119,30 @@ def joined_words(
             for words, count in ((one, one_count), (two, two_count))
         ]
         return Words(there.kind, there.values, np.concatenate(silent))
+    kind = one.kind
     if one.kind != two.kind:
-        return None
+        kind = WordsKind.BYTES if WordsKind.BYTES in (one.kind, two.kind) else WordsKind.TEXT
     if one.of is None and two.of is None and one.values[0] == two.values[0]:
-        return one
+        return Words(kind, one.values)
     shifted = two.for_frames(two_count).astype(np.uint64)
     shifted[shifted != NOTHING] += len(one.values)
     of = np.concatenate([one.for_frames(one_count), shifted.astype(np.uint32)])
-    return Words(one.kind, Joined(one.values, two.values), of)
+    return Words(kind, Joined(one.values, two.values), of)
+
+
+class Chosen(Sequence[bytes]):
+    """Some values of a sequence, without a copy."""
+
+    def __init__(self, values: Sequence[bytes], places: npt.NDArray[np.uint32]) -> None:
+        self._values, self._places = values, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(len(self)))]
+        return self._values[int(self._places[place])]
 
 
 class Joined(Sequence[bytes]):

@@ -10,7 +10,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import FormatError, MetadataError
+from ..hdf5.failures import damage_as_error
 from ..layout import metadata_store
+from ..layout.dataset_metadata import read_dataset
 from ..layout.stack_group import Layout
 from ..metadata.coordinates import Column, Coordinate, texts
 from ..metadata.description import Metadata, default_dims
@@ -62,8 +65,6 @@ class StackSource:
 
     Attributes
     ----------
-    files
-        The files; empty where frames came from no files.
     words
         What the source says, verbatim, by name: ``words["ome_xml"].value``, or
         ``words["exif"][i]`` of frame i.
@@ -131,11 +132,31 @@ class Described(ABC):
         def ask(layout: Layout) -> Value | None:
             return None if layout.group is None else question(layout.group)
 
-        return self.live().file.ask(ask)
+        file = self.live().file
+        with damage_as_error(file.name):
+            return file.ask(ask)
+
+    @property
+    def of_dataset(self) -> Metadata | None:
+        """What a dataset says of itself that has a path of its own; None for frames in a stack."""
+
+        def ask(layout: Layout) -> Metadata | None:
+            if layout.group is not None and layout.beside is None:
+                return None
+            return read_dataset(layout.piles[0].data, layout.leading_shape, layout.shape[1:])
+
+        def found() -> Metadata | None:
+            file = self.live().file
+            with damage_as_error(file.name):
+                return file.ask(ask)
+
+        return self._kept("of_dataset", found)
 
     @property
     def dims(self) -> tuple[str, ...]:
         """The names of all axes of `nd`: those that count frames, then rows, columns, samples."""
+        if self.of_dataset is not None:
+            return self.of_dataset.dims
         axes = len(self.leading_shape), len(self.shape) - 1
         named: tuple[str, ...] = self.live().file.attrs.get(metadata_store.DIMS, ())
         return named if len(named) == sum(axes) else default_dims(*axes)
@@ -143,6 +164,8 @@ class Described(ABC):
     @property
     def coords(self) -> Mapping[str, Coordinate]:
         """Values along axes, by name: arrays with `dims` and `attrs`, read when asked for."""
+        if self.of_dataset is not None:
+            return self.of_dataset.coords
         attrs = self.live().file.attrs
         names = map(metadata_store.user_name, attrs.get(metadata_store.COORDS, ()))
         return self._kept("coords", lambda: OnDemand(tuple(names), self._read_coordinate))
@@ -170,6 +193,8 @@ class Described(ABC):
     @property
     def metadata(self) -> Metadata:
         """All of this together, as `pack` passes it on."""
+        if self.of_dataset is not None:
+            return self.of_dataset
         attrs = self.live().file.attrs
         return Metadata(
             self.dims,
@@ -196,18 +221,37 @@ class Described(ABC):
         return words
 
     def _read_coordinate(self, name: str) -> Coordinate:
+        frames = self.shape[0] if self.live().file.live else None
         known: list[Column] = []
 
         def load() -> Column:
             if not known:
-                values = self.ask_group(lambda group: metadata_store.read_column(group, name))
+                values = self.ask_group(
+                    lambda group: metadata_store.read_column(group, name, frames)
+                )
                 known.append(np.empty(0) if values is None else values)
             return known[0]
 
-        found = self.ask_group(lambda group: metadata_store.read_coordinate(group, name, load))
+        found = self.ask_group(
+            lambda group: metadata_store.read_coordinate(group, name, load, frames)
+        )
         if found is None:
             raise KeyError(name)
+        self._check(name, found)
         return replace(found, load=load)
+
+    def _check(self, name: str, coordinate: Coordinate) -> None:
+        """See that a coordinate has the lengths of its axes.
+
+        Another program may have added frames, and not their columns.
+        """
+        try:
+            Metadata(self.dims, {name: coordinate}).checked(self.leading_shape, self.shape[1:])
+        except MetadataError as error:
+            raise FormatError(
+                f"{self.live().file.name}: {error}; 'h5vidstack recover' makes a stack that "
+                "is complete"
+            ) from error
 
     def _kept(self, name: str, make: Callable[[], Value]) -> Value:
         """Return what is made once as long as the stack is as it is."""

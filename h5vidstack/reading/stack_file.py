@@ -89,6 +89,8 @@ class StackFile:
         See `Layout`.
     bare
         Whether it is a dataset, and no stack.
+    live
+        Whether it is being recorded; see `Layout`.
     identity
         What changes when the stack or the file does.
 
@@ -186,7 +188,7 @@ class StackFile:
         self.block_bytes = int(chunks.prod(axis=1).max()) * channels * self.dtype.itemsize
         self.shape: Shape = layout.shape
         self.identity = self._identify(layout)
-        self.attrs, self.in_order = layout.attrs, layout.in_order
+        self.attrs, self.in_order, self.live = layout.attrs, layout.in_order, layout.live
         self.leading_shape = layout.leading_shape
         if layout is not self._layout and _index_bytes(layout) <= INDEX_BYTES:
             self._places = (layout.places(),)

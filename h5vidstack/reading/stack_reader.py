@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ClosedError, FormatError, OutputError
-from ..layout.names import DEFAULT_STACK
+from ..layout.metadata_store import unreserved
+from ..layout.names import DEFAULT_STACK, STACK_ATTRIBUTES
 from ..pool import default_workers
 from ..reading import search
 from ..shapes import WINDOW_BYTES, Pixels, Shape, frame_bytes
@@ -220,9 +221,14 @@ class StackReader(ArrayProtocol, Described):
         """Attributes of the stack: those of the format (spec/format.md), and those of its users.
 
         `settings` is a dict. A user's attribute whose name the format has, too, has an underscore
-        behind its name: ``method_``.
+        behind its name: ``method_``. Frames in a dataset that has a path of its own have the
+        attributes of that, too.
         """
-        return self._attrs
+        own = None if self._closed else self.of_dataset
+        if own is None:
+            return self._attrs
+        renamed = {unreserved(name, STACK_ATTRIBUTES): own.attrs[name] for name in own.attrs}
+        return {**renamed, **self._attrs}
 
     @property
     def leading_shape(self) -> Shape:

@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from h5py import h5d, h5g, h5p, h5s, h5t, h5z
 from ..errors import OutputError
 from ..hdf5.filter import pipeline, stored_coding
 from ..layout import metadata_store
+from ..layout.dataset_metadata import describe_dataset
 from ..layout.names import BESIDE, SEPARATOR, find_stacks, is_member, is_stack
 from ..pool import Progress
 from ..reading.stack_reader import StackReader
@@ -124,6 +126,7 @@ class ToPlain(Conversion):
                 made = self._create(new, stack, kind, space, None)
                 group = h5py.Group(h5g.create(new.id, None, gcpl=like_group(node)))
                 group["frames"] = made
+                self._describe(node, group, stack)
             for numbers, place in frame_slabs(made):
                 frames = stack.read(numbers)
                 made[place] = _shaped(frames, made, place)
@@ -134,6 +137,17 @@ class ToPlain(Conversion):
 
     def finish(self, new: h5py.File) -> None:
         """See `Conversion`."""
+
+    @staticmethod
+    def _describe(stack_group: h5py.Group, group: h5py.Group, stack: StackReader) -> None:
+        """Give plain pixels what is known of them; attributes are copied with the group."""
+        frame = stack.shape[1:]
+        metadata = stack.metadata.checked(stack.leading_shape, frame)
+        metadata = replace(metadata, attrs={})
+        describe_dataset(group, group["frames"], metadata, stack.leading_shape, frame)
+        source = metadata_store.SOURCE
+        if source in stack_group:
+            stack_group.copy(source, group)
 
     def _create(
         self,

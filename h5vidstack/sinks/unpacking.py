@@ -6,13 +6,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..errors import OutputError
+from ..layout.dataset_metadata import describe_dataset
 from ..layout.names import SEPARATOR, split_target
 from ..layout.output import complete_or_absent, open_hdf5_output
 from ..pool import Progress, Step, default_workers
@@ -109,9 +110,9 @@ def unpack(
         A stack, or where it is: ``file.h5`` or ``file.h5::/path``.
     target
         ``x.tif`` is a multi-page TIFF, ``x.ome.tif`` an OME-TIFF, and ``x.npy`` a NumPy array.
-        ``x.h5::/path`` is a plain dataset, which is added to an existing file. ``x.mkv`` and
-        ``x.mp4`` are videos of all frames; see `export`. A name without an ending is a folder of
-        images.
+        ``x.h5::/path`` is a plain dataset with dimension scales, coordinates and attributes, which
+        is added to an existing file. ``x.mkv`` and ``x.mp4`` are videos of all frames; see
+        `export`. A name without an ending is a folder of images.
     frames
         The numbers of the frames to write; None means all. With all frames, ``.npy`` and HDF5 get
         back the axes that the source had.
@@ -265,7 +266,12 @@ def _to_hdf5(job: _Job) -> list[str]:
         dataset = file.create_dataset(inner, shape=job.shape, dtype=job.stack.dtype)
         for number, frame in enumerate(job.frames()):
             dataset[np.unravel_index(number, job.leading)] = frame
-    return job.left_out("a plain dataset")
+        stack = job.stack
+        metadata = stack.metadata.checked(stack.leading_shape, stack.shape[1:])
+        if not job.whole:
+            metadata = metadata.take(job.numbers, stack.leading_shape)
+        describe_dataset(dataset.parent, dataset, metadata, job.leading, stack.shape[1:])
+    return left_out.notes(replace(metadata, coords={}, attrs={}), (), Placed(), "a plain dataset")
 
 
 def _to_video(job: _Job) -> list[str]:

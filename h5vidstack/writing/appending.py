@@ -21,7 +21,7 @@ from ..layout import metadata_store
 from ..layout.names import read_table
 from ..layout.stack_group import Layout
 from ..layout.writer import Order, Record
-from ..metadata.description import NO_METADATA, Metadata
+from ..metadata.description import Metadata
 from ..reading.stack_file import StackFile
 from ..shapes import Numbers, Pixels, Shape
 from ..similar.fingerprints import HASHES, Fingerprints
@@ -156,6 +156,23 @@ class Earlier:
         row, count = divmod(len(self.members[-1]), chunks.chunks[0])
         return chunks.row_frames(row) if count else np.empty((0, *chunks.shape[1:]), chunks.dtype)
 
+    def joined_metadata(self, added: Metadata, leading: Shape) -> Metadata:
+        """Return what is known of all frames.
+
+        Parameters
+        ----------
+        added
+            Of frames to add, checked.
+        leading
+            The lengths of their axes that count frames.
+
+        Raises
+        ------
+        MetadataError
+            If it contradicts what the stack says.
+        """
+        return self.metadata.join(added, self.file.layout.leading_shape, leading)
+
     def close(self) -> None:
         """Close the file."""
         self.file.close()
@@ -174,6 +191,7 @@ class Earlier:
             Those of the new frames.
         """
         count = len(prints)
+        added = record.leading_shape or (count,)
         own = self.file.layout.attrs
         news = {name: record.settings[name] for name in ("method", "order", "codings", "source")}
         settings = own["settings"] | {
@@ -182,13 +200,9 @@ class Earlier:
         record = Record(
             joined_method(own["method"], record.method),
             settings,
-            self._leading_shape(record.leading_shape or (count,)),
+            self._leading_shape(added),
             together(stated(own), len(self), record.loss, count),
-            metadata=self.metadata.join(
-                record.metadata or NO_METADATA,
-                self.file.layout.leading_shape,
-                record.leading_shape or (count,),
-            ),
+            metadata=self.joined_metadata(record.metadata or Metadata(), added),
         )
         return self._order(order), self._prints(prints), record
 

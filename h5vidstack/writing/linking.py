@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import glob
+import itertools
+import math
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from ..layout.names import DEFAULT_STACK, split_target
 from ..layout.output import open_hdf5_output
 from ..layout.piles import Pile
 from ..layout.writer import Order, Record, StackWriter
+from ..metadata.description import Metadata
 from ..shapes import Shape
 from ..similar.fingerprints import HASHES, Fingerprints
 from ..sources.file_names import match
@@ -45,6 +48,8 @@ class Linked:
         Whether all parts are lossless.
     max_error, psnr
         The difference of the whole stack to what was packed; see `loss.Loss`.
+    notes
+        Whole sentences: which attributes of parts are not kept.
     """
 
     path: str
@@ -56,6 +61,7 @@ class Linked:
     lossless: bool
     max_error: float
     psnr: float
+    notes: tuple[str, ...] = ()
 
 
 def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = False) -> Linked:
@@ -89,6 +95,8 @@ def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = Fa
         inside a part that is linked itself.
     FormatError
         If a part is missing, damaged, no stack, or being recorded.
+    MetadataError
+        If parts name their axes differently, or give a coordinate in different units.
     OutputError
         If `path` exists, cannot be written, or holds frames of a part.
     """
@@ -98,7 +106,10 @@ def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = Fa
     with contextlib.ExitStack() as cleanup:
         held = [cleanup.enter_context(contextlib.closing(Earlier(*part))) for part in given]
         _check(held, target)
-        order, prints, record = _joined(held)
+        metadata, notes = _described(
+            [(part.metadata, part.file.layout.leading_shape) for part in held]
+        )
+        order, prints, record = _joined(held, metadata)
         first = held[0].file
         file = cleanup.enter_context(open_hdf5_output(target, inner, overwrite))
         writer = StackWriter(
@@ -119,6 +130,7 @@ def link(parts: Iterable[Target] | Target, path: Target, *, overwrite: bool = Fa
             lossless=record.loss.exact,
             max_error=record.loss.max_error,
             psnr=record.loss.psnr,
+            notes=tuple(notes),
         )
 
 
@@ -183,7 +195,36 @@ def _relative(file: str, target: Path) -> str:
     return name
 
 
-def _joined(held: Sequence[Earlier]) -> tuple[Order, Fingerprints, Record]:
+def _described(parts: Sequence[tuple[Metadata, Shape]]) -> tuple[Metadata, list[str]]:
+    """Return what is known of the frames of all parts, and a sentence for what is left out.
+
+    Neighbours are joined two by two, so that the work grows with the frames, not with the parts.
+
+    Parameters
+    ----------
+    parts
+        What is known of each, and the lengths of its axes that count frames.
+    """
+    notes: list[str] = []
+    known, rest = Metadata(), []
+    for metadata, leading in parts:
+        kept, said = known.agreeing(metadata)
+        known = replace(known, attrs={**known.attrs, **kept.attrs})
+        notes += said
+        rest.append((kept, leading))
+    while len(rest) > 1:
+        pairs = itertools.zip_longest(rest[::2], rest[1::2])
+        rest = [one if other is None else _both(*one, *other) for one, other in pairs]
+    return rest[0][0], list(dict.fromkeys(notes))
+
+
+def _both(one: Metadata, leading: Shape, other: Metadata, added: Shape) -> tuple[Metadata, Shape]:
+    """Return what is known of two parts together, and their axes that count frames."""
+    axes = joined_axes(leading, added) or (math.prod(leading) + math.prod(added),)
+    return one.join(other, leading, added), axes
+
+
+def _joined(held: Sequence[Earlier], metadata: Metadata) -> tuple[Order, Fingerprints, Record]:
     """Return tables and record of all parts, one after another."""
     firsts = np.cumsum([0, *map(len, held)])[:-1].tolist()
     lowest = np.cumsum([0, *(len(part.members) for part in held)])[:-1].tolist()
@@ -219,6 +260,7 @@ def _joined(held: Sequence[Earlier]) -> tuple[Order, Fingerprints, Record]:
             settings,
             axes if len(axes) > 1 else None,
             _loss(held),
+            metadata=metadata,
         ),
     )
 

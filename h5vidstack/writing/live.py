@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import h5py
@@ -10,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..hdf5.standard_filters import shuffled
+from ..layout import metadata_store
 from ..layout.names import TABLE_CRC
 from ..layout.words import explain_file, explain_frames
 from ..layout.writer import PileWriter, Record, StackWriter, renew_uuid
+from ..metadata.coordinates import Column, Coordinate
+from ..metadata.description import NO_METADATA
 from ..shapes import Shape
 from ..similar.fingerprints import HASHES, Fingerprints
 from .coders import Coder
@@ -27,6 +31,45 @@ _TABLES = {
 }
 _HASHES = {f"hashes/{name}": "<u8" for name in HASHES}
 """The tables of a stack, and the dtype of each."""
+
+
+class LiveColumn:
+    """A column that grows while it is read.
+
+    A chunk that is not full is written again with more values, in its place. What a reader finds
+    there is right for the values that it knows of, whenever it reads.
+
+    Parameters
+    ----------
+    data
+        Its dataset.
+    column
+        Its dtype and attributes.
+    """
+
+    def __init__(self, data: h5py.Dataset, column: Coordinate) -> None:
+        self._data, self._attrs = data, column.attrs
+        self._rows = np.zeros(data.chunks, data.dtype)
+        self._count = self._crc32 = 0
+
+    def extend(self, values: Column) -> None:
+        """Add values behind the others."""
+        stored, _ = metadata_store.encoded(values, self._attrs, whole=False)
+        stored = stored.astype(self._data.dtype, copy=False)
+        self._crc32 = zlib.crc32(stored.tobytes(), self._crc32)
+        while len(stored):
+            place = self._count % len(self._rows)
+            part = stored[: len(self._rows) - place]
+            self._rows[place : place + len(part)] = part
+            self._count, stored = self._count + len(part), stored[len(part) :]
+            self._data.id.set_extent((self._count,))
+            first = (self._count - 1) // len(self._rows) * len(self._rows)
+            self._data.id.write_direct_chunk((first,), self._rows.tobytes())
+        self._data.flush()
+
+    def finish(self) -> None:
+        """Set the checksum of all values."""
+        self._data.attrs.modify(TABLE_CRC, np.uint32(self._crc32))
 
 
 class LiveStack:
@@ -47,7 +90,7 @@ class LiveStack:
     coder
         The coder of all blocks.
     record
-        What the stack's attributes say.
+        What the stack's attributes say. Columns of its metadata have no values yet.
     hashes
         Whether to make tables of image hashes.
 
@@ -76,6 +119,15 @@ class LiveStack:
         self._group["frames"] = self.pile.data
         explain_file(file)
         explain_frames(self._group, coded=True)
+        metadata = (record.metadata or NO_METADATA).checked((0,), frame)
+        metadata_store.write(self._group, metadata, (0,), frame, dtype, growing=True)
+        self._columns = {
+            name: LiveColumn(self._group[metadata_store.stored_name(name)], column)
+            for name, column in metadata.coords.items()
+            if column.dims == metadata.dims[:1]
+        }
+        axis = self._group[metadata_store.stored_name(metadata.dims[0])]
+        self._axis = None if metadata.dims[0] in self._columns else axis
         self._tables = {
             name: _GrowingTable(self._group, name, dtype)
             for name, dtype in (_TABLES | (_HASHES if hashes else {})).items()
@@ -83,6 +135,22 @@ class LiveStack:
         writer.write_attributes((0, *frame), record)
         file.flush()
         file.swmr_mode = True
+
+    def add_columns(self, values: Mapping[str, Column], frames: int) -> None:
+        """Write the values of frames, before the frames themselves.
+
+        Parameters
+        ----------
+        values
+            By name of column.
+        frames
+            How many frames there will be.
+        """
+        for name, column in values.items():
+            self._columns[name].extend(column)
+        if self._axis is not None:
+            self._axis.id.set_extent((frames,))
+            self._axis.flush()
 
     def extend(self, prints: Fingerprints) -> None:
         """Add the next frames to the tables; full chunks are written at once."""
@@ -103,6 +171,8 @@ class LiveStack:
         """Complete the tables; after this the stack is like any other."""
         for table in self._tables.values():
             table.finish()
+        for column in self._columns.values():
+            column.finish()
         self.pile.data.parent.attrs.modify("typical", np.uint64(self._frames // 2))
         renew_uuid(self._group)
         self._group.attrs.modify("shape", np.array((self._frames, *self._frame), np.uint64))

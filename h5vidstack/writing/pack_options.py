@@ -218,8 +218,9 @@ class PackOptions:
         None,
         "Values along axes, by name.",
         more="An array has a value for each frame, or lies along the axis of its name; "
-        "``(dims, values)`` and ``(dims, values, attrs)`` name the axes, as in xarray.",
-        takers=("append",),
+        "``(dims, values)`` and ``(dims, values, attrs)`` name the axes, as in xarray. `create` "
+        "takes an empty array for each column: it declares the dtype, and with attrs the units.",
+        takers=("append", "create"),
         command=False,
     )
     attrs: Mapping[str, Any] | None = _option(

@@ -224,8 +224,7 @@ def pack(
         opened = cleanup.enter_context(contextlib.closing(open_source(source, chosen.reading)))
         block.check_dtype(opened.dtype)
         digests = cleanup.enter_context(provenance.Digests(opened, chosen.digest, place.target))
-        if opened.count is not None:
-            described(opened, chosen, opened.count, before)
+        check_metadata(opened, chosen, before)
         held_bytes = place.held_bytes
         setup, make = _set_up(cleanup, place, opened, chosen, before, progress)
         with setup.crew:
@@ -246,10 +245,32 @@ def pack(
     return replace(report, seconds=seconds, written_bytes=added_bytes)
 
 
+def check_metadata(opened: Source, options: PackOptions, before: Earlier | None) -> None:
+    """See that what the source and the user say fits, as far as it is known before reading.
+
+    Raises
+    ------
+    MetadataError
+        If names or lengths do not fit the frames, or contradict the stack they are added to.
+    """
+    leading = opened.leading_shape or (1 if opened.count is None else opened.count,)
+    if opened.count is None:  # then no column can be checked
+        options = replace(options, coords=None)
+        opened_says = replace(opened.metadata, coords={}, words={}, files=None)
+    else:
+        opened_says = opened.metadata
+    metadata, _ = _described(opened_says, opened.frame, leading, options, before)
+    if before is not None:
+        before.joined_metadata(metadata, leading)
+
+
 def described(
     opened: Source, options: PackOptions, count: int, before: Earlier | None = None
 ) -> Metadata:
     """Return what the source and the user say of its frames, of which there are `count`.
+
+    The source gets a note for each of its attributes that is not kept, because the stack that
+    frames are added to has another.
 
     Parameters
     ----------
@@ -261,15 +282,27 @@ def described(
     MetadataError
         If names or lengths do not fit the frames.
     """
-    metadata, leading = opened.metadata, opened.leading_shape or (count,)
-    if before is not None and options.dims is None and not metadata.dims:
+    leading = opened.leading_shape or (count,)
+    metadata, notes = _described(opened.metadata, opened.frame, leading, options, before)
+    opened.notes += notes
+    return metadata
+
+
+def _described(
+    metadata: Metadata, frame: Shape, leading: Shape, options: PackOptions, before: Earlier | None
+) -> tuple[Metadata, list[str]]:
+    notes: list[str] = []
+    if before is not None:
+        metadata, notes = before.metadata.agreeing(metadata)
         held = before.metadata.dims
-        if len(held) == len(leading) + len(opened.frame):
+        unnamed = options.dims is None and not metadata.dims
+        if unnamed and len(held) == len(leading) + len(frame):
             metadata = replace(metadata, dims=held)
-    return given.completed(
-        metadata, leading, opened.frame, dims=options.dims, coords=options.coords,
-        attrs=options.attrs, scale=options.scale,
+    given_metadata = given.completed(
+        metadata, leading, frame, dims=options.dims, coords=options.coords, attrs=options.attrs,
+        scale=options.scale,
     )  # fmt: skip
+    return given_metadata, notes
 
 
 def _set_up(
@@ -294,7 +327,11 @@ def _set_up(
     else:
         chunk = _chunk(opened, method, wish, *cut)
     reorders = not stays_in_order(method, wish)
-    structure = structure_bytes(opened.count, opened.frame, opened.dtype.itemsize, chunk, reorders)
+    known = opened.metadata
+    columns = len(known.coords) + len(options.coords or ()) + 3 * len(known.words)
+    structure = structure_bytes(
+        opened.count, opened.frame, opened.dtype.itemsize, chunk, reorders, columns
+    )
     writer = _open_output(cleanup, place, opened, options, before, chunk, structure)
     source = _kept_for_again(cleanup, place, opened, options, reorders)
     bound = wish.bound.of(source) if wish.bound is not None else 0.0

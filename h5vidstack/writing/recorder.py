@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
@@ -32,6 +32,8 @@ from ..layout.output import (
 )
 from ..layout.replacing import check_name
 from ..layout.writer import Record
+from ..metadata import given
+from ..metadata.description import NO_METADATA
 from ..shapes import CHUNK_FRAMES, Pixels, Shape, structure_bytes
 from ..similar.fingerprints import Fingerprints, fingerprint
 from . import provenance
@@ -40,6 +42,7 @@ from .crew import Crew
 from .live import LiveStack
 from .pack_options import PackOptions, collected, takes_options
 from .pile_encoder import PileEncoder
+from .recorded_columns import RecordedColumns
 
 
 class Recorder:
@@ -72,6 +75,12 @@ class Recorder:
         self._target, inner = split_target(path)
         check_name(self._target)
         self._stack = inner or DEFAULT_STACK
+        self._columns = RecordedColumns(
+            given.completed(
+                NO_METADATA, (0,), self._frame, dims=options.dims, coords=options.coords,
+                attrs=options.attrs,
+            )
+        )  # fmt: skip
         if inner == "/":
             raise OutputError(f"the root of {self._target} cannot be a stack; name a path in it")
         self._taken = 0
@@ -96,18 +105,24 @@ class Recorder:
         """Number of frames taken."""
         return self._taken
 
-    def write(self, frame: Any) -> None:
+    def write(self, frame: Any, /, **columns: Any) -> None:
         """Take the next frame; wait where encoding does not keep up.
 
         Parameters
         ----------
         frame
             ``(H, W)`` or ``(H, W, C)`` of the stack's shape and dtype. It is copied.
+        **columns
+            A number, truth value, time or text for each column: ``time=0.04, exposure=12.5``.
+            The first frame says which columns there are, and of which dtype; `create` can say it
+            before. Numbers for ``time`` are seconds. A text has up to 64 bytes in UTF-8, or as
+            many as the first one.
 
         Raises
         ------
         SourceError
-            If the frame has another shape or dtype. The recording goes on.
+            If the frame has another shape or dtype, or other columns than the first one, or if a
+            column cannot hold its value exactly. The frame is not taken; the recording goes on.
         OutputError
             If the disk does not take it. What is in the file can be read.
         ClosedError
@@ -121,7 +136,7 @@ class Recorder:
                 f"{self._frame} {self._dtype}"
             )
         kept = np.array(pixels[np.newaxis], self._dtype, order="C", copy=True)
-        self._thread.submit(self._take, kept).result()
+        self._thread.submit(self._take, kept, columns).result()
 
     def flush(self) -> None:
         """Wait until all full blocks are in the file."""
@@ -160,9 +175,12 @@ class Recorder:
                 f"{self._target} could not be written; it holds the blocks complete before that"
             )
 
-    def _take(self, frame: Pixels) -> None:
+    def _take(self, frame: Pixels, columns: Mapping[str, Any]) -> None:
         self._check_sound()
+        self._columns.add(columns)
         with self._writing():
+            if len(self._columns) >= self._chunk[0]:
+                self._write_columns(self._taken + 1)
             self._hash(frame)
             if self._encoder is not None:
                 self._encoder.add(frame)
@@ -173,10 +191,16 @@ class Recorder:
                     self._begin()
         self._taken += 1
 
+    def _write_columns(self, frames: int) -> None:
+        """Write the values that wait; `frames` were taken with them."""
+        if self._live is not None:
+            self._live.add_columns(self._columns.take(), frames)
+
     def _write_all(self) -> None:
         self._check_sound()
         if self._encoder is not None:
             with self._writing():
+                self._write_columns(self._taken)
                 self._encoder.write_all()
 
     def _close(self) -> None:
@@ -231,12 +255,13 @@ class Recorder:
             self._dtype,
             self._chunk,
             coder,
-            Record("video", settings, None, NO_LOSS),
+            Record("video", settings, None, NO_LOSS, metadata=self._columns.metadata),
             self._options.hashes,
         )
         self._naming.close()
         self._inode = self._target.stat().st_ino
         self._encoder = self._crew.encoder(live.pile, coder, self._chunk, row=live.pile.data.flush)
+        self._write_columns(len(frames))
         self._encoder.add(frames)
         self._waiting = []
 
@@ -246,6 +271,7 @@ class Recorder:
             self._begin()
         if self._encoder is None or self._live is None:
             raise OutputError(f"{self._target} was not begun")
+        self._write_columns(self._taken)
         self._encoder.finish()
         self._submit_hashing()
         self._note_hashed(0)
@@ -312,7 +338,7 @@ def create(
 
         with h5vidstack.create("run.h5", shape=(512, 512), dtype="uint8") as recorder:
             for frame in camera:
-                recorder.write(frame)
+                recorder.write(frame, time=camera.time)
 
     Parameters
     ----------
@@ -334,6 +360,8 @@ def create(
     ------
     OutputError
         If the file exists or cannot be made.
+    MetadataError
+        If `dims`, `coords` or `attrs` do not fit the frames.
     UnsupportedError
         If no coding takes such frames.
     """

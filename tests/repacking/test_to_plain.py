@@ -24,7 +24,8 @@ def test_stacks_that_pack_made(method):
     assert {one.path for one in report.replaced} == {"/s", "/beside"}
     with h5py.File("plain.h5") as file:
         assert dict(file["s"].attrs) == {"mine": "kept"}
-        assert list(file["s"]) == ["frames"]
+        assert list(file["s"]) == ["frame", "frames", "x", "y"]
+        assert [axis.label for axis in file["s/frames"].dims] == ["frame", "y", "x"]
         assert np.array_equal(file["s/frames"], frames)
         assert np.array_equal(file["beside"], drifting((20, 64, 64)))
         kinds = {code for path in ("s/frames", "beside") for code, *_ in pipeline(file[path])}
