@@ -7,7 +7,7 @@ import io
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -29,7 +29,7 @@ from ..pool import Progress, Step
 from ..reading.chunk_grid import Chunks
 from ..reading.stack_file import StackFile
 from ..reading.stack_reader import StackReader
-from ..shapes import MAX_EDGE, Pixels
+from ..shapes import MAX_EDGE, Pixels, Shape
 from ..sources.overlap import refuse_source
 from .timing import Timing, timing_of
 from .video_properties import VideoProperties
@@ -195,29 +195,30 @@ class _VideoExport:
         stack = self.stack
         opened = StackFile(stack.path, stack.stack, stack.storage_options)
         with contextlib.closing(opened) as file:
-            if len(file.piles) != 1 or file.places is not None or file.shape != self.stack.shape:
+            blocks = _blocks_in_order(file)
+            if not blocks or file.shape != self.stack.shape:
                 return False
-            pile, kinds, orders = file.piles[0], set(), list[list[int]]()
+            kinds, orders = set(), list[list[int]]()
             try:
-                for stream in _streams(file, pile):
+                for stream in _streams(file, blocks):
                     kinds.add((stream.codec.ffmpeg, stream.depth) if stream else (None, 0))
                     orders.append(_display_order(stream))
             except BlockError:
                 return False  # decoding then says which frames are damaged
             if len(kinds) != 1 or kinds.pop()[0] not in _COPIED[self.container]:
                 return False
-            self._mux(path, file, orders)
+            self._mux(path, _streams(file, blocks), orders)
         return True
 
-    def _mux(self, path: Path, file: StackFile, orders: list[list[int]]) -> None:
-        number, pile, rate = 0, file.piles[0], self.timing.rate
+    def _mux(self, path: Path, streams: Iterator[Stream | None], orders: list[list[int]]) -> None:
+        number, rate = 0, self.timing.rate
         # Decoding times are earlier, because no frame is shown before it is decoded.
         delay = max(at - shown for order in orders for at, shown in enumerate(order))
         with self._writing(path) as output, contextlib.ExitStack() as cleanup:
             target: Any = None
             stamp = self._stamping(delay)
             ranged: Callable[[bytes], Any] = _as_it_is
-            for stream, order in zip(_streams(file, pile), orders, strict=True):
+            for stream, order in zip(streams, orders, strict=True):
                 if stream is None:  # never, because `copy` has looked at all streams
                     continue
                 if target is None:
@@ -387,14 +388,34 @@ def _as_it_is(data: bytes) -> Any:
     return av.Packet(data)
 
 
-def _streams(file: StackFile, pile: Chunks) -> Iterator[Stream | None]:
-    """Yield the stream of each block in order, or None where a block is not just one stream."""
-    count = -(-pile.shape[0] // pile.chunks[0])
-    whole = pile.chunks[1:] == pile.shape[1:]
-    chunks = [(number, *(0 for _ in pile.chunks[1:])) for number in range(count if whole else 1)]
-    runs = file.fetched(chunks, lambda chunk: [(pile, chunk)])
-    for chunk in itertools.chain.from_iterable(runs):
-        block = pile.block(chunk) if whole else None
+def _blocks_in_order(file: StackFile) -> list[tuple[Chunks, Shape]]:
+    """Return the blocks in the order of their frames; none unless each holds a run of frames."""
+    if any(pile.chunks[1:] != pile.shape[1:] for pile in file.piles):
+        return []
+    if file.places is None:
+        count = -(-file.piles[0].shape[0] // file.piles[0].chunks[0])
+        return [(file.piles[0], (number, *(0 for _ in file.shape[1:]))) for number in range(count)]
+    piles, positions = file.places
+    lengths = np.array([pile.chunks[0] for pile in file.piles])[piles]
+    starts = np.flatnonzero(positions % lengths == 0)
+    follows = (np.diff(positions) == 1) & (np.diff(piles) == 0)
+    follows[starts[1:] - 1] = True
+    found = [
+        (
+            file.pile(int(piles[start])),
+            (int(positions[start] // lengths[start]), *(0 for _ in file.shape[1:])),
+        )
+        for start in starts
+    ]
+    runs = np.diff([*starts, len(piles)]).tolist()
+    whole = [pile.extent(chunk)[0] for pile, chunk in found]
+    return found if follows.all() and starts[:1].tolist() == [0] and runs == whole else []
+
+
+def _streams(file: StackFile, blocks: Sequence[tuple[Chunks, Shape]]) -> Iterator[Stream | None]:
+    """Yield the stream of each block, or None where a block is not just one stream."""
+    for pile, chunk in itertools.chain.from_iterable(file.fetched(blocks, lambda one: [one])):
+        block = pile.block(chunk)
         if block is None or (block.frames, block.height, block.width) != pile.extent(chunk)[:3]:
             yield None
             return
