@@ -22,11 +22,13 @@ import numpy as np
 from h5vidstack.codecs import block
 from h5vidstack.codecs.loss import NO_LOSS
 from h5vidstack.codecs.recipe import Recipe
+from h5vidstack.codecs.registry import Coding
 from h5vidstack.hdf5.filter import Video
 from h5vidstack.layout.writer import Order, Record, StackWriter
 from h5vidstack.similar.fingerprints import Fingerprints
 
 FRAME, BLOCK, DIFFERENT = (32, 32), 16, 512
+RECIPE = Recipe(Coding("lpc-fast"))
 PILE = 333
 """Frames of a pile, in the mean."""
 
@@ -73,20 +75,20 @@ def make(path: Path, count: int, in_order: bool) -> None:
     lengths = np.diff(np.linspace(0, count, piles + 1).astype(int))
     order = np.arange(count) if in_order else chance.permutation(count)
     pile, position, crc32 = np.empty(count, int), np.empty(count, int), np.empty(count, np.uint32)
-    coded = [(block.encode(run, Recipe()), block.frame_crcs(run)) for run in runs]
+    coded = [(block.encode(run, RECIPE), block.frame_crcs(run)) for run in runs]
     members, written = [], 0
     with h5py.File(path, "w", libver=("v110", "v110")) as file:
         writer = StackWriter(file.create_group("stack"), FRAME, np.dtype("u1"), (BLOCK, *FRAME))
         for number, length in enumerate(lengths.tolist()):
             held = np.sort(order[:length])
             order = order[length:]
-            out = writer.add_pile(str(Recipe()), Video(preset="lpc-fast"))
+            out = writer.add_pile(str(RECIPE), Video(preset="lpc-fast"))
             out.extend(length)
             for start in range(0, length, BLOCK):
                 which, size = written % DIFFERENT, min(BLOCK, length - start)
                 data, crcs = coded[which]
                 if size < BLOCK:
-                    data = block.encode(runs[which][:size], Recipe())
+                    data = block.encode(runs[which][:size], RECIPE)
                 out.write_block((start, 0, 0), data)
                 crc32[held[start : start + size]] = crcs[:size]
                 written += 1
