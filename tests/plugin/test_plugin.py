@@ -711,7 +711,8 @@ def test_example_of_octave(folder):
 
 
 @pytest.mark.skipif(
-    None in map(shutil.which, ("java", "javac")) or not Path("/usr/share/java/jarhdf5.jar").exists(),
+    None in map(shutil.which, ("java", "javac"))
+    or not Path("/usr/share/java/jarhdf5.jar").exists(),
     reason="no libhdf5-java or no Java",
 )
 def test_example_of_java(folder):
@@ -719,7 +720,9 @@ def test_example_of_java(folder):
     h5vidstack.pack(frames, "out.h5")
     (program,) = examples("java")
     Path("Read.java").write_text(program)
-    commands = [line for text in examples("bash") for line in text.splitlines() if "jarhdf5" in line]
+    commands = [
+        line for text in examples("bash") for line in text.splitlines() if "jarhdf5" in line
+    ]
     assert len(commands) == 2
     for command in commands:
         done = with_plugin(folder, *shlex.split(command))
