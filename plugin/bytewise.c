@@ -13,9 +13,9 @@ static int (*uncompress)(uint8_t *to, unsigned long *size, const uint8_t *from,
                          unsigned long packed);
 
 static const Library ZLIB = {
-    .names = (const char *const[]){"libz.so.1", "libz.so", NULL},
-    .beside = (const char *const[]){"../../h5py.libs/libz*.so*", "../../av.libs/libz*.so*", NULL},
-    .missing = "a block needs zlib, and there is no libz.so.1: install zlib (Debian: zlib1g)",
+    .names = (const char *const[]){VERSIONED("libz", "1"), NULL},
+    .beside = (const char *const[]){OF_H5PY("libz"), OF_PYAV("libz"), NULL},
+    .missing = "a block needs zlib, and there is no " VERSIONED("libz", "1") ": install zlib (Debian: zlib1g)",
     .symbols = (const Symbol[]){{"uncompress", &uncompress}, {NULL, NULL}},
 };
 
@@ -94,10 +94,10 @@ static int (*lzma_code)(LzmaStream *, int action);
 static void (*lzma_end)(LzmaStream *);
 
 static const Library LIBLZMA = {
-    .names = (const char *const[]){"liblzma.so.5", NULL},
-    .beside = (const char *const[]){"../../av.libs/liblzma*.so*", NULL},
-    .missing = "a block was coded by LZMA, and there is no liblzma.so.5: install XZ Utils' library "
-               "(Debian: liblzma5)",
+    .names = (const char *const[]){VERSIONED("liblzma", "5"), NULL},
+    .beside = (const char *const[]){OF_PYAV("liblzma"), NULL},
+    .missing = "a block was coded by LZMA, and there is no " VERSIONED("liblzma", "5")
+               ": install XZ Utils' library (Debian: liblzma5)",
     .symbols = (const Symbol[]){{"lzma_raw_decoder", &lzma_raw_decoder}, {"lzma_code", &lzma_code},
                                 {"lzma_end", &lzma_end}, {NULL, NULL}},
 };

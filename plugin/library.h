@@ -5,6 +5,19 @@
 
 #include "../h5vidstack/_core/block.h"
 
+/* Names of files of libraries: with the version of their interface, and of any version. */
+#ifdef __APPLE__
+#define VERSIONED(name, version) name "." version ".dylib"
+#define OF_H5PY(name) "../../h5py/.dylibs/" name "*.dylib"
+#define OF_PYAV(name) "../../av/.dylibs/" name "*.dylib"
+#define BESIDE(name) name "*.dylib"
+#else
+#define VERSIONED(name, version) name ".so." version
+#define OF_H5PY(name) "../../h5py.libs/" name "*.so*"
+#define OF_PYAV(name) "../../av.libs/" name "*.so*"
+#define BESIDE(name) name "*.so*"
+#endif
+
 /* One of a library's functions: its name, and the place of the pointer to it. */
 typedef struct {
     const char *name;

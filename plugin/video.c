@@ -59,9 +59,10 @@ static void (*av_log_set_level)(int);
 #define SYMBOL(name) {#name, &name}
 static const Library FFMPEG = {
     .variable = "H5VIDSTACK_LIBAVCODEC",
-    .names = (const char *const[]){"libavcodec.so.62", "libavcodec.so.61", "libavcodec.so.60",
-                                   "libavcodec.so.59", NULL},
-    .beside = (const char *const[]){"libavcodec*.so*", "../../av.libs/libavcodec*.so*", NULL},
+    .names = (const char *const[]){VERSIONED("libavcodec", "62"), VERSIONED("libavcodec", "61"),
+                                   VERSIONED("libavcodec", "60"), VERSIONED("libavcodec", "59"),
+                                   NULL},
+    .beside = (const char *const[]){BESIDE("libavcodec"), OF_PYAV("libavcodec"), NULL},
     .missing = "a block holds video, and there is no FFmpeg 5 to 8: install its libavcodec "
                "(Debian: libavcodec59 or later), or name the file in H5VIDSTACK_LIBAVCODEC",
     .symbols = (const Symbol[]){

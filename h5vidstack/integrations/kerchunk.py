@@ -42,8 +42,6 @@ _TABLES = ("index/group", "index/position", "index/crc32", *(f"hashes/{name}" fo
 _GROUP = '{"zarr_format": 2}'
 _SAID_BY_ARRAYS = (metadata_store.DIMS, metadata_store.COORDS, metadata_store.ATTRIBUTES)
 """Attributes of a stack that its arrays say in the way of Zarr and xarray."""
-_HERE = "f"
-"""The name of the template that stands for the file."""
 
 Refs = dict[str, Any]
 
@@ -94,7 +92,9 @@ def references(
     opened = StackFile(file, inner, storage_options)
     with contextlib.closing(opened), damage_as_error(opened.name):
         refs = opened.ask(lambda layout: _stack(layout, opened))
-    return {"version": 1, "templates": {_HERE: target}, "refs": refs}
+    # By no template, since VirtualiZarr knows none.
+    placed = {key: ref if isinstance(ref, str) else [target, *ref] for key, ref in refs.items()}
+    return {"version": 1, "refs": placed}
 
 
 def _stack(layout: Layout, opened: StackFile) -> Refs:
@@ -244,7 +244,7 @@ def _tables(layout: Layout, frame_axis: str) -> dict[str, str]:
 def _array(
     name: str, dataset: h5py.Dataset, shape: Shape, dims: tuple[str, ...], *, holes: bool
 ) -> Refs:
-    """Return the references of one array of a Zarr group.
+    """Return the references of one array of a Zarr group: texts, or offset and size in the file.
 
     Parameters
     ----------
@@ -262,8 +262,8 @@ def _array(
         "shape": shape,
         "chunks": chunks,
         "dtype": dataset.dtype.str,
-        "compressor": filters[-1] if filters else None,
-        "filters": filters[:-1] or None,
+        "compressor": None,  # VirtualiZarr 2 fails at any; the last filter is the same to Zarr
+        "filters": filters or None,
         "fill_value": None,  # xarray would take a value for missing pixels
         "order": "C",
     }
@@ -281,7 +281,7 @@ def _array(
         place = [o // c for o, c in zip(info.chunk_offset, chunks, strict=True)]
         if any(number >= count for number, count in zip(place, counts, strict=True)):
             continue
-        reference: Any = [f"{{{{{_HERE}}}}}", info.byte_offset, info.size]
+        reference: Any = [info.byte_offset, info.size]
         if info.filter_mask:
             reference = _inline(_encoded(dataset, info.chunk_offset, filters))
         refs[f"{name}/{'.'.join(map(str, place))}"] = reference
@@ -342,11 +342,11 @@ def _encoded(dataset: h5py.Dataset, offset: Shape, filters: list[dict[str, Any]]
 
 
 def _unchunked(dataset: h5py.Dataset) -> Any:
-    """Return the reference of a dataset that is stored in one piece."""
+    """Return the reference of a dataset that is stored in one piece: a text, or offset and size."""
     start = dataset.id.get_offset()
     if start is None:  # a compact dataset is stored in its header
         return _inline(np.ascontiguousarray(dataset[()]).tobytes())
-    return [f"{{{{{_HERE}}}}}", start, dataset.id.get_storage_size()]
+    return [start, dataset.id.get_storage_size()]
 
 
 def _fill(dataset: h5py.Dataset) -> Any:

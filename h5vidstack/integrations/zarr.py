@@ -1,4 +1,4 @@
-"""Blocks as a codec of Zarr 3, which zarr finds by its entry point."""
+"""Blocks as codecs of Zarr 3, which zarr finds by their entry points."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import UnsupportedError, extra
 from .numcodecs import USUAL_PRESET, VideoBlock
 
 with extra("zarr"):
-    from zarr.abc.codec import ArrayBytesCodec
+    from zarr.abc.codec import ArrayBytesCodec, BytesBytesCodec
 
 NAME = "h5vidstack"
 """The name of the codec in the metadata of an array."""
@@ -92,3 +92,63 @@ class BlockCodec(ArrayBytesCodec):
 
     def _block(self, chunk_spec: Any) -> VideoBlock:
         return VideoBlock(chunk_spec.shape, chunk_spec.dtype.to_native_dtype(), self.preset)
+
+
+@dataclass(frozen=True)
+class TranslatedCodec(BytesBytesCodec):
+    """The codec ``"name": "numcodecs.h5vidstack"``, which VirtualiZarr makes of references.
+
+    It is the codec of numcodecs behind the codec ``bytes``. Arrays of one's own take `BlockCodec`.
+
+    Parameters
+    ----------
+    configuration
+        The arguments of `VideoBlock`.
+
+    Raises
+    ------
+    UnsupportedError
+        If no `VideoBlock` has such arguments.
+    """
+
+    configuration: dict[str, Any]
+
+    is_fixed_size = False
+
+    def __post_init__(self) -> None:
+        self._block()
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Make the codec that the metadata of an array describes."""
+        return cls(dict(data["configuration"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the metadata of an array says of the codec."""
+        return {"name": f"numcodecs.{NAME}", "configuration": self.configuration}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the metadata of an array of format 2 says of the codec."""
+        return self._block().get_config()
+
+    def compute_encoded_size(self, input_byte_length: int, chunk_spec: Any) -> int:
+        """Raise UnsupportedError: a block is as large as its pixels make it."""
+        raise UnsupportedError("the size of a block is known only when it was coded")
+
+    async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
+        pixels = await asyncio.to_thread(self._block().decode, chunk_bytes.to_bytes())
+        return chunk_spec.prototype.buffer.from_bytes(pixels.tobytes())
+
+    async def _encode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
+        pixels = np.frombuffer(chunk_bytes.to_bytes(), np.uint8)
+        block = await asyncio.to_thread(self._block().encode, pixels)
+        return chunk_spec.prototype.buffer.from_bytes(block)
+
+    def _block(self) -> VideoBlock:
+        try:
+            return VideoBlock(**self.configuration)
+        except TypeError as error:
+            raise UnsupportedError(
+                f"the codec's configuration is {self.configuration!r}; it must have shape and "
+                "dtype, and may have preset"
+            ) from error

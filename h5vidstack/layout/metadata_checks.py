@@ -34,10 +34,10 @@ def sound_metadata(layout: Layout) -> tuple[Metadata, list[str]]:
     """
     if layout.group is None:
         return Metadata().checked(layout.leading_shape, layout.shape[1:]), []
-    return _Look(layout, layout.group).metadata()
+    return _MetadataLook(layout, layout.group).metadata()
 
 
-class _Look:
+class _MetadataLook:
     """Reads all metadata of a stack, and notes what is wrong with it."""
 
     def __init__(self, layout: Layout, group: h5py.Group) -> None:

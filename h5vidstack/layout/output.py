@@ -21,9 +21,9 @@ from ..errors import Error, OutputError
 from ..hdf5.failures import cure, error_number
 from ..hdf5.opening import is_recording, open_hdf5
 from ..shapes import LEAST_STRUCTURE
+from .explanations import explain_file
 from .names import BESIDE, is_stack
 from .replacing import check_name, keep_others, make_way, refuse_others
-from .words import explain_file
 
 try:
     import fcntl

@@ -22,8 +22,8 @@ import numpy.typing as npt
 from ..hdf5 import virtual
 from ..hdf5.failures import DamageError
 from ..shapes import Numbers, Shape, split_axes
+from .explanations import explain_frames
 from .names import MAPPINGS_CRC, ND, ORDERED, SEPARATOR, aliases, new_alias, scalar
-from .words import explain_frames
 
 
 class MappedFrames(Protocol):

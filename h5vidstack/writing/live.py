@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from ..hdf5.standard_filters import shuffled
 from ..layout import metadata_store
+from ..layout.explanations import explain_file, explain_frames
 from ..layout.names import TABLE_CRC
-from ..layout.words import explain_file, explain_frames
 from ..layout.writer import PileWriter, Record, StackWriter, renew_uuid
 from ..metadata.coordinates import Column, Coordinate
 from ..metadata.description import NO_METADATA

@@ -23,7 +23,8 @@ from h5vidstack.codecs.registry import Coding
 
 def group(found):
     """The Zarr group that references describe."""
-    options = {"asynchronous": True} if "://" in found["templates"]["f"] else {}
+    remote = any("://" in ref[0] for ref in found["refs"].values() if isinstance(ref, list))
+    options = {"asynchronous": True} if remote else {}
     fs = fsspec.filesystem(
         "reference", fo=found, remote_options=options, asynchronous=True, skip_instance_cache=True
     )
@@ -145,7 +146,8 @@ def test_golden_files():
         read = group(found)
         if "frames" in read:
             with h5vidstack.open(path) as stack:
-                np.testing.assert_array_equal(read["frames"][:], stack[:], strict=True)
+                found = read["frames"][:].reshape(stack.shape)  # of several axes that count frames
+                np.testing.assert_array_equal(found, stack[:], strict=True)
 
 
 def test_xarray_reads_it():
@@ -184,7 +186,7 @@ def test_command_line():
     done = runner.invoke(main, elsewhere)
     assert (done.exit_code, done.output) == (0, "")
     with open("refs.json") as file:
-        assert json.load(file)["templates"] == {"f": "https://host/x.h5"}
+        assert json.load(file)["refs"]["frames/0.0.0"][0] == "https://host/x.h5"
     done = runner.invoke(main, elsewhere)
     assert (done.exit_code, done.stdout) == (1, "")
     assert "refs.json exists" in done.stderr
@@ -227,7 +229,7 @@ def test_codec_is_found_by_name():
     """As Zarr finds it: by the configuration in the references."""
     frames = moving((4, 8, 8))
     h5vidstack.pack(frames, "x.h5", method="video", preset="ffv1", chunk_frames=4)
-    config = json.loads(describe("x.h5")["refs"]["frames/.zarray"])["compressor"]
+    (config,) = json.loads(describe("x.h5")["refs"]["frames/.zarray"])["filters"]
     assert config == {"id": "h5vidstack", "shape": [4, 8, 8], "dtype": "|u1", "preset": "ffv1"}
     block = h5vidstack.codecs.block.encode(frames, Recipe(Coding("ffv1")))
     np.testing.assert_array_equal(numcodecs.get_codec(config).decode(block), frames)

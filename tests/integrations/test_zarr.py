@@ -1,5 +1,8 @@
-"""The codec of Zarr 3."""
+"""The codecs of Zarr 3."""
 
+import json
+
+import h5py
 import numpy as np
 import pytest
 import zarr
@@ -7,9 +10,11 @@ from frames import DTYPES, moving, pixels
 from zarr.registry import register_codec
 
 import h5vidstack
-from h5vidstack.integrations.zarr import NAME, BlockCodec
+from h5vidstack.integrations.zarr import NAME, BlockCodec, TranslatedCodec
 
-register_codec(NAME, BlockCodec)  # as the entry point of an installed package does
+# As the entry points of an installed package do.
+register_codec(NAME, BlockCodec)
+register_codec(f"numcodecs.{NAME}", TranslatedCodec)
 
 
 def stored(frames, chunks, **options):
@@ -81,3 +86,37 @@ def test_damage_is_an_error():
     store._store_dict[name] = zarr.core.buffer.cpu.Buffer.from_bytes(bytes(data))
     with pytest.raises(h5vidstack.BlockError):
         array[:]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_virtualizarr_makes_of_references(dtype):
+    """It translates the codec of numcodecs by name, and puts the codec of bytes before it."""
+    frames = pixels((21, 17, 19), dtype)
+    with h5py.File("x.h5", "w") as file:
+        file.create_dataset("d", data=frames, chunks=(8, 17, 19), **h5vidstack.Video())
+        block = file["d"].id.read_direct_chunk((0, 0, 0))[1]
+    (config,) = json.loads(h5vidstack.references("x.h5::/d")["refs"]["frames/.zarray"])["filters"]
+    given = {key: value for key, value in config.items() if key != "id"}
+    codec = TranslatedCodec.from_dict({"name": f"numcodecs.{NAME}", "configuration": given})
+    assert TranslatedCodec.from_dict(codec.to_dict()) == codec
+    assert codec.get_config() == config
+    endian = "big" if np.dtype(dtype).str[0] == ">" else "little"
+    store = zarr.storage.MemoryStore()
+    array = zarr.create_array(
+        store, shape=frames.shape, chunks=(8, 17, 19), dtype=dtype, compressors=codec,
+        serializer=zarr.codecs.BytesCodec(endian=endian),
+    )  # fmt: skip
+    array[:] = frames
+    np.testing.assert_array_equal(zarr.open_array(store, mode="r")[:], frames)
+    place = zarr.core.sync.sync(store.list_prefix("c/0").__anext__())
+    buffer = zarr.core.buffer.default_buffer_prototype().buffer  # a block that zarr did not write
+    zarr.core.sync.sync(store.set(place, buffer.from_bytes(block)))
+    np.testing.assert_array_equal(zarr.open_array(store, mode="r")[:8], frames[:8])
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"shape": [1, 2, 3]}, {"shape": [1, 2, 3], "dtype": "u1", "x": 1}]
+)
+def test_what_the_translated_codec_refuses(given):
+    with pytest.raises(h5vidstack.UnsupportedError, match="must have shape and dtype"):
+        TranslatedCodec(given)

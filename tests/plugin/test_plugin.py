@@ -679,6 +679,75 @@ def test_examples_of_tools(folder, text):
         assert Path("frame.bin").read_bytes() == frames[number - 1].tobytes()
 
 
+def examples(language):
+    """The blocks of a language in the page about other programs."""
+    page = (ROOT / "docs/cookbook/programs.md").read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.S | re.M)
+
+
+@pytest.mark.skipif(shutil.which("nccopy") is None, reason="no netcdf-bin")
+def test_examples_of_nccopy(folder):
+    frames = moving((20, 40, 50))
+    with h5py.File("plain.h5", "w") as file:
+        file.create_dataset("stack/frames", data=frames, chunks=(16, 40, 50))
+    lines = [line for text in examples("bash") for line in text.splitlines() if "nccopy" in line]
+    assert len(lines) == 2
+    for line in lines:
+        done = with_plugin(folder, *shlex.split(line))
+        assert done.returncode == 0, done.stderr
+        with h5py.File(line.split()[-1]) as file:
+            assert _filters(file["stack/frames"]) == [h5filter.FILTER_ID]
+            np.testing.assert_array_equal(file["stack/frames"][...], frames)
+
+
+@pytest.mark.skipif(shutil.which("octave-cli") is None, reason="no octave")
+def test_example_of_octave(folder):
+    frames = moving((20, 40, 50))
+    h5vidstack.pack(frames, "out.h5")
+    (example,) = examples("octave")
+    write = 'file = fopen("frame.bin", "wb"); fwrite(file, frame.\', "uint8"); fclose(file);'
+    done = with_plugin(folder, "octave-cli", "--eval", example + write)
+    assert Path("frame.bin").read_bytes() == frames[5].tobytes(), done.stderr
+
+
+@pytest.mark.skipif(
+    None in map(shutil.which, ("java", "javac"))
+    or not Path("/usr/share/java/jarhdf5.jar").exists(),
+    reason="no libhdf5-java or no Java",
+)
+def test_example_of_java(folder):
+    frames = moving((20, 40, 50))
+    h5vidstack.pack(frames, "out.h5")
+    (program,) = examples("java")
+    Path("Read.java").write_text(program)
+    commands = [
+        line for text in examples("bash") for line in text.splitlines() if "jarhdf5" in line
+    ]
+    assert len(commands) == 2
+    for command in commands:
+        done = with_plugin(folder, *shlex.split(command))
+        assert done.returncode == 0, done.stderr
+    assert Path("pixels.bin").read_bytes() == frames.tobytes()
+
+
+def test_pytables_reads(folder):
+    """It brings an HDF5 of its own."""
+    pytest.importorskip("tables", reason="no PyTables")
+    frames = moving((20, 40, 50))
+    h5vidstack.pack(frames, "out.h5")
+    np.save("frames.npy", frames)
+    program = (
+        "import sys, warnings, numpy as np\n"
+        "warnings.simplefilter('ignore')\n"
+        "import tables\n"
+        "with tables.open_file('out.h5') as file:\n"
+        "    assert (file.get_node('/stack/frames')[:] == np.load('frames.npy')).all()\n"
+        "assert 'h5vidstack' not in sys.modules\n"
+    )
+    done = with_plugin(folder, sys.executable, "-c", program)
+    assert done.returncode == 0, done.stderr
+
+
 def plugin_path(site):
     command = [sys.executable, "-m", "h5vidstack", "plugin-path"]
     return subprocess.run(
