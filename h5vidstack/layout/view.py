@@ -38,7 +38,7 @@ class MappedFrames(Protocol):
         """``(n, H, W[, C])``."""
 
 
-Video = tuple[str, MappedFrames]
+PileFrames = tuple[str, MappedFrames]
 """The name of a file as seen from that of the stack (``.``: the same), and a pile's video in it."""
 
 _ORDERED = f"groups/{ORDERED}"
@@ -59,7 +59,7 @@ def write(
     shape: Shape,
     dtype: np.dtype[Any],
     places: tuple[Numbers, Numbers],
-    videos: Sequence[Video],
+    videos: Sequence[PileFrames],
     *,
     coded: bool,
 ) -> None:
@@ -121,7 +121,7 @@ def write_all_axes(group: h5py.Group, leading: Shape, frame: Shape, dtype: np.dt
     return True
 
 
-def _in_order(places: tuple[Numbers, Numbers], videos: Sequence[Video]) -> bool:
+def _in_order(places: tuple[Numbers, Numbers], videos: Sequence[PileFrames]) -> bool:
     """Whether one pile of this file holds all frames in order, and no others."""
     (file, data), (_, position) = videos[0], places
     here = len(videos) == 1 and file == "."
@@ -133,7 +133,7 @@ def problems(
     group: h5py.Group,
     shape: Shape,
     places: tuple[Numbers, Numbers],
-    videos: Sequence[Video],
+    videos: Sequence[PileFrames],
     crc32: npt.NDArray[Any] | None,
     raw: io.RawIOBase | None,
 ) -> Iterator[str]:
@@ -226,7 +226,7 @@ def _alias_path(group: h5py.Group, alias: str) -> str:
     return f"{str(group.name).rstrip('/')}/{alias}"
 
 
-def _sources(here: str, videos: Sequence[Video]) -> list[virtual.MappedDataset]:
+def _sources(here: str, videos: Sequence[PileFrames]) -> list[virtual.MappedDataset]:
     """Return where the videos are found; `here` is the path of the stack's group of piles."""
     return [
         virtual.MappedDataset(

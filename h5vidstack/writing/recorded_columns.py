@@ -17,7 +17,7 @@ TIME = "time"
 SECONDS = {"units": "s"}
 """What is said of a column `TIME` of numbers, unless the user says something else."""
 
-Row = tuple[Column, ...]
+ColumnValues = tuple[Column, ...]
 """One value of each column, ``(1,)``."""
 
 
@@ -38,7 +38,7 @@ class RecordedColumns:
             name: found for name, found in declared.coords.items() if found.dims == (axis,)
         }
         self._fixed: dict[str, Coordinate] | None = None
-        self._rows: list[Row] = []
+        self._rows: list[ColumnValues] = []
 
     @property
     def metadata(self) -> Metadata:
