@@ -36,7 +36,7 @@ napoleon_use_rtype = False
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!h5vidstack).*"),
-    ("py:class", r".*\.(StackReader|Described|SourceFiles)"),
+    ("py:class", r".*\.(StackReader|Described|SourceFiles|Identity)"),
 ]
 
 html_theme = "furo"

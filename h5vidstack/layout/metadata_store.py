@@ -339,7 +339,7 @@ def write_attribute(node: h5py.HLObject, name: str, value: Any) -> None:
     array = np.asarray(value)
     if array.dtype.kind == "b":
         array = array.astype(np.int8)  # netCDF-4 cannot list HDF5's enumerations of bool
-    node.attrs.create(name, array, dtype=array.dtype.newbyteorder("<"))
+    node.attrs.create(name, array, dtype=array.dtype)
 
 
 def write_texts(node: h5py.HLObject, name: str, texts: Sequence[str]) -> None:
@@ -518,8 +518,13 @@ def user_attributes(attrs: Mapping[str, Any]) -> dict[str, Any]:
     return {
         _reserved(name, GROUP_NAMES): plain_attribute(value)
         for name, value in attrs.items()
-        if name not in GROUP_NAMES
+        if name not in GROUP_NAMES and _is_plain(value)
     }
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether an attribute is texts or numbers: other programs may have put others there."""
+    return not isinstance(value, h5py.Empty) and np.asarray(value).dtype.kind in "biufSU"
 
 
 def plain_attribute(value: Any) -> Any:

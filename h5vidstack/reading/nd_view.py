@@ -116,7 +116,7 @@ class NdView:
 
     def __getitem__(self, key: Any) -> Any:
         session = self.stack.live()
-        selection = parse(key, self.shape)
+        selection = parse(key, self.shape, masks=False)
         plain = np.empty(selection.plain_shape, self.dtype)
         flat = self._flattened(selection)
         session.read(flat, plain.reshape(flat.plain_shape))

@@ -118,8 +118,13 @@ class Selection:
         return np.arange(taken.start, taken.stop, taken.step)
 
 
-def parse(key: Any, shape: Shape) -> Selection:
+def parse(key: Any, shape: Shape, *, masks: bool = True) -> Selection:
     """Read an index as numpy would for an array of `shape`.
+
+    Parameters
+    ----------
+    masks
+        Whether the result may have a `mask`; without, points stand for it.
 
     Raises
     ------
@@ -127,7 +132,7 @@ def parse(key: Any, shape: Shape) -> Selection:
         An IndexError, in the cases in which numpy raises one.
     """
     items = key if isinstance(key, tuple) else (key,)
-    place = _leading_mask(items, shape)
+    place = _leading_mask(items, shape) if masks else None
     if place is not None:
         return _parse_masked(items, place, shape)
     entries = _expand(items, shape)

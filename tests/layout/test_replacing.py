@@ -198,7 +198,7 @@ def test_a_stack_anew_in_its_place(target):
         assert "mse" not in file["stack"].attrs
         assert list(file) == ["stack"]
         assert set(file["stack"]) == {
-            "frame", "frames", "groups", "hashes", "index", "notes", "roi", "soft", "x", "y",
+            "frame", "frames", "groups", "hashes", "index", "notes", "roi", "soft", "source", "x", "y",
         }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import h5vidstack
 
 FRAMES = moving((70, 40, 50))
 SHUFFLED = FRAMES[np.random.default_rng(0).permutation(70)]
-VARIES = {"uuid", "lineage", "created", "settings"}
+VARIES = {"uuid", "lineage", "created", "settings", "frames_crc32"}
 REFERENCES = {"DIMENSION_LIST", "REFERENCE_LIST"}
 """Attributes that hold the places of objects in the file, which differ; see `referred`."""
 WAYS = {

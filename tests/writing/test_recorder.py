@@ -259,11 +259,11 @@ def test_ctrl_c_in_a_write_loses_nothing():
         with h5vidstack.create("x.h5", (50, 60), "u1", profile="balanced") as recorder:
             # Private: the signal must come while a write is under way.
             take = recorder._take
-            def slowly(frame):
+            def slowly(frame, columns):
                 if recorder.frames in (3, 20, 31):
                     signal.pthread_kill(main, signal.SIGINT)  # while it waits for this
                     time.sleep(0.2)
-                take(frame)
+                take(frame, columns)
             recorder._take = slowly
             while recorder.frames < 60:
                 try:

@@ -25,7 +25,14 @@ def test_copies_are_stored_once(method):
     np.testing.assert_array_equal(content(), frames)
     with h5py.File("x.h5") as file:
         group = file["stack"]
-        assert sum(pile["members"].shape[0] for pile in group["groups"].values()) == 36
+        assert (
+            sum(
+                pile["members"].shape[0]
+                for name, pile in group["groups"].items()
+                if name != "ordered"
+            )
+            == 36
+        )
         places = np.stack([group["index/group"], group["index/position"]], axis=1)
         for copy in (7, 20, 49, 25):
             assert (places[copy] == places[3]).all()
