@@ -23,7 +23,7 @@ from ..errors import FormatError
 from ..hdf5 import standard_filters
 from ..hdf5.failures import DamageError, damage_as_error
 from ..hdf5.standard_filters import shuffled
-from ..metadata.coordinates import FILL, Column, Coordinate, texts
+from ..metadata.coordinates import FILL, Column, Coordinate, same_attrs, texts
 from ..metadata.description import Metadata, all_frames_axis
 from ..metadata.files import SourceFiles
 from ..metadata.time_stamps import MISSING, TIME_BASE, time_base, to_seconds, to_ticks
@@ -143,7 +143,15 @@ def write(
     _show_axes(group, metadata, scales, leading, frame, dtype)
     write_texts(group, DIMS, metadata.dims)
     write_texts(group, COORDS, [os.fsdecode(stored_name(name)) for name in metadata.coords])
+    # What others say at the stack in just these words stays as they wrote it.
+    held = {name: group.attrs[name] for name in group.attrs if name not in GROUP_NAMES}
+    said = {name: plain_attribute(value) for name, value in held.items() if _is_plain(value)}
     attrs = {unreserved(name, GROUP_NAMES): value for name, value in metadata.attrs.items()}
+    attrs = {
+        name: value
+        for name, value in attrs.items()
+        if name not in said or not same_attrs({name: said[name]}, {name: value})
+    }
     for name, value in attrs.items():
         write_attribute(group, name, value)
     write_texts(group, ATTRIBUTES, list(attrs))
