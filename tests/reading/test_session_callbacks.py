@@ -41,7 +41,6 @@ USES = {
 }
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("use", USES)
 def test_in_a_callback_of_hdf5_while_others_read(stack, use):
     stop, wrong = threading.Event(), []
@@ -64,7 +63,6 @@ def test_in_a_callback_of_hdf5_while_others_read(stack, use):
     assert not wrong
 
 
-@pytest.mark.timeout(60)
 def test_stacks_are_opened_and_closed_in_a_callback(stack):
     def look():
         with h5vidstack.open("runs.h5") as other:
@@ -73,7 +71,6 @@ def test_stacks_are_opened_and_closed_in_a_callback(stack):
     assert callback(look)
 
 
-@pytest.mark.timeout(60)
 def test_remote_stacks_are_read_in_a_callback(stack):
     with serving() as server, h5vidstack.open(f"{server.url}/runs.h5") as remote:
         assert callback(lambda: np.array_equal(remote[:], FRAMES))
@@ -85,7 +82,6 @@ def test_remote_stacks_are_read_in_a_callback(stack):
         assert callback(look)
 
 
-@pytest.mark.timeout(60)
 def test_in_threads_of_asyncio(stack):
     async def read():
         parts = [asyncio.to_thread(stack.read, slice(i, i + 9)) for i in range(0, 50, 5)]
@@ -95,7 +91,6 @@ def test_in_threads_of_asyncio(stack):
         np.testing.assert_array_equal(part, FRAMES[number * 5 : number * 5 + 9])
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_after_a_fork_in_a_thread_while_others_read(stack):
     stop, results = threading.Event(), []
