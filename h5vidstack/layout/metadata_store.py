@@ -27,7 +27,7 @@ from ..metadata.coordinates import FILL, Column, Coordinate, same_attrs, texts
 from ..metadata.description import Metadata, all_frames_axis
 from ..metadata.files import SourceFiles
 from ..metadata.time_stamps import MISSING, TIME_BASE, time_base, to_seconds, to_ticks
-from ..metadata.words import NOTHING, Words, WordsKind
+from ..metadata.words import NOTHING, ByteValues, Words, WordsKind
 from ..shapes import Shape
 from . import view
 from .names import ND, SEPARATOR, STACK_ATTRIBUTES, STACK_MEMBERS, TABLE_CRC, scalar
@@ -748,7 +748,7 @@ def read_word_bytes(group: h5py.Group, name: str, start: int, stop: int) -> byte
         return b"".join(pages)[start - first : stop - first]
 
 
-class StoredValues(Sequence[bytes]):
+class StoredValues(ByteValues):
     """Byte strings that lie end to end in a file, each read when it is asked for.
 
     A page around the last one is kept, so that reading them in order reads each page once.
@@ -761,11 +761,8 @@ class StoredValues(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._ends)
 
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(len(self)))]
-        if not 0 <= place < len(self._ends):
-            raise IndexError(place)
+    def value_at(self, place: int) -> bytes:
+        """See `ByteValues`."""
         start = int(self._ends[place - 1]) if place else 0
         stop = int(self._ends[place])
         first, known = self._known

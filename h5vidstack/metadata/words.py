@@ -7,6 +7,7 @@ import hashlib
 import json
 import tempfile
 import weakref
+from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -145,7 +146,22 @@ class Chosen(Sequence[bytes]):
         return self._values[int(self._places[place])]
 
 
-class Joined(Sequence[bytes]):
+class ByteValues(Sequence[bytes]):
+    """Byte strings that are not in memory together; `value_at` gives one of them."""
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(len(self)))]
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        return self.value_at(place)
+
+    @abstractmethod
+    def value_at(self, place: int) -> bytes:
+        """Return a value by its number, which is one of those that there are."""
+
+
+class Joined(ByteValues):
     """The values of one sequence after those of another, without a copy."""
 
     def __init__(self, one: Sequence[bytes], two: Sequence[bytes]) -> None:
@@ -154,14 +170,13 @@ class Joined(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._one) + len(self._two)
 
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(len(self)))]
+    def value_at(self, place: int) -> bytes:
+        """See `ByteValues`."""
         first = len(self._one)
         return self._one[place] if place < first else self._two[place - first]
 
 
-class WordsCollector(Sequence[bytes]):
+class WordsCollector(ByteValues):
     """Collects what a source says of one frame after another.
 
     Equal values are kept once, as far as it remembers them; many values are kept on disk.
@@ -215,11 +230,8 @@ class WordsCollector(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._ends)
 
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(len(self)))]
-        if not 0 <= place < len(self._ends):
-            raise IndexError(place)
+    def value_at(self, place: int) -> bytes:
+        """See `ByteValues`."""
         start = self._ends[place - 1] if place else 0
         self._spool.seek(start)
         return self._spool.read(self._ends[place] - start)

@@ -223,7 +223,8 @@ def pack(
         chosen = chosen.completed()
         opened = cleanup.enter_context(contextlib.closing(open_source(source, chosen.reading)))
         block.check_dtype(opened.dtype)
-        digests = cleanup.enter_context(provenance.Digests(opened, chosen.digest, place.target))
+        digests = provenance.Digests(opened, chosen.digest, place.target)
+        cleanup.callback(digests.close)
         check_metadata(opened, chosen, before)
         held_bytes = place.held_bytes
         setup, make = _set_up(cleanup, place, opened, chosen, before, progress)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -81,15 +80,8 @@ class Digests:
             return False
         return os.path.samestat(os.stat(path), self._target)
 
-    def __enter__(self) -> Digests:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End what is under way, and the thread."""
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...metadata.column_file import spaced
 from ...metadata.coordinates import Coordinate
 from .directories import Directory, resolution_sizes
-from .ome import Planes
+from .ome import Planes, finite_number
 
 BYTE_COUNTS, METADATA = 50838, 50839
 LABEL = "label"
@@ -66,15 +67,15 @@ def describe(text: str, directory: Directory, planes: Planes) -> ImagejDescripti
     if unit is not None and unit not in ("pixel", "pixels") and sizes is not None:
         units = (said.get("yunit", unit), unit)
         for name, edge, step, own in zip("yx", planes.frame, sizes, units, strict=False):
-            found.coords[name] = _steps(name, edge, step, own)
-    spacing, interval = _number(said.get("spacing")), _number(said.get("finterval"))
+            found.coords[name] = spaced(name, edge, step, own)
+    spacing, interval = finite_number(said.get("spacing")), finite_number(said.get("finterval"))
     if spacing and "Z" in planes.lengths and unit is not None:
         own = said.get("zunit", unit)
-        found.coords["Z"] = _steps("Z", planes.lengths["Z"], spacing, own)
+        found.coords["Z"] = spaced("Z", planes.lengths["Z"], spacing, own)
     if interval and "T" in planes.lengths:
         own = said.get("tunit", _SECONDS)
-        found.coords["T"] = _steps("T", planes.lengths["T"], interval, own)
-    low, high = _number(said.get("min")), _number(said.get("max"))
+        found.coords["T"] = spaced("T", planes.lengths["T"], interval, own)
+    low, high = finite_number(said.get("min")), finite_number(said.get("max"))
     if low is not None and high is not None:
         found.attrs["display_range"] = np.array([low, high])
     count = int(np.prod(tuple(planes.lengths.values())))
@@ -139,15 +140,3 @@ def _labels(directory: Directory) -> list[str]:
     code = "utf-16-be" if items.order == ">" else "utf-16-le"
     found = items.values.get(LABELS, [])
     return [label.decode(code, errors="replace").rstrip("\0") for label in found]
-
-
-def _steps(name: str, count: int, step: float, unit: str) -> Coordinate:
-    return Coordinate.of((name,), np.arange(count) * step, {"units": unit})
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if np.isfinite(value) else None

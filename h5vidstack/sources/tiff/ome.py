@@ -150,7 +150,7 @@ def contradictions(pixels: Element, planes: Planes) -> Iterator[str]:
 
 
 def _pixel_size(pixels: Element) -> PixelSize | None:
-    width, height = (_number(pixels.get(f"PhysicalSize{axis}")) for axis in "XY")
+    width, height = (finite_number(pixels.get(f"PhysicalSize{axis}")) for axis in "XY")
     units = {pixels.get(f"PhysicalSize{axis}Unit", SIZE_UNIT) for axis in "XY"}
     if not width or not height or len(units) > 1:
         return None
@@ -166,7 +166,7 @@ def _add_scales(found: OmeDescription, pixels: Element, planes: Planes) -> None:
         ("Z", "PhysicalSizeZ", SIZE_UNIT),
         ("T", "TimeIncrement", TIME_UNIT),
     ):
-        step = _number(pixels.get(attribute))
+        step = finite_number(pixels.get(attribute))
         if step and axis in lengths:
             unit = pixels.get(f"{attribute}Unit", default)
             found.coords[axis] = Coordinate.of(
@@ -195,7 +195,7 @@ def _add_planes(found: OmeDescription, pixels: Element, planes: Planes, label: s
         values = np.full(int(np.prod(edges)), np.nan)
         units = set()
         for plane, number in zip(elements, numbers, strict=True):
-            value = _number(plane.get(attribute))
+            value = finite_number(plane.get(attribute))
             if number is not None and value is not None:
                 values[number] = value
                 units.add(plane.get(f"{attribute}Unit", default))
@@ -227,7 +227,8 @@ def _name(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _number(text: str | None) -> float | None:
+def finite_number(text: str | None) -> float | None:
+    """Return the number that a text says; None if it says none, or no finite one."""
     try:
         value = float(text or "")
     except ValueError:
