@@ -13,7 +13,8 @@ from .integrations import dask, jupyter
 from .layout.names import SEPARATOR
 from .pool import Progress
 from .reading.stack_reader import CACHE_BYTES, StackReader
-from .writing.pack_options import PackOptions, collected, takes_options
+from .writing.option_signatures import collected, takes_options
+from .writing.pack_options import PackOptions
 from .writing.packer import PackReport, pack
 
 

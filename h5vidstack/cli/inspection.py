@@ -37,14 +37,21 @@ from .signals import end_tidily
 from .terminal import printable, progress_bar, say
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack info out.h5",
+        "h5vidstack info out.h5::/entry/stack --groups",
+        "h5vidstack info out.h5 --json",
+    )
+)
 @click.argument("file", callback=not_stdin)
 @click.option("--groups", is_flag=True, help="Also show the piles of similar frames.")
 @json_option
 def info(file: str, groups: bool, as_json: bool) -> None:
-    """Show what is in the stack FILE; in all its stacks, if FILE names none of several.
+    """Show what is in a stack.
 
-    --json has all that is known of the frames. Of several stacks it is a list.
+    If FILE holds several stacks and names none of them, all are shown. --json has all that is known
+    of the frames. Of several stacks it is a list.
     """
     found = [_described(name, as_json) for name in _named(file)]
     if as_json:
@@ -73,11 +80,14 @@ def _described(file: str, whole: bool) -> tuple[dict[str, Any], dict[str, str]]:
         return facts, metadata_rows(stack, stack.attrs)
 
 
-@click.command("ls")
+@click.command("ls", epilog=examples("h5vidstack ls week.h5"))
 @click.argument("file", callback=not_stdin)
 @json_option
 def list_stacks(file: str, as_json: bool) -> None:
-    """List the stacks in FILE, by the paths that 'open' takes."""
+    """List the stacks in a file.
+
+    They are named by the paths that 'open' takes.
+    """
     path, _ = split_readable(file)
     found = [describe(f"{path}{SEPARATOR}{stack}") for stack in stacks(file)]
     if as_json:
@@ -102,12 +112,13 @@ def list_stacks(file: str, as_json: bool) -> None:
 @click.option("--url", help="Where readers will find FILE.  [default: where it is]")
 @overwrite_option
 def references(file: str, out: str, url: str | None, overwrite: bool) -> None:
-    """Describe the stack FILE so that Zarr reads it in place: JSON in kerchunk's format.
+    """Describe a stack so that Zarr reads it in place.
 
-    A stack in order is the array "frames". In a reordered stack each pile is an array
-    "groups/000000/video", and frame i is entry index/position[i] of pile index/group[i]; there is
-    no array "frames", because Zarr has no virtual arrays. Tables and hashes are arrays, too.
-    Readers need h5vidstack for the codec. When FILE has changed, make the references again.
+    The output is JSON in kerchunk's format. A stack in order is the array "frames". In a reordered
+    stack each pile is an array "groups/000000/video", and frame i is entry index/position[i] of
+    pile index/group[i]; there is no array "frames", because Zarr has no virtual arrays. Tables and
+    hashes are arrays, too. Readers need h5vidstack for the codec. When FILE has changed, make the
+    references again.
     """
     if out != STDOUT:
         refuse_source(out, file)
@@ -120,7 +131,9 @@ def references(file: str, out: str, url: str | None, overwrite: bool) -> None:
         temporary.write_text(found)
 
 
-@click.command()
+@click.command(
+    epilog=examples("h5vidstack find out.h5 query.png", "h5vidstack find out.h5 --frame 17 -k 5")
+)
 @click.argument("file", callback=not_stdin)
 @click.argument("query", required=False, callback=not_stdin)
 @click.option("--frame", type=int, help="Search for frames like this one of FILE.")
@@ -148,9 +161,10 @@ def find(
     no_rerank: bool,
     as_json: bool,
 ) -> None:
-    """Find the frames of the stack FILE that are most like the image file QUERY.
+    """Find the frames that are most like an image.
 
-    Hashes propose frames; then the pixels of the nearest ones are compared.
+    Of the stack FILE, those are listed that are most like the image file QUERY. Hashes propose
+    frames; then the pixels of the nearest ones are compared.
     """
     if (query is None) == (frame is None):
         raise click.UsageError("give an image file as QUERY, or --frame N")
@@ -189,7 +203,7 @@ def _origin(stack: Stack, frame: int) -> str:
     return f"{record.path}[{stack.source.image(frame)}]" if several else record.path
 
 
-@click.command("contact-sheet")
+@click.command("contact-sheet", epilog=examples("h5vidstack contact-sheet out.h5 sheet.png"))
 @click.argument("file", callback=not_stdin)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
@@ -202,9 +216,10 @@ def _origin(stack: Stack, frame: int) -> str:
 )  # fmt: skip
 @overwrite_option
 def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -> None:
-    """Draw the piles of the stack FILE: the first, typical and last frame of each.
+    """Draw the piles of similar frames as one picture.
 
-    OUT is a picture, such as sheet.png; - writes PNG to standard output.
+    Of each pile of the stack FILE, it has the first, a typical and the last frame. OUT is a
+    picture, such as sheet.png; - writes PNG to standard output.
     """
     end_tidily()
     with contextlib.ExitStack() as cleanup:
@@ -217,7 +232,13 @@ def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -
     say(f"drew {count} pile{'s' * (count != 1)} to {out}")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack verify out.h5",
+        "h5vidstack verify out.h5 --against images/",
+        "h5vidstack verify out.h5 --originals",
+    )
+)
 @click.argument("file", callback=not_stdin)
 @click.option(
     "--against", metavar="SRC", multiple=True, callback=not_stdin,
@@ -230,7 +251,7 @@ def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -
 @reading_options
 @json_option
 def verify(file: str, against: tuple[str, ...], originals: bool, as_json: bool, **how: Any) -> None:
-    """Decode all of the stack FILE, and check each CRC and the index.
+    """Decode all of a stack, and check each CRC and the index.
 
     If FILE names none of several stacks, all are checked. With --against the digest of each
     source file is compared, too. With --originals a file may be deleted if its digest is that of
@@ -290,7 +311,11 @@ def _has_files(source: Any, how: dict[str, Any]) -> bool:
         return bool(opened.metadata.files)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack check out.h5", "h5vidstack check out.h5 --against sim.npy --plots pictures/"
+    )
+)
 @click.argument("file", callback=not_stdin)
 @click.option(
     "--against", metavar="SRC", multiple=True, callback=not_stdin,
@@ -314,11 +339,11 @@ def check(
     as_json: bool,
     **how: Any,
 ) -> None:
-    """Say how exact the stack FILE is: its error, and the spectrum of a PCA.
+    """Say how exact a stack is.
 
-    The exit code is 1 if the error is larger than the stack says. --plots draws the components of a
-    PCA. With --against it also draws the frame with the largest error and a typical frame, each
-    beside its input.
+    Of the stack FILE it tells the error, and the spectrum of a PCA. The exit code is 1 if the error
+    is larger than the stack says. --plots draws the components of a PCA. With --against it also
+    draws the frame with the largest error and a typical frame, each beside its input.
     """
     source = against[0] if len(against) == 1 else list(against) or None
     with progress_bar("comparing") as progress:
@@ -339,8 +364,8 @@ def check(
 
 @click.command(epilog=examples('HDF5_PLUGIN_PATH="$(h5vidstack plugin-path)" h5dump -H out.h5'))
 def plugin_path() -> None:
-    """Print the folder of the native HDF5 plugin.
+    """Print the folder of the HDF5 plugin.
 
-    HDF5 programs other than Python find the plugin by HDF5_PLUGIN_PATH.
+    By HDF5_PLUGIN_PATH, HDF5 programs other than Python find this native plugin.
     """
     say(str(plugin.folder()))

@@ -12,6 +12,8 @@ from .. import text
 from ..repacking.repacker import RepackReport
 from ..repacking.repacker import repack as repack_file
 from ..text import json_text
+from ..writing.option_texts import OptionGroup
+from .grouped_help import GroupedCommand, grouped_option
 from .options import command_options, examples, json_option, packing_options, typed
 from .pipes import not_stdin, not_stdout
 from .signals import end_tidily
@@ -19,32 +21,40 @@ from .terminal import progress_bar, say
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "h5vidstack repack scan.nxs packed.nxs --dry-run",
         "h5vidstack repack scan.nxs packed.nxs",
         "h5vidstack repack session.nwb small.nwb --select '/acquisition/*/data'",
         "h5vidstack repack packed.nxs plain.nxs --restore",
-    )
+    ),
 )
 @click.argument("source", metavar="IN", callback=not_stdin)
 @click.argument("target", metavar="OUT", callback=not_stdout)
-@click.option(
-    "--select", multiple=True, metavar="GLOB",
+@grouped_option(
+    "--select", multiple=True, metavar="GLOB", group=OptionGroup.WHAT,
     help="Only datasets at such paths, as '/entry/*/data'; may be given several times.  "
     "[default: all that look like stacks of images]",
 )  # fmt: skip
-@click.option("--restore", is_flag=True, help="The other way: pixels that any HDF5 reads.")
-@click.option("--dry-run", is_flag=True, help="Write nothing; say what would be replaced.")
+@grouped_option(
+    "--restore", is_flag=True, group=OptionGroup.WHAT,
+    help="The other way: pixels that any HDF5 reads.",
+)  # fmt: skip
+@grouped_option(
+    "--dry-run", is_flag=True, group=OptionGroup.OUTPUT,
+    help="Write nothing; say what would be replaced.",
+)  # fmt: skip
 @command_options("repack")
 @json_option
 def repack(
     source: str, target: str, select: tuple[str, ...], restore: bool, dry_run: bool,
     as_json: bool, **values: Any,
 ) -> None:  # fmt: skip
-    """Copy the HDF5 file IN to OUT, its stacks of images as lossless video at the same paths.
+    """Copy a whole HDF5 file with its stacks of images packed.
 
-    All else stays as it is: groups, attributes, links, references, dimension scales, types.
-    Programs that read IN read OUT after `import h5vidstack`. At the end both files are compared.
+    IN is copied to OUT, its stacks of images as lossless video at the same paths. All else stays as
+    it is: groups, attributes, links, references, dimension scales, types. Programs that read IN
+    read OUT after `import h5vidstack`. At the end both files are compared.
     """
     coding = typed(["profile", "codec", "preset", "chunk_frames", "tile", "no_hashes"])
     if restore and coding:

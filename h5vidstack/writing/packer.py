@@ -38,7 +38,8 @@ from . import provenance
 from .appending import Earlier, find_earlier
 from .crew import Crew
 from .journal import resumable
-from .pack_options import PackOptions, collected, takes_options
+from .option_signatures import collected, takes_options
+from .pack_options import PackOptions
 from .packet_packing import PacketPacking
 from .packing import Packed, Packing, Setup
 from .pca_packing import PcaPacking
