@@ -74,6 +74,8 @@ class ValueMap:
 
     def between(self, first: int, last: int) -> ValueMap:
         """Return the map of a run of a block's pixels."""
+        if not len(self.positions):
+            return self
         start, stop = np.searchsorted(self.positions, (first, last))
         positions = self.positions[start:stop] - np.uint64(first)
         return replace(self, positions=positions, words=self.words[start:stop])
