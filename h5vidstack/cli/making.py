@@ -149,9 +149,9 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
     if report.growth is not None and report.growth > 1:
         kind = "an image" if os.path.isdir(src[0]) else kind_of_name(src[0])
         cure = _SMALLER.get(kind or "", "--profile small may take less")
-        if report.stored_bytes < (report.source_bytes or 0) / 2:
+        if report.stored_bytes <= (report.source_bytes or 0):  # so no other coding would help
             added = text.kilobytes(report.written_bytes - report.stored_bytes)
-            cure = f"{added} are tables and what HDF5 needs, as much for few frames as for many"
+            cure = f"{added} are tables and what HDF5 needs beside the frames"
         click.echo(
             f"the stack takes {report.growth:.1f} times the bytes of its source: {cure}", err=True
         )
