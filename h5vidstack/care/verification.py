@@ -44,7 +44,8 @@ def verify(
     stack
         A `Stack`, or where it is: ``file.h5`` or ``file.h5::/path``.
     against
-        Anything that `pack` takes: every frame is compared with it bit for bit.
+        Anything that `pack` takes: every frame is compared with it bit for bit. What it says
+        besides its pixels, such as names and times, is not compared.
     gray, stream, accept_damaged
         How `against` was packed; see `pack`.
     progress
