@@ -14,6 +14,7 @@ from .inspection import (
     references,
     verify,
 )
+from .looking import view
 from .making import append, export, link, pack, recover, rehash, remap, unpack
 from .options import variable
 from .performance import bench, demo
@@ -40,7 +41,7 @@ def main() -> None:
 
 for _command in (
     pack, append, link, unpack, export, repack, recover, rehash, remap,
-    info, list_stacks, find, contact_sheet, verify, check, references,
+    info, list_stacks, view, find, contact_sheet, verify, check, references,
     bench, demo, plugin_path,
 ):  # fmt: skip
     main.add_command(_command)
