@@ -21,7 +21,7 @@ from ..integrations.kerchunk import references as references_of
 from ..layout.names import SEPARATOR
 from ..layout.output import complete_or_absent
 from ..reading.listing import stacks
-from ..reading.metadata_summary import describe_metadata, metadata_rows
+from ..reading.metadata_summary import describe_metadata, metadata_rows, origin
 from ..reading.search import mismatch
 from ..reading.stack_file import split_readable
 from ..reading.summary import describe
@@ -225,35 +225,23 @@ def find(
         image = stack[frame] if query is None else read_image(query)
         note = mismatch(image, stack.shape[1:], stack.dtype)
         matches = stack.find(image, k, hash=name, max_distance=max_distance, rerank=not no_rerank)
-        origins = [_origin(stack, match.frame) for match in matches]
+        origins = [origin(stack, match.frame) for match in matches]
     if as_json:
         found = [
-            dataclasses.asdict(match) | {"name": origin or None}
-            for match, origin in zip(matches, origins, strict=True)
+            dataclasses.asdict(match) | {"name": called or None}
+            for match, called in zip(matches, origins, strict=True)
         ]
         say(json_text({"hash": name, "note": note, "matches": found}))
         return
     if note:
         click.echo(printable(f"note: {note}"), err=True)
     rows: list[tuple[str, ...]] = [("frame", "rms difference", "hash bits apart", "name")]
-    for match, origin in zip(matches, origins, strict=True):
+    for match, called in zip(matches, origins, strict=True):
         rmse = "-" if match.rmse is None else f"{match.rmse:.4g}"
-        rows.append((str(match.frame), rmse, str(match.distance), origin))
+        rows.append((str(match.frame), rmse, str(match.distance), called))
     if not any(origins):
         rows = [row[:-1] for row in rows]
     say(colours.table("\n".join(aligned(rows))))
-
-
-def _origin(stack: Stack, frame: int) -> str:
-    """Return the name of a frame: its own, or that of its file, with the image in it."""
-    if "name" in stack.coords:
-        return str(stack.coords["name"][frame])
-    record = stack.source.file(frame)
-    if record is None:
-        return ""
-    table = stack.source.table
-    several = table is not None and len(table) < len(stack)
-    return f"{record.path}[{stack.source.image(frame)}]" if several else record.path
 
 
 @click.command("contact-sheet", epilog=examples("h5vidstack contact-sheet out.h5 sheet.png"))

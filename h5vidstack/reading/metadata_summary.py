@@ -15,7 +15,7 @@ from ..layout import metadata_store
 from ..metadata.coordinates import FILL, Coordinate
 from ..metadata.description import default_dims
 from ..metadata.words import NOTHING, Words, WordsKind
-from .described import Described
+from .described import NAME, Described
 
 SHOWN = 60
 """Characters of a text that are shown."""
@@ -77,6 +77,24 @@ def metadata_rows(stack: Described, attrs: Mapping[str, Any]) -> dict[str, str]:
             f"{name} ({_said(found)})" for name, found in stack.source.words.items()
         )
     return rows
+
+
+def origin(stack: Described, frame: int) -> str:
+    """Return the name of a frame: its own, or that of its file, with the image in it; or nothing.
+
+    Parameters
+    ----------
+    frame
+        Its number.
+    """
+    if NAME in stack.coords:
+        return str(stack.coords[NAME][frame])
+    record = stack.source.file(frame)
+    if record is None:
+        return ""
+    table = stack.source.table
+    several = table is not None and len(table) < stack.shape[0]
+    return f"{record.path}[{stack.source.image(frame)}]" if several else record.path
 
 
 def plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from ..hdf5.failures import damage_as_error
+from ..layout.names import SEPARATOR
 from ..layout.stack_group import Layout
 from ..shapes import frame_bytes
 from .groups import describe_groups
@@ -32,8 +33,14 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         If there is no such stack.
     """
     file, inner = split_readable(path)
-    opened = StackFile(file, inner)
-    with contextlib.closing(opened), damage_as_error(opened.name):
+    with contextlib.closing(StackFile(file, inner)) as opened:
+        return describe_open(opened)
+
+
+def describe_open(opened: StackFile) -> dict[str, Any]:
+    """Describe a stack that is open; see `describe`."""
+    file = opened.name.removesuffix(f"{SEPARATOR}{opened.stack}")
+    with damage_as_error(opened.name):
         attrs, piles = opened.attrs, describe_groups(opened)
         raw = opened.shape[0] * frame_bytes(opened.shape[1:], opened.dtype.itemsize)
         stored = sum(pile.stored_bytes for pile in piles)

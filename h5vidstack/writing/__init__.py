@@ -2,8 +2,8 @@
 
 `packer` has `pack`: it opens a source and an output, has one kind of packing do the work, and
 reports. `pack_options` is the table of all options with their checks,
-`option_texts` what is said of one, and `option_signatures` gives functions their options. `packing` is the
-interface of the kinds of packing: `pile_packing` (video, plain chunks, differences),
+`option_texts` what is said of one, and `option_signatures` gives functions their options.
+`packing` is the interface of the kinds of packing: `pile_packing` (video, plain chunks, differences),
 `pca_packing`, of which `pca` does the mathematics, and `packet_packing` (copied packets).
 
 `survey` looks at every frame first, `coders` turn tiles of frames into chunks, `pile_encoder` runs
