@@ -46,6 +46,7 @@ from .terminal import printable, progress_bar, say
         "h5vidstack pack movie.mp4 out.h5 --gray --copy",
         "h5vidstack pack raw.h5::/entry/data out.h5::/entry/stack",
         "h5vidstack pack sim.npy out.h5 --max-error 1e-3r",
+        "h5vidstack pack images/ out.h5 --max-error 0.5s --noise gain=0.46,offset=100,read=1.6",
     ),
 )
 @click.argument("src", nargs=-1, required=True, callback=not_stdin)
@@ -178,6 +179,8 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
     exact = "lossless" if report.lossless else text.loss(report.max_error, report.psnr)
     if report.codings:
         say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {colours.verdict(exact)}")
+    if report.noise is not None:
+        say(f"{report.noise}; {report.noise.model}")
     for number, trials in enumerate(report.trials):
         say(f"\npile {number}:\n{colours.table(listings.trial_table(trials))}")
 
