@@ -15,6 +15,7 @@ from ..bulk.many import repack_many
 from ..repacking.repacker import RepackReport
 from ..repacking.repacker import repack as repack_file
 from ..text import json_text
+from . import colours
 from .many_files import bulk_options, refuse_bulk_options, run_many
 from .options import (
     command_options,
@@ -64,7 +65,7 @@ def repack(
     With --recursive, IN and OUT are folders. Each file is worked on by itself. The exit code is 3
     if some files failed, and 1 if all did.
     """
-    coding = typed(["profile", "codec", "preset", "chunk_frames", "tile", "no_hashes"])
+    coding = typed(["profile", "codec", "preset", "chunk_frames", "tile", "no_hashes", "max_error"])
     if restore and coding:
         raise click.UsageError(
             f"{coding} says how to code, but --restore writes plain pixels: leave one of them out"
@@ -97,11 +98,13 @@ def repack(
 
 def _say_repacked(report: RepackReport, target: str) -> None:
     planned = report.path is None
+    lossy = any(one.max_error for one in report.replaced)
     for one in report.replaced:
         shape = " x ".join(map(str, one.shape))
         say(
             f"{one.path}: {shape} {one.dtype}, {text.kilobytes(one.before)} -> "
-            f"{'about ' if planned else ''}{text.kilobytes(one.after)} ({one.coding})"
+            f"{'about ' if planned else ''}{text.kilobytes(one.after)} ({one.coding}"
+            + (f"; {colours.bad('LOSSY')}, max error {one.max_error:g})" if one.max_error else ")")
         )
     for why, count in Counter(left.why for left in report.left).most_common():
         kept = "datasets left as they are" if count > 1 else "dataset left as it is"
@@ -117,4 +120,6 @@ def _say_repacked(report: RepackReport, target: str) -> None:
         say(
             f"{target}: {sizes} in {report.seconds:.1f} s; {report.compared} datasets, and all "
             "attributes and links, compared and equal"
+            + ", but for what is lossy, of which each pixel is within the bound"
+            * lossy
         )

@@ -158,8 +158,9 @@ class PackOptions:
     max_error: float | str | None = _option(
         None,
         "LOSSY: let no pixel move by more than E; 1e-3r or 0.1% of the range of all.",
-        more="NaN and infinity are kept as they are.",
-        takers=("append",),
+        more="NaN and infinity are kept as they are. In `repack` it holds for each dataset that is "
+        "made anew; those of bool and of enumerations stay exact.",
+        takers=("append", "repack"),
         metavar="E",
         kept=(Kept.VIDEO, Kept.PCA),
         with_copy=False,
