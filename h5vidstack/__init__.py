@@ -7,6 +7,8 @@ Python ends (see `h5vidstack.hdf5.filter`). The names in ``__all__`` are public,
 """
 
 from ._version import __version__
+from .bulk.many import pack_many, repack_many
+from .bulk.outcomes import BulkReport, FileResult, FileState
 from .care.fidelity import Fidelity, check
 from .care.remapping import remap
 from .care.salvage import Recovered, recover
@@ -54,6 +56,7 @@ __all__ = [
     "FILTER_ID",
     "AccessError",
     "BlockError",
+    "BulkReport",
     "ClosedError",
     "Coordinate",
     "Error",
@@ -61,6 +64,8 @@ __all__ = [
     "Fidelity",
     "FileChangedError",
     "FileRecord",
+    "FileResult",
+    "FileState",
     "FormatError",
     "Group",
     "Linked",
@@ -96,10 +101,12 @@ __all__ = [
     "link",
     "open",
     "pack",
+    "pack_many",
     "recover",
     "references",
     "remap",
     "repack",
+    "repack_many",
     "stacks",
     "unpack",
     "verify",
