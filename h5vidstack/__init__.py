@@ -13,6 +13,7 @@ from .care.fidelity import Fidelity, check
 from .care.remapping import remap
 from .care.salvage import Recovered, recover
 from .care.verification import verify
+from .codecs.noise import NoiseLoss, NoiseModel
 from .errors import (
     AccessError,
     BlockError,
@@ -71,6 +72,8 @@ __all__ = [
     "Match",
     "MetadataError",
     "MissingError",
+    "NoiseLoss",
+    "NoiseModel",
     "NotExactError",
     "OutputError",
     "PackOptions",

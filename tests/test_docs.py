@@ -50,3 +50,12 @@ def test_spec_names_the_constants():
         assert f"| {codec.id} | {codec.name} |" in text
     for preset in registry.PRESETS.values():
         assert f"{preset.id} `{preset.name}`" in text
+
+
+def test_release_is_named_alike():
+    version = h5vidstack.__version__
+    newest = re.search(r"^## \[([\d.]+)\] - (\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    cited = (ROOT / "CITATION.cff").read_text()
+    assert newest
+    assert newest[1] == version
+    assert f"version: {version}\ndate-released: {newest[2]}\n" in cited

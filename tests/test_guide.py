@@ -28,6 +28,7 @@ from h5vidstack.cli import main
 
 DOCS = ROOT / "docs"
 PAGES = sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
+NOTEBOOKS = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.ipynb")]
 BLOCK = re.compile(r"(?:^% needs: (\S+)\n\n?)?^```(python|sh)\n(.*?)^```", re.S | re.M)
 WITH_EXAMPLES = [page for page in PAGES if BLOCK.search((DOCS / page).read_text())]
 COMMAND = re.compile(r"^    (h5vidstack [a-z].*)$", re.M)
@@ -103,15 +104,18 @@ def test_commands_are_understood(text):
 def test_all_pages_are_in_the_contents():
     index = (DOCS / "index.md").read_text()
     listed = re.findall(r"^[a-z/]+$", index, re.M)
-    assert sorted([f"{page}.md" for page in listed] + ["index.md"]) == PAGES
+    ends = {page.removesuffix(".ipynb"): page for page in NOTEBOOKS}
+    found = [ends.get(page, f"{page}.md") for page in listed]
+    assert sorted([*found, "index.md"]) == sorted(PAGES + NOTEBOOKS)
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The guide, built as by `make docs`."""
+    """The guide, built as by `make docs`, but that its notebooks do not run."""
     pytest.importorskip("sphinx")
     folder = tmp_path_factory.mktemp("guide")
     sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q"]
+    sphinx += ["-D", "nb_execution_mode=off"]  # test_notebooks.py runs them
     done = subprocess.run(
         [*sphinx, "-d", folder / "doctrees", DOCS, folder / "html"], capture_output=True, text=True
     )

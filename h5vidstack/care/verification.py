@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codecs.block import frame_crcs
-from ..codecs.loss import differences
+from ..codecs.loss import stated
 from ..errors import BlockError, FormatError
 from ..layout import consistency
 from ..layout.stack_group import Layout
@@ -44,7 +44,8 @@ def verify(
     stack
         A `Stack`, or where it is: ``file.h5`` or ``file.h5::/path``.
     against
-        Anything that `pack` takes: every frame is compared with it bit for bit.
+        Anything that `pack` takes: every frame is compared with it bit for bit. What it says
+        besides its pixels, such as names and times, is not compared.
     gray, stream, accept_damaged
         How `against` was packed; see `pack`.
     progress
@@ -219,7 +220,7 @@ def _compare(
     """Say which frames have another CRC-32, or other pixels than the original."""
     problems = []
     attrs = file.attrs
-    allowed = None if attrs.get("lossless", True) else float(attrs["max_error"])
+    allowed = None if attrs.get("lossless", True) else stated(attrs)
     if crc32 is not None:
         wrong = frame_crcs(frames) != crc32[np.minimum(numbers, len(crc32) - 1)]
         problems += _differing(numbers[wrong], "CRC-32 is wrong")
@@ -231,8 +232,12 @@ def _compare(
             if allowed is None:  # bit for bit: NaN is NaN, and -0 is not 0
                 where[place] = original[place].tobytes() != frames[place].tobytes()
             else:
-                where[place] = differences(original[place], frames[place]).max() > allowed
-        said = "" if allowed is None else f" by more than the {allowed:g} that the stack promises"
+                where[place] = not allowed.covers(original[place], frames[place])
+        said = (
+            ""
+            if allowed is None
+            else f" by more than the {allowed.promise} that the stack promises"
+        )
         problems += _differing(numbers[:common][where], f"pixels differ from the source{said}")
     return problems
 

@@ -12,8 +12,10 @@ import click
 from .. import text
 from ..bulk.outcomes import STATUSES, BulkReport, FileResult
 from ..text import json_text
+from ..writing.option_texts import OptionGroup
 from ..writing.pack_options import PackOptions
 from . import colours
+from .grouped_help import grouped_option
 from .options import Command, typed
 from .signals import end_tidily
 from .terminal import files_bar, say
@@ -25,20 +27,21 @@ Many = Callable[..., BulkReport]
 """`repack_many` or `pack_many`, with the sources and the folder of the outputs."""
 
 _OPTIONS = (
-    click.option(
-        "--jobs", type=click.IntRange(min=1), metavar="N",
+    grouped_option(
+        "--jobs", type=click.IntRange(min=1), metavar="N", group=OptionGroup.MANY,
         help="Files that are worked on at once, each by a process of its own.  "
         "[default: one a core]",
     ),
-    click.option(
-        "--threads", is_flag=True,
+    grouped_option(
+        "--threads", is_flag=True, group=OptionGroup.MANY,
         help="Work in threads of this process, which begin sooner; a crash ends all.",
     ),
-    click.option(
-        "--skip-existing", is_flag=True, help="Leave each output that exists as it is."
+    grouped_option(
+        "--skip-existing", is_flag=True, group=OptionGroup.MANY,
+        help="Leave each output that exists as it is.",
     ),
-    click.option(
-        "--log", type=click.Path(dir_okay=False), metavar="FILE",
+    grouped_option(
+        "--log", type=click.Path(dir_okay=False), metavar="FILE", group=OptionGroup.MANY,
         help="Note each finished file in a line of JSON, and go on with what the log says of "
         "earlier runs: what is done and unchanged is not done again.",
     ),

@@ -18,6 +18,7 @@ from ..codecs.av_engine import library_versions
 from ..errors import Error
 from ..pool import Progress, Step
 from . import colours, signals
+from .grouped_help import SectionedGroup
 
 BAR_WIDTH, LEAST_BAR = 24, 5
 """Of the bar, in characters: at most, and at least."""
@@ -35,7 +36,7 @@ def say(text: str) -> None:
     click.echo(printable(text))
 
 
-class Commands(click.Group):
+class Commands(SectionedGroup):
     """Turn our errors, and the system's, into one line and exit code 1."""
 
     def main(self, *args: Any, **extra: Any) -> Any:  # noqa: D102

@@ -40,7 +40,8 @@ class Repacked:
     coding
         How it is stored, in words.
     max_error
-        The largest difference of a pixel to what it was; in a dry run the one that is allowed.
+        The largest difference of a pixel to what it was; in a dry run the one that is allowed, or
+        None where that is in units of each pixel's noise.
     """
 
     path: str
@@ -49,7 +50,12 @@ class Repacked:
     before: int
     after: int
     coding: str
-    max_error: float = 0.0
+    max_error: float | None = 0.0
+
+    @property
+    def lossless(self) -> bool:
+        """Whether every pixel is as it was."""
+        return self.max_error == 0
 
 
 class Conversion(ABC):

@@ -11,10 +11,11 @@ import h5py
 import numpy as np
 from h5py import h5d, h5p, h5z
 
-from ..choosing.quality import Wish
+from ..choosing.quality import Unit, Wish
 from ..choosing.trials import Chooser
 from ..codecs import loss
 from ..codecs.loss import NO_LOSS, Loss
+from ..codecs.noise import NoiseBound
 from ..codecs.recipe import Recipe
 from ..hdf5.filter import FILTER_ID
 from ..layout.names import BESIDE, SEPARATOR, write_text
@@ -112,8 +113,8 @@ def fill(
     coder = BlockCoder(plan.recipe, verify=True)
     made = _create(dataset, file, plan, coder)
     source = _source(dataset)
-    writer = _DatasetWriter(made)
-    encoder = how.crew.encoder(writer, coder, plan.chunk, block=done)
+    writer, noise = _DatasetWriter(made), plan.recipe.noise
+    encoder = how.crew.encoder(writer, coder, plan.chunk, block=done, noise=noise)
     prints = []
 
     def look(frames: Pixels) -> Fingerprints:
@@ -132,7 +133,7 @@ def fill(
     if not coder.lossless:
         numbers = np.arange(plan.frames)
         losses = [loss.join(encoder.losses)]
-        lost = loss.total(losses, np.zeros_like(numbers), numbers, source.dtype)
+        lost = loss.total(losses, np.zeros_like(numbers), numbers, source.dtype, noise)
         found, lost = as_read(found, lost, np.concatenate(encoder.crc32))
     return Filtered(made, writer.stored_bytes, str(coder), found, lost)
 
@@ -175,10 +176,13 @@ class _DatasetWriter(PileWriter):
         super().write_block((*first, *offset[1:]), block, filter_mask)
 
 
-def _bound(dataset: h5py.Dataset, source: ArraySource, wish: Wish) -> float:
-    """Return the largest error that is allowed; none for values that are no quantities."""
-    named = dataset.dtype.kind == "b" or h5py.check_enum_dtype(dataset.dtype) is not None
-    return 0.0 if wish.bound is None or named else wish.bound.of(source)
+def _bound(dataset: h5py.Dataset, source: ArraySource, wish: Wish) -> float | NoiseBound:
+    """Return the largest error that is allowed; none for values that it means nothing to."""
+    bound, kind = wish.bound, dataset.dtype.kind
+    named = kind == "b" or h5py.check_enum_dtype(dataset.dtype) is not None
+    if bound is None or named or (bound.unit == Unit.NOISE and kind == "f"):
+        return 0.0
+    return bound.of(source)
 
 
 def _source(dataset: h5py.Dataset) -> ArraySource:

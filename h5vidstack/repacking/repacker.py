@@ -22,7 +22,8 @@ from ..layout.output import closed_tidily, complete_or_absent, like_hdf5_file
 from ..layout.replacing import check_name, refuse_others
 from ..pool import Progress
 from ..writing.crew import Crew
-from ..writing.pack_options import PackOptions, collected, takes_options
+from ..writing.option_signatures import collected, takes_options
+from ..writing.pack_options import PackOptions
 from .candidates import Left
 from .conversion import Conversion, Repacked
 from .file_comparison import FileComparison

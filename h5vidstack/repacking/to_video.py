@@ -18,6 +18,10 @@ from .to_plain import layout_record
 from .tree import address, is_hard, shown
 
 
+_Coded = tuple[str, float | None]
+"""How a dataset is coded, in words, and its largest error; see `Repacked`."""
+
+
 class ToVideo(Conversion):
     """The conversion of stacks of images to coded datasets.
 
@@ -48,8 +52,9 @@ class ToVideo(Conversion):
             if planned.estimate < planned.stored_bytes:
                 self._make_room(BESIDE.encode() + path)
                 self._plans[address(dataset)] = planned
-                bound = planned.recipe.bound
-                self._note(dataset, planned, planned.estimate, (str(planned.recipe), bound))
+                recipe = planned.recipe
+                bound = None if recipe.noise is not None else recipe.absolute
+                self._note(dataset, planned, planned.estimate, (str(recipe), bound))
             else:
                 self._leave(planned)
         self._count = 2 * sum(planned.frames for planned in self._plans.values())
@@ -111,7 +116,11 @@ class ToVideo(Conversion):
         self.left.append(Left(path=shown(planned.path), why="it would become no smaller"))
 
     def _note(
-        self, dataset: h5py.Dataset, planned: DatasetPlan, after: int, coded: tuple[str, float]
+        self,
+        dataset: h5py.Dataset,
+        planned: DatasetPlan,
+        after: int,
+        coded: tuple[str, float | None],
     ) -> None:
         """Note a dataset that is made anew: its bytes, how it is coded, and its largest error."""
         coding, max_error = coded

@@ -80,6 +80,7 @@ except h5vidstack.OutputError as error:
 """
 
 
+@pytest.mark.usefixtures("unmeasured_children")
 @pytest.mark.parametrize(
     "limit",
     [

@@ -123,3 +123,21 @@ def test_a_bound_as_a_share_of_the_range_is_of_each_dataset():
     assert 10 < worst["/wide"] < 100
     planned = h5vidstack.repack("in.h5", None, dry_run=True, profile="fast", max_error=0.25)
     assert [one.max_error for one in planned.replaced] == [0.25, 0.25]
+
+
+def test_a_bound_in_units_of_noise():
+    counts = np.random.default_rng(1).poisson(400, (20, 64, 64))
+    with h5py.File("in.h5", "w") as file:
+        file["counts"] = counts.astype(">u2")
+        file["floats"] = np.round(drifting((20, 64, 64)) / 7, 1).astype("f4")
+    wish = {"profile": "fast", "max_error": "0.5s", "noise": "gain=1,offset=0,read=1"}
+    planned = h5vidstack.repack("in.h5", None, dry_run=True, **wish)
+    assert {one.path: one.max_error for one in planned.replaced}["/counts"] is None
+    report = h5vidstack.repack("in.h5", "out.h5", **wish)
+    errors = {one.path: one.max_error for one in report.replaced}
+    assert 5 <= errors["/counts"] <= 0.5 * np.sqrt(counts.max() + 1)
+    assert errors.get("/floats", 0) == 0
+    with h5vidstack.open("out.h5::/counts") as stack:
+        assert stack.verify() == []
+        assert stack.attrs["noise_bound"] == 0.5
+        assert (np.abs(stack[:].astype(int) - counts) <= 0.5 * np.sqrt(counts + 1)).all()
