@@ -27,7 +27,7 @@ _LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True)
-class Answer:
+class TaskAnswer:
     """What a child answers.
 
     Attributes
@@ -103,9 +103,9 @@ def work_at(asked: BinaryIO, answers: BinaryIO) -> None:
             reader.join()  # until the parent has closed our input
 
 
-def _answer(message: bytes, stopped: Callable[[], bool]) -> Answer:
+def _answer(message: bytes, stopped: Callable[[], bool]) -> TaskAnswer:
     work: Work
     planned: PlannedTask
     work, planned = pickle.loads(message)  # noqa: S301  # from the parent alone
     result = do(work, planned, stopped)
-    return Answer(result, result.error is not None and result.error not in _OF_THE_SOURCE)
+    return TaskAnswer(result, result.error is not None and result.error not in _OF_THE_SOURCE)

@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 
 from ..errors import WorkerError
 from ..layout.output import remove_leftovers
-from .child import READY, Answer, receive, send
+from .child import READY, TaskAnswer, receive, send
 from .decisions import PlannedTask
 from .one_file import Work, failed, without_result
 from .outcomes import FileResult
@@ -57,13 +57,13 @@ class Child:
                 "use --threads (threads=True), which needs none"
             )
 
-    def call(self, work: Work, planned: PlannedTask) -> Answer | None:
+    def call(self, work: Work, planned: PlannedTask) -> TaskAnswer | None:
         """Have the process work on a file; None if the process ended meanwhile."""
         with contextlib.suppress(OSError, ValueError):  # it ended, or its input was closed
             send(self._asked, pickle.dumps((work, planned)))
             message = receive(self._answers)
             if message is not None:
-                answer: Answer = pickle.loads(message)  # noqa: S301  # of our own process
+                answer: TaskAnswer = pickle.loads(message)  # noqa: S301  # of our own process
                 return answer
         return None
 

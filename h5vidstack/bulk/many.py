@@ -17,7 +17,8 @@ from ..errors import OutputError, SourceError, UnsupportedError
 from ..pool import Progress, Step, default_workers
 from ..repacking.repacker import RepackRequest
 from ..text import json_text
-from ..writing.pack_options import PackOptions, collected, takes_options
+from ..writing.option_signatures import collected, takes_options
+from ..writing.pack_options import PackOptions
 from .children import PATIENCE
 from .decisions import PlannedTask, Standing, decide
 from .discovery import Found, hdf5_files, sources_of_their_own

@@ -73,8 +73,8 @@ def pack(
 ) -> None:  # fmt: skip
     """Pack images, a video or an array into a stack.
 
-    SRC goes into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise. With --each, DST
-    is a folder. The exit code is 3 if some sources failed, and 1 if all did.
+    SRC goes into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise. With --each,
+    DST is a folder. The exit code is 3 if some sources failed, and 1 if all did.
     """
     if each:
         with packing_options(values, scheduler) as options:

@@ -16,7 +16,7 @@ from ..writing.option_texts import OptionGroup
 from ..writing.pack_options import PackOptions
 from . import colours
 from .grouped_help import grouped_option
-from .options import Command, typed
+from .options import typed
 from .signals import end_tidily
 from .terminal import files_bar, say
 
@@ -49,7 +49,7 @@ _OPTIONS = (
 _NAMES = ("jobs", "threads", "skip_existing", "log")
 
 
-def bulk_options(command: Command) -> Command:
+def bulk_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add to a command the options that say how many files are worked on."""
     for option in reversed(_OPTIONS):
         command = option(command)

@@ -17,7 +17,6 @@ from .filtered import DatasetPlan, Filtered, How, fill, plan, put_beside
 from .to_plain import layout_record
 from .tree import address, is_hard, shown
 
-
 _Coded = tuple[str, float | None]
 """How a dataset is coded, in words, and its largest error; see `Repacked`."""
 
