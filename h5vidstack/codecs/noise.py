@@ -219,8 +219,7 @@ class Levels:
     level
         The level of each integer from `first` on.
     pixel
-        The pixel that stands for each level; they rise. It is the middle of those of its level,
-        so that rounding adds no bias where neighbouring values are about as frequent.
+        The pixel that stands for each level; they rise.
     exact_below
         All integers below this one are levels of their own.
     """
@@ -241,23 +240,35 @@ def levels(bound: NoiseBound, dtype: np.dtype[Any]) -> Levels:
     """Return the levels by which integers of `dtype` stay within a bound.
 
     A level begins at the lowest integer that is left. Its pixel lies as far above that as the
-    bound allows there, and the level ends as far above its pixel. The bound never falls with
-    rising values, so all integers of a level keep it.
+    bound allows there. The bound never falls with rising values, so the level may reach as far
+    above its pixel, or further, as long as all its integers keep it.
+
+    How far it reaches decides whether means keep their value, as in an unbiased inverse of the
+    Anscombe transform. With its pixel in the middle of each level, means would rise: for pixels
+    of a smooth density f, a level of width w moves them by -w**3 f' / 12, and all levels together
+    by the mean of (w**2)' / 12, which is times**2 / (3 gain). If all levels reached as far as they
+    may, means would fall by half of that. So they take two thirds of what they may add.
     """
     limits = np.iinfo(dtype)
     narrow = dtype.itemsize <= 2
     low = int(limits.min) if narrow else max(int(limits.min), LOWEST)
     high = int(limits.max) if narrow else HIGHEST
-    reach = np.minimum(bound.allowed(np.arange(low, high + 1)), high - low).astype(np.int64)
+    values = np.arange(low, high + 1)
+    reach = np.minimum(bound.allowed(values), high - low).astype(np.int64)
     alone = low + int(np.searchsorted(reach, 1))  # where levels begin to hold several integers
+    # No pixel up to the first greater one of these is too far above the pixel of its level.
+    least = np.maximum.accumulate(values - reach)
     starts, pixel = list(range(low, alone)), list(range(low, alone))
-    at, steps = alone, reach.tolist()
+    at, share = alone, 0.0
     for stop in sorted({*(one for one in FULL_SCALES if alone <= one <= high), high + 1}):
         while at < stop:
-            middle = at + steps[at - low]
-            end = min(middle + steps[at - low], stop - 1)
+            step = int(reach[at - low])
+            middle, even = at + step, at + 2 * step
+            share += (low + int(np.searchsorted(least, middle, "right")) - 1 - even) * 2 / 3
+            end = min(even + round(share), stop - 1)
+            share -= round(share)
             starts.append(at)
-            pixel.append((at + end) // 2)
+            pixel.append(min(middle, (at + end) // 2))
             at = end + 1
         if stop <= high:
             starts.append(stop)

@@ -44,12 +44,37 @@ def test_the_bound_holds_for_every_integer(dtype, model, times):
 
 
 @given(model=MODELS, times=st.floats(0.01, 5))
-def test_levels_have_their_pixel_in_the_middle(model, times):
+def test_levels_reach_as_far_up_as_down_or_further(model, times):
     table = levels(NoiseBound(model, times), np.dtype("u2"))
     first = np.searchsorted(table.level, np.arange(len(table.pixel)))
     last = np.append(first[1:], len(table.level)) - 1
-    assert set((first + last - 2 * table.pixel).tolist()) <= {0, 1}  # 1 where one was cut short
-    assert np.count_nonzero(first + last - 2 * table.pixel) <= len(FULL_SCALES) + 1
+    further = last - table.pixel - (table.pixel - first)
+    cut = further < 0  # by a full scale, or the end
+    assert np.count_nonzero(cut) <= len(FULL_SCALES) + 1
+    # Where steps are far wider than an integer they grow by two thirds of what they may.
+    wide = (last - first > 100) & (first > model.offset)
+    wide[np.flatnonzero(wide)[:1]] = False  # it may reach across the offset
+    cut |= np.isin(last + 1, FULL_SCALES) | (last == 65535)
+    grown = further[wide & ~cut]
+    if len(grown) > 20:
+        wanted = 2 / 3 * times**2 / model.gain
+        assert grown.mean() == pytest.approx(wanted, abs=0.5 + 0.1 * wanted)
+
+
+@pytest.mark.parametrize("times", [0.25, 0.5, 1])
+def test_means_keep_their_value(times):
+    """Of pixels of many densities, each smooth over a level."""
+    model = NoiseModel(gain=0.05, offset=100, read=3)
+    table = levels(NoiseBound(model, times), np.dtype("u2"))
+    values = np.arange(100, 65535)
+    moved = table.pixel[table.level[values]] - values
+    middle = times**2 / model.gain / 3  # the bias, if pixels were the middle of their levels
+    biases = []
+    for centre in range(8000, 40000, 2000):
+        density = np.exp(-(((values - centre) / (0.15 * centre)) ** 2) / 2)
+        biases.append(np.average(moved, weights=density))
+    assert abs(np.mean(biases)) < 0.1 + 0.1 * middle
+    assert np.abs(biases).max() < 0.2 + 0.3 * middle
 
 
 def test_a_table_of_wide_integers_has_an_end():
