@@ -59,6 +59,9 @@ def _repacked_words(report: RepackReport, restore: bool) -> str:
     count, left = len(report.replaced), len(report.left)
     done = "made plain" if restore else "coded"
     words = [f"{count} stack{'s' * (count != 1)} {done}"]
+    if not all(one.lossless for one in report.replaced):
+        worst = max(one.max_error or 0 for one in report.replaced)
+        words[0] += ", LOSSY" + (f", max error {worst:g}" if worst else "")
     if left:
         words.append(
             f"{left} dataset{'s' * (left != 1)} left as {'they are' * (left != 1) or 'it is'}"

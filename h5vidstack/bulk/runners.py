@@ -12,8 +12,10 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from pathlib import Path
 
 from ..errors import WorkerError
+from ..layout.output import remove_leftovers
 from ..pool import default_workers
 from ..writing.cluster import given_executor
 from ..writing.crew import MOST, Workers
@@ -110,6 +112,8 @@ class ExecutorRunner(Runner):
         except WorkerError as error:
             if isinstance(error.__cause__, BrokenExecutor):
                 raise
+            # A worker of this machine that was killed may have left something.
+            remove_leftovers(Path(planned.task.target).resolve())
             self._given.check()  # without workers no other file would fare better
             return failed(planned.task, error, "killed")
 

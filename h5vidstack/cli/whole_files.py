@@ -12,10 +12,12 @@ import click
 
 from .. import text
 from ..bulk.many import repack_many
+from ..repacking.conversion import Repacked
 from ..repacking.repacker import RepackReport
 from ..repacking.repacker import repack as repack_file
 from ..text import json_text
 from ..writing.option_texts import OptionGroup
+from . import colours
 from .grouped_help import GroupedCommand, grouped_option
 from .many_files import bulk_options, refuse_bulk_options, run_many
 from .options import (
@@ -77,7 +79,7 @@ def repack(
     With --recursive, IN and OUT are folders. Each file is worked on by itself. The exit code is 3
     if some files failed, and 1 if all did.
     """
-    coding = typed(["profile", "codec", "preset", "chunk_frames", "tile", "no_hashes"])
+    coding = typed(["profile", "codec", "preset", "chunk_frames", "tile", "no_hashes", "max_error"])
     if restore and coding:
         raise click.UsageError(
             f"{coding} says how to code, but --restore writes plain pixels: leave one of them out"
@@ -108,13 +110,22 @@ def repack(
     _say_repacked(report, target)
 
 
+def _lossy(one: Repacked) -> str:
+    """Say how lossy a dataset is; nothing where it is exact."""
+    if one.lossless:
+        return ""
+    worst = "" if one.max_error is None else f", max error {one.max_error:g}"
+    return f"; {colours.bad('LOSSY')}{worst}"
+
+
 def _say_repacked(report: RepackReport, target: str) -> None:
     planned = report.path is None
+    lossy = not all(one.lossless for one in report.replaced)
     for one in report.replaced:
         shape = " x ".join(map(str, one.shape))
         say(
             f"{one.path}: {shape} {one.dtype}, {text.kilobytes(one.before)} -> "
-            f"{'about ' if planned else ''}{text.kilobytes(one.after)} ({one.coding})"
+            f"{'about ' if planned else ''}{text.kilobytes(one.after)} ({one.coding}{_lossy(one)})"
         )
     for why, count in Counter(left.why for left in report.left).most_common():
         kept = "datasets left as they are" if count > 1 else "dataset left as it is"
@@ -130,4 +141,6 @@ def _say_repacked(report: RepackReport, target: str) -> None:
         say(
             f"{target}: {sizes} in {report.seconds:.1f} s; {report.compared} datasets, and all "
             "attributes and links, compared and equal"
+            + ", but for what is lossy, of which each pixel is within the bound"
+            * lossy
         )

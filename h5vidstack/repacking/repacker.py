@@ -101,14 +101,16 @@ def repack(
     progress: Progress | None = None,
     **named: Any,
 ) -> RepackReport:
-    """Copy an HDF5 file, with its stacks of images as losslessly coded video at the same paths.
+    """Copy an HDF5 file, with its stacks of images as coded video at the same paths.
 
-    Everything else stays as it was: groups, attributes, links, references, dimension scales, types,
-    the order in which things were made, and the user block. A dataset that becomes no smaller is
-    copied as it is. Any program that has the filter reads ``file["/entry/data"]`` as before; in
-    Python, ``import h5vidstack`` brings the filter. The hashes and the index of ``/entry/data`` are
-    in the group ``/h5vidstack/entry/data``, and `open` finds them by the dataset's own path. In the
-    end every dataset, attribute and link of both files is compared.
+    They are coded losslessly, unless `max_error` allows a loss. Everything else stays as it was:
+    groups, attributes, links, references, dimension scales, types, the order in which things were
+    made, and the user block. A dataset that becomes no smaller is copied as it is. Any program that
+    has the filter reads ``file["/entry/data"]`` as before; in Python, ``import h5vidstack`` brings
+    the filter. The hashes and the index of ``/entry/data`` are in the group
+    ``/h5vidstack/entry/data``, and `open` finds them by the dataset's own path. In the end every
+    dataset, attribute and link of both files is compared, and with `max_error` every pixel against
+    that.
 
     Parameters
     ----------
@@ -166,7 +168,9 @@ def repack_as_asked(
     given, path = _whole_files(source, target, dry_run)
     wish = options.wish
     if wish.fixed is not None and not wish.fixed.lossless:
-        raise UnsupportedError(f"{wish.fixed} is lossy; repack keeps every pixel as it is")
+        raise UnsupportedError(
+            f"{wish.fixed} is lossy; repack keeps every pixel as it is, or near by max_error"
+        )
     with contextlib.ExitStack() as cleanup:
         file = cleanup.enter_context(_opened(given))
         crew = cleanup.enter_context(Crew(options.workers))

@@ -108,8 +108,9 @@ class PackOptions:
         "LOSSY: let no pixel move by more than E; 1e-3r or 0.1% of the range of all; or 0.5s, half "
         "the standard deviation of its own noise.",
         more="NaN and infinity are kept as they are. Noise is that of a camera, so pixels are "
-        "integers then.",
-        takers=("append",),
+        "integers then. `repack` takes each dataset by itself: bool, enumerations and, with noise, "
+        "floats stay exact.",
+        takers=("append", "repack"),
         metavar="E",
         kept=(Kept.VIDEO, Kept.PCA),
         with_copy=False,
@@ -120,7 +121,7 @@ class PackOptions:
         "Of max-error 0.5s: the camera's noise, as gain=0.46,offset=100,read=1.6 (electrons per "
         "count, counts of a dark pixel, electrons of read noise).",
         usual="to append: the stack's own; else estimated from the frames",
-        takers=("append",),
+        takers=("append", "repack"),
         metavar="NOISE",
         kept=(Kept.VIDEO,),
         with_copy=False,

@@ -158,7 +158,8 @@ class PileEncoder:
                     loss.measure(part, decoded[start : start + len(part)], self._noise)
                 )
                 start += len(part)
-            self.crc32.append(block.frame_crcs(decoded))
+            as_stored = decoded.astype(self._writer.data.dtype, copy=False)  # in its byte order
+            self.crc32.append(block.frame_crcs(as_stored))
         self._written += row.count
         self._pending.popleft()
         self._after_row()

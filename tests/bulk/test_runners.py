@@ -39,4 +39,4 @@ def test_a_broken_pool_ends_the_run():
         running(pool, None, False) as runner,
         pytest.raises(h5vidstack.WorkerError, match="a worker failed"),
     ):
-        results(runner, "killed")
+        results(runner, "exits")
