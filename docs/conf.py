@@ -1,6 +1,9 @@
 """The guide, as Sphinx builds it: `make docs`. Nothing is fetched from the network."""
 
+import os
 import re
+import sys
+from pathlib import Path
 
 import click
 
@@ -13,7 +16,7 @@ author = "the h5vidstack developers"
 release = version = __version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",  # with myst_parser
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
@@ -24,6 +27,14 @@ default_role = "autolink"  # `Stack` in a docstring is a link if there is such a
 
 myst_enable_extensions = ["deflist", "colon_fence"]
 myst_heading_anchors = 3
+
+# Notebooks have no outputs in the repository. They run when they are read, as they do in tests.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 maximum_signature_line_length = 88
 add_module_names = False

@@ -14,6 +14,7 @@ from .inspection import (
     references,
     verify,
 )
+from .looking import view
 from .making import append, export, link, pack, recover, rehash, remap, unpack
 from .options import variable
 from .performance import bench, demo
@@ -22,7 +23,7 @@ from .whole_files import repack
 
 SECTIONS = {
     "Make a stack": (pack, append, link, repack),
-    "Look into it": (info, list_stacks, find, contact_sheet),
+    "Look into it": (info, list_stacks, view, find, contact_sheet),
     "Take frames out": (unpack, export, references),
     "Check and mend it": (verify, check, recover, rehash, remap),
     "Try": (demo, bench, plugin_path),

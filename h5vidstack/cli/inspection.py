@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -14,18 +15,20 @@ from .. import plugin
 from ..care import fidelity, verification
 from ..care.originals import Original, compare_originals
 from ..cli import colours
+from ..errors import Error, FormatError
+from ..hdf5.opening import is_url
 from ..integrations.kerchunk import references as references_of
 from ..layout.names import SEPARATOR
 from ..layout.output import complete_or_absent
 from ..reading.listing import stacks
-from ..reading.metadata_summary import describe_metadata, metadata_rows
+from ..reading.metadata_summary import describe_metadata, metadata_rows, origin
 from ..reading.search import mismatch
 from ..reading.stack_file import split_readable
 from ..reading.summary import describe
 from ..similar.fingerprints import HASHES
 from ..sinks import pictures
 from ..sinks.contact_sheet import MAX_ROWS, draw_sheet
-from ..sources.openers import open_source, read_image
+from ..sources.openers import read_image
 from ..sources.overlap import refuse_source
 from ..sources.source import SourceOptions
 from ..stack import Stack
@@ -35,6 +38,8 @@ from .options import examples, json_option, overwrite_option, reading_options
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
 from .signals import end_tidily
 from .terminal import printable, progress_bar, say
+
+Seen = TypeVar("Seen")
 
 
 @click.command(
@@ -51,24 +56,55 @@ def info(file: str, groups: bool, as_json: bool) -> None:
     """Show what is in a stack.
 
     If FILE holds several stacks and names none of them, all are shown. --json has all that is known
-    of the frames. Of several stacks it is a list.
+    of the frames. Of several stacks it is a list. The exit code is 1 if one of several cannot be
+    read.
     """
-    found = [_described(name, as_json) for name in _named(file)]
+    found = _of_each(_named(file), lambda name: _described(name, as_json))
     if as_json:
-        facts = [stack for stack, _ in found]
+        facts = [seen if isinstance(seen, dict) else seen[0] for seen in found]
         say(json_text(facts if len(facts) > 1 else facts[0]))
-        return
-    for number, (stack, rows) in enumerate(found):
-        say(colours.facts("\n" * (number > 0) + listings.stack_facts(stack, rows)))
+    for number, seen in enumerate([] if as_json else found):
+        if number:
+            say("")
+        if isinstance(seen, dict):
+            say(colours.bad(f"{seen['stack']}: {seen['error']}"))
+            continue
+        stack, rows = seen
+        say(colours.facts(listings.stack_facts(stack, rows)))
         if groups:
             say("\n" + colours.table(listings.pile_table(stack)))
+    sys.exit(1 if any(isinstance(seen, dict) for seen in found) else 0)
 
 
 def _named(file: str) -> list[str]:
-    """Return the stack that a name names; all of its file, if it names none of several."""
+    """Return the stack that a name names; all of its file or group, if it names none of several."""
     path, inner = split_readable(file)
-    found = [] if inner else stacks(file)
+    found = [] if inner and _is_stack(file) else stacks(file)
     return [f"{path}{SEPARATOR}{stack}" for stack in found] if len(found) > 1 else [file]
+
+
+def _is_stack(name: str) -> bool:
+    try:
+        Stack(name).close()
+    except FormatError:
+        return False
+    return True
+
+
+def _of_each(names: list[str], look: Callable[[str], Seen]) -> list[Seen | dict[str, Any]]:
+    """Return what is seen of each of several stacks; of one that cannot be read, why not.
+
+    A name that stands alone is refused by the error itself.
+    """
+    found: list[Seen | dict[str, Any]] = []
+    for name in names:
+        try:
+            found.append(look(name))
+        except Error as error:
+            if len(names) == 1:
+                raise
+            found.append({"stack": split_readable(name)[1], "error": str(error)})
+    return found
 
 
 def _described(file: str, whole: bool) -> tuple[dict[str, Any], dict[str, str]]:
@@ -86,17 +122,34 @@ def _described(file: str, whole: bool) -> tuple[dict[str, Any], dict[str, str]]:
 def list_stacks(file: str, as_json: bool) -> None:
     """List the stacks in a file.
 
-    They are named by the paths that 'open' takes.
+    They are named by the paths that 'open' takes. The exit code is 1 if one of several cannot be
+    read.
     """
     path, _ = split_readable(file)
-    found = [describe(f"{path}{SEPARATOR}{stack}") for stack in stacks(file)]
+    found = _of_each([f"{path}{SEPARATOR}{stack}" for stack in stacks(file)], describe)
+    sound = [facts for facts in found if "error" not in facts]
     if as_json:
         names = ("stack", "shape", "dtype", "method", "lossless", "raw_bytes", "stored_bytes")
-        say(json_text([{name: facts[name] for name in names} for facts in found]))
-    elif found:
-        say(colours.table(listings.stack_table(found)))
-    else:
+        say(
+            json_text(
+                [
+                    {name: facts[name] for name in names if name in facts} | _why(facts)
+                    for facts in found
+                ]
+            )
+        )
+    elif not found:
         say(f"{path} holds no stacks")
+    elif sound:
+        say(colours.table(listings.stack_table(sound)))
+    for facts in [] if as_json else found:
+        if "error" in facts:
+            say(colours.bad(f"{facts['stack']}: {facts['error']}"))
+    sys.exit(0 if len(sound) == len(found) else 1)
+
+
+def _why(facts: dict[str, Any]) -> dict[str, Any]:
+    return {"error": facts["error"]} if "error" in facts else {}
 
 
 @click.command(
@@ -172,35 +225,23 @@ def find(
         image = stack[frame] if query is None else read_image(query)
         note = mismatch(image, stack.shape[1:], stack.dtype)
         matches = stack.find(image, k, hash=name, max_distance=max_distance, rerank=not no_rerank)
-        origins = [_origin(stack, match.frame) for match in matches]
+        origins = [origin(stack, match.frame) for match in matches]
     if as_json:
         found = [
-            dataclasses.asdict(match) | {"name": origin or None}
-            for match, origin in zip(matches, origins, strict=True)
+            dataclasses.asdict(match) | {"name": called or None}
+            for match, called in zip(matches, origins, strict=True)
         ]
         say(json_text({"hash": name, "note": note, "matches": found}))
         return
     if note:
         click.echo(printable(f"note: {note}"), err=True)
     rows: list[tuple[str, ...]] = [("frame", "rms difference", "hash bits apart", "name")]
-    for match, origin in zip(matches, origins, strict=True):
+    for match, called in zip(matches, origins, strict=True):
         rmse = "-" if match.rmse is None else f"{match.rmse:.4g}"
-        rows.append((str(match.frame), rmse, str(match.distance), origin))
+        rows.append((str(match.frame), rmse, str(match.distance), called))
     if not any(origins):
         rows = [row[:-1] for row in rows]
     say(colours.table("\n".join(aligned(rows))))
-
-
-def _origin(stack: Stack, frame: int) -> str:
-    """Return the name of a frame: its own, or that of its file, with the image in it."""
-    if "name" in stack.coords:
-        return str(stack.coords["name"][frame])
-    record = stack.source.file(frame)
-    if record is None:
-        return ""
-    table = stack.source.table
-    several = table is not None and len(table) < len(stack)
-    return f"{record.path}[{stack.source.image(frame)}]" if several else record.path
 
 
 @click.command("contact-sheet", epilog=examples("h5vidstack contact-sheet out.h5 sheet.png"))
@@ -254,7 +295,8 @@ def verify(file: str, against: tuple[str, ...], originals: bool, as_json: bool, 
     """Decode all of a stack, and check each CRC and the index.
 
     If FILE names none of several stacks, all are checked. With --against the digest of each
-    source file is compared, too. With --originals a file may be deleted if its digest is that of
+    source file is compared, too, but not what the source says besides its pixels, such as names and
+    times. With --originals a file may be deleted if its digest is that of
     the file that was packed, and all of its images equal their frames. The exit code is 1 if
     something is wrong, or if a file may not be deleted.
     """
@@ -263,11 +305,14 @@ def verify(file: str, against: tuple[str, ...], originals: bool, as_json: bool, 
         raise click.UsageError(
             f"{file} holds {len(named)} stacks; name the one to compare: {', '.join(named)}"
         )
-    results = [_verified(name, against, originals, as_json, how) for name in named]
+    results = _of_each(named, lambda name: _verified(name, against, originals, as_json, how))
+    facts = [seen if isinstance(seen, dict) else seen[0] for seen in results]
     if as_json:
-        found = [facts for facts, _ in results]
-        say(json_text(found if len(found) > 1 else found[0]))
-    sys.exit(0 if all(sound for _, sound in results) else 1)
+        say(json_text(facts if len(facts) > 1 else facts[0]))
+    for seen in results:
+        if isinstance(seen, dict) and not as_json:
+            say(colours.bad(f"{seen['stack']}: {seen['error']}"))
+    sys.exit(0 if all(not isinstance(seen, dict) and seen[1] for seen in results) else 1)
 
 
 def _verified(
@@ -279,7 +324,7 @@ def _verified(
     compared: list[Original] | None = None
     with Stack(name) as stack, progress_bar("verifying") as progress:
         problems = verification.verify(stack, against=source, progress=progress, notes=notes, **how)
-        if originals or (source is not None and _has_files(source, how)):
+        if originals or (against and not any(map(is_url, against))):  # what has digests
             options = SourceOptions(**how) if source is not None or any(how.values()) else None
             compared = list(compare_originals(stack, source, options=options, progress=progress))
         frames, exact = len(stack), stack.attrs.get("lossless", True)
@@ -303,12 +348,6 @@ def _verified(
         bad = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {name}"
         say(f"{name}: {colours.verdict(verdict)}" if sound else colours.bad(bad))
     return facts, sound and not kept
-
-
-def _has_files(source: Any, how: dict[str, Any]) -> bool:
-    """Whether a source is files, which have digests."""
-    with contextlib.closing(open_source(source, SourceOptions(**how))) as opened:
-        return bool(opened.metadata.files)
 
 
 @click.command(

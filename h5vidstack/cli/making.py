@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 from .. import text
+from ..bulk.many import pack_many
 from ..care import rehashing, remapping, salvage
 from ..cli import colours
 from ..layout.replacing import kind_of_name
@@ -21,8 +23,10 @@ from ..sinks.video_export import export as export_video
 from ..stack import Stack
 from ..text import json_text
 from ..writing import linking, packer
+from ..writing.option_texts import OptionGroup
 from . import listings
-from .grouped_help import GroupedCommand
+from .grouped_help import GroupedCommand, grouped_option
+from .many_files import bulk_options, refuse_bulk_options, run_many
 from .option_types import Frames
 from .options import (
     command_options,
@@ -46,19 +50,40 @@ from .terminal import printable, progress_bar, say
         "h5vidstack pack movie.mp4 out.h5 --gray --copy",
         "h5vidstack pack raw.h5::/entry/data out.h5::/entry/stack",
         "h5vidstack pack sim.npy out.h5 --max-error 1e-3r",
+        "h5vidstack pack images/ out.h5 --max-error 0.5s --noise gain=0.46,offset=100,read=1.6",
+        "h5vidstack pack --each runs/*.tif packed/ --jobs 4 --log packed.jsonl",
     ),
 )
 @click.argument("src", nargs=-1, required=True, callback=not_stdin)
 @click.argument("dst", callback=not_stdout)
+@grouped_option(
+    "--each", is_flag=True, group=OptionGroup.MANY,
+    help="Pack each SRC into a file of its own in the folder DST.",
+)  # fmt: skip
+@grouped_option(
+    "--dry-run", is_flag=True, group=OptionGroup.MANY,
+    help="With --each: write nothing; say what would be done.",
+)  # fmt: skip
+@bulk_options
 @command_options("pack")
 @json_option
 def pack(
-    src: tuple[str, ...], dst: str, scheduler: str | None, as_json: bool, **values: Any
-) -> None:
+    src: tuple[str, ...], dst: str, *, each: bool, dry_run: bool, scheduler: str | None,
+    as_json: bool, **values: Any,
+) -> None:  # fmt: skip
     """Pack images, a video or an array into a stack.
 
-    SRC goes into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise.
+    SRC goes into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise. With --each,
+    DST is a folder. The exit code is 3 if some sources failed, and 1 if all did.
     """
+    if each:
+        with packing_options(values, scheduler) as options:
+            run_many(
+                functools.partial(pack_many, src, dst), "packing", values, options,
+                as_json=as_json, dry_run=dry_run,
+            )  # fmt: skip
+        return
+    refuse_bulk_options("--each", ["dry_run"])
     end_tidily()
     with packing_options(values, scheduler) as options, progress_bar("packing") as progress:
         report = packer.pack(_source(src), dst, options=options, progress=progress)
@@ -149,9 +174,9 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
     if report.growth is not None and report.growth > 1:
         kind = "an image" if os.path.isdir(src[0]) else kind_of_name(src[0])
         cure = _SMALLER.get(kind or "", "--profile small may take less")
-        if report.stored_bytes < (report.source_bytes or 0) / 2:
+        if report.stored_bytes <= (report.source_bytes or 0):  # so no other coding would help
             added = text.kilobytes(report.written_bytes - report.stored_bytes)
-            cure = f"{added} are tables and what HDF5 needs, as much for few frames as for many"
+            cure = f"{added} are tables and what HDF5 needs beside the frames"
         click.echo(
             f"the stack takes {report.growth:.1f} times the bytes of its source: {cure}", err=True
         )
@@ -178,6 +203,8 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
     exact = "lossless" if report.lossless else text.loss(report.max_error, report.psnr)
     if report.codings:
         say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {colours.verdict(exact)}")
+    if report.noise is not None:
+        say(f"{report.noise}; {report.noise.model}")
     for number, trials in enumerate(report.trials):
         say(f"\npile {number}:\n{colours.table(listings.trial_table(trials))}")
 

@@ -20,6 +20,7 @@ class OptionGroup(Enum):
     EXACT = "How exact"
     FAST = "How fast"
     OUTPUT = "Output"
+    MANY = "Many files"
 
 
 @dataclass(frozen=True, kw_only=True)

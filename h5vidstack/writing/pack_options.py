@@ -12,7 +12,8 @@ import numpy as np
 
 from ..choosing.methods import COPYING_METHOD, METHODS, USUAL_METHOD, Kept, Method, find_method
 from ..choosing.profiles import PROFILES, USUAL_PROFILE
-from ..choosing.quality import Wish
+from ..choosing.quality import Unit, Wish
+from ..codecs.noise import NoiseModel
 from ..codecs.registry import CODECS, PRESETS
 from ..errors import OutputError, UnsupportedError
 from ..sources.source import SourceOptions
@@ -104,11 +105,25 @@ class PackOptions:
     max_error: float | str | None = option(
         None,
         OptionGroup.EXACT,
-        "LOSSY: let no pixel move by more than E; 1e-3r or 0.1% of the range of all.",
-        more="NaN and infinity are kept as they are.",
-        takers=("append",),
+        "LOSSY: let no pixel move by more than E; 1e-3r or 0.1% of the range of all; or 0.5s, half "
+        "the standard deviation of its own noise.",
+        more="NaN and infinity are kept as they are. Noise is that of a camera, so pixels are "
+        "integers then. `repack` takes each dataset by itself: bool, enumerations and, with noise, "
+        "floats stay exact.",
+        takers=("append", "repack"),
         metavar="E",
         kept=(Kept.VIDEO, Kept.PCA),
+        with_copy=False,
+    )
+    noise: NoiseModel | str | None = option(  # noqa: RUF009  # it makes a field
+        None,
+        OptionGroup.EXACT,
+        "Of max-error 0.5s: the camera's noise, as gain=0.46,offset=100,read=1.6 (electrons per "
+        "count, counts of a dark pixel, electrons of read noise).",
+        usual="to append: the stack's own; else estimated from the frames",
+        takers=("append", "repack"),
+        metavar="NOISE",
+        kept=(Kept.VIDEO,),
         with_copy=False,
     )
     components: int | None = option(
@@ -316,21 +331,31 @@ class PackOptions:
     def wish(self) -> Wish:
         """How the stack is to be coded."""
         profile = self.profile or USUAL_PROFILE
-        return Wish.read(profile, self.codec, self.preset, self.crf, self.max_error)
+        return Wish.read(
+            profile, self.codec, self.preset, self.crf, self.max_error, self.noise
+        )  # fmt: skip
 
     @property
     def reading(self) -> SourceOptions:
         """How the source is to be read."""
         return SourceOptions(self.gray, self.stream, self.accept_damaged)
 
-    def completed(self, method: str | None = None, profile: str | None = None) -> PackOptions:
-        """Return these options with a method and a profile: given here, else the usual ones."""
+    def completed(
+        self,
+        method: str | None = None,
+        profile: str | None = None,
+        noise: NoiseModel | None = None,
+    ) -> PackOptions:
+        """Return these options with what they lack: given here, else the usual ones."""
         if self.copy:
             return replace(self, method=COPYING_METHOD)
+        bound = self.wish.bound
+        in_noise = bound is not None and bound.unit == Unit.NOISE
         return replace(
             self,
             method=self.method or method or USUAL_METHOD,
             profile=self.profile or profile or USUAL_PROFILE,
+            noise=self.noise or noise if in_noise else None,
         )
 
     def given(self) -> list[str]:
@@ -387,6 +412,12 @@ class PackOptions:
             isinstance(psnr, int | float | np.number) and 0 < psnr < math.inf
         ):
             raise UnsupportedError(f"target-psnr is {psnr!r}; it must be a number of dB above 0")
+        bound = self.wish.bound
+        if self.row.kept == Kept.PCA and bound is not None and bound.unit == Unit.NOISE:
+            raise UnsupportedError(
+                "components bound no error in units of noise: give max-error as a number, as 0.5, "
+                "or another method"
+            )
         if self.exact and (self.max_error is not None or psnr is not None):
             raise UnsupportedError("exact leaves no error: give no max-error and no target-psnr")
 

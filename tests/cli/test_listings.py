@@ -5,6 +5,7 @@ import re
 import numpy as np
 from click.testing import CliRunner
 from terminals import FRAMES, SOURCES
+from videos import write_video
 
 import h5vidstack
 from h5vidstack.cli import main
@@ -32,6 +33,13 @@ def test_sizes_are_those_on_the_disk():
     assert report.written_bytes == max(os.path.getsize("x.h5") - before, report.stored_bytes) > 0
     report = h5vidstack.pack("a.npy", "x.h5::/more", overwrite=True)
     assert report.written_bytes >= report.stored_bytes
+
+
+def test_no_other_coding_is_advised_where_tables_alone_make_it_larger():
+    write_video("v.mp4", 20, (160, 192), gop=10, bf="0")
+    result = CliRunner().invoke(main, ["pack", "v.mp4", "x.h5", "--gray", "--copy"])
+    assert "KB are tables and what HDF5 needs" in result.stderr
+    assert "--copy" not in result.stderr
 
 
 def test_sizes_of_the_source_are_said():
