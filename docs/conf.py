@@ -85,11 +85,11 @@ def show_examples(_app, _context, lines):
 
 
 def mark_options(_app, _context, lines):
-    """Let a command's help stand as it is: two hyphens would become a dash, a star emphasis."""
+    """Let a help stand as it is: hyphens would become a dash, a star emphasis, tcp:// a link."""
     for number, line in enumerate(lines):
         if not line.lstrip().startswith(".."):
             line = line.replace("*", r"\*")
-            lines[number] = re.sub(r"(?<![\w`-])(--[a-z-]+)", r"``\1``", line)
+            lines[number] = re.sub(r"(?<![\w`-])(--[a-z-]+|tcp://[\w:]+)", r"``\1``", line)
 
 
 def head_groups(_app, context, lines):
