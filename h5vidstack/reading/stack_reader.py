@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ClosedError, FormatError, OutputError
-from ..layout.metadata_store import unreserved
+from ..layout.metadata_names import unreserved
 from ..layout.names import DEFAULT_STACK, STACK_ATTRIBUTES
 from ..pool import default_workers
 from ..reading import search
