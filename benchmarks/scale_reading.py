@@ -98,7 +98,7 @@ def make(path: Path, count: int, in_order: bool) -> None:
         hashes[:, count // 2 :] = hashes[:, : count - count // 2] ^ np.uint64(
             5
         )  # near the first half
-        prints = Fingerprints(crc32, *hashes, feature=np.zeros((count, 1), np.float32))
+        prints = Fingerprints(crc32, *hashes)
         typical = [int(held[len(held) // 2]) for held in members]
         where = Order(pile, position, members, typical)
         writer.finish(where, prints, Record("groupvideo", {}, None, NO_LOSS))

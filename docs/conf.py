@@ -5,8 +5,11 @@ import re
 import sys
 from pathlib import Path
 
+import click
+
 from h5vidstack import __version__
 from h5vidstack.cli import main
+from h5vidstack.cli.grouped_help import GroupedCommand
 
 project = "h5vidstack"
 author = "the h5vidstack developers"
@@ -51,6 +54,8 @@ nitpick_ignore_regex = [
 ]
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["guide.css"]
 html_title = f"h5vidstack {version}"
 html_copy_source = False
 html_show_sphinx = False
@@ -65,6 +70,10 @@ pygments_dark_style = "github-dark"
 for command in main.commands.values():
     for parameter in command.params:
         parameter.envvar = None  # each option has one, by a rule that the page says once
+    if isinstance(command, GroupedCommand):  # in the order in which its help shows them
+        arguments = [one for one in command.params if not isinstance(one, click.Option)]
+        shown = [one for _, options in command.groups(click.Context(command)) for one in options]
+        command.params = [*arguments, *(one for one in shown if "--help" not in one.opts)]
 
 
 def show_examples(_app, _context, lines):
@@ -83,8 +92,24 @@ def mark_options(_app, _context, lines):
             lines[number] = re.sub(r"(?<![\w`-])(--[a-z-]+)", r"``\1``", line)
 
 
+def head_groups(_app, context, lines):
+    """Put the heading of a group before its first option."""
+    if isinstance(context.command, GroupedCommand):
+        heads = {
+            options[0].opts[0]: heading for heading, options in context.command.groups(context)
+        }
+        found = []
+        for line in lines:
+            first = re.match(r"\.\. option:: (--[\w-]+)", line)
+            if first and first[1] in heads:
+                found += [f"*{heads[first[1]]}*", ""]
+            found.append(line)
+        lines[:] = found
+
+
 def setup(app):
     """Say what is to be done with commands."""
     app.connect("sphinx-click-process-epilog", show_examples)
     app.connect("sphinx-click-process-description", mark_options)
     app.connect("sphinx-click-process-options", mark_options)
+    app.connect("sphinx-click-process-options", head_groups)

@@ -7,10 +7,13 @@ Python ends (see `h5vidstack.hdf5.filter`). The names in ``__all__`` are public,
 """
 
 from ._version import __version__
+from .bulk.many import pack_many, repack_many
+from .bulk.outcomes import BulkReport, FileResult, FileState
 from .care.fidelity import Fidelity, check
 from .care.remapping import remap
 from .care.salvage import Recovered, recover
 from .care.verification import verify
+from .codecs.noise import NoiseLoss, NoiseModel
 from .errors import (
     AccessError,
     BlockError,
@@ -53,6 +56,7 @@ __all__ = [
     "FILTER_ID",
     "AccessError",
     "BlockError",
+    "BulkReport",
     "ClosedError",
     "Coordinate",
     "Error",
@@ -60,12 +64,16 @@ __all__ = [
     "Fidelity",
     "FileChangedError",
     "FileRecord",
+    "FileResult",
+    "FileState",
     "FormatError",
     "Group",
     "Linked",
     "Match",
     "MetadataError",
     "MissingError",
+    "NoiseLoss",
+    "NoiseModel",
     "NotExactError",
     "OutputError",
     "PackOptions",
@@ -93,10 +101,12 @@ __all__ = [
     "link",
     "open",
     "pack",
+    "pack_many",
     "recover",
     "references",
     "remap",
     "repack",
+    "repack_many",
     "stacks",
     "unpack",
     "verify",

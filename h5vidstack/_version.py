@@ -1,3 +1,3 @@
 """The version of the package; the format has its own, in layout.py."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

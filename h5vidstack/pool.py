@@ -94,6 +94,10 @@ class Inline(Executor):
         return done
 
 
+HERE = Inline()
+"""Does work in the thread that submits it."""
+
+
 def in_order(
     pool: Pool, work: Callable[[Item], Result], items: Iterable[Item], ahead: int
 ) -> Generator[Result, None, None]:

@@ -13,7 +13,9 @@ from .integrations import dask, jupyter
 from .layout.names import SEPARATOR
 from .pool import Progress
 from .reading.stack_reader import CACHE_BYTES, StackReader
-from .writing.pack_options import PackOptions, collected, takes_options
+from .viewing import notebook_widget
+from .writing.option_signatures import collected, takes_options
+from .writing.pack_options import PackOptions
 from .writing.packer import PackReport, pack
 
 
@@ -99,6 +101,33 @@ class Stack(StackReader):
             If dask is not installed.
         """
         return dask.to_dask(self, nd)
+
+    def view(self, *, height: int = 620, frame: int = 0) -> Any:
+        """Return a viewer for Jupyter, as the page of ``h5vidstack view``.
+
+        It shows frames, time line and metadata as long as the stack is open.
+
+        Parameters
+        ----------
+        height
+            Of the viewer, in CSS pixels.
+        frame
+            The frame that is shown first; a negative number counts from the end.
+
+        Returns
+        -------
+        anywidget.AnyWidget
+            Jupyter shows it where it is the last value of a cell. ``frame`` is the number of the
+            frame that is shown; another one can be assigned.
+
+        Raises
+        ------
+        MissingError
+            If anywidget is not installed.
+        QueryError
+            If there is no such frame.
+        """
+        return notebook_widget.widget(self, height, frame)
 
     def _repr_html_(self) -> str | None:
         """Return what Jupyter shows; None makes it show the text."""

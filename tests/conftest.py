@@ -50,3 +50,9 @@ def _in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     left = list(tmp_path.rglob("*.tmp"))
     assert not left, f"left behind: {left}"
+
+
+@pytest.fixture
+def unmeasured_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave child processes out of coverage, which cannot save its data where no file may grow."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)

@@ -6,24 +6,19 @@ import http.server
 import json
 import os
 import shutil
-import signal
 import subprocess
-import tempfile
 import threading
-import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from chromium import CHROMIUM, Failed, running
 
 import h5vidstack
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 MISSING = [name for name in ("make", "clang", "wasm-ld", "node", "npm") if not shutil.which(name)]
 if not CHROMIUM:
     MISSING.append("chromium")
@@ -34,105 +29,6 @@ pytestmark = [
 ]
 
 NO_CODEC = "this browser does not decode that", "lets pages decode no video"
-
-
-class Browser:
-    """A headless Chromium, spoken to through a pipe: messages of its debugging protocol, ended by zeros."""
-
-    def __init__(self, folder):
-        to_read, self.write_end = os.pipe()
-        self.read_end, to_write = os.pipe()
-
-        def connect():
-            ends = os.dup(to_read), os.dup(to_write)
-            os.dup2(ends[0], 3)
-            os.dup2(ends[1], 4)
-
-        self.process = subprocess.Popen(
-            [
-                CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                "--disable-dev-shm-usage", "--disable-background-networking", "--mute-audio",
-                "--hide-scrollbars", f"--user-data-dir={folder}", "--remote-debugging-pipe", "about:blank",
-            ],
-            preexec_fn=connect, close_fds=False, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        os.close(to_read)
-        os.close(to_write)
-        self.rest = b""
-        self.number = 0
-        self.session = None
-        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self.ask("Page.enable")
-
-    def ask(self, method, **parameters):
-        """Call a method of the protocol, and wait for its result."""
-        self.number += 1
-        message = {"id": self.number, "method": method, "params": parameters}
-        if self.session:
-            message["sessionId"] = self.session
-        os.write(self.write_end, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self.read()
-            if answer.get("id") == self.number:
-                assert "error" not in answer, answer
-                return answer["result"]
-
-    def read(self):
-        """Return the next message."""
-        parts = [self.rest]
-        while b"\0" not in parts[-1]:
-            part = os.read(self.read_end, 1 << 20)
-            assert part, "Chromium has ended"
-            parts.append(part)
-        message, self.rest = b"".join(parts).split(b"\0", 1)
-        return json.loads(message)
-
-    def run(self, expression):
-        """Run JavaScript in the page; return its value, or the message of its error as a `Failed`."""
-        answer = self.ask(
-            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
-        )
-        if "exceptionDetails" in answer:
-            raise Failed(answer["exceptionDetails"]["exception"].get("description", str(answer)))
-        return answer["result"].get("value")
-
-    def go(self, url):
-        """Open a page, and wait until the file that its address names is open or refused."""
-        self.ask("Page.navigate", url=url)
-        self.until(
-            "document.readyState === 'complete' && location.href !== 'about:blank' && !!window.viewer"
-        )
-        self.run("viewer.opened")
-
-    def until(self, expression):
-        """Wait until JavaScript is true."""
-        for _ in range(300):
-            try:
-                if self.run(expression):
-                    return
-            except Failed:
-                pass  # the page is being replaced
-            time.sleep(0.05)
-        raise AssertionError(f"not true within 15 s: {expression}")
-
-    def text(self, selector):
-        """Return the text of an element that is shown, else nothing."""
-        return self.run(
-            f"(e => e.checkVisibility() ? e.innerText : '')(document.querySelector({selector!r}))"
-        )
-
-    def close(self):
-        """End the browser and what it started."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        os.close(self.read_end)
-        os.close(self.write_end)
-
-
-class Failed(Exception):
-    """What JavaScript threw."""
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -172,13 +68,9 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser(site):
     """A browser that shows the page."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        browser = Browser(folder)
-        try:
-            browser.go(f"{site[1]}/viewer/index.html")
-            yield browser
-        finally:
-            browser.close()
+    with running() as browser:
+        browser.go(f"{site[1]}/viewer/index.html")
+        yield browser
 
 
 @pytest.fixture

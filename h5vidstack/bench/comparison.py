@@ -136,7 +136,7 @@ def compare(
             pixels = _spool(opened, raw, wanted.frames)
         if bound is None and pixels.dtype.kind == "f":
             bound = Bound.parse(FLOAT_BOUND)
-        limit = bound.of(ArraySource(pixels, name)) if bound is not None else 0.0
+        limit = bound.absolute(ArraySource(pixels, name)) if bound is not None else 0.0
         bounded = limit if limit > 0 else None  # a constant stack has no range
         temporary = None
         if page is not None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codecs import loss
+from ..codecs.noise import NoiseBound, NoiseLoss
 from ..errors import SourceError
 from ..hdf5 import standard_filters
 from ..hdf5.failures import DamageError, damage_as_error
@@ -39,13 +40,13 @@ class Fidelity:
         Of the stack.
     shape, dtype
         Of the stack.
-    stated_lossless, stated_max_error, stated_mse, stated_psnr
-        What the stack says of itself; PSNR in dB.
+    stated_lossless, stated_max_error, stated_mse, stated_psnr, stated_noise
+        What the stack says of itself; PSNR in dB. The last is in units of noise, if it has such.
     exact
         Whether every frame is its input, bit for bit; None where nothing was compared, as
         the next ones are.
-    max_error, mse, psnr
-        As measured.
+    max_error, mse, psnr, noise
+        As measured; the last one only where the stack states one.
     worst, typical
         Numbers of the frame with the largest error (of several, the one with the largest mean
         squared error), and of one in the middle by that.
@@ -60,10 +61,12 @@ class Fidelity:
     stated_max_error: float
     stated_mse: float
     stated_psnr: float | None
+    stated_noise: NoiseLoss | None
     exact: bool | None = None
     max_error: float | None = None
     mse: float | None = None
     psnr: float | None = None
+    noise: NoiseLoss | None = None
     worst: int | None = None
     typical: int | None = None
     singular_values: list[float] | None
@@ -74,6 +77,9 @@ class Fidelity:
         """Whether the error measured is no larger than the stack says."""
         if self.exact is None or self.max_error is None or self.exact:
             return True
+        noise, stated = self.noise, self.stated_noise
+        if noise is not None and stated is not None and noise.error > stated.error:
+            return False
         return not self.stated_lossless and self.max_error <= self.stated_max_error
 
 
@@ -110,7 +116,9 @@ def check(
     options = SourceOptions(gray, stream, accept_damaged)
     with StackReader(path, cache_bytes=0) as stack:
         attrs = stack.attrs
-        measured = {} if against is None else _compare(stack, against, options, progress)
+        noise = None if attrs.get("lossless", True) else loss.stated_noise(attrs)
+        bound = None if noise is None else NoiseBound(noise.model, noise.bound)
+        measured = {} if against is None else _compare(stack, against, options, bound, progress)
         return Fidelity(
             method=attrs.get("method", "a bare dataset"),
             shape=stack.shape,
@@ -119,6 +127,7 @@ def check(
             stated_max_error=attrs.get("max_error", 0.0),
             stated_mse=attrs.get("mse", 0.0),
             stated_psnr=attrs.get("psnr"),
+            stated_noise=noise,
             singular_values=tables.get("singular_values"),
             explained_variance_ratio=tables.get("explained_variance_ratio"),
             **measured,
@@ -126,7 +135,11 @@ def check(
 
 
 def _compare(
-    stack: StackReader, against: Any, options: SourceOptions, progress: Progress | None
+    stack: StackReader,
+    against: Any,
+    options: SourceOptions,
+    bound: NoiseBound | None,
+    progress: Progress | None,
 ) -> dict[str, Any]:
     """Return what `Fidelity` says of the measured errors."""
     parts, exact, done = [], True, 0
@@ -141,7 +154,7 @@ def _compare(
             got = stack[done : done + len(frames)].astype(source.dtype, copy=False)
             if len(got) == len(frames):
                 exact = exact and got.tobytes() == np.ascontiguousarray(frames).tobytes()
-                parts.append(loss.measure(frames, got))
+                parts.append(loss.measure(frames, got, bound))
             done += len(frames)
             if progress is not None:
                 progress(Step(done, len(stack)))
@@ -149,7 +162,7 @@ def _compare(
             raise SourceError(f"{source.name} has {done} frames, the stack {len(stack)}")
     found = loss.join(parts)
     numbers = np.arange(done)
-    together = loss.total([found], numbers * 0, numbers, stack.dtype)
+    together = loss.total([found], numbers * 0, numbers, stack.dtype, bound)
     order = np.argsort(found.mse, kind="stable")
     worst, typical = int(np.lexsort((found.mse, found.worst))[-1]), int(order[len(order) // 2])
     return {
@@ -157,6 +170,7 @@ def _compare(
         "max_error": together.max_error,
         "mse": together.mse,
         "psnr": together.psnr,
+        "noise": together.noise,
         "worst": worst,
         "typical": typical,
     }
@@ -230,12 +244,14 @@ def lines(found: Fidelity) -> list[str]:
     rows = [f"{found.method}: {shape} {found.dtype}"]
     stated = "lossless"
     if not found.stated_lossless:
-        stated = _error(found.stated_max_error, found.stated_mse, found.stated_psnr)
+        stated = _error(
+            found.stated_max_error, found.stated_mse, found.stated_psnr, found.stated_noise
+        )  # fmt: skip
     rows.append(f"says       {stated}")
     if found.exact is not None and found.max_error is not None and found.mse is not None:
         measured = "every frame equals its input, bit for bit"
         if not found.exact:
-            measured = _error(found.max_error, found.mse, found.psnr)
+            measured = _error(found.max_error, found.mse, found.psnr, found.noise)
             measured += f"; largest in frame {found.worst}, typical {found.typical}"
         rows.append(f"measured   {measured}")
     if found.singular_values is not None and found.explained_variance_ratio is not None:
@@ -248,6 +264,7 @@ def lines(found: Fidelity) -> list[str]:
     return rows
 
 
-def _error(max_error: float, mse: float, psnr: float | None) -> str:
+def _error(max_error: float, mse: float, psnr: float | None, noise: NoiseLoss | None) -> str:
     decibels = "" if psnr is None or math.isinf(psnr) else f", PSNR {psnr:.2f} dB"
-    return f"LOSSY, max error {max_error:.4g}, MSE {mse:.4g}{decibels}"
+    sigmas = "" if noise is None else f"; {noise}"
+    return f"LOSSY, max error {max_error:.4g}, MSE {mse:.4g}{decibels}{sigmas}"

@@ -92,20 +92,24 @@ def recover(
         If `good` exists or cannot be written.
     """
     source, inner = split_target(bad)
-    stack = inner or DEFAULT_STACK
     target, place = split_target(good)
     check_name(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"{source} itself stays as it is; save to another file")
     refuse_source(good, bad)  # nor is a part of it overwritten
-    output = _Output(target, place or stack, place is not None, overwrite)
+    stack, why = inner or DEFAULT_STACK, None
     try:
         with contextlib.closing(open_hdf5(str(source))) as opened:
             others = find_stacks(opened) if stack not in opened else []
     except FormatError as error:
         if not source.is_file():
             raise
-        return _mended(source, stack, str(error), output, progress)
+        others, why = [], str(error)
+    if inner is None and len(others) == 1:
+        stack, others = others[0], []
+    output = _Output(target, place or stack, place is not None, overwrite)
+    if why is not None:
+        return _mended(source, stack, why, output, progress)
     if others:
         raise FormatError(f"{source} has no stack at {stack}; stacks in it: {', '.join(others)}")
     return _saved(source, source, stack, (), output, progress)

@@ -12,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codecs.block import frame_crcs
-from ..codecs.loss import differences
+from ..codecs.loss import stated
 from ..errors import BlockError, FormatError
 from ..layout import consistency
 from ..layout.stack_group import Layout
-from ..pool import Progress, Step, default_workers, in_order
+from ..pool import HERE, Pool, Progress, Step, default_workers, in_order
 from ..reading.chunk_grid import Chunks
 from ..reading.session import Session
 from ..reading.stack_file import Blocks, StackFile
 from ..reading.stack_reader import StackReader
-from ..shapes import Numbers, Pixels, window_frames
+from ..shapes import WINDOW_BYTES, Numbers, Pixels, frame_bytes, window_frames
 from ..sources.openers import open_source
 from ..sources.second_decoders import second_source
 from ..sources.source import Source, SourceOptions
@@ -44,7 +44,8 @@ def verify(
     stack
         A `Stack`, or where it is: ``file.h5`` or ``file.h5::/path``.
     against
-        Anything that `pack` takes: every frame is compared with it bit for bit.
+        Anything that `pack` takes: every frame is compared with it bit for bit. What it says
+        besides its pixels, such as names and times, is not compared.
     gray, stream, accept_damaged
         How `against` was packed; see `pack`.
     progress
@@ -191,20 +192,26 @@ def _rows(session: Session) -> Iterator[tuple[int, int, Pixels | BlockError]]:
         pile = file.piles[one[0]]
         return [(pile, chunk) for chunk in pile.row(one[1])]
 
-    def decode(one: tuple[int, int]) -> Pixels | BlockError:
+    def decode(one: tuple[int, int], pool: Pool = HERE) -> Pixels | BlockError:
         try:
-            return _row(file.piles[one[0]], one[1])
+            return _row(file.piles[one[0]], one[1], pool)
         except FormatError as error:  # the pile cannot be opened
             return BlockError(str(error))
 
+    ahead = default_workers()
+    row_bytes = int(file.steps.max()) * frame_bytes(file.shape[1:], file.dtype.itemsize)
+    one_by_one = row_bytes * ahead > WINDOW_BYTES  # then workers share out the tiles of a row
     for run in file.fetched(wanted, blocks):
-        found = in_order(session, decode, run, default_workers())
+        if one_by_one:
+            yield from ((*one, decode(one, session)) for one in run)
+            continue
+        found = in_order(session, decode, run, ahead)
         yield from ((*one, frames) for one, frames in zip(run, found, strict=True))
 
 
-def _row(pile: Chunks, number: int) -> Pixels | BlockError:
+def _row(pile: Chunks, number: int, pool: Pool) -> Pixels | BlockError:
     try:
-        return pile.row_frames(number)
+        return pile.row_frames(number, pool)
     except BlockError as error:
         return error
 
@@ -219,7 +226,7 @@ def _compare(
     """Say which frames have another CRC-32, or other pixels than the original."""
     problems = []
     attrs = file.attrs
-    allowed = None if attrs.get("lossless", True) else float(attrs["max_error"])
+    allowed = None if attrs.get("lossless", True) else stated(attrs)
     if crc32 is not None:
         wrong = frame_crcs(frames) != crc32[np.minimum(numbers, len(crc32) - 1)]
         problems += _differing(numbers[wrong], "CRC-32 is wrong")
@@ -231,8 +238,12 @@ def _compare(
             if allowed is None:  # bit for bit: NaN is NaN, and -0 is not 0
                 where[place] = original[place].tobytes() != frames[place].tobytes()
             else:
-                where[place] = differences(original[place], frames[place]).max() > allowed
-        said = "" if allowed is None else f" by more than the {allowed:g} that the stack promises"
+                where[place] = not allowed.covers(original[place], frames[place])
+        said = (
+            ""
+            if allowed is None
+            else f" by more than the {allowed.promise} that the stack promises"
+        )
         problems += _differing(numbers[:common][where], f"pixels differ from the source{said}")
     return problems
 

@@ -5,34 +5,67 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 import numpy as np
 
+from ..codecs.noise import NoiseBound, NoiseModel
 from ..codecs.recipe import Recipe, check_bound
 from ..codecs.registry import Coding
 from ..errors import SourceError, UnsupportedError
 from ..sources.source import Access, Source
+from .photon_transfer import estimate
 from .profiles import PROFILES, Profile
+
+
+class Unit(Enum):
+    """What a largest error is a number of."""
+
+    VALUES = auto()
+    RANGE = auto()
+    """The range of all finite values."""
+    NOISE = auto()
+    """The standard deviation of a pixel's own noise."""
+
+
+_UNITS = {"": Unit.VALUES, "r": Unit.RANGE, "%": Unit.RANGE, "s": Unit.NOISE}
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A largest absolute error: a value, or a share of the range of all finite values."""
+    """A largest error that is allowed.
+
+    Attributes
+    ----------
+    value, unit
+        How much, of what.
+    noise
+        The noise of the camera, where the unit is that. None: it is to be estimated.
+    """
 
     value: float
-    relative: bool
+    unit: Unit
+    noise: NoiseModel | None = None
 
     @staticmethod
-    def parse(given: float | str) -> Bound:
-        """Read ``0.5``, ``"0.5"``, or a share of the range: ``"1e-3r"`` or ``"0.1%"``.
+    def parse(given: float | str, noise: NoiseModel | str | None = None) -> Bound:
+        """Read a bound as users write it.
+
+        Parameters
+        ----------
+        given
+            ``0.5`` or ``"0.5"``, a share of the range as ``"1e-3r"`` or ``"0.1%"``, or a number of
+            standard deviations of the noise as ``"0.5s"``.
+        noise
+            See `NoiseModel.read_from`.
 
         Raises
         ------
         UnsupportedError
-            If it is none of these, or not above 0.
+            If it is none of these, or not above 0, or if the noise goes with another unit.
         """
-        found = re.fullmatch(r"\s*([^\sr%_]+)\s*([r%]?)\s*", str(given))
+        found = re.fullmatch(r"\s*([^\sr%s_]+)\s*([r%s]?)\s*", str(given))
         try:
             value = float(found[1]) if found else math.nan
         except ValueError:
@@ -40,15 +73,58 @@ class Bound:
         if math.isnan(value):
             raise UnsupportedError(
                 f"a maximum error of {given!r} means nothing: write a number above 0, as 0.5, "
-                "or a share of the range of all values, as 1e-3r or 0.1%"
+                "a share of the range of all values, as 1e-3r or 0.1%, or a number of standard "
+                "deviations of the noise, as 0.5s"
             )
         check_bound(value)
-        unit = found[2] if found else ""
-        return Bound(value / 100 if unit == "%" else value, bool(unit))
+        letter = found[2] if found else ""
+        unit = _UNITS[letter]
+        if noise is not None and unit != Unit.NOISE:
+            raise UnsupportedError(
+                f"noise goes with a maximum error in units of it, as 0.5s, and not with {given!r}"
+            )
+        model = None if noise is None else NoiseModel.read_from(noise)
+        return Bound(value / 100 if letter == "%" else value, unit, model)
 
-    def of(self, source: Source) -> float:
-        """Return the absolute bound for a source whose frames can be read again."""
-        if not self.relative:
+    @property
+    def looks_first(self) -> bool:
+        """Whether frames are read before they are packed, to find out what it means."""
+        return self.unit == Unit.RANGE or (self.unit == Unit.NOISE and self.noise is None)
+
+    def of(self, source: Source) -> float | NoiseBound:
+        """Return the bound for a source whose frames can be read again, if it looks at them.
+
+        Raises
+        ------
+        SourceError
+            If the frames do not show what it means.
+        UnsupportedError
+            If it is one of noise, and pixels are not integers.
+        """
+        if self.unit != Unit.NOISE:
+            return self.absolute(source)
+        if source.dtype.kind not in "iu":
+            raise UnsupportedError(
+                f"a maximum error of {self.value:g}s is in units of a camera's noise, and pixels "
+                f"of {source.dtype} are no counts of a camera: pack integers, or give a number or "
+                "a share of the range, as 1e-3r"
+            )
+        return NoiseBound(self.noise or estimate(source), self.value)
+
+    def absolute(self, source: Source) -> float:
+        """Return the bound as `of` does, where it must be an absolute one.
+
+        Raises
+        ------
+        UnsupportedError
+            If it is in units of noise.
+        """
+        if self.unit == Unit.NOISE:
+            raise UnsupportedError(
+                f"{self.value:g}s is in units of noise, which others do not know: compare with a "
+                "number, as 0.5, or a share of the range, as 1e-3r"
+            )
+        if self.unit == Unit.VALUES:
             return self.value
         low, high = math.inf, -math.inf
         for batch in source.batches(16):
@@ -92,6 +168,7 @@ class Wish:
         preset: str | None,
         crf: float | None,
         max_error: float | str | None,
+        noise: NoiseModel | str | None = None,
     ) -> Wish:
         """Read the options of `pack` that say how to code, and check them against each other.
 
@@ -104,7 +181,11 @@ class Wish:
             raise UnsupportedError(f"no profile {profile!r}; there is {', '.join(PROFILES)}")
         coding = Coding.of(codec, preset, crf)
         whole = preset is not None or crf is not None or not coding.lossless
-        bound = None if max_error is None else Bound.parse(max_error)
+        if noise is not None and max_error is None:
+            raise UnsupportedError(
+                "noise goes with a maximum error in units of it: give max-error, too, as 0.5s"
+            )
+        bound = None if max_error is None else Bound.parse(max_error, noise)
         if bound is not None and not coding.lossless:
             raise UnsupportedError(
                 f"{coding} is lossy and promises no maximum error; "
@@ -113,7 +194,7 @@ class Wish:
         fixed = coding if whole else None
         return Wish(profile=PROFILES[profile], fixed=fixed, codec=codec, bound=bound)
 
-    def template(self, bound: float, dtype: np.dtype[Any]) -> Recipe:
+    def template(self, bound: float | NoiseBound, dtype: np.dtype[Any]) -> Recipe:
         """Return the recipe, except for what the profile chooses.
 
         Raises
@@ -121,7 +202,7 @@ class Wish:
         UnsupportedError
             If an error is allowed for bool pixels.
         """
-        lossy = bound > 0 or (self.fixed is not None and not self.fixed.lossless)
+        lossy = bool(bound) or (self.fixed is not None and not self.fixed.lossless)
         if lossy and dtype.kind == "b":
             raise UnsupportedError(
                 "bool pixels are true or false: pack them losslessly, without max_error, crf or mp4"
@@ -132,6 +213,6 @@ class Wish:
 
 
 def needs_two_passes(wish: Wish, source: Source) -> bool:
-    """Return whether a source must be kept, because the range of its values is asked for first."""
-    relative = wish.bound is not None and wish.bound.relative
-    return relative and source.access < Access.RANDOM
+    """Return whether a source must be kept, because a bound looks at its values first."""
+    looks_first = wish.bound is not None and wish.bound.looks_first
+    return looks_first and source.access < Access.RANDOM

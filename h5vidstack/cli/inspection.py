@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -14,18 +15,20 @@ from .. import plugin
 from ..care import fidelity, verification
 from ..care.originals import Original, compare_originals
 from ..cli import colours
+from ..errors import Error, FormatError
+from ..hdf5.opening import is_url
 from ..integrations.kerchunk import references as references_of
 from ..layout.names import SEPARATOR
 from ..layout.output import complete_or_absent
 from ..reading.listing import stacks
-from ..reading.metadata_summary import describe_metadata, metadata_rows
+from ..reading.metadata_summary import describe_metadata, metadata_rows, origin
 from ..reading.search import mismatch
 from ..reading.stack_file import split_readable
 from ..reading.summary import describe
 from ..similar.fingerprints import HASHES
 from ..sinks import pictures
 from ..sinks.contact_sheet import MAX_ROWS, draw_sheet
-from ..sources.openers import open_source, read_image
+from ..sources.openers import read_image
 from ..sources.overlap import refuse_source
 from ..sources.source import SourceOptions
 from ..stack import Stack
@@ -36,32 +39,72 @@ from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
 from .signals import end_tidily
 from .terminal import printable, progress_bar, say
 
+Seen = TypeVar("Seen")
 
-@click.command()
+
+@click.command(
+    epilog=examples(
+        "h5vidstack info out.h5",
+        "h5vidstack info out.h5::/entry/stack --groups",
+        "h5vidstack info out.h5 --json",
+    )
+)
 @click.argument("file", callback=not_stdin)
 @click.option("--groups", is_flag=True, help="Also show the piles of similar frames.")
 @json_option
 def info(file: str, groups: bool, as_json: bool) -> None:
-    """Show what is in the stack FILE; in all its stacks, if FILE names none of several.
+    """Show what is in a stack.
 
-    --json has all that is known of the frames. Of several stacks it is a list.
+    If FILE holds several stacks and names none of them, all are shown. --json has all that is known
+    of the frames. Of several stacks it is a list. The exit code is 1 if one of several cannot be
+    read.
     """
-    found = [_described(name, as_json) for name in _named(file)]
+    found = _of_each(_named(file), lambda name: _described(name, as_json))
     if as_json:
-        facts = [stack for stack, _ in found]
+        facts = [seen if isinstance(seen, dict) else seen[0] for seen in found]
         say(json_text(facts if len(facts) > 1 else facts[0]))
-        return
-    for number, (stack, rows) in enumerate(found):
-        say(colours.facts("\n" * (number > 0) + listings.stack_facts(stack, rows)))
+    for number, seen in enumerate([] if as_json else found):
+        if number:
+            say("")
+        if isinstance(seen, dict):
+            say(colours.bad(f"{seen['stack']}: {seen['error']}"))
+            continue
+        stack, rows = seen
+        say(colours.facts(listings.stack_facts(stack, rows)))
         if groups:
             say("\n" + colours.table(listings.pile_table(stack)))
+    sys.exit(1 if any(isinstance(seen, dict) for seen in found) else 0)
 
 
 def _named(file: str) -> list[str]:
-    """Return the stack that a name names; all of its file, if it names none of several."""
+    """Return the stack that a name names; all of its file or group, if it names none of several."""
     path, inner = split_readable(file)
-    found = [] if inner else stacks(file)
+    found = [] if inner and _is_stack(file) else stacks(file)
     return [f"{path}{SEPARATOR}{stack}" for stack in found] if len(found) > 1 else [file]
+
+
+def _is_stack(name: str) -> bool:
+    try:
+        Stack(name).close()
+    except FormatError:
+        return False
+    return True
+
+
+def _of_each(names: list[str], look: Callable[[str], Seen]) -> list[Seen | dict[str, Any]]:
+    """Return what is seen of each of several stacks; of one that cannot be read, why not.
+
+    A name that stands alone is refused by the error itself.
+    """
+    found: list[Seen | dict[str, Any]] = []
+    for name in names:
+        try:
+            found.append(look(name))
+        except Error as error:
+            if len(names) == 1:
+                raise
+            found.append({"stack": split_readable(name)[1], "error": str(error)})
+    return found
 
 
 def _described(file: str, whole: bool) -> tuple[dict[str, Any], dict[str, str]]:
@@ -73,20 +116,40 @@ def _described(file: str, whole: bool) -> tuple[dict[str, Any], dict[str, str]]:
         return facts, metadata_rows(stack, stack.attrs)
 
 
-@click.command("ls")
+@click.command("ls", epilog=examples("h5vidstack ls week.h5"))
 @click.argument("file", callback=not_stdin)
 @json_option
 def list_stacks(file: str, as_json: bool) -> None:
-    """List the stacks in FILE, by the paths that 'open' takes."""
+    """List the stacks in a file.
+
+    They are named by the paths that 'open' takes. The exit code is 1 if one of several cannot be
+    read.
+    """
     path, _ = split_readable(file)
-    found = [describe(f"{path}{SEPARATOR}{stack}") for stack in stacks(file)]
+    found = _of_each([f"{path}{SEPARATOR}{stack}" for stack in stacks(file)], describe)
+    sound = [facts for facts in found if "error" not in facts]
     if as_json:
         names = ("stack", "shape", "dtype", "method", "lossless", "raw_bytes", "stored_bytes")
-        say(json_text([{name: facts[name] for name in names} for facts in found]))
-    elif found:
-        say(colours.table(listings.stack_table(found)))
-    else:
+        say(
+            json_text(
+                [
+                    {name: facts[name] for name in names if name in facts} | _why(facts)
+                    for facts in found
+                ]
+            )
+        )
+    elif not found:
         say(f"{path} holds no stacks")
+    elif sound:
+        say(colours.table(listings.stack_table(sound)))
+    for facts in [] if as_json else found:
+        if "error" in facts:
+            say(colours.bad(f"{facts['stack']}: {facts['error']}"))
+    sys.exit(0 if len(sound) == len(found) else 1)
+
+
+def _why(facts: dict[str, Any]) -> dict[str, Any]:
+    return {"error": facts["error"]} if "error" in facts else {}
 
 
 @click.command(
@@ -102,12 +165,13 @@ def list_stacks(file: str, as_json: bool) -> None:
 @click.option("--url", help="Where readers will find FILE.  [default: where it is]")
 @overwrite_option
 def references(file: str, out: str, url: str | None, overwrite: bool) -> None:
-    """Describe the stack FILE so that Zarr reads it in place: JSON in kerchunk's format.
+    """Describe a stack so that Zarr reads it in place.
 
-    A stack in order is the array "frames". In a reordered stack each pile is an array
-    "groups/000000/video", and frame i is entry index/position[i] of pile index/group[i]; there is
-    no array "frames", because Zarr has no virtual arrays. Tables and hashes are arrays, too.
-    Readers need h5vidstack for the codec. When FILE has changed, make the references again.
+    The output is JSON in kerchunk's format. A stack in order is the array "frames". In a reordered
+    stack each pile is an array "groups/000000/video", and frame i is entry index/position[i] of
+    pile index/group[i]; there is no array "frames", because Zarr has no virtual arrays. Tables and
+    hashes are arrays, too. Readers need h5vidstack for the codec. When FILE has changed, make the
+    references again.
     """
     if out != STDOUT:
         refuse_source(out, file)
@@ -120,7 +184,9 @@ def references(file: str, out: str, url: str | None, overwrite: bool) -> None:
         temporary.write_text(found)
 
 
-@click.command()
+@click.command(
+    epilog=examples("h5vidstack find out.h5 query.png", "h5vidstack find out.h5 --frame 17 -k 5")
+)
 @click.argument("file", callback=not_stdin)
 @click.argument("query", required=False, callback=not_stdin)
 @click.option("--frame", type=int, help="Search for frames like this one of FILE.")
@@ -148,9 +214,10 @@ def find(
     no_rerank: bool,
     as_json: bool,
 ) -> None:
-    """Find the frames of the stack FILE that are most like the image file QUERY.
+    """Find the frames that are most like an image.
 
-    Hashes propose frames; then the pixels of the nearest ones are compared.
+    Of the stack FILE, those are listed that are most like the image file QUERY. Hashes propose
+    frames; then the pixels of the nearest ones are compared.
     """
     if (query is None) == (frame is None):
         raise click.UsageError("give an image file as QUERY, or --frame N")
@@ -158,38 +225,26 @@ def find(
         image = stack[frame] if query is None else read_image(query)
         note = mismatch(image, stack.shape[1:], stack.dtype)
         matches = stack.find(image, k, hash=name, max_distance=max_distance, rerank=not no_rerank)
-        origins = [_origin(stack, match.frame) for match in matches]
+        origins = [origin(stack, match.frame) for match in matches]
     if as_json:
         found = [
-            dataclasses.asdict(match) | {"name": origin or None}
-            for match, origin in zip(matches, origins, strict=True)
+            dataclasses.asdict(match) | {"name": called or None}
+            for match, called in zip(matches, origins, strict=True)
         ]
         say(json_text({"hash": name, "note": note, "matches": found}))
         return
     if note:
         click.echo(printable(f"note: {note}"), err=True)
     rows: list[tuple[str, ...]] = [("frame", "rms difference", "hash bits apart", "name")]
-    for match, origin in zip(matches, origins, strict=True):
+    for match, called in zip(matches, origins, strict=True):
         rmse = "-" if match.rmse is None else f"{match.rmse:.4g}"
-        rows.append((str(match.frame), rmse, str(match.distance), origin))
+        rows.append((str(match.frame), rmse, str(match.distance), called))
     if not any(origins):
         rows = [row[:-1] for row in rows]
     say(colours.table("\n".join(aligned(rows))))
 
 
-def _origin(stack: Stack, frame: int) -> str:
-    """Return the name of a frame: its own, or that of its file, with the image in it."""
-    if "name" in stack.coords:
-        return str(stack.coords["name"][frame])
-    record = stack.source.file(frame)
-    if record is None:
-        return ""
-    table = stack.source.table
-    several = table is not None and len(table) < len(stack)
-    return f"{record.path}[{stack.source.image(frame)}]" if several else record.path
-
-
-@click.command("contact-sheet")
+@click.command("contact-sheet", epilog=examples("h5vidstack contact-sheet out.h5 sheet.png"))
 @click.argument("file", callback=not_stdin)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
@@ -202,9 +257,10 @@ def _origin(stack: Stack, frame: int) -> str:
 )  # fmt: skip
 @overwrite_option
 def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -> None:
-    """Draw the piles of the stack FILE: the first, typical and last frame of each.
+    """Draw the piles of similar frames as one picture.
 
-    OUT is a picture, such as sheet.png; - writes PNG to standard output.
+    Of each pile of the stack FILE, it has the first, a typical and the last frame. OUT is a
+    picture, such as sheet.png; - writes PNG to standard output.
     """
     end_tidily()
     with contextlib.ExitStack() as cleanup:
@@ -217,7 +273,13 @@ def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -
     say(f"drew {count} pile{'s' * (count != 1)} to {out}")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack verify out.h5",
+        "h5vidstack verify out.h5 --against images/",
+        "h5vidstack verify out.h5 --originals",
+    )
+)
 @click.argument("file", callback=not_stdin)
 @click.option(
     "--against", metavar="SRC", multiple=True, callback=not_stdin,
@@ -230,10 +292,11 @@ def contact_sheet(file: str, out: Path, size: int, rows: int, overwrite: bool) -
 @reading_options
 @json_option
 def verify(file: str, against: tuple[str, ...], originals: bool, as_json: bool, **how: Any) -> None:
-    """Decode all of the stack FILE, and check each CRC and the index.
+    """Decode all of a stack, and check each CRC and the index.
 
     If FILE names none of several stacks, all are checked. With --against the digest of each
-    source file is compared, too. With --originals a file may be deleted if its digest is that of
+    source file is compared, too, but not what the source says besides its pixels, such as names and
+    times. With --originals a file may be deleted if its digest is that of
     the file that was packed, and all of its images equal their frames. The exit code is 1 if
     something is wrong, or if a file may not be deleted.
     """
@@ -242,11 +305,14 @@ def verify(file: str, against: tuple[str, ...], originals: bool, as_json: bool, 
         raise click.UsageError(
             f"{file} holds {len(named)} stacks; name the one to compare: {', '.join(named)}"
         )
-    results = [_verified(name, against, originals, as_json, how) for name in named]
+    results = _of_each(named, lambda name: _verified(name, against, originals, as_json, how))
+    facts = [seen if isinstance(seen, dict) else seen[0] for seen in results]
     if as_json:
-        found = [facts for facts, _ in results]
-        say(json_text(found if len(found) > 1 else found[0]))
-    sys.exit(0 if all(sound for _, sound in results) else 1)
+        say(json_text(facts if len(facts) > 1 else facts[0]))
+    for seen in results:
+        if isinstance(seen, dict) and not as_json:
+            say(colours.bad(f"{seen['stack']}: {seen['error']}"))
+    sys.exit(0 if all(not isinstance(seen, dict) and seen[1] for seen in results) else 1)
 
 
 def _verified(
@@ -258,7 +324,7 @@ def _verified(
     compared: list[Original] | None = None
     with Stack(name) as stack, progress_bar("verifying") as progress:
         problems = verification.verify(stack, against=source, progress=progress, notes=notes, **how)
-        if originals or (source is not None and _has_files(source, how)):
+        if originals or (against and not any(map(is_url, against))):  # what has digests
             options = SourceOptions(**how) if source is not None or any(how.values()) else None
             compared = list(compare_originals(stack, source, options=options, progress=progress))
         frames, exact = len(stack), stack.attrs.get("lossless", True)
@@ -284,13 +350,11 @@ def _verified(
     return facts, sound and not kept
 
 
-def _has_files(source: Any, how: dict[str, Any]) -> bool:
-    """Whether a source is files, which have digests."""
-    with contextlib.closing(open_source(source, SourceOptions(**how))) as opened:
-        return bool(opened.metadata.files)
-
-
-@click.command()
+@click.command(
+    epilog=examples(
+        "h5vidstack check out.h5", "h5vidstack check out.h5 --against sim.npy --plots pictures/"
+    )
+)
 @click.argument("file", callback=not_stdin)
 @click.option(
     "--against", metavar="SRC", multiple=True, callback=not_stdin,
@@ -314,11 +378,11 @@ def check(
     as_json: bool,
     **how: Any,
 ) -> None:
-    """Say how exact the stack FILE is: its error, and the spectrum of a PCA.
+    """Say how exact a stack is.
 
-    The exit code is 1 if the error is larger than the stack says. --plots draws the components of a
-    PCA. With --against it also draws the frame with the largest error and a typical frame, each
-    beside its input.
+    Of the stack FILE it tells the error, and the spectrum of a PCA. The exit code is 1 if the error
+    is larger than the stack says. --plots draws the components of a PCA. With --against it also
+    draws the frame with the largest error and a typical frame, each beside its input.
     """
     source = against[0] if len(against) == 1 else list(against) or None
     with progress_bar("comparing") as progress:
@@ -339,8 +403,8 @@ def check(
 
 @click.command(epilog=examples('HDF5_PLUGIN_PATH="$(h5vidstack plugin-path)" h5dump -H out.h5'))
 def plugin_path() -> None:
-    """Print the folder of the native HDF5 plugin.
+    """Print the folder of the HDF5 plugin.
 
-    HDF5 programs other than Python find the plugin by HDF5_PLUGIN_PATH.
+    By HDF5_PLUGIN_PATH, HDF5 programs other than Python find this native plugin.
     """
     say(str(plugin.folder()))

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..care.originals import Original
 from ..choosing.trials import Trial
+from ..codecs.noise import NoiseLoss, NoiseModel
 from ..layout.names import SEPARATOR
 from ..text import aligned, in_words, kilobytes, loss, repeats
 
@@ -60,6 +61,7 @@ def stack_facts(facts: dict[str, Any], metadata: dict[str, str]) -> str:
         f"format {facts['format'] or '(bare dataset)'}",
         "frames": f"{shape} {facts['dtype']}",
         "coding": ", ".join(filter(None, coding)),
+        **_noise(facts["noise"]),
         "order": order,
         "blocks": f"{facts['blocks']} of {' x '.join(map(str, facts['chunk']))}",
         "raw": kilobytes(facts["raw_bytes"]),
@@ -83,6 +85,14 @@ def stack_facts(facts: dict[str, Any], metadata: dict[str, str]) -> str:
             f"{name} {version}" for name, version in settings["libraries"].items()
         )
     return "\n".join(aligned((rows | metadata).items(), left=2))
+
+
+def _noise(facts: dict[str, Any] | None) -> dict[str, str]:
+    """Return rows that say how far pixels moved in units of their noise, where that was bounded."""
+    if facts is None:
+        return {}
+    lost = NoiseLoss(**facts | {"model": NoiseModel(**facts["model"])})
+    return {"loss": str(lost), "camera": str(lost.model)}
 
 
 def pile_table(facts: dict[str, Any]) -> str:

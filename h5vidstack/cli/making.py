@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 from .. import text
+from ..bulk.many import pack_many
 from ..care import rehashing, remapping, salvage
 from ..cli import colours
 from ..layout.replacing import kind_of_name
@@ -21,7 +23,10 @@ from ..sinks.video_export import export as export_video
 from ..stack import Stack
 from ..text import json_text
 from ..writing import linking, packer
+from ..writing.option_texts import OptionGroup
 from . import listings
+from .grouped_help import GroupedCommand, grouped_option
+from .many_files import bulk_options, refuse_bulk_options, run_many
 from .option_types import Frames
 from .options import (
     command_options,
@@ -37,6 +42,7 @@ from .terminal import printable, progress_bar, say
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "h5vidstack pack images/ out.h5",
         "h5vidstack pack 'raw/*.tif' out.h5 --profile fast",
@@ -44,16 +50,40 @@ from .terminal import printable, progress_bar, say
         "h5vidstack pack movie.mp4 out.h5 --gray --copy",
         "h5vidstack pack raw.h5::/entry/data out.h5::/entry/stack",
         "h5vidstack pack sim.npy out.h5 --max-error 1e-3r",
-    )
+        "h5vidstack pack images/ out.h5 --max-error 0.5s --noise gain=0.46,offset=100,read=1.6",
+        "h5vidstack pack --each runs/*.tif packed/ --jobs 4 --log packed.jsonl",
+    ),
 )
 @click.argument("src", nargs=-1, required=True, callback=not_stdin)
 @click.argument("dst", callback=not_stdout)
+@grouped_option(
+    "--each", is_flag=True, group=OptionGroup.MANY,
+    help="Pack each SRC into a file of its own in the folder DST.",
+)  # fmt: skip
+@grouped_option(
+    "--dry-run", is_flag=True, group=OptionGroup.MANY,
+    help="With --each: write nothing; say what would be done.",
+)  # fmt: skip
+@bulk_options
 @command_options("pack")
 @json_option
 def pack(
-    src: tuple[str, ...], dst: str, scheduler: str | None, as_json: bool, **values: Any
-) -> None:
-    """Pack SRC into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise."""
+    src: tuple[str, ...], dst: str, *, each: bool, dry_run: bool, scheduler: str | None,
+    as_json: bool, **values: Any,
+) -> None:  # fmt: skip
+    """Pack images, a video or an array into a stack.
+
+    SRC goes into DST (out.h5 or out.h5::/group), losslessly unless asked otherwise. With --each,
+    DST is a folder. The exit code is 3 if some sources failed, and 1 if all did.
+    """
+    if each:
+        with packing_options(values, scheduler) as options:
+            run_many(
+                functools.partial(pack_many, src, dst), "packing", values, options,
+                as_json=as_json, dry_run=dry_run,
+            )  # fmt: skip
+        return
+    refuse_bulk_options("--each", ["dry_run"])
     end_tidily()
     with packing_options(values, scheduler) as options, progress_bar("packing") as progress:
         report = packer.pack(_source(src), dst, options=options, progress=progress)
@@ -61,10 +91,11 @@ def pack(
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "h5vidstack append out.h5 more/",
         "h5vidstack append out.h5 today.npy --profile fast",
-    )
+    ),
 )
 @click.argument("file", callback=not_stdin)
 @click.argument("src", nargs=-1, required=True, callback=not_stdin)
@@ -73,8 +104,9 @@ def pack(
 def append(
     file: str, src: tuple[str, ...], scheduler: str | None, as_json: bool, **values: Any
 ) -> None:
-    """Add the frames of SRC to the stack FILE, without coding again what it holds.
+    """Add frames to a stack.
 
+    The frames of SRC go to the end of the stack FILE, and what it holds is not coded again.
     Options that are not given are those of the stack; frames are packed losslessly, unless asked
     otherwise.
     """
@@ -102,9 +134,10 @@ def append(
 @overwrite_option
 @json_option
 def link(parts: tuple[str, ...], output: str, overwrite: bool, as_json: bool) -> None:
-    """Make one stack of the stacks PARTS, which stay in their files, in this order.
+    """Make one stack of several, which stay in their files.
 
-    Nothing is copied: OUT finds the parts where they are, as seen from its folder.
+    OUT shows the frames of PARTS in this order. Nothing is copied: OUT finds the parts where they
+    are, as seen from its folder.
     """
     end_tidily()
     made = linking.link(parts, output, overwrite=overwrite)
@@ -170,6 +203,8 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
     exact = "lossless" if report.lossless else text.loss(report.max_error, report.psnr)
     if report.codings:
         say(f"coded by {'; '.join(dict.fromkeys(report.codings))}: {colours.verdict(exact)}")
+    if report.noise is not None:
+        say(f"{report.noise}; {report.noise.model}")
     for number, trials in enumerate(report.trials):
         say(f"\npile {number}:\n{colours.table(listings.trial_table(trials))}")
 
@@ -199,11 +234,12 @@ def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) 
 def unpack(
     src: str, dst: str, frames: Any, image_format: str | None, names: bool | None, overwrite: bool
 ) -> None:
-    """Write the frames of the stack SRC to DST.
+    """Write frames to images, TIFF, .npy, HDF5 or a video.
 
-    DST is a folder of images, x.tif (multi-page), x.ome.tif, x.npy, x.h5::/path (plain HDF5), or a
-    video (x.mkv, x.mp4; see export); or -, standard output: .npy, one PNG, TIFF, or the bare
-    pixels. What the source said of the frames is written, too, where the format has a place for it.
+    The frames of the stack SRC go to DST, a folder of images, x.tif (multi-page), x.ome.tif, x.npy,
+    x.h5::/path (plain HDF5), or a video (x.mkv, x.mp4; see export); or -, standard output: .npy,
+    one PNG, TIFF, or the bare pixels. What the source said of the frames is written, too, where the
+    format has a place for it.
     """
     end_tidily()
     if dst == STDOUT:
@@ -255,10 +291,11 @@ def unpack(
 @overwrite_option
 @json_option
 def export(file: str, out: str, fps: float | None, overwrite: bool, as_json: bool) -> None:
-    """Write the stack FILE as the video OUT (x.mkv or x.mp4; -: mkv), bit for bit.
+    """Write a stack as a video file, bit for bit.
 
-    Packets are copied where the stack is one gray H.264 (or, to mkv, FFV1) video in order; other
-    frames are coded again, losslessly. OUT is decoded and compared before it gets its name.
+    The stack FILE becomes OUT (x.mkv or x.mp4; -: mkv). Packets are copied where the stack is one
+    gray H.264 (or, to mkv, FFV1) video in order; other frames are coded again, losslessly. OUT is
+    decoded and compared before it gets its name.
     """
     end_tidily()
     with contextlib.ExitStack() as cleanup:
@@ -287,10 +324,13 @@ def _say_exported(done: Exported, out: str | None) -> None:
     )
 
 
-@click.command()
+@click.command(epilog=examples("h5vidstack rehash out.h5"))
 @click.argument("file", callback=not_stdin)
 def rehash(file: str) -> None:
-    """Add hash tables to the stack FILE, or make them anew."""
+    """Make the hash tables that 'find' searches.
+
+    They are added to the stack FILE, or made anew.
+    """
     end_tidily()
     with progress_bar("hashing") as progress:
         count = rehashing.rehash(file, progress=progress)
@@ -300,9 +340,11 @@ def rehash(file: str) -> None:
 @click.command(epilog=examples("h5vidstack remap week.h5::/monday"))
 @click.argument("file", callback=not_stdin)
 def remap(file: str) -> None:
-    """Make the dataset `frames` of the stack FILE anew, after the stack was moved or copied.
+    """Show frames in plain HDF5 again after a move.
 
-    Then every HDF5 program sees its frames again. `h5vidstack` itself reads them without.
+    The dataset `frames` of the stack FILE is made anew, after the stack was moved or copied to
+    another place. Then every HDF5 program sees its frames again. `h5vidstack` itself reads them
+    without.
     """
     end_tidily()
     if remapping.remap(file):
@@ -322,10 +364,11 @@ def remap(file: str) -> None:
 @overwrite_option
 @json_option
 def recover(bad: str, good: str, overwrite: bool, as_json: bool) -> None:
-    """Save every intact frame of the damaged stack BAD to GOOD; list the lost ones.
+    """Save the intact frames of a damaged stack.
 
-    It also makes an ordinary stack of a recording that was not closed. BAD stays as it is. The
-    exit code is 1 if frames were lost, or if that is not known.
+    Every intact frame of BAD goes to GOOD, and the lost ones are listed. It also makes an ordinary
+    stack of a recording that was not closed. BAD stays as it is. The exit code is 1 if frames were
+    lost, or if that is not known.
     """
     end_tidily()
     with progress_bar("looking") as progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -13,26 +13,32 @@ from ..errors import UnsupportedError
 from ..sources.source import SourceOptions
 from ..writing import pack_options
 from ..writing.cluster import connect
+from ..writing.option_texts import About, OptionGroup
 from ..writing.pack_options import PackOptions
+from .grouped_help import grouped_option
 from .option_types import Bytes, CoordinateFile, Named, Pair
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+overwrite_option = grouped_option(
+    "--overwrite", is_flag=True, group=OptionGroup.OUTPUT, help="Replace an existing output.",
+)  # fmt: skip
+json_option = grouped_option(
+    "--json", "as_json", is_flag=True, group=OptionGroup.OUTPUT,
+    help="Print machine-readable JSON.",
+)  # fmt: skip
 
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
-
-coord_option = click.option(
-    "--coord", multiple=True, type=CoordinateFile(),
+coord_option = grouped_option(
+    "--coord", multiple=True, type=CoordinateFile(), group=OptionGroup.WHAT,
     help="Values for each frame, or along the axis NAME, from a CSV or .npy file; "
     "time[s]=log.csv:t names units and column.",
 )  # fmt: skip
 
-attr_option = click.option(
-    "--attr", multiple=True, type=Named(), help="An attribute of the stack: text or a number.",
+attr_option = grouped_option(
+    "--attr", multiple=True, type=Named(), group=OptionGroup.WHAT,
+    help="An attribute of the stack: text or a number.",
 )  # fmt: skip
 
-scheduler_option = click.option(
-    "--scheduler", metavar="ADDRESS",
+scheduler_option = grouped_option(
+    "--scheduler", metavar="ADDRESS", group=OptionGroup.FAST,
     help="Encode in the workers of a dask.distributed cluster: tcp://host:8786.",
 )  # fmt: skip
 
@@ -41,17 +47,17 @@ _OTHERWISE = {"executor": scheduler_option, "coords": coord_option, "attrs": att
 """Options of `pack` that a command takes in another form."""
 
 
-def pack_option(name: str) -> Callable[[Command], Command]:
+def pack_option(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return an option of `pack` as an option of a command, by what `pack_options` says of it."""
     said = pack_options.about(name)
     usual = f"  [default: {said.usual}]" if said.usual else ""
-    return click.option(
+    return grouped_option(
         f"--{pack_options.flag(name)}", help=f"{said.negative or said.text}{usual}",
-        metavar=said.metavar, **_values(pack_options.kind(name), said),
+        group=said.group, **{"metavar": said.metavar, **_values(pack_options.kind(name), said)},
     )  # fmt: skip
 
 
-def _values(kind: Any, said: pack_options.About) -> dict[str, Any]:
+def _values(kind: Any, said: About) -> dict[str, Any]:
     """Return what click needs to know of the values of an option."""
     if kind is bool:
         return {"is_flag": True}
@@ -59,18 +65,19 @@ def _values(kind: Any, said: pack_options.About) -> dict[str, Any]:
         return {"type": click.Choice(said.choices)}
     if said.size:
         return {"type": Bytes()}
+    if kind == int | None:
+        return {"type": click.IntRange(min=said.least), "metavar": said.metavar or "N"}
     types = {
-        int | None: click.IntRange(min=said.least),
         float | None: click.FLOAT,
         tuple[int, int] | None: Pair(2, none=True),
     }
     return {"type": types.get(kind, click.STRING)}
 
 
-def command_options(taker: str) -> Callable[[Command], Command]:
+def command_options(taker: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that adds to a command the options that `pack` or another takes."""
 
-    def add(command: Command) -> Command:
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
         for name in reversed(pack_options.options_of(taker)):
             if name in _OTHERWISE:
                 command = _OTHERWISE[name](command)
@@ -81,7 +88,7 @@ def command_options(taker: str) -> Callable[[Command], Command]:
     return add
 
 
-def reading_options(command: Command) -> Command:
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add to a command the options that say how a source is read."""
     for field in reversed(dataclasses.fields(SourceOptions)):
         command = pack_option(field.name)(command)

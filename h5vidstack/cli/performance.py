@@ -13,7 +13,9 @@ from ..bench import comparison, table
 from ..layout.output import complete_or_absent
 from ..sources.overlap import refuse_source
 from ..text import json_text
+from ..writing.option_texts import OptionGroup
 from . import colours, demonstration
+from .grouped_help import GroupedCommand, grouped_option
 from .option_types import Methods, Pair
 from .options import examples, overwrite_option
 from .pipes import STDOUT, not_stdin, not_stdout, to_stdout
@@ -22,35 +24,44 @@ from .terminal import printable, progress_bar, say, steps_bar
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog=examples(
         "h5vidstack bench ct.tif",
         "h5vidstack bench demo --peers --html demo.html",
         "h5vidstack bench movie.mp4 --gray --frames 500 --methods auto,x264",
-    )
+    ),
 )
 @click.argument("src", callback=not_stdin)
-@click.option(
-    "--methods", type=Methods(),
+@grouped_option(
+    "--frames", type=click.IntRange(min=1), group=OptionGroup.WHAT,
+    help="Take only the first so many.",
+)  # fmt: skip
+@grouped_option("--gray", is_flag=True, group=OptionGroup.WHAT, help="Make gray of colour.")
+@grouped_option(
+    "--dtype", type=click.Choice(demonstration.DTYPES), group=OptionGroup.WHAT,
+    help="Dtype of 'demo'.  [default: uint8]",
+)  # fmt: skip
+@grouped_option(
+    "--methods", type=Methods(), group=OptionGroup.WHAT,
     help="Only these: auto, 'video x264-slow', SZ3, ...  [default: all of ours]",
 )  # fmt: skip
-@click.option("--peers", is_flag=True, help="Add all others that are installed.")
-@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
-@click.option("--frames", type=click.IntRange(min=1), help="Take only the first so many.")
-@click.option(
-    "--dtype",
-    type=click.Choice(demonstration.DTYPES),
-    help="Dtype of 'demo'.  [default: uint8]",
-)
-@click.option(
-    "--max-error",
-    metavar="E",
+@grouped_option(
+    "--peers", is_flag=True, group=OptionGroup.WHAT, help="Add all others that are installed.",
+)  # fmt: skip
+@grouped_option(
+    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, group=OptionGroup.EXACT,
+    help="How often each is measured.",
+)  # fmt: skip
+@grouped_option(
+    "--max-error", metavar="E", group=OptionGroup.EXACT,
     help="The bound of those that keep one.  [default for floats: 1e-3r]",
-)
-@click.option("--gray", is_flag=True, help="Make gray of colour.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path),
-              help="Write the figures to this file; - is standard output.")  # fmt: skip
-@click.option(
-    "--html", "page", type=click.Path(path_type=Path),
+)  # fmt: skip
+@grouped_option(
+    "--json", "json_path", type=click.Path(path_type=Path), group=OptionGroup.OUTPUT,
+    help="Write the figures to this file; - is standard output.",
+)  # fmt: skip
+@grouped_option(
+    "--html", "page", type=click.Path(path_type=Path), group=OptionGroup.OUTPUT,
     help="Write a page with plots and pictures; - is standard output.",
 )  # fmt: skip
 @overwrite_option
@@ -63,10 +74,11 @@ def bench(
     overwrite: bool,
     **options: Any,
 ) -> None:
-    """Compare ways to keep SRC, or 'demo': sizes, speeds, memory, errors.
+    """Compare ways to keep a stack on your own data.
 
-    SRC must have at least 8 frames and 1 MB of pixels. Each method writes and reads in a process of
-    its own, in the temporary folder (TMPDIR).
+    Sizes, speeds, memory and errors are measured. SRC, or 'demo' for a generated stack, must have
+    at least 8 frames and 1 MB of pixels. Each method writes and reads in a process of its own, in
+    the temporary folder (TMPDIR).
     """
     end_tidily()
     if dtype is not None and src != "demo":
@@ -99,7 +111,7 @@ def bench(
         say(figures)
 
 
-@click.command()
+@click.command(epilog=examples("h5vidstack demo", "h5vidstack demo --grid 12x12x12 --out demo.h5"))
 @click.option("--grid", type=Pair(3), default="20x10x10", show_default=True, help="Frames.")
 @click.option(
     "--size",
@@ -115,7 +127,7 @@ def bench(
     help="Keep the packed file here.",
 )
 def demo(grid: tuple[int, int, int], size: tuple[int, int], out: Path | None) -> None:
-    """Pack a generated stack, read frames back, and compare sizes with gzip."""
+    """Pack and read a generated stack, beside gzip."""
     end_tidily()
     with progress_bar("packing") as progress:
         demonstration.demonstrate(

@@ -16,6 +16,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+LOOK = 0.2
+"""Seconds after which a command that waits looks whether it is to stop."""
+
 _stop = threading.Event()
 """Set where a signal has asked the command to stop."""
 _number = 0
@@ -55,6 +58,20 @@ def end_tidily() -> None:
         signal.signal(signal.SIGTERM, ask)
         if signal.getsignal(signal.SIGINT) is end_at_once:
             signal.signal(signal.SIGINT, ask)
+
+
+def wait_for_interrupt() -> None:
+    """Return at Ctrl-C, which is how a command that serves ends; other signals stop it as usual.
+
+    `end_tidily` must have been called before the command said that it serves.
+    """
+    global _number
+    while not _stop.wait(LOOK):
+        pass
+    if _number == signal.SIGINT:
+        _number = 0
+        _stop.clear()
+    check()
 
 
 @contextlib.contextmanager

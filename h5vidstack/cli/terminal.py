@@ -18,6 +18,7 @@ from ..codecs.av_engine import library_versions
 from ..errors import Error
 from ..pool import Progress, Step
 from . import colours, signals
+from .grouped_help import SectionedGroup
 
 BAR_WIDTH, LEAST_BAR = 24, 5
 """Of the bar, in characters: at most, and at least."""
@@ -35,7 +36,7 @@ def say(text: str) -> None:
     click.echo(printable(text))
 
 
-class Commands(click.Group):
+class Commands(SectionedGroup):
     """Turn our errors, and the system's, into one line and exit code 1."""
 
     def main(self, *args: Any, **extra: Any) -> Any:  # noqa: D102
@@ -72,10 +73,12 @@ class _Bar:
     ----------
     label
         What is being done, where a step does not say it.
+    unit
+        What is counted.
     """
 
-    def __init__(self, label: str) -> None:
-        self._label, self._doing = label, ""
+    def __init__(self, label: str, unit: str = "frames") -> None:
+        self._label, self._doing, self._unit = label, "", unit
         self._started = self._drawn = time.perf_counter()
         self._step: Step | None = None
         self._drawing, self._ended = threading.Lock(), threading.Event()
@@ -104,6 +107,17 @@ class _Bar:
             self._draw()
             click.echo(err=True)
 
+    def interrupted_by(self, line: str) -> None:
+        """Print a line to standard output, and draw the bar again below it."""
+        with self._drawing:
+            if self._step is not None:
+                width = shutil.get_terminal_size().columns - 1
+                click.echo(f"\r{'':{width}}\r", nl=False, err=True)
+            say(line)
+            sys.stdout.flush()
+        if self._step is not None:
+            self._draw()
+
     def _tick(self) -> None:
         """Draw it every second: a block may take long."""
         while not self._ended.wait(1):
@@ -114,22 +128,23 @@ class _Bar:
         with self._drawing:
             seconds = time.perf_counter() - self._started
             width = shutil.get_terminal_size().columns - 1
-            line = _progress_line(self._doing, self._step or Step(0, None), seconds, width)
+            step = self._step or Step(0, None)
+            line = _progress_line(self._doing, step, seconds, width, self._unit)
             click.echo(f"\r{line[:width]:{width}}", nl=False, err=True)
 
 
-def _progress_line(doing: str, step: Step, seconds: float, width: int) -> str:
+def _progress_line(doing: str, step: Step, seconds: float, width: int, unit: str = "frames") -> str:
     """Say what a bar shows after so many seconds; it is drawn where the rest leaves room."""
     if step.doing and not step.frames:
         return f"{doing}  {_minutes(seconds)}"
     parts = [doing]
-    parts.append(f"{step.frames}/{step.total}" if step.total else f"{step.frames} frames")
+    parts.append(f"{step.frames}/{step.total}" if step.total else f"{step.frames} {unit}")
     parts.append(_minutes(seconds))
     if step.frames and seconds:
         rate = step.frames / seconds
         if step.total and step.frames < step.total:
             parts[-1] += f", {_minutes((step.total - step.frames) / rate)} left"
-        parts.append(f"{rate:.3g} frames/s" if rate < 100 else f"{rate:.0f} frames/s")
+        parts.append(f"{rate:.3g} {unit}/s" if rate < 100 else f"{rate:.0f} {unit}/s")
         if step.raw_bytes:
             parts.append(f"{step.raw_bytes / seconds / 1e6:.1f} MB/s")
         if step.stored_bytes and step.raw_bytes:
@@ -148,7 +163,21 @@ def _minutes(seconds: float) -> str:
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
     """Show a bar with rates on stderr, if that is a terminal; stop where a signal asks to."""
-    bar = _Bar(label)
+    with _bar(_Bar(label)) as show:
+        yield show
+
+
+@contextlib.contextmanager
+def files_bar(label: str) -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """Show a bar that counts files; give also what prints a line while it is shown."""
+    bar = _Bar(label, "files")
+    with _bar(bar) as show:
+        yield show, bar.interrupted_by
+
+
+@contextlib.contextmanager
+def _bar(bar: _Bar) -> Iterator[Progress]:
+    """Give what moves a bar, and end it."""
 
     def show(step: Step) -> None:
         signals.check()

@@ -23,7 +23,8 @@ import numpy.typing as npt
 from ..errors import NotExactError, UnsupportedError
 from . import value_map
 from .block_format import Block, Stream, parse, seal
-from .loss import largest_difference
+from .loss import differences, largest_difference
+from .noise import levels
 from .recipe import BitRange, Recipe
 from .registry import RAW
 from .transforms import (
@@ -236,8 +237,10 @@ def _map(frames: Frames, recipe: Recipe) -> tuple[value_map.ValueMap, Values] | 
     if not recipe.top.lossless:
         depth = min(recipe.top.codec.depths[-1], 8 * frames.itemsize)
         return value_map.map_to_depth(frames, depth)
-    if recipe.bound:
-        return value_map.map_within(frames, recipe.bound)
+    if recipe.noise is not None:
+        return value_map.map_to_levels(frames, levels(recipe.noise, frames.dtype))
+    if recipe.absolute:
+        return value_map.map_within(frames, recipe.absolute)
     return value_map.map_exactly(frames)
 
 
@@ -364,7 +367,11 @@ def _check_equal(frames: Frames, decoded: Frames, recipe: Recipe) -> None:
 
 
 def _check_bound(frames: Frames, decoded: Frames, recipe: Recipe) -> None:
-    if largest_difference(frames, decoded) > recipe.bound:
+    if recipe.noise is not None:
+        holds = recipe.noise.holds(frames, differences(frames, decoded))
+    else:
+        holds = largest_difference(frames, decoded) <= recipe.absolute
+    if not holds:
         raise NotExactError(
             f"a block of {recipe} differs from its input by more than {recipe.bound}; nothing was "
             "written. Please report this with the versions that `h5vidstack --version` prints"

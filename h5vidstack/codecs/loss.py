@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..shapes import Numbers
+from .noise import NoiseBound, NoiseLoss, NoiseModel
 
 Floats = npt.NDArray[np.float64]
+
+NOISE_ATTRIBUTES = (
+    "noise_bound", "noise_error", "noise_bias", "noise_gain", "noise_offset", "noise_read",
+    "noise_estimated",
+)  # fmt: skip
+"""What a stack states of its loss in units of noise: all of these, or none."""
 
 
 def largest_difference(frames: npt.NDArray[Any], decoded: npt.NDArray[Any]) -> float:
@@ -48,12 +55,28 @@ class Loss:
         the range of the input's finite values for other dtypes.
     exact
         Whether every pixel equals its input, bit for bit.
+    noise
+        The difference in units of each pixel's noise, where that was bounded for all frames.
     """
 
     max_error: float
     mse: float
     psnr: float
     exact: bool
+    noise: NoiseLoss | None = None
+
+    def covers(self, frame: npt.NDArray[Any], got: npt.NDArray[Any]) -> bool:
+        """Return whether a frame that a reader gets is as near to its input as this says."""
+        apart = differences(frame, got)
+        near = not apart.max(initial=0) > self.max_error  # an error that is not known is NaN
+        return near and (self.noise is None or self.noise.holds(frame, apart))
+
+    @property
+    def promise(self) -> str:
+        """What no difference exceeds, in words."""
+        if self.noise is None:
+            return f"{self.max_error:g}"
+        return f"{self.max_error:g}, or {self.noise.bound:g} standard deviations of the noise,"
 
 
 NO_LOSS = Loss(max_error=0.0, mse=0.0, psnr=math.inf, exact=True)
@@ -66,35 +89,90 @@ def stated(attrs: Mapping[str, Any]) -> Loss:
     max_error, mse, psnr = (
         float(attrs.get(name, math.nan)) for name in ("max_error", "mse", "psnr")
     )
-    return Loss(max_error=max_error, mse=mse, psnr=psnr, exact=False)
+    return Loss(
+        max_error=max_error, mse=mse, psnr=psnr, exact=False, noise=stated_noise(attrs)
+    )  # fmt: skip
+
+
+def stated_noise(attrs: Mapping[str, Any]) -> NoiseLoss | None:
+    """Return what a stack's attributes state of its loss in units of noise, if it has such.
+
+    Raises
+    ------
+    UnsupportedError
+        If they are no numbers of a camera.
+    """
+    if NOISE_ATTRIBUTES[0] not in attrs:
+        return None
+    bound, error, bias, gain, offset, read = (float(attrs[name]) for name in NOISE_ATTRIBUTES[:-1])
+    estimated = bool(attrs[NOISE_ATTRIBUTES[-1]])
+    model = NoiseModel(gain=gain, offset=offset, read=read, estimated=estimated)
+    return NoiseLoss(model=model, bound=bound, error=error, bias=bias)
+
+
+def noise_attributes(lost: NoiseLoss | None) -> dict[str, float | bool]:
+    """Return the attributes by which a stack states its loss in units of noise."""
+    if lost is None:
+        return {}
+    model = lost.model
+    values = (
+        lost.bound, lost.error, lost.bias, model.gain, model.offset, model.read, model.estimated,
+    )  # fmt: skip
+    return dict(zip(NOISE_ATTRIBUTES, values, strict=True))
 
 
 @dataclass(frozen=True)
 class FrameLoss:
-    """The mean squared error, largest error and finite range of n frames, ``(n,)`` each."""
+    """The errors of n frames, ``(n,)`` each.
+
+    Attributes
+    ----------
+    mse, worst
+        Mean squared error and largest error.
+    low, high
+        The finite range.
+    sigmas, bias
+        Largest error in standard deviations of the noise, and mean error with its sign; 0 where
+        no bound in units of noise was given.
+    """
 
     mse: Floats
     worst: Floats
     low: Floats
     high: Floats
+    sigmas: Floats
+    bias: Floats
 
 
-def measure(frames: npt.NDArray[Any], decoded: npt.NDArray[Any]) -> FrameLoss:
-    """Compare frames with what a reader gets, both ``(n, H, W[, C])``."""
-    found = np.empty((4, len(frames)))
+def measure(
+    frames: npt.NDArray[Any],
+    decoded: npt.NDArray[Any],
+    bound: NoiseBound | None = None,
+) -> FrameLoss:
+    """Compare frames with what a reader gets, both ``(n, H, W[, C])``.
+
+    Parameters
+    ----------
+    bound
+        Compare in units of this noise, too; then frames are integers.
+    """
+    found = np.zeros((6, len(frames)))
     for number, (frame, got) in enumerate(zip(frames, decoded, strict=True)):
         differing = differences(frame, got)
         with np.errstate(over="ignore"):
             squares = np.mean(differing**2)
         finite = frame[np.isfinite(frame)]
         ends = (finite.min(), finite.max()) if len(finite) else (math.inf, -math.inf)
-        found[:, number] = squares, differing.max(), *map(float, ends)
+        found[:4, number] = squares, differing.max(), *map(float, ends)
+        if bound is not None:
+            signed = np.where(got < frame, -differing, differing)
+            found[4:, number] = bound.largest(frame, differing), signed.mean()
     return FrameLoss(*found)
 
 
 def join(parts: Sequence[FrameLoss]) -> FrameLoss:
     """Join the losses of several runs of frames."""
-    names = ("mse", "worst", "low", "high")
+    names = [one.name for one in fields(FrameLoss)]
     return FrameLoss(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
@@ -105,14 +183,44 @@ def together(one: Loss, count: int, other: Loss, added: int) -> Loss:
     peaks = [10 * math.log10(loss.mse) + loss.psnr for loss in (one, other) if loss.mse > 0]
     psnr = max(peaks) - 10 * math.log10(mse) if peaks else math.inf
     worst = max(one.max_error, other.max_error)
-    return Loss(max_error=worst, mse=mse, psnr=psnr, exact=one.exact and other.exact)
+    exact = one.exact and other.exact
+    noise = _noise_together(one, count, other, added)
+    return Loss(max_error=worst, mse=mse, psnr=psnr, exact=exact, noise=noise)
+
+
+def _noise_together(one: Loss, count: int, other: Loss, added: int) -> NoiseLoss | None:
+    """Return the loss of all frames in units of noise, if it has one noise and a bound."""
+    lossy = [loss.noise for loss in (one, other) if not loss.exact]
+    first = lossy[0] if lossy else None
+    bounded = [noise for noise in lossy if noise is not None]
+    if first is None or len(bounded) < len(lossy):
+        return None
+    if not all(first.model.same_camera(noise.model) for noise in bounded):
+        return None
+    biases = [0.0 if loss.noise is None else loss.noise.bias for loss in (one, other)]
+    return replace(
+        first,
+        bound=max(noise.bound for noise in bounded),
+        error=max(noise.error for noise in bounded),
+        bias=(biases[0] * count + biases[1] * added) / (count + added),
+    )
 
 
 @np.errstate(all="ignore")
 def total(
-    piles: Sequence[FrameLoss], pile: Numbers, position: Numbers, dtype: np.dtype[Any]
+    piles: Sequence[FrameLoss],
+    pile: Numbers,
+    position: Numbers,
+    dtype: np.dtype[Any],
+    bound: NoiseBound | None = None,
 ) -> Loss:
-    """Return the loss of a stack whose frame i is at ``position[i]`` of ``pile[i]``; not exact."""
+    """Return the loss of a stack whose frame i is at ``position[i]`` of ``pile[i]``; not exact.
+
+    Parameters
+    ----------
+    bound
+        The bound in units of noise by which frames were measured.
+    """
     starts = np.cumsum([0, *(len(found.mse) for found in piles)])[:-1]
     joined = join(piles)
     where = starts[pile] + position
@@ -120,4 +228,9 @@ def total(
     peak = 255.0 if dtype == np.uint8 else float(joined.high.max() - joined.low.min())
     psnr = 20 * math.log10(peak) - 10 * math.log10(mse) if mse > 0 and peak > 0 else math.inf
     worst = float(joined.worst[where].max())
-    return Loss(max_error=worst, mse=mse, psnr=psnr if mse else math.inf, exact=False)
+    noise = None
+    if bound is not None:
+        error, bias = float(joined.sigmas[where].max()), float(joined.bias[where].mean())
+        noise = NoiseLoss(model=bound.model, bound=bound.times, error=error, bias=bias)
+    psnr = psnr if mse else math.inf
+    return Loss(max_error=worst, mse=mse, psnr=psnr, exact=False, noise=noise)

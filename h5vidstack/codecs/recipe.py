@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..errors import UnsupportedError
+from .noise import NoiseBound
 from .registry import CODECS, Coding
 from .transforms import Colour, Predictor
 
@@ -28,7 +29,8 @@ class Recipe:
     Attributes
     ----------
     bound
-        The largest absolute difference to the input that is allowed; 0: none.
+        The largest difference to the input that is allowed: absolute, or in units of each
+        pixel's noise; 0: none.
     colour
         What is done with the channels of colour.
     predictor
@@ -46,7 +48,7 @@ class Recipe:
     low: Coding = _LOW
     predictor: Predictor = Predictor.NONE
     colour: Colour = Colour.LIFT
-    bound: float = 0.0
+    bound: float | NoiseBound = 0.0
     strict: bool = False
 
     def colour_of(self, channels: int) -> Colour:
@@ -60,7 +62,17 @@ class Recipe:
     @property
     def lossless(self) -> bool:
         """Whether blocks decode to their input, bit for bit."""
-        return self.bound == 0 and self.top.lossless
+        return not self.bound and self.top.lossless
+
+    @property
+    def noise(self) -> NoiseBound | None:
+        """The bound, if it is in units of each pixel's noise."""
+        return self.bound if isinstance(self.bound, NoiseBound) else None
+
+    @property
+    def absolute(self) -> float:
+        """The bound, if it is an absolute one; else 0."""
+        return 0.0 if isinstance(self.bound, NoiseBound) else self.bound
 
     def ranges(self, bits: int) -> list[BitRange]:
         """Split values of so many bits into ranges of bits, each for a codec that holds it.

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BlockError
+from .noise import Levels
 from .transforms import Values, container
 
 Pixels = npt.NDArray[Any]
@@ -29,6 +30,8 @@ PART = 1 << 16
 FEW = 1 / 1000
 """This share of the pixels may be kept apart, so that the others need fewer bits."""
 MAX_PALETTE = 1 << 16
+MAX_OTHERS = 256
+"""So many distinct integers that a table of levels does not hold may have levels of their own."""
 SCALED_BITS = 32
 """A scaled value has at most so many bits."""
 
@@ -74,6 +77,8 @@ class ValueMap:
 
     def between(self, first: int, last: int) -> ValueMap:
         """Return the map of a run of a block's pixels."""
+        if not len(self.positions):
+            return self
         start, stop = np.searchsorted(self.positions, (first, last))
         positions = self.positions[start:stop] - np.uint64(first)
         return replace(self, positions=positions, words=self.words[start:stop])
@@ -233,6 +238,48 @@ def map_within(frames: Pixels, bound: float) -> tuple[ValueMap, Values]:
     if room <= 0 or span / (2 * room) >= 2 ** (SCALED_BITS - 1):
         return map_exactly(frames)
     return _scale(frames, low, 2 * room, bound, finite) or map_exactly(frames)
+
+
+def map_to_levels(frames: Pixels, table: Levels) -> tuple[ValueMap, Values]:
+    """Map integers to the levels of a table, so that they come back as the pixels of their levels.
+
+    Integers that the table does not hold get levels of their own if they are few. Otherwise, and
+    where each pixel is a level of its own, the map is exact.
+    """
+    low, high = int(frames.min()), int(frames.max())
+    if high < table.exact_below:
+        return map_exactly(frames)
+    unsigned = frames.view(f"u{frames.itemsize}")
+    words = table.pixel.astype(frames.dtype).view(unsigned.dtype)
+    if table.first <= low and high <= table.last:
+        level = table.level[frames.astype(np.int64) - table.first]
+    else:
+        apart = (frames < table.first) | (frames > table.last)
+        others = np.unique(unsigned[apart])
+        if len(others) > MAX_OTHERS:
+            return map_exactly(frames)
+        inside = np.where(apart, 0, frames).astype(np.int64)
+        level = table.level[inside - table.first]
+        level[apart] = len(words) + np.searchsorted(others, unsigned[apart])
+        words = np.concatenate([words, others])
+    found, values = map_exactly(level)
+    count = int(values.max()) + 1
+    if count > MAX_PALETTE:
+        return map_exactly(frames)
+    numbers = np.empty(count, level.dtype)
+    to_pixels(replace(found, positions=_NOTHING), np.arange(count), level.dtype, numbers)
+    return replace(
+        _by_palette(words[numbers], frames.dtype, found.bits),
+        positions=found.positions, words=words[found.words],
+    ), values  # fmt: skip
+
+
+def _by_palette(palette: Words, dtype: np.dtype[Any], bits: int) -> ValueMap:
+    """Return the map of values to these words, which is linear if their distances are alike."""
+    steps = np.unique(np.diff(palette))
+    if len(steps) <= 1:
+        return _linear(dtype, bits, int(palette[0]), int(steps[0]) if len(steps) else 1)
+    return replace(_plain(MapKind.PALETTE, dtype, bits, 0, 0), palette=palette)
 
 
 def map_to_depth(frames: Pixels, depth: int) -> tuple[ValueMap, Values] | None:

@@ -26,6 +26,7 @@ _LOCKS = (
 )
 _SPACE = "make room on the disk, or write elsewhere"
 _PERMISSION = "ask for the permission (ls -l shows it, chmod and chown change it)"
+_LARGE = "files may not be so large here: raise the limit (ulimit -f), or write elsewhere"
 _CURES = {
     errno.EMFILE: "",  # see _open_files
     errno.ENFILE: "all programs of this machine together have too many files open; end some",
@@ -33,6 +34,7 @@ _CURES = {
     errno.EPERM: _PERMISSION,
     errno.ENOLCK: _LOCKS,
     errno.ENOSPC: _SPACE,
+    errno.EFBIG: _LARGE,
     errno.EROFS: "this disk can only be read; write elsewhere",
     errno.ENOMEM: "the machine has too little memory; end other programs",
     getattr(errno, "EDQUOT", -1): _SPACE,
@@ -41,6 +43,12 @@ _CURES = {
     ),
 }
 """What helps, by the number of an error of the system that says nothing about the file's bytes."""
+
+
+OF_WRITING = frozenset(
+    {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+)
+"""The numbers of errors of the system that only writing meets, whatever else was being read."""
 
 
 class DamageError(FormatError):

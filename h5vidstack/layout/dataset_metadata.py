@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import h5py
+from h5py import h5ds
 
 from ..metadata.coordinates import Coordinate
 from ..metadata.description import Metadata, default_dims
@@ -34,15 +35,17 @@ def describe_dataset(
         The lengths of the axes that count frames, and ``(H, W[, C])``.
     """
     taken = set(group)
+    written: dict[str, str] = {}
 
     def free(name: str) -> bytes:
-        """Return a name that nothing in the group has."""
+        """Return a name that nothing in the group has, for a coordinate or an axis."""
         stored = os.fsdecode(metadata_store.stored_name(name, ()))
         number, found = 0, stored
         while found in taken:
             number += 1
             found = f"{stored}_{number}"
         taken.add(found)
+        written[name] = found
         return os.fsencode(found)
 
     per_frame = metadata.frame_axis(leading)
@@ -57,6 +60,8 @@ def describe_dataset(
         metadata_store.write_attribute(
             data, metadata_store.unreserved(name, HDF5_ATTRIBUTES), value
         )
+    stored = written | {name: _base_name(found) for name, found in held.items()}
+    metadata_store.name_coordinates(data, metadata.dims, metadata, stored)
 
 
 def _held(
@@ -69,12 +74,16 @@ def _held(
     coordinate = metadata.coords.get(name)
     if coordinate is None:
         return found if _is_empty(found) and found.shape == (lengths[name],) else None
-    if metadata_store.DIMS not in found.attrs or _is_empty(found):
+    if found.dtype.kind not in "biufS" or _is_empty(found):
         return None
-    dims = metadata_store.read_texts(found, metadata_store.DIMS)
+    dims = (name,) if h5ds.is_scale(found.id) else tuple(_labels(found))
     attrs, _ = metadata_store.described(found)
     same = Coordinate.of(dims, metadata_store.values_of(found), attrs).equals(coordinate)
     return found if same else None
+
+
+def _base_name(node: h5py.Dataset) -> str:
+    return str(node.name).rpartition("/")[2]
 
 
 def read_dataset(data: h5py.Dataset, leading: Shape, frame: Shape) -> Metadata:
@@ -124,8 +133,7 @@ def _scales(data: h5py.Dataset) -> list[list[h5py.Dataset]]:
 
 
 def _name(scale: h5py.Dataset) -> str:
-    name = (scale.name or "").rpartition("/")[2]
-    return metadata_store.user_name(name, ())
+    return metadata_store.user_name(_base_name(scale), ())
 
 
 def _coordinate(scale: h5py.Dataset, dim: str, length: int) -> Coordinate | None:

@@ -270,7 +270,8 @@ def write_column(
     growing
         Make it as one that grows; see `create_growing`.
     plain
-        Store floats as floats.
+        For programs that know HDF5 alone: floats stay floats, and only its scales say which axes
+        it is along.
     """
     whole = not (growing or plain)
     stored, marks = encoded(coordinate.data, coordinate.attrs, whole=whole)
@@ -284,7 +285,8 @@ def write_column(
         write_attribute(dataset, unreserved(key, reserved), value)
     for key, value in marks.items():
         write_attribute(dataset, key, value)
-    write_texts(dataset, DIMS, coordinate.dims)
+    if not plain:
+        write_texts(dataset, DIMS, coordinate.dims)
     return dataset
 
 
@@ -488,12 +490,28 @@ def _show(
 ) -> None:
     """Attach the scales of the axes of a dataset, and name the other coordinates that it has."""
     attach(data, dims, scales)
-    stored = [
-        os.fsdecode(stored_name(name))
+    stored = {name: os.fsdecode(stored_name(name)) for name in metadata.coords}
+    name_coordinates(data, dims, metadata, stored)
+
+
+def name_coordinates(
+    data: h5py.Dataset, dims: Sequence[str], metadata: Metadata, stored: Mapping[str, str]
+) -> None:
+    """Name the coordinates of a dataset that are no scales of its axes, as the CF conventions do.
+
+    Parameters
+    ----------
+    dims
+        The names of its axes.
+    metadata, stored
+        All coordinates, and the name of each in the file.
+    """
+    others = [
+        stored[name]
         for name, coordinate in metadata.coords.items()
         if coordinate.dims != (name,) and set(coordinate.dims) <= set(dims)
     ]
-    named = [name for name in stored if not any(letter.isspace() for letter in name)]
+    named = [name for name in others if not any(letter.isspace() for letter in name)]
     if named:
         write_attribute(data, AUXILIARY, " ".join(named))
 

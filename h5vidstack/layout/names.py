@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ..codecs.loss import NOISE_ATTRIBUTES
 from ..hdf5 import standard_filters
 from ..hdf5.failures import DamageError, damage_as_error, hdf5_errors
 from ..hdf5.opening import refuse_url
@@ -29,8 +30,8 @@ UUID = "uuid"
 LINEAGE = "lineage"
 STACK_ATTRIBUTES = (
     FORMAT_ATTRIBUTE, UUID, LINEAGE, "shape", "leading_shape", "dtype", "method", "lossless",
-    "max_error", "mse", "psnr", "created", "creator", "settings", "frames_crc32", "dims", "coords",
-    "attributes",
+    "max_error", "mse", "psnr", *NOISE_ATTRIBUTES, "created", "creator", "settings",
+    "frames_crc32", "dims", "coords", "attributes",
 )  # fmt: skip
 """What a stack says of itself (spec/format.md, "Layout"); other attributes are its users'."""
 STACK_MEMBERS = ("frames", "groups", "hashes", "index", "nd", "original", "source")

@@ -17,8 +17,8 @@ from typing import BinaryIO
 
 import h5py
 
-from ..errors import Error, OutputError
-from ..hdf5.failures import cure, error_number
+from ..errors import AccessError, Error, OutputError
+from ..hdf5.failures import OF_WRITING, cure, error_number
 from ..hdf5.opening import is_recording, open_hdf5
 from ..shapes import LEAST_STRUCTURE
 from .explanations import explain_file
@@ -79,7 +79,7 @@ def complete_or_absent(
         with errors_of_writing(shown):
             temporary.touch()  # an error before the work, not after it
             temporary.unlink()
-            _remove_leftovers(path)
+            remove_leftovers(path)
             if folder:
                 temporary.mkdir()
             if start_from is not None:
@@ -136,9 +136,10 @@ def errors_of_writing(shown: Path) -> Iterator[None]:
     """Turn the operating system's errors (disk full, no permission) into OutputError."""
     try:
         yield
-    except Error:
-        raise
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, Error) as error:
+        refused = isinstance(error, AccessError) and error.errno in OF_WRITING
+        if isinstance(error, Error) and not refused:  # an AccessError may name what was read
+            raise
         number = error_number(error)
         if isinstance(error, RuntimeError) and number is None:
             raise
@@ -419,7 +420,7 @@ def _temporary(path: Path) -> Path:
     return path.parent / f".{path.name[:100]}.{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
 
 
-def _remove_leftovers(path: Path) -> None:
+def remove_leftovers(path: Path) -> None:
     """Remove what killed programs of this machine left of the same output."""
     for found in path.parent.glob(f".{glob.escape(path.name[:100])}.*.tmp"):
         host, _, rest = found.name.removesuffix(".tmp").rpartition(".")[2].partition("-")

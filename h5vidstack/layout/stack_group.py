@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .._version import __version__
-from ..errors import FormatError
+from ..codecs.loss import NOISE_ATTRIBUTES, stated_noise
+from ..errors import FormatError, UnsupportedError
 from ..hdf5.failures import DamageError, damage_as_error, hdf5_errors
 from ..hdf5.filter import stored_coding
 from ..shapes import Numbers, Shape, split_axes
@@ -436,6 +437,22 @@ def _check_version(version: str, name: str) -> None:
         )
 
 
+def _check_noise(attrs: dict[str, Any]) -> None:
+    """Raise DamageError if attributes state a loss in units of noise, but not as it must be."""
+    found = [name for name in NOISE_ATTRIBUTES if name in attrs]
+    missing = [name for name in NOISE_ATTRIBUTES if name not in attrs]
+    if not found:
+        return
+    if missing:
+        raise DamageError(f"it has an attribute {found[0]}, but no {missing[0]}")
+    try:
+        stated = stated_noise(attrs)
+    except UnsupportedError as error:
+        raise DamageError(f"its attributes of noise are damaged: {error}") from error
+    if stated is None or not (math.isfinite(stated.bound) and stated.bound > 0):
+        raise DamageError(f"its attribute {found[0]} is {attrs[found[0]]}, which is no bound")
+
+
 def _read_attributes(group: h5py.Group) -> dict[str, Any]:
     """Return the attributes as plain Python values of the types that the format prescribes."""
     attrs = dict(group.attrs)
@@ -448,8 +465,9 @@ def _read_attributes(group: h5py.Group) -> dict[str, Any]:
             raise DamageError(f"its attribute {name} is {attrs[name]!r}, which is no shape")
         attrs[name] = tuple(edges.tolist())
     attrs["lossless"] = bool(scalar(attrs["lossless"]))
-    for name in {"max_error", "mse", "psnr"} & attrs.keys():
+    for name in {"max_error", "mse", "psnr", *NOISE_ATTRIBUTES} & attrs.keys():
         attrs[name] = float(scalar(attrs[name]))
+    _check_noise(attrs)
     for name in (FORMAT_ATTRIBUTE, UUID, LINEAGE, "dtype", "method", "created", "creator"):
         attrs[name] = text(attrs[name])
     if attrs["dtype"] not in _PIXELS:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from .._version import __version__
 from ..codecs.block import padded
-from ..codecs.loss import Loss
+from ..codecs.loss import NOISE_ATTRIBUTES, Loss, noise_attributes
 from ..codecs.projection import Basis, Floats, Whole
 from ..hdf5.filter import Video, stored_coding
 from ..hdf5.standard_filters import shuffled
@@ -354,6 +354,10 @@ class StackWriter:
         group.attrs["max_error"] = loss.max_error
         if not loss.exact:
             group.attrs["mse"], group.attrs["psnr"] = loss.mse, loss.psnr
+        for name in filter(group.attrs.__contains__, NOISE_ATTRIBUTES):
+            del group.attrs[name]  # frames with another loss may have been added
+        for name, value in noise_attributes(None if loss.exact else loss.noise).items():
+            group.attrs[name] = np.float64(value)
         write_text(group, "created", datetime.now(UTC).isoformat(timespec="seconds"))
         write_text(group, "creator", f"h5vidstack {__version__}")
         write_text(group, "settings", json.dumps(record.settings))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import MetadataError
 from ..shapes import Numbers, Shape
-from .coordinates import Coordinate, absent, joined, same_attrs
+from .coordinates import Column, Coordinate, absent, joined, same_attrs
 from .files import SourceFiles, joined_files
 from .words import Words, joined_words
 
@@ -23,6 +23,8 @@ OTHER_FRAME_AXIS = "all_frames"
 SAMPLES_AXIS = "c"
 OTHER_SAMPLES_AXIS = "sample"
 """The samples of a pixel, where another axis is named `SAMPLES_AXIS`."""
+Places = Mapping[int, range | int]
+"""What is taken of axes, by their numbers: several places, or one, without the axis."""
 _SHOWN = 80
 """Characters of a value in a message."""
 
@@ -158,6 +160,50 @@ class Metadata:
                 coords[name] = Coordinate.of(rest, values, coordinate.attrs)
         return replace(self, dims=tuple(name for name in self.dims if name != dim), coords=coords)
 
+    def at(self, places: Places, leading: Shape, frame: Shape) -> Metadata:
+        """Return it for some places of some axes.
+
+        Where rows or columns are no axes any more, frames are other ones. Then only what is along
+        axes stays.
+
+        Parameters
+        ----------
+        places
+            By the number of an axis: those that are taken, or the only one, without the axis.
+        leading, frame
+            The lengths of the axes that count frames, and ``(H, W[, C])``.
+        """
+        names, per_frame = tuple(self.axes(leading, frame)), self.frame_axis(leading)
+        taken = {names[axis]: place for axis, place in places.items()}
+        dims = tuple(name for name in names if not isinstance(taken.get(name), int))
+        outer = names[: len(leading)]
+        left = [name for name in outer if name in dims]
+        same_frames = len(dims) == len(left) + len(frame)
+        coords = {}
+        for name, found in self.coords.items():
+            along, values = found.dims, found.data
+            flat = along.index(per_frame) if per_frame in set(along) - set(names) else None
+            if flat is not None:
+                values = _reshaped(values, flat, 1, leading)
+                along = (*along[:flat], *outer, *along[flat + 1 :])
+            values = values[tuple(_key(taken.get(dim)) for dim in along)]
+            along = tuple(dim for dim in along if dim in dims)
+            if flat is not None and same_frames and len(left) > 1:
+                values = _reshaped(values, flat, len(left), (-1,))
+                along = (*along[:flat], all_frames_axis(left), *along[flat + len(left) :])
+            coords[name] = Coordinate.of(along, values, found.attrs)
+        here = replace(self, dims=dims, coords=coords, words={}, files=None)
+        if not same_frames:
+            return here
+        frames = _reshaped(np.arange(math.prod(leading)), 0, 1, leading)
+        numbers = frames[tuple(_key(taken.get(name)) for name in outer)].ravel()
+        said = {name: words.take(numbers).used() for name, words in self.words.items()}
+        return replace(
+            here,
+            words={name: words for name, words in said.items() if words is not None},
+            files=None if self.files is None else self.files.take(numbers, frames.size),
+        )
+
     def take(self, numbers: Numbers, leading: Shape) -> Metadata:
         """Return it for some frames, which are then counted along one axis."""
         if not self.dims:
@@ -191,6 +237,13 @@ class Metadata:
             If axes, units or attributes contradict each other.
         """
         goes_on = leading[1:] == added[1:]
+        for side, edges in ((self, leading), (other, added)):
+            if not goes_on and len(edges) > 1 and _named(side.dims[: len(edges)]):
+                raise MetadataError(
+                    f"the axes {', '.join(self.dims[: len(leading)])} of {_by(leading)} frames do "
+                    f"not go on with {_by(added)}: give frames of shape "
+                    f"(n, {', '.join(map(str, leading[1:]))}{', ' * (len(leading) > 1)}H, W)"
+                )
         one = self if goes_on else self.flat(leading)
         two = other if goes_on else other.flat(added)
         if two.dims != one.dims:
@@ -247,6 +300,21 @@ class Metadata:
 NO_METADATA = Metadata()
 
 
+def _key(places: range | int | None) -> slice | int:
+    """Return what takes these places of an axis; None stands for all."""
+    if places is None:
+        return slice(None)
+    if isinstance(places, int):
+        return places
+    stop = None if places.stop < 0 else places.stop
+    return slice(places.start, stop, places.step)
+
+
+def _reshaped(values: Column, axis: int, count: int, shape: Shape) -> Column:
+    """Return an array with a new shape in place of `count` axes."""
+    return values.reshape(*values.shape[:axis], *shape, *values.shape[axis + count :])
+
+
 def default_dims(leading: int, frame: int) -> tuple[str, ...]:
     """Return the names of axes that nobody named.
 
@@ -257,6 +325,11 @@ def default_dims(leading: int, frame: int) -> tuple[str, ...]:
     """
     outer = (FRAME_AXIS,) if leading == 1 else tuple(f"axis_{axis}" for axis in range(leading))
     return (*outer, "y", "x", SAMPLES_AXIS)[: leading + frame]
+
+
+def _named(outer: tuple[str, ...]) -> bool:
+    """Whether anybody named the axes that count frames."""
+    return outer not in ((), default_dims(len(outer), 0))
 
 
 def all_frames_axis(outer: Sequence[str]) -> str:

@@ -6,7 +6,6 @@ import datetime
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -201,8 +200,3 @@ def joined_files(
 
 
 _NO_FILES = SourceFiles.of([])
-
-
-def existing(files: SourceFiles) -> list[Path]:
-    """Return the paths of all files that are still there."""
-    return [Path(record.path) for record in files if os.path.lexists(record.path)]

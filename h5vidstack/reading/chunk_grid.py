@@ -22,6 +22,7 @@ from ..hdf5.failures import DamageError, damage_as_error, hdf5_errors
 from ..hdf5.filter import FILTER_ID, check_chunks, pipeline
 from ..hdf5.remote import Range
 from ..layout.names import require_dataset, scalar
+from ..pool import HERE, Pool
 from ..shapes import (
     CHUNK_FRAMES,
     Pixels,
@@ -218,8 +219,13 @@ class Chunks:
         """
         return self._bytes.range(self._place(self.offset(chunk))) if self._direct else None
 
-    def row_frames(self, number: int) -> Pixels:
+    def row_frames(self, number: int, pool: Pool = HERE) -> Pixels:
         """Decode all tiles of one run of frames.
+
+        Parameters
+        ----------
+        pool
+            Decodes tiles. It must not be the one that calls this.
 
         Raises
         ------
@@ -230,16 +236,25 @@ class Chunks:
         count = min(step, self.shape[0] - number * step)
         frames = np.empty((count, *self.shape[1:]), self.dtype)
         damage = []
-        for chunk in self.row(number):
-            offset, extent = self.offset(chunk), self.extent(chunk)
-            place = tuple(slice(o, o + e) for o, e in zip(offset[1:], extent[1:], strict=True))
-            try:
-                frames[(slice(None), *place)] = self.load(chunk, count)[0]
-            except BlockError as error:
-                damage.append(str(error))
+        tiles = [pool.submit(self._put_tile, chunk, frames) for chunk in self.row(number)]
+        try:
+            for tile in tiles:
+                try:
+                    tile.result()
+                except BlockError as error:
+                    damage.append(str(error))
+        finally:
+            for tile in tiles:
+                tile.cancel()
         if damage:
             raise BlockError("\n".join(damage))
         return frames
+
+    def _put_tile(self, chunk: Shape, frames: Pixels) -> None:
+        """Decode a chunk to its place in the frames of its run."""
+        offset, extent = self.offset(chunk), self.extent(chunk)
+        place = tuple(slice(o, o + e) for o, e in zip(offset[1:], extent[1:], strict=True))
+        frames[(slice(None), *place)] = self.load(chunk, len(frames))[0]
 
     def leniently(self) -> Chunks:
         """Return the same dataset, but `lenient`."""

@@ -10,6 +10,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..codecs.loss import stated_noise
+from ..codecs.noise import NoiseLoss
 from ..errors import FormatError, MetadataError
 from ..hdf5.failures import damage_as_error
 from ..layout import metadata_store
@@ -151,6 +153,15 @@ class Described(ABC):
                 return file.ask(ask)
 
         return self._kept("of_dataset", found)
+
+    @property
+    def noise(self) -> NoiseLoss | None:
+        """How far pixels moved in units of their own noise, if they were packed by ``0.5s``.
+
+        Its `model` says how large the noise of a pixel is: ``stack.noise.model.sigma(stack[0])``.
+        None where no such bound holds for all frames, as of a lossless stack.
+        """
+        return stated_noise(self.live().file.attrs)
 
     @property
     def dims(self) -> tuple[str, ...]:

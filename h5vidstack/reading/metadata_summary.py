@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..layout import metadata_store
-from ..metadata.coordinates import Coordinate
+from ..metadata.coordinates import FILL, Coordinate
 from ..metadata.description import default_dims
 from ..metadata.words import NOTHING, Words, WordsKind
-from .described import Described
+from .described import NAME, Described
 
 SHOWN = 60
 """Characters of a text that are shown."""
@@ -78,6 +79,24 @@ def metadata_rows(stack: Described, attrs: Mapping[str, Any]) -> dict[str, str]:
     return rows
 
 
+def origin(stack: Described, frame: int) -> str:
+    """Return the name of a frame: its own, or that of its file, with the image in it; or nothing.
+
+    Parameters
+    ----------
+    frame
+        Its number.
+    """
+    if NAME in stack.coords:
+        return str(stack.coords[NAME][frame])
+    record = stack.source.file(frame)
+    if record is None:
+        return ""
+    table = stack.source.table
+    several = table is not None and len(table) < stack.shape[0]
+    return f"{record.path}[{stack.source.image(frame)}]" if several else record.path
+
+
 def plain(value: Any) -> Any:
     """Return a value as JSON has it."""
     if isinstance(value, np.ndarray):
@@ -124,14 +143,29 @@ def _words(found: Words) -> dict[str, Any]:
 
 
 def _values(found: Coordinate) -> str:
-    """Return the first and last values with units, or the only ones."""
-    count = int(np.prod(found.shape))
-    ends = found.values.ravel()[[0, -1]].astype(str).tolist() if count else []
-    if count <= 4:
-        text = ", ".join(found.values.ravel().astype(str).tolist())
-    else:
-        text = f"{ends[0]} to {ends[1]}"
-    return f"{short(text)} {found.units or ''}".strip()
+    """Return the first and last values with units, or the only ones; and how many are missing."""
+    values = found.values.ravel()
+    known = values[~_missing(values, found.attrs.get(FILL))]
+    text = known.astype(str).tolist()
+    if len(values) > 4 and len(known):
+        text = [f"{text[0]} to {text[-1]}"]
+    said = f"{short(', '.join(text))} {found.units or ''}".strip()
+    gone = f"{len(values) - len(known):,} missing" if len(known) < len(values) else ""
+    return ", ".join(filter(None, (said if len(known) else "", gone)))
+
+
+def _missing(values: npt.NDArray[Any], fill: Any) -> npt.NDArray[np.bool_]:
+    """Return where a column has no value; see `coordinates.missing`."""
+    found: Any = False
+    if values.dtype.kind == "f":
+        found = np.isnan(values)
+    elif values.dtype.kind in "mM":
+        found = np.isnat(values)
+    elif values.dtype.kind == "U":
+        found = values == ""
+    elif values.dtype.kind in "iu" and fill is not None and np.ndim(fill) == 0:
+        found = values == fill
+    return np.broadcast_to(found, values.shape)
 
 
 def _said(found: Words) -> str:

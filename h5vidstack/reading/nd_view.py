@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import SelectionError
+from ..metadata.description import Metadata, Places
 from ..shapes import Numbers, Pixels, Shape, leading_chunk
 from .described import Described
 from .selection import Selection, parse
@@ -26,17 +27,23 @@ class NdView:
     ----------
     stack
         The stack.
-    fixed
-        Axes that stay at one place, and are no axes of the view; see `at`.
+    places
+        What is taken of some axes: several places, or one, which is no axis of the view; see `at`.
     """
 
-    def __init__(self, stack: Described, fixed: Mapping[int, int] | None = None) -> None:
-        self.stack, self._fixed = stack, dict(fixed or {})
+    def __init__(self, stack: Described, places: Places | None = None) -> None:
+        self.stack, self._places = stack, dict(places or {})
         self.dtype: np.dtype[Any] = stack.live().file.dtype
 
     def _kept(self, each: tuple[Any, ...]) -> tuple[Any, ...]:
         """Leave out what is of axes that stay at one place."""
-        return tuple(value for axis, value in enumerate(each) if axis not in self._fixed)
+        fixed = {axis for axis, places in self._places.items() if isinstance(places, int)}
+        return tuple(value for axis, value in enumerate(each) if axis not in fixed)
+
+    def _taken(self, axis: int) -> range:
+        """Return which places of an axis of the stack the view has."""
+        places = self._places.get(axis, range(self._edges[axis]))
+        return range(places, places + 1) if isinstance(places, int) else places
 
     @property
     def _edges(self) -> Shape:
@@ -46,7 +53,7 @@ class NdView:
     @property
     def shape(self) -> Shape:
         """The length of each axis."""
-        return self._kept(self._edges)
+        return self._kept(tuple(len(self._taken(axis)) for axis in range(len(self._edges))))
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -71,7 +78,8 @@ class NdView:
         """
         leading = self.stack.leading_shape
         outer = (frames,) if len(leading) == 1 else leading_chunk(leading, frames, frames)
-        return self._kept((*outer, *rest))
+        shape = tuple(len(self._taken(axis)) for axis in range(len(self._edges)))
+        return self._kept(tuple(map(min, (*outer, *rest), (max(1, edge) for edge in shape))))
 
     @property
     def ndim(self) -> int:
@@ -88,31 +96,39 @@ class NdView:
         """Bytes of all of it as an array."""
         return self.size * self.dtype.itemsize
 
-    def at(self, **places: int) -> NdView:
-        """Return the view at one place of some axes, without reading: ``stack.nd.at(C=1)``.
+    def at(self, **places: int | slice) -> NdView:
+        """Return the view at some places, without reading: ``stack.nd.at(C=1, T=slice(0, 5))``.
+
+        `pack` takes it, with the names, coordinates and times of the frames that it has.
 
         Parameters
         ----------
         places
-            The place on each axis, by its name.
+            By the name of an axis: the only place, and then the view lacks this axis; or a slice.
 
         Raises
         ------
         SelectionError
             If there is no such axis or place.
         """
-        names, fixed = self.stack.dims, dict(self._fixed)
+        taken = dict(self._places)
         for name, place in places.items():
-            axis = names.index(name) if name in names else -1
-            if axis < 0 or axis in fixed:
+            if name not in self.dims:
                 raise SelectionError(f"there is no axis {name}; there are {', '.join(self.dims)}")
-            length = self._edges[axis]
-            if not -length <= place < length:
+            axis = self.stack.dims.index(name)
+            there = self._taken(axis)
+            try:
+                taken[axis] = there[place]
+            except IndexError as error:
                 raise SelectionError(
-                    f"index {place} is out of bounds for {name} of length {length}"
-                )
-            fixed[axis] = range(length)[place]
-        return NdView(self.stack, fixed)
+                    f"index {place} is out of bounds for {name} of length {len(there)}"
+                ) from error
+        return NdView(self.stack, taken)
+
+    def described(self, metadata: Metadata) -> Metadata:
+        """Return what is known of all frames of the stack for what the view has."""
+        leading, frame = self.stack.leading_shape, self.stack.shape[1:]
+        return metadata.at(self._places, leading, frame)
 
     def __getitem__(self, key: Any) -> Any:
         session = self.stack.live()
@@ -130,10 +146,14 @@ class NdView:
         frames of a grid become points where they are not evenly spaced, or points chose them.
         """
         edges, leading = self._edges, self.stack.leading_shape
-        axes = [axis for axis in range(len(edges)) if axis not in self._fixed]
-        ranges = {axis: range(at, at + 1) for axis, at in self._fixed.items()}
-        ranges |= {axes[axis]: taken for axis, taken in selection.ranges.items()}
-        points = {axes[axis]: indices for axis, indices in selection.points.items()}
+        axes = self._kept(tuple(range(len(edges))))
+        ranges = {axis: self._taken(axis) for axis in range(len(edges)) if axis not in axes}
+        for axis, taken in selection.ranges.items():
+            ranges[axes[axis]] = composed(self._taken(axes[axis]), taken)
+        points = {}
+        for axis, indices in selection.points.items():
+            there = self._taken(axes[axis])
+            points[axes[axis]] = there.start + indices * there.step
         grid, chosen = np.zeros(1, np.intp), np.zeros(1, np.intp)
         weight = math.prod(leading)
         by_points = False
@@ -172,7 +192,7 @@ class NdView:
     def __iter__(self) -> Iterator[Pixels]:
         """Yield what is at each place of the first axis, decoding the next blocks meanwhile."""
         leading, frame = self.stack.leading_shape, self.stack.shape[1:]
-        if self._fixed:
+        if self._places:
             yield from (self[place] for place in range(len(self)))
             return
         frames, inner = self.stack.live().frames(), math.prod(leading[1:])
@@ -188,6 +208,13 @@ class NdView:
     def __repr__(self) -> str:
         axes = zip(self.dims, self.shape, strict=True)
         return f"<{', '.join(f'{name}: {length}' for name, length in axes)}; {self.dtype}>"
+
+
+def composed(outer: range, inner: range) -> range:
+    """Return what a range of places takes of another range."""
+    step = outer.step * inner.step
+    start, stop = (outer.start + place * outer.step for place in (inner.start, inner.stop))
+    return range(start, stop, step)
 
 
 def evenly(numbers: Numbers) -> range | None:

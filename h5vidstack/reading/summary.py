@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from typing import Any
 
+from ..codecs.loss import stated_noise
 from ..hdf5.failures import damage_as_error
+from ..layout.names import SEPARATOR
 from ..layout.stack_group import Layout
 from ..shapes import frame_bytes
 from .groups import describe_groups
@@ -32,9 +35,16 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         If there is no such stack.
     """
     file, inner = split_readable(path)
-    opened = StackFile(file, inner)
-    with contextlib.closing(opened), damage_as_error(opened.name):
+    with contextlib.closing(StackFile(file, inner)) as opened:
+        return describe_open(opened)
+
+
+def describe_open(opened: StackFile) -> dict[str, Any]:
+    """Describe a stack that is open; see `describe`."""
+    file = opened.name.removesuffix(f"{SEPARATOR}{opened.stack}")
+    with damage_as_error(opened.name):
         attrs, piles = opened.attrs, describe_groups(opened)
+        noise = stated_noise(attrs)
         raw = opened.shape[0] * frame_bytes(opened.shape[1:], opened.dtype.itemsize)
         stored = sum(pile.stored_bytes for pile in piles)
         return {
@@ -49,6 +59,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
             "max_error": attrs.get("max_error", 0.0),
             "mse": float(attrs.get("mse", 0.0)),
             "psnr": float(attrs["psnr"]) if "psnr" in attrs else None,
+            "noise": None if noise is None else dataclasses.asdict(noise),
             "codec": "/".join(sorted({pile.codec for pile in piles if pile.codec})) or None,
             "preset": "/".join(sorted({pile.preset for pile in piles if pile.preset})) or None,
             "in_order": opened.in_order,

@@ -12,12 +12,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from ..codecs import block
+from ..codecs.recipe import Recipe
+from ..errors import NotExactError
 from ..pool import Progress, Step
 from ..reading.stack_reader import StackReader
-from ..shapes import Numbers, split_axes, window_frames
+from ..shapes import Numbers, Pixels, split_axes, window_frames
 from .candidates import Left
 from .file_comparison import Equal
 from .values import parts, steps_of
+
+_EXACT = Recipe()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,9 @@ class Repacked:
         The bytes of its chunks in either file. A dry run estimates `after` from a sample.
     coding
         How it is stored, in words.
+    max_error
+        The largest difference of a pixel to what it was; in a dry run the one that is allowed, or
+        None where that is in units of each pixel's noise.
     """
 
     path: str
@@ -42,6 +50,12 @@ class Repacked:
     before: int
     after: int
     coding: str
+    max_error: float | None = 0.0
+
+    @property
+    def lossless(self) -> bool:
+        """Whether every pixel is as it was."""
+        return self.max_error == 0
 
 
 class Conversion(ABC):
@@ -90,14 +104,35 @@ class Conversion(ABC):
         if self._progress is not None:
             self._progress(Step(self._done, self._count))
 
-    def _same_pixels(self, plain: h5py.Dataset, stack: StackReader) -> bool:
-        """Return whether a plain dataset holds the frames of a stack, bit for bit."""
+    def _same_pixels(
+        self, plain: h5py.Dataset, stack: StackReader, recipe: Recipe = _EXACT
+    ) -> bool:
+        """Return whether a plain dataset holds the frames of a stack, bit for bit.
+
+        Parameters
+        ----------
+        recipe
+            How the stack was coded, if not exactly: then its frames may differ as far as that says.
+        """
         for numbers, place in frame_slabs(plain):
-            frames = stack.read(numbers)
-            if plain[place].tobytes() != frames.tobytes():
+            frames, given = stack.read(numbers), plain[place]
+            if recipe.lossless:
+                if given.tobytes() != frames.tobytes():
+                    return False
+            elif not _near(given.reshape(frames.shape), frames, recipe):
                 return False
             self._more(len(numbers))
         return True
+
+
+def _near(given: Pixels, frames: Pixels, recipe: Recipe) -> bool:
+    """Return whether frames differ from those that were given no more than a recipe promises."""
+    native = frames.dtype.newbyteorder("=")
+    try:
+        block.check(given.astype(native), frames.astype(native), recipe)
+    except NotExactError:
+        return False
+    return True
 
 
 def open_stack(path: str | os.PathLike[str], inner: bytes) -> StackReader:

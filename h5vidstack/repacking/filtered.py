@@ -11,8 +11,11 @@ import h5py
 import numpy as np
 from h5py import h5d, h5p, h5z
 
+from ..choosing.quality import Unit, Wish
 from ..choosing.trials import Chooser
-from ..codecs.loss import NO_LOSS
+from ..codecs import loss
+from ..codecs.loss import NO_LOSS, Loss
+from ..codecs.noise import NoiseBound
 from ..codecs.recipe import Recipe
 from ..hdf5.filter import FILTER_ID
 from ..layout.names import BESIDE, SEPARATOR, write_text
@@ -27,6 +30,7 @@ from ..writing import provenance
 from ..writing.coders import BlockCoder
 from ..writing.crew import Crew
 from ..writing.pack_options import PackOptions
+from ..writing.packing import as_read
 from .values import own_space, own_type, set_no_fill_value
 
 Done = Callable[[int], None]
@@ -86,9 +90,8 @@ def plan(dataset: h5py.Dataset, path: bytes, how: How) -> DatasetPlan:
     leading = leading_chunk(split_axes(dataset.shape)[0], chunk[0], most)
     chunk = (math.prod(leading), *chunk[1:])
     count = dataset.size // math.prod(source.frame)
-    chooser = Chooser(
-        wish=wish, template=wish.template(0.0, source.dtype), chunk=chunk, pool=how.crew.coding
-    )
+    template = wish.template(_bound(dataset, source, wish), source.dtype)
+    chooser = Chooser(wish=wish, template=template, chunk=chunk, pool=how.crew.coding)
     samples = chooser.samples(np.arange(count), source.take)
     recipe = chooser.choose_by(samples).recipe
     share = chooser.share(recipe, samples)
@@ -110,8 +113,8 @@ def fill(
     coder = BlockCoder(plan.recipe, verify=True)
     made = _create(dataset, file, plan, coder)
     source = _source(dataset)
-    writer = _DatasetWriter(made)
-    encoder = how.crew.encoder(writer, coder, plan.chunk, block=done)
+    writer, noise = _DatasetWriter(made), plan.recipe.noise
+    encoder = how.crew.encoder(writer, coder, plan.chunk, block=done, noise=noise)
     prints = []
 
     def look(frames: Pixels) -> Fingerprints:
@@ -123,10 +126,16 @@ def fill(
             encoder.add(frames)
             yield frames
 
-    for found in in_order(how.crew.here, look, moving(), how.crew.lookers):
-        prints.append(found)
+    for some in in_order(how.crew.here, look, moving(), how.crew.lookers):
+        prints.append(some)
     encoder.finish()
-    return Filtered(made, writer.stored_bytes, str(coder), join(prints))
+    found, lost = join(prints), NO_LOSS
+    if not coder.lossless:
+        numbers = np.arange(plan.frames)
+        losses = [loss.join(encoder.losses)]
+        lost = loss.total(losses, np.zeros_like(numbers), numbers, source.dtype, noise)
+        found, lost = as_read(found, lost, np.concatenate(encoder.crc32))
+    return Filtered(made, writer.stored_bytes, str(coder), found, lost)
 
 
 @dataclass(frozen=True)
@@ -143,12 +152,15 @@ class Filtered:
         How they are coded, in words.
     prints
         The fingerprints of its frames.
+    lost
+        The difference to what was packed.
     """
 
     data: h5py.Dataset
     stored_bytes: int
     coding: str
     prints: Fingerprints
+    lost: Loss
 
 
 class _DatasetWriter(PileWriter):
@@ -162,6 +174,15 @@ class _DatasetWriter(PileWriter):
         leading = split_axes(self.data.shape)[0]
         first = map(int, np.unravel_index(offset[0], leading))
         super().write_block((*first, *offset[1:]), block, filter_mask)
+
+
+def _bound(dataset: h5py.Dataset, source: ArraySource, wish: Wish) -> float | NoiseBound:
+    """Return the largest error that is allowed; none for values that it means nothing to."""
+    bound, kind = wish.bound, dataset.dtype.kind
+    named = kind == "b" or h5py.check_enum_dtype(dataset.dtype) is not None
+    if bound is None or named or (bound.unit == Unit.NOISE and kind == "f"):
+        return 0.0
+    return bound.of(source)
 
 
 def _source(dataset: h5py.Dataset) -> ArraySource:
@@ -214,7 +235,7 @@ def put_beside(
         method="video", order="as it was", codings=[filtered.coding], chunk=plan.chunk, **record
     )
     leading_shape = leading if len(leading) > 1 else None
-    saying = Record("video", settings, leading_shape, NO_LOSS, metadata=None)
+    saying = Record("video", settings, leading_shape, filtered.lost, metadata=None)
     writer.finish(order, filtered.prints, saying)
     del group["frames"]
     group.id.links.create_soft(b"frames", plan.path)

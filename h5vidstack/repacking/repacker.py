@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,15 @@ import h5py
 
 from ..errors import FormatError, OutputError, UnsupportedError
 from ..hdf5.failures import damage_as_error
+from ..hdf5.file_stamp import Stamp
 from ..hdf5.opening import is_recording, open_hdf5, refuse_url
 from ..layout.names import SEPARATOR
 from ..layout.output import closed_tidily, complete_or_absent, like_hdf5_file
 from ..layout.replacing import check_name, refuse_others
 from ..pool import Progress
 from ..writing.crew import Crew
-from ..writing.pack_options import PackOptions, collected, takes_options
+from ..writing.option_signatures import collected, takes_options
+from ..writing.pack_options import PackOptions
 from .candidates import Left
 from .conversion import Conversion, Repacked
 from .file_comparison import FileComparison
@@ -68,6 +70,25 @@ class RepackReport:
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class RepackRequest:
+    """What is asked of `repack`, besides the names of the files.
+
+    Attributes
+    ----------
+    select, restore, dry_run, options
+        See `repack`.
+    replaces
+        The stamp of an output that is to be replaced, whatever is in it, if it still has that.
+    """
+
+    select: Sequence[str] = ()
+    restore: bool = False
+    dry_run: bool = False
+    options: PackOptions
+    replaces: Stamp | None = None
+
+
 @takes_options("repack")
 def repack(
     source: str | os.PathLike[str],
@@ -80,14 +101,16 @@ def repack(
     progress: Progress | None = None,
     **named: Any,
 ) -> RepackReport:
-    """Copy an HDF5 file, with its stacks of images as losslessly coded video at the same paths.
+    """Copy an HDF5 file, with its stacks of images as coded video at the same paths.
 
-    Everything else stays as it was: groups, attributes, links, references, dimension scales, types,
-    the order in which things were made, and the user block. A dataset that becomes no smaller is
-    copied as it is. Any program that has the filter reads ``file["/entry/data"]`` as before; in
-    Python, ``import h5vidstack`` brings the filter. The hashes and the index of ``/entry/data`` are
-    in the group ``/h5vidstack/entry/data``, and `open` finds them by the dataset's own path. In the
-    end every dataset, attribute and link of both files is compared.
+    They are coded losslessly, unless `max_error` allows a loss. Everything else stays as it was:
+    groups, attributes, links, references, dimension scales, types, the order in which things were
+    made, and the user block. A dataset that becomes no smaller is copied as it is. Any program that
+    has the filter reads ``file["/entry/data"]`` as before; in Python, ``import h5vidstack`` brings
+    the filter. The hashes and the index of ``/entry/data`` are in the group
+    ``/h5vidstack/entry/data``, and `open` finds them by the dataset's own path. In the end every
+    dataset, attribute and link of both files is compared, and with `max_error` every pixel against
+    that.
 
     Parameters
     ----------
@@ -126,28 +149,44 @@ def repack(
     UnsupportedError
         If the file holds what cannot be copied. After any error `target` is as it was before.
     """
+    request = RepackRequest(
+        select=select, restore=restore, dry_run=dry_run,
+        options=collected("repack", named, options),
+    )  # fmt: skip
+    return repack_as_asked(source, target, request, progress)
+
+
+def repack_as_asked(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None,
+    request: RepackRequest,
+    progress: Progress | None = None,
+) -> RepackReport:
+    """Copy a file as `repack` does."""
     started = time.perf_counter()
-    options = collected("repack", named, options)
+    options, dry_run = request.options, request.dry_run
     given, path = _whole_files(source, target, dry_run)
     wish = options.wish
     if wish.fixed is not None and not wish.fixed.lossless:
-        raise UnsupportedError(f"{wish.fixed} is lossy; repack keeps every pixel as it is")
+        raise UnsupportedError(
+            f"{wish.fixed} is lossy; repack keeps every pixel as it is, or near by max_error"
+        )
     with contextlib.ExitStack() as cleanup:
         file = cleanup.enter_context(_opened(given))
         crew = cleanup.enter_context(Crew(options.workers))
         conversion: Conversion
         with damage_as_error(str(given)):
-            if restore:
-                conversion = ToPlain(file, select, progress)
+            if request.restore:
+                conversion = ToPlain(file, request.select, progress)
             else:
                 how = How(options=options, crew=crew)
-                conversion = ToVideo(file, select, how, progress)
+                conversion = ToVideo(file, request.select, how, progress)
             others = files_elsewhere(file) if path is not None else []
         elsewhere = () if path is None else _elsewhere(others, given, path)
         before = given.stat().st_size
         written = None
         if path is not None and not dry_run:
-            written = _write(conversion, given, path, options.overwrite)
+            written = _write(conversion, given, path, request)
         saved = sum(one.before - one.after for one in conversion.replaced)
         return RepackReport(
             path=None if written is None else str(path),
@@ -201,11 +240,11 @@ class _Written:
     lost_references: int
 
 
-def _write(conversion: Conversion, source: Path, path: Path, overwrite: bool) -> _Written:
+def _write(conversion: Conversion, source: Path, path: Path, request: RepackRequest) -> _Written:
     """Write the copy, compare it with the source, and only then give it its name."""
     file = conversion.file
-    in_place = path.exists() and path.samefile(source)
-    check = functools.partial(refuse_others, path) if overwrite and not in_place else _allow
+    overwrite = request.options.overwrite or request.replaces is not None
+    check = _may_replace(source, path, request) if overwrite else _allow
     check()
     with complete_or_absent(path, overwrite=overwrite, like=source, check=check) as temporary:
         with closed_tidily(like_hdf5_file(temporary, file)) as new:
@@ -220,6 +259,22 @@ def _write(conversion: Conversion, source: Path, path: Path, overwrite: bool) ->
             )
             comparison.run()
         return _Written(temporary.stat().st_size, comparison.datasets, copy.lost_references)
+
+
+def _may_replace(source: Path, path: Path, request: RepackRequest) -> Callable[[], None]:
+    """Return what sees that what is at an output may be replaced."""
+    stamp = request.replaces
+    if stamp is not None:
+        return functools.partial(_refuse_changed, path, stamp)
+    if path.exists() and path.samefile(source):
+        return _allow
+    return functools.partial(refuse_others, path)
+
+
+def _refuse_changed(path: Path, stamp: Stamp) -> None:
+    """Raise OutputError if a file that is to be replaced is no longer what it was."""
+    if path.exists() and not stamp.is_of(path.stat()):
+        raise OutputError(f"{path} was changed by another program; remove it, if it may go")
 
 
 def _allow() -> None:

@@ -17,6 +17,9 @@ from .filtered import DatasetPlan, Filtered, How, fill, plan, put_beside
 from .to_plain import layout_record
 from .tree import address, is_hard, shown
 
+_Coded = tuple[str, float | None]
+"""How a dataset is coded, in words, and its largest error; see `Repacked`."""
+
 
 class ToVideo(Conversion):
     """The conversion of stacks of images to coded datasets.
@@ -48,7 +51,9 @@ class ToVideo(Conversion):
             if planned.estimate < planned.stored_bytes:
                 self._make_room(BESIDE.encode() + path)
                 self._plans[address(dataset)] = planned
-                self._note(dataset, planned, planned.estimate, str(planned.recipe))
+                recipe = planned.recipe
+                bound = None if recipe.noise is not None else recipe.absolute
+                self._note(dataset, planned, planned.estimate, (str(recipe), bound))
             else:
                 self._leave(planned)
         self._count = 2 * sum(planned.frames for planned in self._plans.values())
@@ -65,7 +70,7 @@ class ToVideo(Conversion):
             self._leave(planned)
             return None
         self._made[address(node)] = planned, made
-        self._note(node, planned, made.stored_bytes, made.coding)
+        self._note(node, planned, made.stored_bytes, (made.coding, made.lost.max_error))
         return made.data
 
     def finish(self, new: h5py.File) -> None:
@@ -78,10 +83,13 @@ class ToVideo(Conversion):
         """See `Conversion`."""
 
         def equal(node: h5py.Dataset, copy: h5py.Dataset) -> bool:
-            with open_stack(path, self._made[address(node)][0].path) as stack:
+            planned, _ = self._made[address(node)]
+            with open_stack(path, planned.path) as stack:
                 # One frame is read as any program reads it, then all frames by all cores.
                 first = copy[(0,) * (copy.ndim - len(stack.shape) + 1)]
-                return first.tobytes() == stack[0].tobytes() and self._same_pixels(node, stack)
+                return first.tobytes() == stack[0].tobytes() and self._same_pixels(
+                    node, stack, planned.recipe
+                )
 
         return dict.fromkeys(self._made, equal)
 
@@ -106,7 +114,15 @@ class ToVideo(Conversion):
     def _leave(self, planned: DatasetPlan) -> None:
         self.left.append(Left(path=shown(planned.path), why="it would become no smaller"))
 
-    def _note(self, dataset: h5py.Dataset, planned: DatasetPlan, after: int, coding: str) -> None:
+    def _note(
+        self,
+        dataset: h5py.Dataset,
+        planned: DatasetPlan,
+        after: int,
+        coded: tuple[str, float | None],
+    ) -> None:
+        """Note a dataset that is made anew: its bytes, how it is coded, and its largest error."""
+        coding, max_error = coded
         self.replaced.append(
             Repacked(
                 path=shown(planned.path),
@@ -115,5 +131,6 @@ class ToVideo(Conversion):
                 before=planned.stored_bytes,
                 after=after,
                 coding=coding,
+                max_error=max_error,
             )
         )

@@ -17,6 +17,7 @@ from PIL import Image
 from ..errors import OutputError
 from ..metadata.coordinates import Coordinate
 from ..metadata.description import FRAME_AXIS
+from ..metadata.words import NOTHING, Words
 from ..pool import default_workers, in_order
 from ..reading.stack_reader import StackReader
 from ..shapes import Pixels
@@ -171,7 +172,11 @@ class ImageFolder:
         kept = {"png": set(PNG_WORDS), "tiff": {*PAGE_WORDS}}
         if alone and original:
             kept["tiff"] |= set(FILE_WORDS)
-        words = set.intersection(*(kept[name] for name in formats))
+        words = {
+            name
+            for name, said in metadata.words.items()
+            if all(name in kept[format] for format in self._formats_of(said))
+        }
         first, last = (reader(int(self.numbers[place])) for place in (0, -1))
         size, taken = _size_and_time(first, formats)
         ends = taken, _size_and_time(last, formats)[1]
@@ -180,10 +185,17 @@ class ImageFolder:
             found |= self._found_in_file(first)
         if "name" in metadata.coords and not self.images[0].path.startswith("frame_"):
             found["name"] = metadata.coords["name"]
-        article = " and ".join(_ARTICLES[name] for name in sorted(formats))
+        article = " or ".join(_ARTICLES[name] for name in sorted(formats))
         return left_out.notes(
             metadata, left_out.named_axes(self.stack), Placed(words, found), article
         )
+
+    def _formats_of(self, said: Words) -> set[str]:
+        """Return the formats of the images of which something is said."""
+        if said.of is None:
+            return {image.format for image in self.images}
+        places = zip(self.images, said.of.tolist(), strict=True)
+        return {image.format for image, place in places if place != NOTHING}
 
     def _found_in_file(self, said: Said) -> dict[str, Coordinate]:
         """Return the coordinates of rows and columns that a reader finds in a TIFF of one image."""

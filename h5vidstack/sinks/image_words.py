@@ -16,6 +16,7 @@ from ..sources.tiff.directories import (
     ICC,
     LONG,
     PHOTOMETRIC,
+    PHOTOSHOP,
     XMP,
     Directory,
     Entry,
@@ -38,7 +39,7 @@ PNG_WORDS = (
     records.JPEG_COMMENT,
 )  # fmt: skip
 """What a PNG has a place for."""
-PAGE_WORDS = (records.TIFF_TAGS, records.XMP, records.ICC, records.EXIF)
+PAGE_WORDS = (records.TIFF_TAGS, records.XMP, records.ICC, records.EXIF, records.PHOTOSHOP)
 """What each page of a TIFF has a place for."""
 FILE_WORDS = (
     records.OME_XML, records.OME_IMAGE, records.IMAGEJ_DESCRIPTION, records.IMAGEJ_METADATA,
@@ -116,6 +117,9 @@ def page_tags(said: Said, order: str, converted: bool) -> Directory:
         entries[XMP] = Entry(_BYTE, len(data), data)
     if records.ICC in said:
         entries[ICC] = Entry(_UNDEFINED, len(said[records.ICC]), said[records.ICC])
+    if records.PHOTOSHOP in said:
+        data = said[records.PHOTOSHOP]
+        entries[PHOTOSHOP] = Entry(_BYTE, len(data), data)
     return Directory(order, entries)
 
 

@@ -40,18 +40,26 @@ class FrameSource(Source):
                 f"(H, W, 4), and no axis is 0 long{_volume_advice(image.shape)}"
             )
         self._origin = frames
-        self._frames = itertools.chain([first], frames)
+        self._waiting = [first]
 
     def batches(self, size: int) -> Iterator[Pixels]:  # noqa: D102
         while True:
             batch, count = np.empty((size, *self.frame), self.dtype), 0
-            for label, image in itertools.islice(self._frames, size):
-                batch[count] = self._check(label, image)
+            while count < size and self._copy_next(batch[count]):
                 count += 1
             if count:
                 yield batch[:count]
             if count < size:
                 return
+            del batch
+
+    def _copy_next(self, place: Pixels) -> bool:
+        """Copy the next frame to its place, and say whether there was one."""
+        found = self._waiting.pop() if self._waiting else next(self._origin, None)
+        if found is None:
+            return False
+        place[...] = self._check(*found)
+        return True
 
     def _check(self, label: str, image: Pixels) -> Pixels:
         image = self._convert(image)
@@ -77,13 +85,16 @@ class FrameSource(Source):
 
 def iterate_frames(frames: Iterable[Any]) -> LabelledFrames:
     """Label the frames of an iterable by their number."""
-    for number, frame in enumerate(frames):
-        refuse_picture(frame, f"frame {number}")
+    numbers = itertools.count()  # `enumerate` keeps what it gave last while the next is made
+    for frame in frames:
+        label = f"frame {next(numbers)}"
+        refuse_picture(frame, label)
         try:
-            pixels = plain_array(frame, f"frame {number}")
+            found = [(label, plain_array(frame, label))]
         except (TypeError, ValueError) as error:
-            raise SourceError(f"frame {number} is no array of pixels: {error}") from error
-        yield f"frame {number}", pixels
+            raise SourceError(f"{label} is no array of pixels: {error}") from error
+        del frame  # a frame may take much memory, as that of the next one
+        yield found.pop()
 
 
 def _volume_advice(shape: Shape) -> str:

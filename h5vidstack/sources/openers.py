@@ -27,8 +27,10 @@ from .hdf5_files.datasets import (
     is_hdf5_file,
     is_hidden_hdf5_file,
     is_stack_reader,
+    is_view_of_stack,
     remote_source,
     stack_reader_source,
+    view_source,
 )
 from .images.image_source import (
     IMAGE_SUFFIXES,
@@ -171,6 +173,7 @@ OBJECT_KINDS: tuple[SourceKind[Any], ...] = (
     SourceKind("list of names", _is_list_of_names, _open_names),
     SourceKind("object of h5py", is_h5py_object, h5py_source),
     SourceKind("stack", is_stack_reader, stack_reader_source),
+    SourceKind("view of a stack", is_view_of_stack, view_source),
     SourceKind("object of xarray", is_xarray_object, xarray_source),
     SourceKind("object of zarr", is_zarr_object, zarr_source),
     SourceKind("array, reader or iterable of frames", lambda _: True, object_source),

@@ -15,6 +15,7 @@ from ..metadata.words import Words, WordsCollector, WordsKind
 from ..shapes import Shape
 
 EXIF, XMP, ICC, PNG_TEXT, PNG_CHUNKS = "exif", "xmp", "icc", "png_text", "png_chunks"
+XMP_EXTENDED, PHOTOSHOP = "xmp_extended", "photoshop"
 JPEG_COMMENT, TIFF_TAGS, OME_XML, OME_IMAGE = "jpeg_comment", "tiff_tags", "ome_xml", "ome_image"
 IMAGEJ_DESCRIPTION, IMAGEJ_METADATA = "imagej_description", "imagej_metadata"
 IMAGEJ_COUNTS = "imagej_metadata_byte_counts"
@@ -26,6 +27,8 @@ KINDS = {
     PNG_TEXT: WordsKind.JSON,
     PNG_CHUNKS: WordsKind.JSON,
     JPEG_COMMENT: WordsKind.TEXT,
+    XMP_EXTENDED: WordsKind.TEXT,
+    PHOTOSHOP: WordsKind.BYTES,
     TIFF_TAGS: WordsKind.JSON,
     OME_XML: WordsKind.TEXT,
     OME_IMAGE: WordsKind.JSON,

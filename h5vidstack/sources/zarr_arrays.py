@@ -54,19 +54,28 @@ def zarr_folder_source(path: Path, inner: str | None, options: SourceOptions) ->
     with extra("zarr"):
         import zarr  # inside, because it is optional
     name = f"{path}{SEPARATOR}{inner}" if inner else str(path)
+    top = _store_of(path)
+    within = "/".join(filter(None, (*path.parts[len(top.parts) :], (inner or "").strip("/"))))
     try:
-        node = zarr.open(str(path), mode="r", path=(inner or "").strip("/"))
+        node = zarr.open(str(top), mode="r", path=within)
     except Exception as error:  # zarr raises every kind of exception
         raise SourceError(f"cannot read {name}: {type(error).__name__}: {error}") from error
     array = _array(node, name)
     source = _opened(array, name, options)
-    found = sorted(file for file in (path / array.path).rglob("*") if file.is_file())
+    found = sorted(file for file in (top / array.path).rglob("*") if file.is_file())
     files = SourceFiles.of(found)
     # A frame may lie in several files, and a file may hold several frames.
     nowhere = np.full(source.count or 0, NOTHING, np.uint32)
     source.metadata = replace(source.metadata, files=replace(files, file=nowhere))
     source.file_bytes = int(files.sizes.sum())
     return source
+
+
+def _store_of(path: Path) -> Path:
+    """Return the folder of the whole store that a folder is in: groups say what arrays mean."""
+    while path.parent != path and is_zarr_folder(path.parent):
+        path = path.parent
+    return path
 
 
 def zarr_source(source: Any, options: SourceOptions) -> Source:

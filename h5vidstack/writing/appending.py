@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ..choosing.methods import METHODS, Kept, Method
 from ..choosing.profiles import PROFILES
-from ..codecs.loss import stated, together
+from ..codecs.loss import stated, stated_noise, together
+from ..codecs.noise import NoiseBound, NoiseModel
 from ..errors import FormatError, SourceError, UnsupportedError
 from ..hdf5.failures import DamageError, damage_as_error
 from ..hdf5.filter import pipeline
@@ -118,6 +119,23 @@ class Earlier:
         """The profile for more frames: the same again, if the file says which."""
         own = self.file.layout.attrs["settings"].get("profile")
         return own if own in PROFILES else None
+
+    @property
+    def noise(self) -> NoiseModel | None:
+        """The noise of the camera in units of which the stack's loss is bounded, if it is."""
+        found = stated_noise(self.file.layout.attrs)
+        return None if found is None else found.model
+
+    def check_bound(self, bound: float | NoiseBound) -> None:
+        """Raise UnsupportedError if the loss of all frames could not be said in one noise."""
+        if not isinstance(bound, NoiseBound) or self.noise is None:
+            return
+        if not self.noise.same_camera(bound.model):
+            raise UnsupportedError(
+                f"{self.file.name} states its loss in units of the noise of another camera "
+                f"({self.noise}): leave out noise to take that, or pack these frames as a stack "
+                "of their own"
+            )
 
     def go_on(
         self, method: Method, chunk: Shape, chunk_frames: int | None, tile: tuple[int, int] | None

@@ -1,85 +1,26 @@
-"""`PackOptions`: every option of packing once, with its checks and the text that explains it."""
+"""`PackOptions`: the table of all options of packing, with their checks."""
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import math
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import Field, dataclass, field, fields, replace
-from typing import Any, Literal, TypeVar, get_type_hints
+from dataclasses import Field, dataclass, fields, replace
+from typing import Any, Literal, get_type_hints
 
 import numpy as np
 
 from ..choosing.methods import COPYING_METHOD, METHODS, USUAL_METHOD, Kept, Method, find_method
 from ..choosing.profiles import PROFILES, USUAL_PROFILE
-from ..choosing.quality import Wish
+from ..choosing.quality import Unit, Wish
+from ..codecs.noise import NoiseModel
 from ..codecs.registry import CODECS, PRESETS
 from ..errors import OutputError, UnsupportedError
 from ..sources.source import SourceOptions
-
-Taker = TypeVar("Taker", bound=Callable[..., Any])
+from .option_texts import About, OptionGroup, option
 
 SPOOL_BYTES = 16 << 30
 """Disk that frames of a source that runs only once may take while they are reordered."""
-
-_BESIDE_PACK = ("append", "create", "repack")
-"""Functions and commands that take some of the options of `pack`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class About:
-    """What is said of an option.
-
-    Attributes
-    ----------
-    text
-        What it does, for the command line and for Python.
-    more
-        What only Python's documentation says.
-    usual
-        What happens where it is not given.
-    takers
-        Which of `append`, `create` and `repack` take it beside `pack`.
-    command
-        Whether commands have it.
-    negative
-        What the switch does that turns it off.
-    flag
-        Its name on the command line, where that differs.
-    choices
-        All values, where they are names of a table.
-    least
-        The least number.
-    size
-        Whether it is a number of bytes, as 16G.
-    metavar
-        What stands for its value in a command's help.
-    kept
-        The kinds of packing that it means something to; empty: all.
-    with_copy
-        Whether it goes with `copy`, which codes nothing anew.
-    """
-
-    text: str
-    more: str = ""
-    usual: str = ""
-    takers: tuple[str, ...] = _BESIDE_PACK
-    command: bool = True
-    negative: str = ""
-    flag: str = ""
-    choices: tuple[str, ...] = ()
-    least: int = 1
-    size: bool = False
-    metavar: str | None = None
-    kept: tuple[Kept, ...] = ()
-    with_copy: bool = True
-
-
-def _option(default: Any, text: str, **about: Any) -> Any:
-    return field(default=default, metadata={"about": About(text=text, **about)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +40,9 @@ class PackOptions:
         If a value means nothing, or two options contradict each other.
     """
 
-    mode: Literal["w", "a"] = _option(
+    mode: Literal["w", "a"] = option(
         "w",
+        OptionGroup.OUTPUT,
         '``"w"`` writes a new stack, ``"a"`` adds to the stack at the path, if there is one.',
         more="What the stack holds is not coded again. Frames of a source in order go on in the "
         "last pile of a lossless stack that is in order and of the same method. Other frames get "
@@ -109,8 +51,9 @@ class PackOptions:
         takers=(),
         command=False,
     )
-    method: str | None = _option(
+    method: str | None = option(
         None,
+        OptionGroup.SMALL,
         "video: frames in their order; groupvideo: similar frames side by side; auto: the one that "
         "a sample finds smaller. Without video: hdf5, hdf5gz and hdf5gzshuffle store pixels as "
         "HDF5 alone does, group stores differences to the mean of a pile, and pca stores principal "
@@ -122,8 +65,9 @@ class PackOptions:
         takers=("append",),
         choices=tuple(METHODS),
     )
-    profile: str | None = _option(
+    profile: str | None = option(
         None,
+        OptionGroup.SMALL,
         "What matters, when samples of each pile decide how it is coded.",
         more="small takes the smallest coding. balanced takes a faster one that is at most 2 % "
         "larger, and fast one that is at most 10 % larger, out of fast codings only.",
@@ -131,23 +75,26 @@ class PackOptions:
         choices=tuple(PROFILES),
         with_copy=False,
     )
-    codec: str | None = _option(
+    codec: str | None = option(
         None,
+        OptionGroup.SMALL,
         "Choose among this codec's presets.",
         choices=tuple(CODECS),
         kept=(Kept.VIDEO,),
         with_copy=False,
     )
-    preset: str | None = _option(
+    preset: str | None = option(
         None,
+        OptionGroup.SMALL,
         "Exactly this coding, as x264-slow or ffv1; mp4 (MPEG-4) is LOSSY.",
         choices=tuple(PRESETS),
         metavar="NAME",
         kept=(Kept.VIDEO,),
         with_copy=False,
     )
-    crf: float | None = _option(
+    crf: float | None = option(
         None,
+        OptionGroup.EXACT,
         "LOSSY x264 of this constant rate factor, 0 to 51.",
         more="Pixels that the codec cannot hold are scaled to 8, 10 or 12 bits first.",
         takers=("append",),
@@ -155,67 +102,90 @@ class PackOptions:
         kept=(Kept.VIDEO,),
         with_copy=False,
     )
-    max_error: float | str | None = _option(
+    max_error: float | str | None = option(
         None,
-        "LOSSY: let no pixel move by more than E; 1e-3r or 0.1% of the range of all.",
-        more="NaN and infinity are kept as they are.",
-        takers=("append",),
+        OptionGroup.EXACT,
+        "LOSSY: let no pixel move by more than E; 1e-3r or 0.1% of the range of all; or 0.5s, half "
+        "the standard deviation of its own noise.",
+        more="NaN and infinity are kept as they are. Noise is that of a camera, so pixels are "
+        "integers then. `repack` takes each dataset by itself: bool, enumerations and, with noise, "
+        "floats stay exact.",
+        takers=("append", "repack"),
         metavar="E",
         kept=(Kept.VIDEO, Kept.PCA),
         with_copy=False,
     )
-    components: int | None = _option(
+    noise: NoiseModel | str | None = option(  # noqa: RUF009  # it makes a field
         None,
+        OptionGroup.EXACT,
+        "Of max-error 0.5s: the camera's noise, as gain=0.46,offset=100,read=1.6 (electrons per "
+        "count, counts of a dark pixel, electrons of read noise).",
+        usual="to append: the stack's own; else estimated from the frames",
+        takers=("append", "repack"),
+        metavar="NOISE",
+        kept=(Kept.VIDEO,),
+        with_copy=False,
+    )
+    components: int | None = option(
+        None,
+        OptionGroup.SMALL,
         "Of method pca: how many components.",
         usual="20, or as many as max-error and target-psnr need",
         takers=(),
         kept=(Kept.PCA,),
         with_copy=False,
     )
-    target_psnr: float | None = _option(
+    target_psnr: float | None = option(
         None,
+        OptionGroup.EXACT,
         "Of method pca: take as many components as this PSNR of all pixels needs, in dB.",
         takers=(),
         metavar="DB",
         kept=(Kept.PCA,),
         with_copy=False,
     )
-    exact: bool = _option(
+    exact: bool = option(
         False,
+        OptionGroup.EXACT,
         "Of method pca: keep what the components leave, too, losslessly.",
         takers=(),
         kept=(Kept.PCA,),
         with_copy=False,
     )
-    explain: bool = _option(
+    explain: bool = option(
         False,
+        OptionGroup.OUTPUT,
         "Report what was tried: sizes and speeds.",
         takers=("append",),
         with_copy=False,
     )
-    chunk_frames: int | None = _option(
+    chunk_frames: int | None = option(
         None,
+        OptionGroup.SMALL,
         "Frames a block.",
         more="Blocks have fewer where a raw one would be over 64 MiB.",
         usual="16, more if they are tiny; small: 256",
     )
-    tile: tuple[int, int] | None = _option(
+    tile: tuple[int, int] | None = option(
         None,
+        OptionGroup.SMALL,
         "Height and width of tiles, or 'none'.",
         more="In Python none is ``(0, 0)``. Frames over 4 megapixels get tiles of about a "
         "megapixel. With profile fast frames over 192 KiB are cut into strips.",
         usual="tiles for large frames",
         with_copy=False,
     )
-    dims: Sequence[str] | None = _option(
+    dims: Sequence[str] | None = option(
         None,
+        OptionGroup.WHAT,
         "Names of all axes, in order, as T,C,Z,y,x.",
         usual="those of the source, else frame, y and x",
         metavar="NAMES",
         takers=("append", "create"),
     )
-    coords: Mapping[str, Any] | None = _option(
+    coords: Mapping[str, Any] | None = option(
         None,
+        OptionGroup.WHAT,
         "Values along axes, by name.",
         more="An array has a value for each frame, or lies along the axis of its name; "
         "``(dims, values)`` and ``(dims, values, attrs)`` name the axes, as in xarray. `create` "
@@ -223,51 +193,59 @@ class PackOptions:
         takers=("append", "create"),
         command=False,
     )
-    attrs: Mapping[str, Any] | None = _option(
+    attrs: Mapping[str, Any] | None = option(
         None,
+        OptionGroup.WHAT,
         "Attributes of the stack: texts, numbers, and arrays of these.",
         takers=("append", "create"),
         command=False,
     )
-    scale: str | None = _option(
+    scale: str | None = option(
         None,
+        OptionGroup.WHAT,
         "Size of a pixel, as 0.65um; for other axes Z=2um,y=0.65um,x=0.65um.",
         usual="what the source says",
         metavar="SIZE",
         takers=("append",),
     )
-    digest: bool = _option(
+    digest: bool = option(
         True,
+        OptionGroup.OUTPUT,
         "Keep the SHA-256 of each file of the source.",
         negative="Keep no SHA-256 of the source's files; 'verify --originals' needs them.",
         takers=("append",),
     )
-    gray: bool = _option(
+    gray: bool = option(
         False,
+        OptionGroup.WHAT,
         "Make gray of colour; of a video, keep its luma.",
         more='Other colour becomes ITU-R BT.601 luma, as Pillow\'s ``convert("L")`` makes it.',
         takers=("append",),
     )
-    stream: int | None = _option(
+    stream: int | None = option(
         None,
+        OptionGroup.WHAT,
         "Of a video with several streams: read this one, as FFmpeg counts all of the file.",
         usual="the one that a player would show",
         takers=("append",),
         metavar="N",
         least=0,
     )
-    accept_damaged: bool = _option(
+    accept_damaged: bool = option(
         False,
+        OptionGroup.WHAT,
         "Read damaged video, too, and record which frames are doubtful.",
         takers=("append",),
     )
-    hashes: bool = _option(
+    hashes: bool = option(
         True,
+        OptionGroup.OUTPUT,
         "Store the hash tables that `Stack.find` searches.",
         negative="Store no hash tables; 'find' needs them.",
     )
-    spool_bytes: int = _option(
+    spool_bytes: int = option(
         SPOOL_BYTES,
+        OptionGroup.FAST,
         "Most bytes of disk for frames that wait to be reordered.",
         more="Frames of a source that runs only once, or that is slow to read again, wait in a "
         "temporary file beside the output, which takes at most half of the free disk. If that is "
@@ -278,22 +256,25 @@ class PackOptions:
         size=True,
         takers=("append",),
     )
-    copy: bool = _option(
+    copy: bool = option(
         False,
+        OptionGroup.SMALL,
         "Keep the packets of an H.264 file as they are, if its GOPs are closed.",
         more="Nothing is lost, and the stack is as small as the file. A block holds whole GOPs, "
         "wherever they begin; `chunk_frames` is the most frames that it may have. Colour needs "
         "`gray`. Each block is decoded and compared with the file's frames.",
         takers=("append",),
     )
-    workers: int | None = _option(
+    workers: int | None = option(
         None,
+        OptionGroup.FAST,
         "Blocks that are encoded at once.",
         more="A block and all other tiles of the same frames count as one.",
         usual="one a core, or as many as the executor or cluster has",
     )
-    executor: Executor | None = _option(  # noqa: RUF009  # it makes a field
+    executor: Executor | None = option(  # noqa: RUF009  # it makes a field
         None,
+        OptionGroup.FAST,
         "Any Executor of concurrent.futures, whose workers encode and check blocks and samples.",
         more="A cluster has one: ``distributed.Client.get_executor()``. Its workers need the same "
         "versions of h5vidstack and FFmpeg. The blocks are the same, and it is not shut down.",
@@ -301,17 +282,21 @@ class PackOptions:
         command=False,
         with_copy=False,
     )
-    verify: bool = _option(
+    verify: bool = option(
         True,
+        OptionGroup.EXACT,
         "Decode each block and compare it with its input before it is written.",
         negative="Do not decode and compare each block.",
         more="What is lossy is always decoded and measured.",
         takers=("append", "create"),
         with_copy=False,
     )
-    overwrite: bool = _option(False, "Replace an existing output.", takers=("create", "repack"))
-    resume: bool = _option(
+    overwrite: bool = option(
+        False, OptionGroup.OUTPUT, "Replace an existing output.", takers=("create", "repack")
+    )
+    resume: bool = option(
         False,
+        OptionGroup.OUTPUT,
         "Keep what is encoded until all is; go on with what an interrupted run kept.",
         more="Blocks are kept in a hidden file beside the output. Each block that is found there "
         "is decoded and compared with its frames.",
@@ -346,21 +331,31 @@ class PackOptions:
     def wish(self) -> Wish:
         """How the stack is to be coded."""
         profile = self.profile or USUAL_PROFILE
-        return Wish.read(profile, self.codec, self.preset, self.crf, self.max_error)
+        return Wish.read(
+            profile, self.codec, self.preset, self.crf, self.max_error, self.noise
+        )  # fmt: skip
 
     @property
     def reading(self) -> SourceOptions:
         """How the source is to be read."""
         return SourceOptions(self.gray, self.stream, self.accept_damaged)
 
-    def completed(self, method: str | None = None, profile: str | None = None) -> PackOptions:
-        """Return these options with a method and a profile: given here, else the usual ones."""
+    def completed(
+        self,
+        method: str | None = None,
+        profile: str | None = None,
+        noise: NoiseModel | None = None,
+    ) -> PackOptions:
+        """Return these options with what they lack: given here, else the usual ones."""
         if self.copy:
             return replace(self, method=COPYING_METHOD)
+        bound = self.wish.bound
+        in_noise = bound is not None and bound.unit == Unit.NOISE
         return replace(
             self,
             method=self.method or method or USUAL_METHOD,
             profile=self.profile or profile or USUAL_PROFILE,
+            noise=self.noise or noise if in_noise else None,
         )
 
     def given(self) -> list[str]:
@@ -417,6 +412,12 @@ class PackOptions:
             isinstance(psnr, int | float | np.number) and 0 < psnr < math.inf
         ):
             raise UnsupportedError(f"target-psnr is {psnr!r}; it must be a number of dB above 0")
+        bound = self.wish.bound
+        if self.row.kept == Kept.PCA and bound is not None and bound.unit == Unit.NOISE:
+            raise UnsupportedError(
+                "components bound no error in units of noise: give max-error as a number, as 0.5, "
+                "or another method"
+            )
         if self.exact and (self.max_error is not None or psnr is not None):
             raise UnsupportedError("exact leaves no error: give no max-error and no target-psnr")
 
@@ -429,6 +430,11 @@ def about(name: str) -> About:
     """Return what is said of an option."""
     found: About = _FIELDS[name].metadata["about"]
     return found
+
+
+def default(name: str) -> Any:
+    """Return what an option is where it is not given."""
+    return _FIELDS[name].default
 
 
 def kind(name: str) -> Any:
@@ -452,73 +458,3 @@ def no_copy_with(what: str) -> str:
         "copy keeps the packets of a video file as they are, in order, and proves each block: "
         f"it takes no {what}"
     )
-
-
-def collected(
-    taker: str, given: Mapping[str, Any], options: PackOptions | None = None
-) -> PackOptions:
-    """Return the options that a function was given by name, and the rest of `options`.
-
-    Raises
-    ------
-    TypeError
-        If the function does not take one of them.
-    """
-    known = options_of(taker)
-    for name in [*given, *(options.given() if options is not None else ())]:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; it takes {', '.join(known)}"
-            raise TypeError(f"{taker}() has no option {name!r}{hint}")
-    return PackOptions(**given) if options is None else replace(options, **given)
-
-
-def takes_options(taker: str, **usual: Any) -> Callable[[Taker], Taker]:
-    """Give a function that passes its keywords to `collected` their names and documentation.
-
-    Parameters
-    ----------
-    taker
-        Its name.
-    usual
-        Defaults that differ from those of `pack`.
-    """
-
-    def document(function: Taker) -> Taker:
-        signature = inspect.signature(function)
-        own = [one for one in signature.parameters.values() if one.kind != one.VAR_KEYWORD]
-        taken = [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=usual.get(name, _FIELDS[name].default),
-                annotation=kind(name),
-            )
-            for name in options_of(taker)
-        ]
-        shown = signature.replace(parameters=[*own, *taken])
-        function.__signature__ = shown  # type: ignore[attr-defined]
-        _explain(function, taker, usual)
-        return function
-
-    return document
-
-
-def _explain(documented: Any, taker: str, usual: Mapping[str, Any]) -> None:
-    """Put the options into a docstring, where it has a place for them."""
-    if documented.__doc__:
-        place = f"<options of {taker}>"
-        entries = "\n".join(_entry(name, usual.get(name)) for name in options_of(taker))
-        documented.__doc__ = inspect.cleandoc(documented.__doc__).replace(place, entries)
-
-
-def _entry(name: str, usual: object) -> str:
-    """Return the entry of an option in a list of parameters."""
-    said = about(name)
-    default = usual or said.usual
-    shown = f"Default: {default}." if default else ""
-    words = " ".join(filter(None, (said.text, said.more, shown)))
-    return f"{name}\n{textwrap.indent(textwrap.fill(words, 92), '    ')}"
-
-
-_explain(PackOptions, "pack", {})

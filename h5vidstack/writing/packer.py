@@ -18,6 +18,7 @@ from ..choosing.methods import Kept, Method
 from ..choosing.quality import Wish, needs_two_passes
 from ..choosing.trials import Trial
 from ..codecs import block
+from ..codecs.noise import NoiseLoss
 from ..errors import UnsupportedError
 from ..layout.names import DEFAULT_STACK, split_target
 from ..layout.output import edit_hdf5, open_hdf5_output
@@ -38,7 +39,8 @@ from . import provenance
 from .appending import Earlier, find_earlier
 from .crew import Crew
 from .journal import resumable
-from .pack_options import PackOptions, collected, takes_options
+from .option_signatures import collected, takes_options
+from .pack_options import PackOptions
 from .packet_packing import PacketPacking
 from .packing import Packed, Packing, Setup
 from .pca_packing import PcaPacking
@@ -85,6 +87,8 @@ class PackReport:
         Whether every pixel is as it was.
     max_error, mse, psnr
         The measured largest and mean squared difference, and what follows; see `loss.Loss`.
+    noise
+        The loss in units of each pixel's noise, where `max_error` was given so.
     trials
         The codings that were tried on a sample of each pile, if they were asked for.
     notes
@@ -117,6 +121,7 @@ class PackReport:
     max_error: float
     mse: float
     psnr: float
+    noise: NoiseLoss | None
     trials: tuple[tuple[Trial, ...], ...]
     notes: tuple[str, ...]
     conversion: str | None
@@ -219,7 +224,7 @@ def pack(
         before = find_earlier(place.target, place.stack) if chosen.mode == "a" else None
         if before is not None:
             cleanup.enter_context(contextlib.closing(before))
-            chosen = chosen.completed(before.usual_method, before.usual_profile)
+            chosen = chosen.completed(before.usual_method, before.usual_profile, before.noise)
         chosen = chosen.completed()
         opened = cleanup.enter_context(contextlib.closing(open_source(source, chosen.reading)))
         block.check_dtype(opened.dtype)
@@ -336,6 +341,8 @@ def _set_up(
     writer = _open_output(cleanup, place, opened, options, before, chunk, structure)
     source = _kept_for_again(cleanup, place, opened, options, reorders)
     bound = wish.bound.of(source) if wish.bound is not None else 0.0
+    if before is not None:
+        before.check_bound(bound)
     template = wish.template(bound, opened.dtype)
     if before is not None and not options.copy and template.lossless and not reorders:
         chunk = before.go_on(method, chunk, *cut)
@@ -459,6 +466,7 @@ def _report(
         max_error=lost.max_error,
         mse=lost.mse,
         psnr=lost.psnr,
+        noise=None if lost.exact else lost.noise,
         trials=tuple(map(tuple, packed.trials)) if setup.options.explain else (),
         notes=tuple(opened.notes),
         conversion=opened.conversion,

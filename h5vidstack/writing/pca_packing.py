@@ -64,7 +64,8 @@ class PcaPacking(Packing):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        options, self._bound = setup.options, setup.template.bound
+        options = setup.options
+        self._bound = setup.template.absolute
         # A share of the range of a constant stack is nothing: then no error is allowed.
         self._exact = options.exact or (setup.wish.bound is not None and not self._bound)
         self._frames = setup.source.count or 0

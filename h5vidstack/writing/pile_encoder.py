@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..codecs import block, loss
+from ..codecs.noise import NoiseBound
 from ..layout.writer import PileWriter
 from ..shapes import Pixels, Shape
 from .coders import Coder
@@ -42,6 +43,8 @@ class PileEncoder:
         How to encode, and the shape of a block.
     start
         Frames that the pile has already, a whole number of rows.
+    noise
+        The bound on errors of a lossy coder, if it is in units of noise.
     block
         Called after each block is written, with the number of frames that this adds. The frames
         of a row are shared out among its tiles.
@@ -63,10 +66,11 @@ class PileEncoder:
         chunk: Shape,
         *,
         start: int = 0,
+        noise: NoiseBound | None = None,
         block: Callable[[int], None] = lambda frames: None,
         row: Callable[[], None] = lambda: None,
     ) -> None:
-        self._pool, self._writer, self._coder = pool, writer, coder
+        self._pool, self._writer, self._coder, self._noise = pool, writer, coder, noise
         self._chunk, self._after_block, self._after_row = chunk, block, row
         frame = writer.frame[:2]
         tiles = math.prod(
@@ -150,9 +154,12 @@ class PileEncoder:
         if decoded is not None:
             start = 0
             for part in row.parts:
-                self.losses.append(loss.measure(part, decoded[start : start + len(part)]))
+                self.losses.append(
+                    loss.measure(part, decoded[start : start + len(part)], self._noise)
+                )
                 start += len(part)
-            self.crc32.append(block.frame_crcs(decoded))
+            as_stored = decoded.astype(self._writer.data.dtype, copy=False)  # in its byte order
+            self.crc32.append(block.frame_crcs(as_stored))
         self._written += row.count
         self._pending.popleft()
         self._after_row()

@@ -221,8 +221,9 @@ class PilePacking(Packing):
         tail = before.tail() if before is not None and before.extends else ()
         shift = writer.shape[0]  # frames that are there already
         encoder = self.setup.crew.encoder(
-            writer, coder, self.setup.chunk, start=shift - len(tail), block=self._note_written
-        )
+            writer, coder, self.setup.chunk, start=shift - len(tail), block=self._note_written,
+            noise=self.setup.template.noise,
+        )  # fmt: skip
         if len(tail):  # the block that is not full is coded again, with what goes on
             encoder.add(np.asarray(tail))
             self._written -= len(tail)
@@ -247,7 +248,9 @@ class PilePacking(Packing):
             return loss.NO_LOSS
         piles = [loss.join(encoder.losses) for encoder in self._encoders]
         dtype = self.setup.source.dtype
-        lost = loss.total(piles, order.pile[new], order.position[new], dtype)
+        lost = loss.total(
+            piles, order.pile[new], order.position[new], dtype, self.setup.template.noise
+        )
         return loss.together(lost, int(new.sum()), loss.NO_LOSS, int((~new).sum()))
 
     def _crc32(self, order: Order, prints: Fingerprints) -> npt.NDArray[np.uint32]:

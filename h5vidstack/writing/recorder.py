@@ -40,7 +40,8 @@ from . import provenance
 from .coders import BlockCoder
 from .crew import Crew
 from .live import LiveStack
-from .pack_options import PackOptions, collected, takes_options
+from .option_signatures import collected, takes_options
+from .pack_options import PackOptions
 from .pile_encoder import PileEncoder
 from .recorded_columns import RecordedColumns
 

@@ -53,3 +53,12 @@ def test_command():
     assert json.loads(result.output)["lost"] == [2]
     result = run(main, ["recover", "good.h5", "again.h5"])
     assert (result.exit_code, result.output) == (0, f"saved {len(FRAMES) - 1} frames to again.h5\n")
+
+
+def test_the_only_stack_is_meant():
+    h5vidstack.pack(FRAMES, "x.h5::/deep/er")
+    assert h5vidstack.recover("x.h5", "good.h5").saved == len(FRAMES)
+    assert h5vidstack.stacks("good.h5") == ["/deep/er"]
+    h5vidstack.pack(FRAMES, "x.h5::/other")
+    with pytest.raises(h5vidstack.FormatError, match=r"stacks in it: /deep/er, /other"):
+        h5vidstack.recover("x.h5", "more.h5")

@@ -10,6 +10,7 @@ from frames import moving, wave
 from packing import change, packed, problems
 
 import h5vidstack
+from h5vidstack.care import verification
 from h5vidstack.cli import main
 from h5vidstack.codecs import block
 from h5vidstack.codecs.recipe import Recipe
@@ -91,7 +92,9 @@ def test_progress():
     assert calls == [(16, 40), (32, 40), (40, 40)]
 
 
-def test_tiled_damage_names_the_tile():
+@pytest.mark.parametrize("window", [64 << 20, 1])
+def test_tiled_damage_names_the_tile(monkeypatch, window):
+    monkeypatch.setattr(verification, "WINDOW_BYTES", window)  # rows over it go one by one
     h5vidstack.pack(FRAMES, "x.h5", tile=(10, 10), overwrite=True)
     change(lambda stack: stack["frames"].id.write_direct_chunk((32, 10, 20), b"x"))
     (problem,) = problems()

@@ -90,3 +90,14 @@ def test_places_in_another_folder_are_told():
         file["link"] = h5py.ExternalLink("other.h5", "/x")
     said = run("repack", "in.h5", "there/out.h5").output
     assert "there/out.h5 names other.h5 by a relative path, and is in another folder" in said
+
+
+def test_what_is_lossy_is_said():
+    with h5py.File("in.h5", "w") as file:
+        file["data"] = np.random.default_rng(0).normal(100, 9, (20, 64, 64)).astype("u2")
+    said = run("repack", "in.h5", "out.h5", "--max-error", "2").output
+    assert "; LOSSY, max error 2)" in said
+    assert "compared and equal, but for what is lossy, of which each pixel is within" in said
+    assert "--max-error says how to code" in fails(
+        "repack", "out.h5", "x.h5", "--restore", "--max-error", "2", code=2
+    )

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from h5vidstack import BlockError
+from h5vidstack import BlockError, NoiseModel
 from h5vidstack.codecs import block, value_map
 from h5vidstack.codecs.loss import largest_difference
+from h5vidstack.codecs.noise import NoiseBound, levels
 from h5vidstack.codecs.recipe import Recipe
 from h5vidstack.codecs.registry import CODECS, PRESETS, Coding
 
@@ -35,6 +36,83 @@ def test_the_bound_holds_for_every_pixel(dtype, data):
     assert apart.max(initial=0) <= bound
     again = block.decode(coded, block.whole_shape(frames), frames.dtype)
     assert again.tobytes() == decoded.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"])
+@given(st.data())
+def test_the_bound_in_units_of_noise_holds_for_every_pixel(dtype, data):
+    shape = data.draw(npst.array_shapes(min_dims=3, max_dims=3, max_side=12))
+    limits = np.iinfo(dtype)
+    low, high = data.draw(st.sampled_from([(0, 100), (0, 1 << 14), (limits.min, limits.max)]))
+    near = st.integers(low, min(high, limits.max))
+    frames = data.draw(npst.arrays(np.dtype(dtype), shape, elements=near))
+    model = NoiseModel(
+        gain=data.draw(st.floats(1e-3, 1e3)), offset=data.draw(st.floats(-100, 1000)),
+        read=data.draw(st.floats(0, 100)),
+    )  # fmt: skip
+    bound = NoiseBound(model, data.draw(st.floats(1e-2, 5)))
+    coded, decoded = block.encode_lossy(frames, Recipe(bound=bound))
+    for value, got in zip(frames.ravel().tolist(), decoded.ravel().tolist(), strict=True):
+        light = max(value - model.offset, 0) * model.gain
+        allowed = bound.times * np.sqrt(light + model.read**2) / model.gain
+        assert abs(got - value) <= allowed * (1 + 1e-12)
+    again = block.decode(coded, block.whole_shape(frames), frames.dtype)
+    assert again.tobytes() == decoded.tobytes()
+
+
+NOISE = NoiseBound(NoiseModel(gain=0.1, offset=50, read=4), 0.5)
+
+
+def by_levels(frames):
+    """Map by levels; check the map as the block stores it, and return it with what comes back."""
+    found, values = value_map.map_to_levels(frames, levels(NOISE, frames.dtype))
+    read, _ = value_map.unpack(found.pack(), 0, frames.dtype, frames.size)
+    out = np.empty_like(frames)
+    value_map.to_pixels(read, values, frames.dtype, out)
+    apart = np.abs(out.astype(np.float64) - frames.astype(np.float64))
+    assert NOISE.holds(frames, apart)
+    return found, out
+
+
+def test_levels_take_few_bits_and_equal_pixels_stay_equal():
+    ramp = np.arange(4 * 50 * 50).reshape(4, 50, 50).astype(np.uint16)
+    found, got = by_levels(ramp)
+    assert (found.kind, found.bits) == (value_map.MapKind.PALETTE, 6)
+    assert exactly(ramp).bits == 14
+    _, again = by_levels(ramp[2:] + np.uint16(7))
+    np.testing.assert_array_equal(again[0].ravel()[:93], got[2].ravel()[7:100])
+
+
+def test_levels_of_even_steps_need_no_palette():
+    dark = (np.arange(3 * 20 * 20).reshape(3, 20, 20) % 600 - 600).astype(np.int16)
+    found, _ = by_levels(dark)
+    assert (found.kind, found.step, len(found.palette)) == (value_map.MapKind.LINEAR, 41, 0)
+    found, got = by_levels(np.full((3, 20, 20), 1000, np.uint16))
+    assert (found.bits, len(np.unique(got))) == (0, 1)
+
+
+def test_levels_keep_what_is_saturated_or_no_count():
+    frames = (np.arange(4 * 50 * 50).reshape(4, 50, 50) % 4096).astype(np.uint32)
+    frames[:, :5] = 2**32 - 1  # the mask of a detector
+    frames[:, 5] = 2**31
+    found, got = by_levels(frames)
+    assert found.bits <= 6
+    odd = (frames == 4095) | (frames > 1 << 20)
+    np.testing.assert_array_equal(got[odd], frames[odd])
+    few = frames.copy()
+    few[:, :6] = 7
+    few[0, 0, 0] = 2**32 - 1
+    assert by_levels(few)[1][0, 0, 0] == 2**32 - 1
+
+
+def test_what_has_no_levels_is_exact():
+    wide = noise((2, 30, 30)).astype(np.uint32) * 2**23 + noise((2, 30, 30), 1)
+    assert (by_levels(wide)[1] == wide).all()
+    sharp = NoiseBound(NoiseModel(gain=1, offset=0, read=0), 0.01)
+    frames = noise((2, 30, 30)).astype(np.uint16)
+    coded, decoded = block.encode_lossy(frames, Recipe(bound=sharp))
+    assert (decoded == frames).all()
+    assert coded == block.encode(frames, Recipe())
 
 
 def exactly(frames):

@@ -326,6 +326,7 @@ for number in range(2):
 """
 
 
+@pytest.mark.usefixtures("unmeasured_children")
 def test_files_whose_closing_failed_are_left_alone_at_exit():
     """HDF5 keeps their identifiers, and crashes where these are used."""
     done = subprocess.run([sys.executable, "-c", NOT_CLOSABLE], capture_output=True, text=True)
@@ -354,6 +355,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))
 """
 
 
+@pytest.mark.usefixtures("unmeasured_children")
 @pytest.mark.parametrize("order", [("full", "sound"), ("sound", "full")])
 @pytest.mark.parametrize("codec", ["lpc", "ffv1"])
 def test_a_file_that_cannot_be_written_does_not_spoil_others_at_exit(order, codec):

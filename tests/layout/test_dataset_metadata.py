@@ -101,3 +101,26 @@ def test_a_bare_dataset(shape):
         assert stack.dims[-1] == "x"
         assert stack.attrs["title"] == "bare"
         assert dict(stack.coords) == {}
+
+
+def test_unpacked_for_other_programs_and_back():
+    times = np.array(["2026-01-01T10", "NaT", "2026-01-03"], "M8[s]")
+    coords = {
+        "T": times, "ok": (("T",), [True, False, True]), "lag": (("T",), np.arange(3) * np.timedelta64(1, "s")),
+        "site": ((), "B2"), "a b": (("T",), [1, 2, 3]), "half": (("T",), np.arange(3, dtype="f2")),
+    }  # fmt: skip
+    h5vidstack.pack(FRAMES, "x.h5", dims=("T", "C", "y", "x"), coords=coords)
+    for name in ("one", "two"):
+        h5vidstack.unpack("x.h5", f"y.h5::/g/{name}")
+    with h5py.File("y.h5") as file:
+        # The second one shares what the first one has.
+        assert set(file["g"]) == {"one", "two", "C", "y", "x", *coords}
+        assert file["g/two"].attrs["coordinates"] == b"ok lag site half"
+        assert not any("dims" in node.attrs for node in file["g"].values())
+    h5vidstack.pack("y.h5::/g/two", "z.h5")
+    with h5vidstack.open("x.h5") as before, h5vidstack.open("z.h5") as after:
+        assert after.dims == before.dims
+        assert set(after.coords) == set(before.coords)
+        for name, coordinate in after.coords.items():
+            assert coordinate.equals(before.coords[name]), name
+            assert coordinate.dtype == before.coords[name].dtype

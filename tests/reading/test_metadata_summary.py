@@ -50,3 +50,17 @@ def test_nothing_is_said_where_nothing_is_known(tmp_path: Path) -> None:
 def test_long_texts_are_cut() -> None:
     assert short("a  b\nc") == "a b c"
     assert len(short("x" * 500)) == 60
+
+
+def test_missing_values_are_counted(tmp_path: Path) -> None:
+    coords = {
+        "time": [0.5, *[np.nan] * 4, 2.5], "name": ["a", *[""] * 5], "when": np.array(["NaT"] * 6, "M8[s]"),
+        "step": ([1, -9, 3, -9, 5, -9], {"_FillValue": -9}), "ok": [True, False] * 3,
+    }  # fmt: skip
+    h5vidstack.pack(FRAMES[0].repeat(2, 0)[:6], tmp_path / "x.h5", coords=coords)
+    with h5vidstack.open(tmp_path / "x.h5") as stack:
+        rows = metadata_rows(stack, stack.attrs)
+    assert {name: row.removesuffix(" along frame") for name, row in rows.items()} == {
+        "  time": "0.5 to 2.5, 4 missing", "  name": "a to a, 5 missing", "  when": "6 missing",
+        "  step": "1 to 5, 3 missing", "  ok": "True to False",
+    }  # fmt: skip

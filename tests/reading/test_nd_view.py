@@ -113,3 +113,62 @@ def test_even_distances():
         assert list(evenly(np.array(numbers, np.intp))) == numbers
     for numbers in ([1, 1], [0, 1, 3]):
         assert evenly(np.array(numbers)) is None
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    cut=st.tuples(*(st.one_of(st.none(), st.slices(edge), st.integers(-edge, edge - 1)) for edge in SHAPE)),
+    data=st.data(),
+)  # fmt: skip
+def test_any_index_at_some_places(view, cut, data):
+    given = {name: place for name, place in zip(DIMS, cut, strict=True) if place is not None}
+    part = view.at(**given)
+    wanted = frames()[tuple(slice(None) if place is None else place for place in cut)]
+    assert part.shape == wanted.shape
+    assert len(part.chunks) == part.ndim
+    if wanted.ndim:
+        key = data.draw(keys(wanted.shape)) if wanted.size else ...
+        np.testing.assert_array_equal(part[key], wanted[key], strict=True)
+    if wanted.ndim and len(wanted):
+        half = part.at(**{part.dims[0]: slice(None, None, -2)})
+        np.testing.assert_array_equal(half, wanted[::-2])
+
+
+def test_packed_with_what_is_known_of_its_frames(tmp_path):
+    numbers = np.arange(24)
+    coords = {
+        "C": ["gfp", "rfp"], "T": (np.arange(4.0), {"units": "s"}), "y": np.arange(9) * 0.5,
+        "time": numbers / 7, "e": (("C", "Z"), np.arange(6).reshape(2, 3)), "name": [f"f{i}" for i in numbers],
+    }  # fmt: skip
+    h5vidstack.pack(frames(), tmp_path / "x.h5", dims=DIMS, coords=coords, attrs={"title": "a"})
+    with h5vidstack.open(tmp_path / "x.h5") as stack:
+        whole = stack.nd
+        for cut, shape in (
+            ({"T": slice(3, 0, -1), "C": 1}, (3, 3)),
+            ({"T": slice(1, 3), "y": slice(2, 8)}, (2, 2, 3)),
+            ({"T": 2, "Z": -1}, (2,)),
+        ):
+            part = whole.at(**cut)
+            h5vidstack.pack(part, tmp_path / "part.h5", overwrite=True)
+            index = tuple(cut.get(name, slice(None)) for name in DIMS)
+            wanted = numbers.reshape(SHAPE[:3])[index[:3]].ravel()
+            with h5vidstack.open(tmp_path / "part.h5") as found:
+                assert found.dims == part.dims
+                assert found.leading_shape == shape
+                np.testing.assert_array_equal(found.nd, frames()[index])
+                np.testing.assert_array_equal(found.coords["time"], wanted / 7)
+                assert found.names.tolist() == [f"f{i}" for i in wanted]
+                assert [found.source.image(i) for i in range(len(found))] == wanted.tolist()
+                assert found.attrs["title"] == "a"
+                np.testing.assert_array_equal(found.coords["y"], stack.coords["y"][index[3]])
+                one = stack.coords["e"].values[index[1], index[2]]
+                np.testing.assert_array_equal(found.coords["e"], one)
+        h5vidstack.pack(whole, tmp_path / "all.h5")
+        h5vidstack.pack(whole.at(y=0, T=0), tmp_path / "rows.h5")
+        with h5vidstack.open(tmp_path / "all.h5") as found:
+            assert found.coords["time"].dims == ("frame",)
+            assert all(found.coords[name].equals(stack.coords[name]) for name in coords)
+        with h5vidstack.open(tmp_path / "rows.h5") as found:
+            assert found.dims == ("C", "Z", "x")
+            np.testing.assert_array_equal(found.nd, frames()[0, :, :, 0])
+            np.testing.assert_array_equal(found.coords["time"], np.arange(6).reshape(2, 3) / 7)

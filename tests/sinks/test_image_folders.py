@@ -273,3 +273,17 @@ def test_a_png_with_a_scale_of_no_unit():
     _, (words, coords, _, _) = there_and_back("in")
     assert coords == {}
     assert "pHYs" in words["png_chunks"][0]
+
+
+def test_words_that_each_format_keeps():
+    Path("in").mkdir()
+    image = Image.fromarray(np.arange(20, dtype=np.uint8).reshape(4, 5))
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Title", "a")
+    image.save("in/a.png", pnginfo=text)
+    image.save("in/b.tif", description="b")
+    h5vidstack.pack("in", "x.h5")
+    assert h5vidstack.unpack("x.h5", "out").notes == ()
+    with Image.open("out/a.png") as png, Image.open("out/b.tif") as tiff:
+        assert png.text == {"Title": "a"}
+        assert tiff.tag_v2[270] == "b"

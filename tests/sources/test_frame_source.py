@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pytest
 from objects import FRAMES, read, same
@@ -33,6 +35,20 @@ def test_volumes_that_are_given_as_frames(shape):
         open_source(source)
     frame = shape[-3:] if shape[-1] == 3 else shape[-2:]
     same(np.concatenate(list(source)), np.concatenate([*source]).reshape(-1, *frame))
+
+
+def test_no_frame_is_kept_while_the_next_is_made():
+    made = []
+
+    def frames():
+        for number in range(5):
+            assert not any(frame() is not None for frame in made)
+            frame = np.full((4, 5), number, np.uint8)
+            made.append(weakref.ref(frame))
+            yield frame
+            del frame
+
+    assert read(frames())[0][:, 0, 0].tolist() == list(range(5))
 
 
 def test_channels_of_frames_become_frames():

@@ -19,7 +19,7 @@ def test_an_array_that_xarray_wrote(version):
         name="img", attrs={"units": "counts"},
     )  # fmt: skip
     array.to_zarr("a.zarr", zarr_format=version, mode="w")
-    for source in ("a.zarr::/img", zarr.open_array("a.zarr", path="img", mode="r")):
+    for source in ("a.zarr::/img", "a.zarr/img", zarr.open_array("a.zarr", path="img", mode="r")):
         h5vidstack.pack(source, "x.h5", overwrite=True)
         with xarray.open_dataarray("x.h5", engine="h5vidstack") as opened:
             xarray.testing.assert_identical(opened, array)

@@ -299,3 +299,19 @@ def test_command():
     result = run(main, ["append", "x.h5", "b.npy", "--json"])
     assert '"copies": 48' in result.output
     check("x.h5", np.concatenate([FRAMES, FRAMES[12:]]))
+
+
+def test_named_axes_are_not_given_up():
+    frames = moving((12, 16, 17))
+    h5vidstack.pack(frames.reshape(3, 2, 2, 16, 17), "x.h5", dims="T,C,Z,y,x")
+    with pytest.raises(
+        h5vidstack.MetadataError, match=r"T, C, Z of 3 x 2 x 2 .* \(n, 2, 2, H, W\)"
+    ):
+        h5vidstack.pack(frames[:4], "x.h5", mode="a")
+    h5vidstack.pack(frames[:4].reshape(1, 2, 2, 16, 17), "x.h5", mode="a")
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.leading_shape == (4, 2, 2)
+    h5vidstack.pack(frames.reshape(3, 2, 2, 16, 17), "y.h5")  # whose axes nobody named
+    h5vidstack.pack(frames[:4], "y.h5", mode="a")
+    with h5vidstack.open("y.h5") as stack:
+        assert stack.leading_shape == (16,)

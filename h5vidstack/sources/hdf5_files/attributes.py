@@ -6,16 +6,23 @@ from collections.abc import Iterator
 from typing import Any
 
 import h5py
+import numpy as np
 
-from ...layout.metadata_store import HDF5_ATTRIBUTES
+from ...layout.metadata_store import HDF5_ATTRIBUTES, STORED_AS, described, values_of
 from ..array_description import ArrayDescription, as_text
 
+_NETCDF = "_NCProperties"
+"""The attribute of a file that the libraries of netCDF-4 wrote."""
 DAMAGE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
 """What h5py raises for what it cannot read."""
 
 
 def attributes(node: h5py.HLObject, description: ArrayDescription) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes of an object that are its users', not HDF5's or netCDF-4's own."""
+    """Yield the attributes of an object that are its users', not HDF5's or netCDF-4's own.
+
+    netCDF-4 knows no single values and stores each as an array of one, so that is what it is here.
+    """
+    by_netcdf = _NETCDF in node.file.attrs
     for name in node.attrs:
         is_scale = name == "CLASS" and text_attribute(node, name) != "DIMENSION_SCALE"
         if name in HDF5_ATTRIBUTES and not is_scale:
@@ -27,6 +34,8 @@ def attributes(node: h5py.HLObject, description: ArrayDescription) -> Iterator[t
             continue
         if isinstance(value, h5py.Empty):
             value = "" if value.dtype.kind in "SO" else []
+        if by_netcdf and np.shape(value) == (1,):
+            value = value[0]
         yield name, value
 
 
@@ -45,8 +54,12 @@ def add_values(
     description: ArrayDescription, name: str, dims: tuple[str, ...], values: h5py.Dataset
 ) -> None:
     """Add the values of a dataset as a coordinate."""
-    attrs = dict(attributes(values, description))
     try:
+        if STORED_AS in values.attrs:  # the program wrote it
+            attrs, _ = described(values)
+            description.add_coordinate(name, dims, values_of(values), attrs)
+            return
+        attrs = dict(attributes(values, description))
         found = values.asstr("utf-8", "surrogateescape")[()] if _is_text(values) else values[()]
     except DAMAGE as error:
         description.leave_out(name, str(error))

@@ -6,6 +6,7 @@ netCDF-4 files are HDF5. Their dimensions are dimension scales, and their variab
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 
 import h5py
@@ -88,12 +89,26 @@ def _add_scale(
 
 
 def _variables(dataset: h5py.Dataset, scales: list[list[h5py.Dataset]]) -> Iterator[h5py.Dataset]:
-    """Yield other variables that belong to one: those of its attributes, and of its axes."""
+    """Yield other variables that belong to one: those of its attributes, and of its axes.
+
+    Stacks of other images are left out, unless its attributes name them: they may be as large.
+    """
     seen = {object_key(dataset)} | {object_key(scale) for found in scales for scale in found}
-    for variable in (*_named(dataset), *_attached(scales)):
+    attached = (found for found in _attached(scales) if not _is_stack_of_images(found, scales))
+    for variable in itertools.chain(_named(dataset), attached):
         if object_key(variable) not in seen:
             seen.add(object_key(variable))
             yield variable
+
+
+def _is_stack_of_images(variable: h5py.Dataset, scales: list[list[h5py.Dataset]]) -> bool:
+    """Whether a variable has the last two axes of images, and others."""
+    if variable.ndim < 3:
+        return False
+    own = [{object_key(scale) for scale in axis.values()} for axis in variable.dims]
+    return all(
+        any(keys & {object_key(scale) for scale in found} for keys in own) for found in scales[-2:]
+    )
 
 
 def _named(dataset: h5py.Dataset) -> Iterator[h5py.Dataset]:

@@ -17,6 +17,7 @@ from ...hdf5.opening import open_hdf5
 from ...layout.names import DEFAULT_STACK, SEPARATOR, is_stack
 from ...layout.stack_list import stack_paths
 from ...metadata.files import SourceFiles
+from ...reading.nd_view import NdView
 from ...reading.stack_reader import StackReader
 from ...shapes import Pixels, Shape
 from ..array_description import for_axes
@@ -133,6 +134,21 @@ def stack_reader_source(stack: Any, options: SourceOptions) -> Source:
     here = os.path.isfile(stack.path)
     files = SourceFiles.of([stack.path]) if here else None
     return _stack_source(stack, f"{stack.path}{SEPARATOR}{stack.stack}", options, files)
+
+
+def is_view_of_stack(source: Any) -> bool:
+    """Return whether an object is a view of an open stack."""
+    return isinstance(source, NdView) and isinstance(source.stack, StackReader)
+
+
+def view_source(view: NdView, options: SourceOptions) -> Source:
+    """Open a view of an open stack, with what is known of the frames that it has."""
+    whole = stack_reader_source(view.stack, options)
+    source = ArraySource(view, whole.name, gray=options.gray)
+    source.file_bytes, source.leftover = whole.file_bytes, whole.leftover
+    metadata = replace(view.stack.metadata, files=whole.metadata.files)
+    source.metadata = for_axes(view.described(metadata), source)
+    return source
 
 
 def _stack_source(

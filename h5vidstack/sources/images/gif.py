@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 
 from ...errors import SourceError
 from .image_header import WAY_OUT, ImageHeader
@@ -16,10 +17,12 @@ def parse_gif(data: bytes) -> ImageHeader:
         palettes.append(data[13 : 13 + (6 << (flags & 7))])
         at += len(palettes[0])
     count, colours, alpha, mixed, disposed, key = 0, 0, False, False, False, False
+    pause, durations = 0, list[Fraction]()
     while data[at : at + 1] != b";":
         if data[at : at + 2] == b"!\xf9":
             key = bool(data[at + 3] & 1)
             disposed = disposed or data[at + 3] >> 2 & 7 > 1
+            pause = int.from_bytes(data[at + 4 : at + 6], "little")
         if data[at : at + 1] == b"!":
             at += 2
         elif data[at : at + 1] == b"," and at + 10 < len(data):
@@ -36,7 +39,8 @@ def parse_gif(data: bytes) -> ImageHeader:
                 at += 6 << (local & 7)
             colours = colours or 2 << ((local if local & 128 else flags) & 7)
             alpha = alpha or (key and not count)  # later pictures use it for what stays as before
-            at, count, key = at + 1, count + 1, False
+            durations.append(Fraction(pause, 100))
+            at, count, key, pause = at + 1, count + 1, False, 0
         else:
             raise SourceError("it is truncated or damaged: a GIF without its end")
         while at < len(data) and data[at]:
@@ -51,4 +55,4 @@ def parse_gif(data: bytes) -> ImageHeader:
         )
     gray = not alpha and all(p[::3] == p[1::3] == p[2::3] for p in palettes)
     kind = "gray" if gray else "palette"
-    return ImageHeader(("GIF", kind), data, count, alpha, colours=colours)
+    return ImageHeader(("GIF", kind), data, count, alpha, colours=colours, durations=durations)

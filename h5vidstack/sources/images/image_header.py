@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ..picture_records import EXIF, NO_RECORD, PictureRecord, PixelSize
 from ..tiff.directories import moment, pixel_size, read_exif
@@ -34,6 +35,8 @@ class ImageHeader:
         The length of the palette, if there is one.
     record
         What else it says of the picture.
+    durations
+        How long each picture of an animation stays, in seconds; empty where the file does not say.
     """
 
     kind: tuple[str, str]
@@ -44,6 +47,7 @@ class ImageHeader:
     conversion: str | None = None
     colours: int | None = None
     record: PictureRecord = NO_RECORD
+    durations: Sequence[Fraction] = ()
 
 
 def record_of(words: Mapping[str, bytes], size: PixelSize | None = None) -> PictureRecord:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import array
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..headers import compare, read_header
 from ..picture_records import PictureRecord, RecordCollector
 from ..source import Access, Source, SourceFile, SourceOptions
 from ..tiff.tiff_source import TIFF_SUFFIXES, TiffFrames, is_tiff
+from .animation import timed
 from .image_formats import FORMATS, find_image_format, open_frames, read_image_header
 
 IMAGE_SUFFIXES = TIFF_SUFFIXES.union(*(one.endings for one in FORMATS))
@@ -102,7 +104,7 @@ class ImageFrames:
             header = read_image_header(data)
             self._read = open_frames(header)
         self.count, self.conversion = header.count, header.conversion
-        self._record = header.record
+        self._record, self.durations = header.record, header.durations
         if header.orientation != 1:
             self.notes.append(
                 f"{path} is to be turned or mirrored when it is shown (EXIF orientation "
@@ -164,6 +166,7 @@ class ImageSource(FrameSource):
         # The same of frames that another file holds: parts of an OME-TIFF of several files.
         self._elsewhere: dict[int, tuple[int, int]] = {}
         self._records = RecordCollector()
+        self._durations: Sequence[Fraction] = ()  # of the pictures of the last animation
         self._held: ImageFrames | TiffFrames | None = None  # what `take` opened last
         # For each note without its file: its place, and how often it came.
         self._told: dict[str, tuple[int, int]] = {}
@@ -197,6 +200,7 @@ class ImageSource(FrameSource):
                     self._locate(frames)
                 self._count_on(frames.count - 1)
                 self.conversion = self.conversion or frames.conversion
+                self._durations = frames.durations
                 for number in range(frames.count):
                     self._file.append(file)
                     self._image.append(number)
@@ -229,7 +233,10 @@ class ImageSource(FrameSource):
             file[frame], image[frame] = place
         if len(file) != len(files) or image.any():
             files = replace(files, file=file, image=image)
-        self.metadata = self._records.metadata(Metadata(files=files), self.frame)
+        metadata = self._records.metadata(Metadata(files=files), self.frame)
+        if len(files) == 1 and 1 < len(file) == len(self._durations):
+            metadata = timed(metadata, self._durations)
+        self.metadata = metadata
 
     def _count_on(self, more: int) -> None:
         """Correct the number of frames, which counts a file as one frame until it is opened."""

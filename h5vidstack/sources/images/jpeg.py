@@ -7,11 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import SourceError
-from ..picture_records import EXIF, ICC, JPEG_COMMENT, XMP, PixelSize
+from ..picture_records import (
+    EXIF,
+    ICC,
+    JPEG_COMMENT,
+    PHOTOSHOP,
+    XMP,
+    XMP_EXTENDED,
+    PixelSize,
+)
 from .image_header import ImageHeader, exif_orientation, record_of
 
 _SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _PROFILE, _PACKET, _EXIF = b"ICC_PROFILE\0", b"http://ns.adobe.com/xap/1.0/\0", b"Exif\0\0"
+_EXTENSION, _RESOURCES = b"http://ns.adobe.com/xmp/extension/\0", b"Photoshop 3.0\0"
 _FRAMES = {0xC0, 0xC1, 0xC2}  # libjpeg decodes baseline, extended and progressive
 
 
@@ -30,7 +39,7 @@ def parse_jpeg(data: bytes) -> ImageHeader:
             kind += "" if marker in _FRAMES else f" of SOF{marker - 0xC0}"
             ids = part[10 : 10 + 3 * parts : 3]
         jfif = jfif or (marker == 0xE0 and part[4:8] == b"JFIF")
-        if marker in (0xE0, 0xE1, 0xE2, 0xFE):
+        if marker in (0xE0, 0xE1, 0xE2, 0xED, 0xFE):
             said.append((marker, part[4:]))
         if not 0xE1 <= marker <= 0xED and marker not in (0xEF, 0xFE):
             kept.append(part)
@@ -53,11 +62,32 @@ def _words(said: list[tuple[int, bytes]]) -> dict[str, bytes]:
             words.setdefault(XMP, body[len(_PACKET) :])
         elif marker == 0xE2 and body.startswith(_PROFILE) and len(body) > len(_PROFILE) + 2:
             profile[body[len(_PROFILE)]] = body[len(_PROFILE) + 2 :]
+        elif marker == 0xED and body.startswith(_RESOURCES):
+            words[PHOTOSHOP] = words.get(PHOTOSHOP, b"") + body[len(_RESOURCES) :]
         elif marker == 0xFE:
             words.setdefault(JPEG_COMMENT, body)
+    extended = _extended_xmp(said)
+    if extended:
+        words[XMP_EXTENDED] = extended
     if profile:
         words[ICC] = b"".join(profile[number] for number in sorted(profile))
     return words
+
+
+def _extended_xmp(said: list[tuple[int, bytes]]) -> bytes:
+    """Return the XMP that is longer than a segment, if all of it is there.
+
+    Each segment has the packet's GUID (32 bytes), its length, and the place of the segment in it.
+    """
+    parts: dict[int, bytes] = {}
+    length = 0
+    for marker, body in said:
+        if marker == 0xE1 and body.startswith(_EXTENSION):
+            head, part = body[len(_EXTENSION) :][32:40], body[len(_EXTENSION) + 40 :]
+            length, at = (int.from_bytes(head[half : half + 4], "big") for half in (0, 4))
+            parts[at] = part
+    packet = b"".join(parts[at] for at in sorted(parts))
+    return packet if len(packet) == length else b""
 
 
 def _pixel_size(said: list[tuple[int, bytes]]) -> PixelSize | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from fractions import Fraction
 
 from ...errors import SourceError
 from .image_header import ImageHeader, exif_orientation, record_of
@@ -20,7 +21,7 @@ _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT
 def parse_png(data: bytes) -> ImageHeader:
     """Walk all chunks, and keep those that pixels need."""
     kept, names, bodies, orientation, count = [PNG], list[bytes](), dict[bytes, bytes](), 1, 1
-    others = list[tuple[bytes, bytes]]()
+    others, durations = list[tuple[bytes, bytes]](), list[Fraction]()
     for name, body, whole in _png_chunks(data):
         names.append(name)
         bodies[name] = body
@@ -32,6 +33,8 @@ def parse_png(data: bytes) -> ImageHeader:
             others.append((name, body))
         if name == b"acTL":
             count = int.from_bytes(body[:4], "big")
+        elif name == b"fcTL":
+            durations.append(_duration(body))
         elif name == b"eXIf":
             orientation = exif_orientation(body)
     bits, colour = _check_png(names, bodies)
@@ -48,7 +51,14 @@ def parse_png(data: bytes) -> ImageHeader:
         f"8 bits made of {bits} bits of gray (times {scaled})" if scaled else None,
         len(bodies[b"PLTE"]) // 3 if colour == 3 else None,
         record_of(words_of_png(others), pixel_size(bodies.get(b"pHYs"))),
+        () if still else durations,
     )  # fmt: skip
+
+
+def _duration(control: bytes) -> Fraction:
+    """Return how long a picture of an animation stays, by its chunk fcTL."""
+    up, down = (int.from_bytes(control[at : at + 2], "big") for at in (20, 22))
+    return Fraction(up, down or 100)
 
 
 def _check_png(names: list[bytes], bodies: dict[bytes, bytes]) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from ...errors import SourceError
 from ..picture_records import EXIF, ICC, XMP
 from .image_header import ImageHeader, exif_orientation, record_of
@@ -16,6 +18,7 @@ def parse_webp(data: bytes) -> ImageHeader:
         raise SourceError("it is truncated: a WebP without its end")
     names, at, orientation, alpha = list[bytes](), 12, 1, False
     words: dict[str, bytes] = {}
+    durations = list[Fraction]()
     while at + 8 <= end:
         name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         body = data[at + 8 : at + 8 + length]
@@ -29,11 +32,13 @@ def parse_webp(data: bytes) -> ImageHeader:
         elif name == b"VP8L":
             alpha = alpha or bool(body[4] & 16)
         elif name == b"ANMF":
+            durations.append(Fraction(int.from_bytes(body[12:15], "little"), 1000))
             names.append(body[16:20] if body[16:20] != b"ALPH" else b"VP8 ")
         at += 8 + length + length % 2
     lossy = b"VP8 " in names
     made = "RGB made by Pillow from the YUV of WebP" if lossy else None
     count = max(1, names.count(b"ANMF"))
     return ImageHeader(
-        ("WebP", "8 bits"), data[:end], count, alpha, orientation, made, record=record_of(words)
-    )
+        ("WebP", "8 bits"), data[:end], count, alpha, orientation, made, record=record_of(words),
+        durations=durations,
+    )  # fmt: skip

@@ -16,6 +16,8 @@ from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .tiff_pages import load_tifffile
 
 Read = Callable[[int, int], bytes]
@@ -34,7 +36,7 @@ ASCII, LONG = 2, 4
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
 INNER = (EXIF, GPS, INTEROPERABILITY)
 """Tags whose value is the offset of another directory."""
-DESCRIPTION, DATE_TIME, XMP, ICC = 270, 306, 700, 34675
+DESCRIPTION, DATE_TIME, XMP, PHOTOSHOP, ICC = 270, 306, 700, 34377, 34675
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
 PHOTOMETRIC, COLOUR_MAP = 262, 320
 _ORIGINAL, _ORIGINAL_SUBSEC, _SUBSEC = 36867, 37521, 37520
@@ -238,7 +240,7 @@ def _value_to_json(entry: Entry, order: str) -> dict[str, Any]:
     loose = entry.kind == 7 or (entry.kind in (1, 6) and entry.number > _FEW)
     finite = all(math.isfinite(value) for value in values)
     if loose or not finite or not values:
-        data = _packed(entry.kind, values, "<")
+        data = _in_order(entry.kind, entry.data, order, "<")
         return {"base64": base64.b64encode(data).decode()}
     return {"value": values[0] if len(values) == 1 else list(values)}
 
@@ -253,8 +255,7 @@ def from_json(said: Mapping[str, Any], order: str) -> Directory:
             continue
         if "base64" in value:
             plain = base64.b64decode(value["base64"])
-            entry = Entry(kind, _count(kind, plain), plain)
-            data = _packed(kind, _unpacked(entry, "<"), order)
+            data = _in_order(kind, plain, "<", order)
         elif kind == ASCII:
             data = value["value"].encode(errors="surrogateescape") + b"\0"
         else:
@@ -273,7 +274,7 @@ def packed_like(directory: Directory, order: str) -> Directory:
         elif entry.kind == ASCII:
             entries[tag] = entry
         else:
-            data = _packed(entry.kind, _unpacked(entry, directory.order), order)
+            data = _in_order(entry.kind, entry.data, directory.order, order)
             entries[tag] = entry._replace(data=data)
     return Directory(order, entries)
 
@@ -293,6 +294,14 @@ def _unpacked(entry: Entry, order: str) -> tuple[Any, ...]:
 
 def _packed(kind: int, values: Any, order: str) -> bytes:
     return struct.pack(f"{order}{len(values)}{TYPES[kind][1]}", *values)
+
+
+def _in_order(kind: int, data: bytes, order: str, wanted: str) -> bytes:
+    """Return values in another order of bytes; as numbers, some NaN would lose their bits."""
+    if order == wanted:
+        return data
+    size = struct.calcsize(TYPES[kind][1])
+    return np.frombuffer(data, f"u{size}").byteswap().tobytes()
 
 
 def _text(data: bytes) -> str:

@@ -18,8 +18,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,8 @@ class TiffFrames:
         How many records there are: one for each page, or one for all frames.
     notes, conversion
         As of a `Source`.
+    durations
+        Empty: a TIFF does not say how long pages are shown.
 
     Raises
     ------
@@ -127,6 +130,8 @@ class TiffFrames:
     MissingError
         If it needs imagecodecs, which is not installed.
     """
+
+    durations: Sequence[Fraction] = ()
 
     def __init__(self, path: Path, inner: str | None = None) -> None:
         self.path, self.notes = path, list[str]()
@@ -268,7 +273,8 @@ class TiffFrames:
             )
         if left > 0:
             self.notes.append(f"{left} of the {there} pages of {self.path} are in no series.")
-        spare = self._tiff.filehandle.size - sum(self._key.databytecounts)
+        said = sum(int(tag.valuebytecount) for tag in self._key.tags)
+        spare = self._tiff.filehandle.size - sum(self._key.databytecounts) - said
         alone = there == 1 and not self._run and not self._key.subifds
         if alone and int(self._key.compression) == 1 and spare > self._key.nbytes:
             self.notes.append(

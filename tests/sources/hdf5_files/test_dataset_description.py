@@ -93,3 +93,40 @@ def test_datasets_in_a_stack():
     assert metadata.dims == ("t", "y", "x")
     assert list(coords) == ["t"]
     assert "group_attributes" not in metadata.words
+
+
+def test_other_stacks_of_images_stay_where_they_are():
+    netcdf("a.nc")
+    with h5py.File("a.nc", "r+") as file:
+        image = file.create_dataset("levels", data=PIXELS.reshape(3, 2, 8, 10))
+        for name, axis in (("y", 2), ("x", 3)):
+            image.dims[axis].attach_scale(file[name])
+        for axis, name in enumerate(("t", "z")):
+            file[name] = np.arange(image.shape[axis])
+            file[name].make_scale(name)
+            image.dims[axis].attach_scale(file[name])
+        other = file.create_dataset("other", data=PIXELS[:3])
+        named = file.create_dataset("named", data=PIXELS[:3])
+        for variable in (other, named):
+            for axis, name in enumerate(("t", "y", "x")):
+                variable.dims[axis].attach_scale(file[name])
+        image.attrs["coordinates"] = "named"
+    _, coords, _ = packed("a.nc::/levels")
+    assert {name: dims for name, (dims, _) in coords.items()} == {
+        "t": ("t",), "z": ("z",), "lon": ("y", "x"), "named": ("t", "y", "x"),
+    }  # fmt: skip
+
+
+def test_netcdf_has_no_single_values():
+    netcdf("a.nc")
+    with h5py.File("a.nc", "r+") as file:
+        image = file["img"]
+        image.attrs["scale_factor"], image.attrs["valid_range"] = np.array([0.5]), [1, 9]
+        image.attrs["long_name"] = ["Höhe"]
+        assert packed("a.nc::img")[0].attrs["long_name"] == ["Höhe"]
+        file.attrs["_NCProperties"] = "version=2,netcdf=4.9.2"
+    metadata, _, _ = packed("a.nc::img")
+    assert metadata.attrs["scale_factor"] == 0.5
+    assert np.shape(metadata.attrs["scale_factor"]) == ()
+    assert metadata.attrs["long_name"] == "Höhe"
+    assert metadata.attrs["valid_range"].tolist() == [1, 9]

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from frames import moving
 from pictures import read, same
 from PIL import Image
@@ -54,3 +55,37 @@ def test_parts_join_to_the_whole(progressive):
     assert (sum(marker == 0xDA for marker, _, _ in found) > 1) == progressive
     with pytest.raises(h5vidstack.SourceError, match="without its beginning"):
         list(jpeg_parts(before + data, 0))
+
+
+def segment(marker, body):
+    return b"\xff" + bytes([marker]) + (len(body) + 2).to_bytes(2, "big") + body
+
+
+def test_words_in_several_segments():
+    Image.fromarray(moving((1, 16, 24))[0]).save("x.jpg")
+    data = Path("x.jpg").read_bytes()
+    packet, resources = b"<x:xmpmeta>" + b"a" * 90_000, b"8BIM\x04\x04" + bytes(range(256)) * 300
+    head = b"http://ns.adobe.com/xmp/extension/\0" + b"F" * 32 + len(packet).to_bytes(4, "big")
+    said = [
+        segment(0xE1, head + at.to_bytes(4, "big") + packet[at : at + 60_000])
+        for at in (60_000, 0)  # in any order
+    ]
+    said += [
+        segment(0xED, b"Photoshop 3.0\0" + resources[at : at + 60_000])
+        for at in range(0, len(resources), 60_000)
+    ]
+    Path("x.jpg").write_bytes(data[:2] + b"".join(said) + data[2:])
+    h5vidstack.pack("x.jpg", "x.h5")
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.source.words["xmp_extended"].value == packet.decode()
+        assert stack.source.words["photoshop"].value == resources
+    done = h5vidstack.unpack("x.h5", "x.tif")
+    assert done.notes == (
+        "What a plain TIFF has no place for was left out: words of the source xmp_extended.",
+    )
+    with tifffile.TiffFile("x.tif") as tiff:
+        assert bytes(tiff.pages[0].tags[34377].value) == resources
+    Path("x.jpg").write_bytes(data[:2] + said[1] + data[2:])  # a part is not there
+    h5vidstack.pack("x.jpg", "x.h5", overwrite=True)
+    with h5vidstack.open("x.h5") as stack:
+        assert not stack.source.words

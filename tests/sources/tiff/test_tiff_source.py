@@ -318,3 +318,10 @@ def test_a_large_image_has_no_limit_but_memory():
     with contextlib.closing(open_source("large.tif")) as source:
         assert source.frame == (14000, 14000)
         np.testing.assert_array_equal(source.take(np.array([0]))[0, :8, :8], frame[:8, :8])
+
+
+def test_tags_are_no_frames():
+    """A small image with long tags does not look like the first of several frames."""
+    tifffile.imwrite("a.tif", np.zeros((32, 40), np.uint8), description="x" * 5000)
+    with contextlib.closing(open_source("a.tif")) as source:
+        assert not source.notes
