@@ -54,6 +54,8 @@ nitpick_ignore_regex = [
 ]
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["guide.css"]
 html_title = f"h5vidstack {version}"
 html_copy_source = False
 html_show_sphinx = False

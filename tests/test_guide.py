@@ -2,7 +2,8 @@
 
 An example is a fenced block of Python or of shell lines. Where ``% needs: NAME`` stands before it,
 it runs only where that module or that name of h5vidstack is there; what needs the network never
-does. Blocks of one page run in their order, in a folder with some input files.
+does. ``https://host/data`` is the folder of the page, on a server. Blocks of one page run in their
+order, in a folder with some input files. So do those of the README.
 """
 
 import importlib.util
@@ -21,6 +22,7 @@ from click.testing import CliRunner
 from frames import moving
 from PIL import Image
 from places import ROOT
+from serving import serving
 from videos import write_video
 
 import h5vidstack
@@ -30,7 +32,8 @@ DOCS = ROOT / "docs"
 PAGES = sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
 NOTEBOOKS = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.ipynb")]
 BLOCK = re.compile(r"(?:^% needs: (\S+)\n\n?)?^```(python|sh)\n(.*?)^```", re.S | re.M)
-WITH_EXAMPLES = [page for page in PAGES if BLOCK.search((DOCS / page).read_text())]
+TEXTS = ["README.md", *(f"docs/{page}" for page in PAGES)]
+WITH_EXAMPLES = [text for text in TEXTS if BLOCK.search((ROOT / text).read_text())]
 COMMAND = re.compile(r"^    (h5vidstack [a-z].*)$", re.M)
 
 
@@ -74,39 +77,55 @@ def run_shell(line):
     assert result.exit_code == 0, f"{line}\n{result.output}"
 
 
-@pytest.mark.parametrize("page", WITH_EXAMPLES)
-def test_examples_run(page, stage, capfd):
-    blocks = BLOCK.findall((DOCS / page).read_text())
+@pytest.mark.parametrize("text", WITH_EXAMPLES)
+def test_examples_run(text, stage, capfd):
+    blocks = BLOCK.findall((ROOT / text).read_text())
     names, left_out = {}, []
-    if page == "index.md":
+    if text == "docs/index.md":
         Path("out.h5").unlink()  # which is packed there
-    for need, language, code in blocks:
-        if not is_there(need or None):
-            left_out.append(need)
-        elif language == "python":
-            exec(compile(code, page, "exec"), names)
-        else:
-            for line in code.splitlines():
-                run_shell(line)
+    with serving() as server:
+        for need, language, code in blocks:
+            if not is_there(need or None):
+                left_out.append(need)
+            elif language == "python":
+                code = code.replace("https://host/data", server.url)
+                exec(compile(code, text, "exec"), names)
+            else:
+                for line in code.splitlines():
+                    run_shell(line)
     if left_out and len(left_out) == len(blocks):
-        pytest.skip(f"{page} needs {', '.join(left_out)}")
+        pytest.skip(f"{text} needs {', '.join(left_out)}")
 
 
-@pytest.mark.parametrize("text", ["README.md", *(f"docs/{page}" for page in PAGES)])
+@pytest.mark.parametrize("text", TEXTS)
 def test_commands_are_understood(text):
     """Also those that do not run, which are indented: options and arguments are right."""
     for line in COMMAND.findall((ROOT / text).read_text()):
-        words = re.split(r" [|>] |  +#", line)[0]
+        words = re.split(r" (?:[|>]|&&) |  +#", line)[0]
         name, *arguments = shlex.split(words, comments=True)[1:]
         main.commands[name].make_context(name, arguments, resilient_parsing=False)
 
 
 def test_all_pages_are_in_the_contents():
     index = (DOCS / "index.md").read_text()
-    listed = re.findall(r"^[a-z/]+$", index, re.M)
-    ends = {page.removesuffix(".ipynb"): page for page in NOTEBOOKS}
-    found = [ends.get(page, f"{page}.md") for page in listed]
-    assert sorted([*found, "index.md"]) == sorted(PAGES + NOTEBOOKS)
+    tables = re.findall(r"^```{toctree}\n(.*?)^```", index, re.S | re.M)
+    listed = re.findall(r"^[^:\s].*$", "\n".join(tables), re.M)
+    names = [Path(page).with_suffix("").as_posix() for page in PAGES + NOTEBOOKS]
+    assert sorted([*listed, "index"]) == sorted(names)
+
+
+def test_every_command_has_its_page():
+    text = (DOCS / "cli.md").read_text()
+    for command in main.commands:
+        assert f"| `h5vidstack {command}" in text
+
+
+def test_pictures_are_small():
+    pictures = sorted((DOCS / "pictures").iterdir())
+    assert pictures
+    for picture in pictures:
+        assert picture.stat().st_size < 150_000
+        assert any(f"pictures/{picture.name}" in (ROOT / text).read_text() for text in TEXTS)
 
 
 @pytest.fixture(scope="module")
