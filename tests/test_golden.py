@@ -13,7 +13,7 @@ from h5vidstack.codecs import block
 
 STACKS = (
     "gray", "colour", "tiled", "copies", "piles", "wide", "float", "plain", "pixels", "group",
-    "pca", "pca_exact", "bound", "crf", "longer", "mixed", "recording", "open", "recovered",
+    "pca", "pca_exact", "bound", "noise", "crf", "longer", "mixed", "recording", "open", "recovered",
     "linked", "copied", "copied_10", "copied_gops",
 )  # fmt: skip
 DATASETS = {"bare": "/data", "beside": "/entry/data"}

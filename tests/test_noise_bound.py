@@ -71,7 +71,7 @@ def test_the_noise_is_estimated_and_said():
     assert in_deviations(got, frames).max() < 0.55
     assert attrs["noise_estimated"] == 1
     said = run("info", "x.h5").output
-    assert "standard deviations of its own noise (allowed: 0.5)" in said
+    assert "times the standard deviation of its own noise (allowed: 0.5)" in said
     assert "estimated from the frames" in said
     facts = json.loads(run("info", "x.h5", "--json").output)["noise"]
     assert facts["model"]["estimated"]
@@ -86,12 +86,12 @@ def test_the_command_line():
     frames = photographed(SHAPE)
     np.save("x.npy", frames)
     said = run("pack", "x.npy", "x.h5", "--max-error", "0.5s", "--noise", CAMERA).output
-    assert "standard deviations" in said
+    assert "standard deviation" in said
     assert "gain" not in said or "as given" in said
     assert "as given" in run("info", "x.h5").output
     assert "sound" in run("verify", "x.h5", "--against", "x.npy").output
     said = run("check", "x.h5", "--against", "x.npy").output
-    assert said.count("standard deviations") == 2
+    assert said.count("standard deviation") == 2
     run("append", "x.h5", "x.npy", "--max-error", "0.5s")
     with h5vidstack.open("x.h5") as stack:
         assert stack.noise.model == NoiseModel(gain=0.5, offset=100, read=1.6)
@@ -185,7 +185,7 @@ def test_verification_holds_it_to_its_word():
     assert attrs["max_error"] > 20
     (problem,) = problems(other)
     assert f"frame {dark[0]}: pixels differ" in problem
-    assert "0.5 standard deviations" in problem
+    assert "0.5 times the noise" in problem
     found = h5vidstack.check("x.h5", other)
     assert not found.keeps_its_word
     assert found.noise.error > 0.5

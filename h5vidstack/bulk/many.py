@@ -104,14 +104,17 @@ class _Run:
         """Have all files worked on; note each in the log as soon as it is finished."""
         results: list[FileResult] = []
         waiting, under_way = iter(planned), set[Future[FileResult]]()
+        total = Step(0, len(planned))
 
         def take(done: Iterable[Future[FileResult]]) -> None:
+            nonlocal total
             for future in done:
                 under_way.discard(future)
                 result = future.result()
                 if log is not None and result.status in ("done", "failed"):
                     log.add(result, settings)
                 results.append(result)
+                total = _counted(total, result)
                 self._tell(result)
 
         try:
@@ -121,7 +124,8 @@ class _Run:
                 if not under_way:
                     return results
                 take(wait(under_way, _LOOK, FIRST_COMPLETED).done)
-                self._tell_how_far(results, len(planned))
+                if self.progress is not None:
+                    self.progress(total)
         except BaseException:
             runner.stop()
             ended = wait(under_way, 2 * PATIENCE).done
@@ -132,13 +136,13 @@ class _Run:
         if self.finished is not None:
             self.finished(result)
 
-    def _tell_how_far(self, results: Sequence[FileResult], total: int) -> None:
-        if self.progress is not None:
-            before, after = (sum(getattr(one, name) or 0 for one in results) for name in _SIZES)
-            self.progress(Step(len(results), total, "", before, after))
 
-
-_SIZES = ("before", "after")
+def _counted(step: Step, result: FileResult) -> Step:
+    """Return how far a run has come with one more file; bytes are of those that were written."""
+    before, after = step.raw_bytes, step.stored_bytes
+    if result.after is not None:
+        before, after = before + (result.before or 0), after + result.after
+    return replace(step, frames=step.frames + 1, raw_bytes=before, stored_bytes=after)
 
 
 def _digest(options: PackOptions, more: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import Error, MetadataError
+from ..layout.names import SEPARATOR
 from ..metadata.files import SourceFiles
 from ..pool import Progress, Step
 from ..reading.stack_reader import StackReader
@@ -18,6 +19,7 @@ from ..shapes import Numbers, window_frames
 from ..sources.openers import open_source
 from ..sources.second_decoders import second_source
 from ..sources.source import Source, SourceOptions
+from ..sources.tiff.tiff_source import PAGES, TiffSource
 from ..writing.provenance import file_digest
 
 
@@ -179,7 +181,7 @@ def _compared(
     same: bool | None = None
     try:
         same = file_digest(path).hex() == digest if digest else None
-        source, _ = second_source(open_source(name, options), options)
+        source, _ = second_source(_opened(name, options), options)
         with contextlib.closing(source):
             difference = _difference(stack, source, numbers, images)
             leftover = source.leftover
@@ -196,6 +198,16 @@ def _compared(
     return Original(
         path=path, frames=len(numbers), digest=same, pixels=not difference, reason=reason
     )
+
+
+def _opened(name: str, options: SourceOptions) -> Source:
+    """Open one file; of an OME-TIFF made of several files only its own pages."""
+    source = open_source(name, options)
+    files = source.metadata.files
+    if isinstance(source, TiffSource) and files is not None and len(files) > 1:
+        source.close()
+        return open_source(f"{name}{SEPARATOR}{PAGES}", options)
+    return source
 
 
 def _difference(

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import FormatError
 from ..hdf5.filter import stored_coding
 from ..hdf5.opening import open_hdf5
-from ..layout import metadata_store, view
+from ..layout import metadata_writing, view
 from ..layout.names import DEFAULT_STACK, ND, SEPARATOR, split_target
 from ..layout.output import edit_hdf5
 from ..layout.stack_group import Layout, open_layout
@@ -64,4 +64,4 @@ def _remap(layout: Layout, group: h5py.Group) -> None:
     first = layout.piles[0]
     coded = stored_coding(first.data) is not None
     view.write(group, layout.shape, first.dtype, places, videos, coded=coded)
-    metadata_store.show_again(group, layout.leading_shape, layout.shape[1:], first.dtype)
+    metadata_writing.show_again(group, layout.leading_shape, layout.shape[1:], first.dtype)

@@ -14,13 +14,15 @@ from scipy.special import gammaincinv
 
 from ..codecs.noise import Floats, NoiseModel
 from ..errors import SourceError
-from ..shapes import Pixels
+from ..shapes import Pixels, frame_bytes
 from ..sources.source import Source
 
 EDGE = 8
 """Variances are those of tiles of so many rows and columns."""
 PAIRS = 64
-"""Most pairs of successive frames that are looked at."""
+"""Most pairs of successive frames that are looked at, along each axis."""
+LOOK_BYTES, LEAST_PAIRS = 1 << 29, 4
+"""Fewer pairs, but at least so many, where they have more bytes than that."""
 PAIR_PIXELS = 1 << 20
 """Of larger frames only every so manieth row of tiles is looked at."""
 BINS = 32
@@ -116,7 +118,7 @@ def _unknown(source: Source, why: str) -> SourceError:
 
 
 def _look(source: Source) -> _Tiles:
-    """Look at pairs of successive frames all over the source."""
+    """Look at pairs of successive frames all over the source, along the axis of least change."""
     count = source.count or 0
     if count < 2 or min(source.frame[:2]) < EDGE:
         raise _unknown(
@@ -124,14 +126,31 @@ def _look(source: Source) -> _Tiles:
             f"it takes two frames of at least {EDGE} x {EDGE} pixels, and there are {count} of "
             f"{' x '.join(map(str, source.frame))}",
         )
-    firsts = np.unique(np.linspace(0, count - 2, PAIRS).round().astype(np.intp))
-    found = []
-    for first in firsts.tolist():
-        one, two = source.take(np.array([first, first + 1]))
+    found = [_look_along(source, length, step) for length, step in _axes(source, count)]
+    seen = [tiles for tiles in found if len(tiles.mean)]
+    if not seen:
+        raise _unknown(source, "successive frames are equal")
+    return min(seen, key=lambda tiles: float(np.median(tiles.variance)))
+
+
+def _axes(source: Source, count: int) -> list[tuple[int, int]]:
+    """Return length and step of each axis that counts frames: times, channels, planes."""
+    lengths = source.leading_shape or (count,)
+    steps = [math.prod(lengths[number + 1 :]) for number in range(len(lengths))]
+    return [axis for axis in zip(lengths, steps, strict=True) if axis[0] > 1]
+
+
+def _look_along(source: Source, length: int, step: int) -> _Tiles:
+    """Look at pairs of frames that follow one another on an axis."""
+    numbers = np.arange(source.count or 0)
+    firsts = numbers[numbers // step % length < length - 1]
+    size = 2 * frame_bytes(source.frame, source.dtype.itemsize)
+    pairs = max(LEAST_PAIRS, min(PAIRS, LOOK_BYTES // size))
+    found = [_Tiles(*np.empty((3, 0)))]
+    for first in firsts[np.unique(np.linspace(0, len(firsts) - 1, pairs).round().astype(np.intp))]:
+        one, two = source.take(np.array([first, first + step]))
         if not np.array_equal(one, two):  # a frame that was stored twice shows no noise
             found.append(_of_pair(_strips(one), _strips(two)))
-    if not found:
-        raise _unknown(source, "successive frames are equal")
     names = ("mean", "variance", "highest")
     return _Tiles(*(np.concatenate([getattr(one, name) for one in found]) for name in names))
 

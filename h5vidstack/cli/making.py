@@ -171,7 +171,7 @@ _SMALLER = {
 def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) -> None:
     for note in report.notes:
         click.echo(printable(note), err=True)
-    if report.growth is not None and report.growth > 1:
+    if report.growth is not None and round(report.growth, 1) > 1:
         kind = "an image" if os.path.isdir(src[0]) else kind_of_name(src[0])
         cure = _SMALLER.get(kind or "", "--profile small may take less")
         if report.stored_bytes <= (report.source_bytes or 0):  # so no other coding would help

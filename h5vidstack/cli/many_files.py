@@ -114,7 +114,8 @@ def _line(result: FileResult) -> str:
     words = [f"{result.name}:"]
     if result.status in ("done", "planned"):
         about = "about " * (result.status == "planned")
-        before, after = ("?" if size is None else text.kilobytes(size) for size in _sizes(result))
+        sizes = (result.before, result.after)
+        before, after = ("?" if size is None else text.kilobytes(size) for size in sizes)
         words.append(f"{before} -> {about}{after}," if result.after is not None else f"{before},")
         if result.ratio is not None:
             words.append(f"ratio {result.ratio:.2f},")
@@ -123,10 +124,6 @@ def _line(result: FileResult) -> str:
     else:
         words.append(f"{result.status}:")
     return " ".join([*words, result.what])
-
-
-def _sizes(result: FileResult) -> tuple[int | None, int | None]:
-    return result.before, result.after
 
 
 def _table(report: BulkReport) -> list[str]:

@@ -76,7 +76,7 @@ class Loss:
         """What no difference exceeds, in words."""
         if self.noise is None:
             return f"{self.max_error:g}"
-        return f"{self.max_error:g}, or {self.noise.bound:g} standard deviations of the noise,"
+        return f"{self.max_error:g}, or {self.noise.bound:g} times the noise,"
 
 
 NO_LOSS = Loss(max_error=0.0, mse=0.0, psnr=math.inf, exact=True)

@@ -173,7 +173,7 @@ class NoiseBound:
         return float(found.max(initial=0.0))
 
     def __str__(self) -> str:
-        return f"{self.times:g} standard deviations of the noise ({self.model})"
+        return f"{self.times:g} times the standard deviation of the noise ({self.model})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,8 +203,8 @@ class NoiseLoss:
 
     def __str__(self) -> str:
         return (
-            f"no pixel moved by more than {self.error:.3g} standard deviations of its own noise "
-            f"(allowed: {self.bound:g}); the mean of all moved by {self.bias:+.2g} counts"
+            f"no pixel moved by more than {self.error:.3g} times the standard deviation of its "
+            f"own noise (allowed: {self.bound:g}); the mean of all moved by {self.bias:+.2g} counts"
         )
 
 

@@ -8,7 +8,7 @@ import math
 from html import escape
 
 from ..errors import Error
-from ..layout import metadata_store
+from ..layout import metadata_names
 from ..layout.names import SEPARATOR
 from ..metadata.coordinates import Coordinate
 from ..reading.stack_reader import StackReader
@@ -55,7 +55,7 @@ def html(stack: StackReader) -> str:
 def _described(stack: StackReader) -> dict[str, str]:
     """Return the axes, and the coordinates with their units, if any are known."""
     shown = {}
-    if metadata_store.DIMS in stack.attrs:
+    if metadata_names.DIMS in stack.attrs:
         axes = zip(stack.dims, stack.nd.shape, strict=True)
         shown["axes"] = ", ".join(f"{name} {length}" for name, length in axes)
     coords = [_coordinate(name, found) for name, found in stack.coords.items()]

@@ -24,7 +24,7 @@ from ..errors import FormatError, UnsupportedError, extra
 from ..hdf5 import standard_filters
 from ..hdf5.failures import damage_as_error
 from ..hdf5.filter import FILTER_ID, pipeline, stored_coding
-from ..layout import metadata_store
+from ..layout import column_values, metadata_names, metadata_reading
 from ..layout.stack_group import Layout
 from ..metadata.coordinates import Coordinate
 from ..metadata.description import NO_METADATA, Metadata
@@ -40,7 +40,7 @@ They hold chunks that Zarr cannot read in place."""
 
 _TABLES = ("index/group", "index/position", "index/crc32", *(f"hashes/{name}" for name in HASHES))
 _GROUP = '{"zarr_format": 2}'
-_SAID_BY_ARRAYS = (metadata_store.DIMS, metadata_store.COORDS, metadata_store.ATTRIBUTES)
+_SAID_BY_ARRAYS = (metadata_names.DIMS, metadata_names.COORDS, metadata_names.ATTRIBUTES)
 """Attributes of a stack that its arrays say in the way of Zarr and xarray."""
 
 Refs = dict[str, Any]
@@ -144,7 +144,7 @@ def _metadata(layout: Layout, leading: Shape) -> Metadata:
     """Return what a stack knows of its frames, with a name for each axis."""
     metadata = NO_METADATA
     if layout.group is not None and not layout.live:
-        metadata = metadata_store.read(layout.group, layout.attrs)
+        metadata = metadata_reading.read(layout.group, layout.attrs)
     return metadata.checked(leading, layout.shape[1:])
 
 
@@ -186,23 +186,23 @@ def _nd(refs: Refs, leading: Shape, outer: Shape, metadata: Metadata) -> Refs:
 def _name_coordinates(refs: Refs, name: str, dims: Sequence[str], metadata: Metadata) -> None:
     """Name in the attributes of an array the coordinates that it has beside those of its axes."""
     others = [
-        os.fsdecode(metadata_store.stored_name(other))
+        os.fsdecode(metadata_names.stored_name(other))
         for other, coordinate in metadata.coords.items()
         if coordinate.dims != (other,) and set(coordinate.dims) <= set(dims)
     ]
     named = [other for other in others if not any(letter.isspace() for letter in other)]
     if named:
-        attrs = json.loads(refs[f"{name}/.zattrs"]) | {metadata_store.AUXILIARY: " ".join(named)}
+        attrs = json.loads(refs[f"{name}/.zattrs"]) | {metadata_names.AUXILIARY: " ".join(named)}
         refs[f"{name}/.zattrs"] = _text(attrs)
 
 
 def _coordinate(group: h5py.Group, name: str, coordinate: Coordinate) -> Refs:
     """Return the references of a coordinate, as Zarr and xarray have such values."""
-    stored = metadata_store.stored_name(name)
+    stored = metadata_names.stored_name(name)
     key, data = os.fsdecode(stored), group[stored]
-    values, marks = metadata_store.encoded(coordinate.data, coordinate.attrs)
+    values, marks = column_values.encoded(coordinate.data, coordinate.attrs)
     attrs = {**coordinate.attrs, **marks}
-    attrs.pop(metadata_store.STORED_AS, None)
+    attrs.pop(metadata_names.STORED_AS, None)
     if values.dtype.kind != "S" and data.shape == coordinate.shape and values.dtype == data.dtype:
         refs = _array(key, data, data.shape, coordinate.dims, holes=False)
     else:  # Zarr has no UTF-8 of a fixed length, and columns for frames may be made of others

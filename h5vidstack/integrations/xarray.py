@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import AccessError, ClosedError, Error, FormatError, extra
 from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import open_hdf5
-from ..layout import metadata_store
+from ..layout import metadata_names, metadata_reading
 from ..layout.names import DEFAULT_STACK, is_stack, split_target
 from ..metadata.coordinates import Coordinate
 from ..metadata.description import all_frames_axis
@@ -34,7 +34,7 @@ Values = TypeVar("Values")
 
 FRAMES = "frames"
 """The variable that holds the pixels, where their source has no name for it."""
-_SAID_BY_THE_DATASET = (metadata_store.DIMS, metadata_store.COORDS, metadata_store.ATTRIBUTES)
+_SAID_BY_THE_DATASET = (metadata_names.DIMS, metadata_names.COORDS, metadata_names.ATTRIBUTES)
 """Attributes of a stack that its dataset needs none of, because it has axes and coordinates."""
 _DECODERS = (
     "mask_and_scale", "decode_times", "concat_characters", "decode_coords", "use_cftime",
@@ -267,7 +267,7 @@ def contents(stack: StackReader, files: CachingFileManager[Any]) -> xarray.Datas
     named = words[VARIABLE].value if VARIABLE in words else None
     taken = {*coords, *view.dims}
     name = next(name for name in (named, FRAMES, "pixels", "_pixels") if name not in {None, *taken})
-    attrs = metadata_store.user_attributes(stack.live().file.attrs)
+    attrs = metadata_reading.user_attributes(stack.live().file.attrs)
     attrs |= words[ATTRIBUTES].value if ATTRIBUTES in words else {}
     chunks = view.chunks_of(stack.preferred_frames, stack.shape[1:])
     pixels = xarray.Variable(

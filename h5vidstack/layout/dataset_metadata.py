@@ -13,8 +13,8 @@ from h5py import h5ds
 from ..metadata.coordinates import Coordinate
 from ..metadata.description import Metadata, default_dims
 from ..shapes import Shape
-from . import metadata_store
-from .metadata_store import HDF5_ATTRIBUTES, NO_VARIABLE
+from . import column_values, metadata_names, metadata_writing
+from .metadata_names import HDF5_ATTRIBUTES, NO_VARIABLE
 
 
 def describe_dataset(
@@ -39,7 +39,7 @@ def describe_dataset(
 
     def free(name: str) -> bytes:
         """Return a name that nothing in the group has, for a coordinate or an axis."""
-        stored = os.fsdecode(metadata_store.stored_name(name, ()))
+        stored = os.fsdecode(metadata_names.stored_name(name, ()))
         number, found = 0, stored
         while found in taken:
             number += 1
@@ -54,21 +54,21 @@ def describe_dataset(
         lengths |= {per_frame: math.prod(leading)}
     names = (*metadata.coords, *lengths)
     held = {name: found for name in names if (found := _held(group, name, metadata, lengths))}
-    scales = metadata_store.write_coordinates(group, metadata, lengths, names=free, held=held)
-    metadata_store.attach(data, metadata.dims, scales)
+    scales = metadata_writing.write_coordinates(group, metadata, lengths, names=free, held=held)
+    metadata_writing.attach(data, metadata.dims, scales)
     for name, value in metadata.attrs.items():
-        metadata_store.write_attribute(
-            data, metadata_store.unreserved(name, HDF5_ATTRIBUTES), value
+        metadata_writing.write_attribute(
+            data, metadata_names.unreserved(name, HDF5_ATTRIBUTES), value
         )
     stored = written | {name: _base_name(found) for name, found in held.items()}
-    metadata_store.name_coordinates(data, metadata.dims, metadata, stored)
+    metadata_writing.name_coordinates(data, metadata.dims, metadata, stored)
 
 
 def _held(
     group: h5py.Group, name: str, metadata: Metadata, lengths: Mapping[str, int]
 ) -> h5py.Dataset | None:
     """Return what a group has already of a coordinate or an axis, if it is the same."""
-    found = group.get(metadata_store.stored_name(name, ()))
+    found = group.get(metadata_names.stored_name(name, ()))
     if not isinstance(found, h5py.Dataset):
         return None
     coordinate = metadata.coords.get(name)
@@ -77,8 +77,8 @@ def _held(
     if found.dtype.kind not in "biufS" or _is_empty(found):
         return None
     dims = (name,) if h5ds.is_scale(found.id) else tuple(_labels(found))
-    attrs, _ = metadata_store.described(found)
-    same = Coordinate.of(dims, metadata_store.values_of(found), attrs).equals(coordinate)
+    attrs, _ = column_values.described(found)
+    same = Coordinate.of(dims, column_values.values_of(found), attrs).equals(coordinate)
     return found if same else None
 
 
@@ -109,7 +109,7 @@ def read_dataset(data: h5py.Dataset, leading: Shape, frame: Shape) -> Metadata:
                 own = dims[axis] not in coords and scale is found[0]
                 coords[dims[axis] if own else _name(scale)] = coordinate
     attrs = {
-        name: metadata_store.plain_attribute(data.attrs[name])
+        name: column_values.plain_attribute(data.attrs[name])
         for name in data.attrs
         if name not in HDF5_ATTRIBUTES and _is_value(data, name)
     }
@@ -133,15 +133,15 @@ def _scales(data: h5py.Dataset) -> list[list[h5py.Dataset]]:
 
 
 def _name(scale: h5py.Dataset) -> str:
-    return metadata_store.user_name(_base_name(scale), ())
+    return metadata_names.user_name(_base_name(scale), ())
 
 
 def _coordinate(scale: h5py.Dataset, dim: str, length: int) -> Coordinate | None:
     """Return the values of a scale; None if it has none, or others than coordinates have."""
     if _is_empty(scale) or scale.shape != (length,) or scale.dtype.kind not in "iufS":
         return None
-    attrs, _ = metadata_store.described(scale)
-    return Coordinate.of((dim,), metadata_store.values_of(scale), attrs)
+    attrs, _ = column_values.described(scale)
+    return Coordinate.of((dim,), column_values.values_of(scale), attrs)
 
 
 def _is_empty(scale: h5py.Dataset) -> bool:

@@ -15,7 +15,7 @@ from ..metadata.coordinates import Coordinate, absent
 from ..metadata.description import FRAME_AXIS, Metadata
 from ..metadata.files import Places, SourceFiles
 from ..metadata.words import NOTHING, Words
-from . import metadata_store
+from . import metadata_names, metadata_reading
 from .stack_group import Layout
 
 Found = TypeVar("Found")
@@ -49,14 +49,14 @@ class _MetadataLook:
     def metadata(self) -> tuple[Metadata, list[str]]:
         """Return what is sound, and what is not."""
         group, axes = self._group, self._axes()
-        names = self._try("coords", lambda: metadata_store.coordinate_names(group)) or ()
+        names = self._try("coords", lambda: metadata_reading.coordinate_names(group)) or ()
         coords = {name: self._coordinate(name, axes) for name in names}
-        said = self._try("source", lambda: metadata_store.word_names(group)) or ()
+        said = self._try("source", lambda: metadata_reading.word_names(group)) or ()
         words = {name: self._words(name) for name in said}
         found = Metadata(
             axes.dims,
             {name: coordinate for name, coordinate in coords.items() if coordinate is not None},
-            metadata_store.user_attributes(self._layout.attrs),
+            metadata_reading.user_attributes(self._layout.attrs),
             {name: kept for name, kept in words.items() if kept is not None},
             self._files(),
         )
@@ -73,7 +73,7 @@ class _MetadataLook:
 
     def _axes(self) -> Metadata:
         """Return the names of the axes."""
-        dims = self._layout.attrs.get(metadata_store.DIMS, ())
+        dims = self._layout.attrs.get(metadata_names.DIMS, ())
         if dims and len(dims) != len(self._leading) + len(self._frame):
             flat = FRAME_AXIS, *dims[len(dims) - len(self._frame) :]
             dims = flat if len(self._leading) == 1 else ()
@@ -86,7 +86,7 @@ class _MetadataLook:
         frames = self._count if self._layout.live else None
 
         def read() -> Coordinate:
-            found = metadata_store.coordinate_of(self._group, name, frames)
+            found = metadata_reading.coordinate_of(self._group, name, frames)
             return Coordinate.of(found.dims, found.data, found.attrs)
 
         found = self._try(f"the coordinate {name}", read)
@@ -115,7 +115,7 @@ class _MetadataLook:
     def _words(self, name: str) -> Words | None:
         """Return what the source says under a name, without the values that cannot be read."""
         found = self._try(
-            f"the source's {name}", lambda: metadata_store.read_words(self._group, name)
+            f"the source's {name}", lambda: metadata_reading.read_words(self._group, name)
         )
         if found is None:
             return None
@@ -142,7 +142,7 @@ class _MetadataLook:
 
     def _files(self) -> SourceFiles | None:
         what = "the table of source files"
-        files = self._try(what, lambda: metadata_store.read_files(self._group))
+        files = self._try(what, lambda: metadata_reading.read_files(self._group))
         if files is None:
             return None
         file, image = (

@@ -11,7 +11,7 @@ import h5py
 from ..errors import FormatError, OutputError
 from ..hdf5.failures import damage_as_error
 from ..hdf5.opening import open_hdf5
-from . import metadata_store
+from . import metadata_reading, metadata_writing
 from .names import BESIDE, HOW_TO_READ, STACK_ATTRIBUTES, find_stacks, is_member, is_stack
 
 _SUFFIXES = {
@@ -109,7 +109,7 @@ def _listed(names: list[str]) -> str:
 
 def attributes_of_others(group: h5py.Group) -> list[str]:
     """Return the names of a group's attributes that a stack does not have of itself."""
-    own = (*STACK_ATTRIBUTES, *metadata_store.attribute_names(group)) if is_stack(group) else ()
+    own = (*STACK_ATTRIBUTES, *metadata_reading.attribute_names(group)) if is_stack(group) else ()
     return [name for name in group.attrs if name not in (*own, HOW_TO_READ)]
 
 
@@ -117,7 +117,7 @@ def members_of_others(group: h5py.Group) -> list[str]:
     """Return the names in a group that a stack does not have of itself."""
     if not is_stack(group):
         return list(group)
-    own = metadata_store.member_names(group)
+    own = metadata_reading.member_names(group)
     return [name for name in group if not is_member(name) and name not in own]
 
 
@@ -153,7 +153,7 @@ def make_way(file: h5py.File, place: str, plain: bool) -> bool:
             )
         return False
     others = bool(attributes_of_others(node) or members_of_others(node))
-    metadata_store.clear(node)
+    metadata_writing.clear(node)
     for own in filter(is_member, list(node)):
         del node[own]
     for own in filter(node.attrs.__contains__, STACK_ATTRIBUTES):

@@ -21,7 +21,7 @@ from ..errors import FormatError, UnsupportedError
 from ..hdf5.failures import DamageError, damage_as_error, hdf5_errors
 from ..hdf5.filter import stored_coding
 from ..shapes import Numbers, Shape, split_axes
-from . import metadata_store
+from . import column_values, metadata_names, metadata_reading
 from .names import (
     BESIDE,
     FORMAT,
@@ -472,11 +472,11 @@ def _read_attributes(group: h5py.Group) -> dict[str, Any]:
         attrs[name] = text(attrs[name])
     if attrs["dtype"] not in _PIXELS:
         raise DamageError(f"no pixels are of dtype {attrs['dtype']!r}")
-    for name in (metadata_store.DIMS, metadata_store.COORDS, metadata_store.ATTRIBUTES):
+    for name in (metadata_names.DIMS, metadata_names.COORDS, metadata_names.ATTRIBUTES):
         if name in attrs:
-            attrs[name] = metadata_store.read_texts(group, name)
+            attrs[name] = metadata_reading.read_texts(group, name)
     for name in attrs.keys() - set(STACK_ATTRIBUTES):
-        attrs[name] = metadata_store.plain_attribute(attrs[name])
+        attrs[name] = column_values.plain_attribute(attrs[name])
     try:  # people read the settings, but no program needs them
         attrs["settings"] = dict(json.loads(text(attrs.get("settings", b"{}"))))
     except (DamageError, TypeError, ValueError, RecursionError):

@@ -23,7 +23,7 @@ from ..hdf5.standard_filters import shuffled
 from ..metadata.description import NO_METADATA, Metadata
 from ..shapes import Numbers, Shape, split_axes
 from ..similar.fingerprints import Fingerprints, Hashes
-from . import metadata_store, view
+from . import metadata_writing, view
 from .names import FORMAT, FORMAT_ATTRIBUTE, LINEAGE, TABLE_CRC, UUID, text, write_text
 from .pile_table import CODINGS, TABLE, PileFacts, tabulate
 from .piles import Pile
@@ -306,7 +306,7 @@ class StackWriter:
         n = len(order.pile)
         group = self.group
         shape = (n, *self._frame)
-        metadata_store.clear(group)
+        metadata_writing.clear(group)
         view.remove(group)
         for name in {"index", "hashes"} & group.keys():  # those of fewer frames
             del group[name]
@@ -330,7 +330,7 @@ class StackWriter:
         if record.metadata is not None:
             leading = record.leading_shape or shape[:1]
             metadata = record.metadata.checked(leading, self._frame)
-            metadata_store.write(group, metadata, leading, self._frame, self._dtype)
+            metadata_writing.write(group, metadata, leading, self._frame, self._dtype)
         self.write_attributes(shape, record)
 
     def _write_piles(self, typical: Sequence[int]) -> None:

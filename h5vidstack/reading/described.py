@@ -14,7 +14,7 @@ from ..codecs.loss import stated_noise
 from ..codecs.noise import NoiseLoss
 from ..errors import FormatError, MetadataError
 from ..hdf5.failures import damage_as_error
-from ..layout import metadata_store
+from ..layout import metadata_names, metadata_reading
 from ..layout.dataset_metadata import read_dataset
 from ..layout.stack_group import Layout
 from ..metadata.coordinates import Column, Coordinate, texts
@@ -81,7 +81,7 @@ class StackSource:
     def table(self) -> SourceFiles | None:
         """The files as a table; None where frames came from no files."""
         if self._files is None:
-            self._files = (self._stack.ask_group(metadata_store.read_files),)
+            self._files = (self._stack.ask_group(metadata_reading.read_files),)
         return self._files[0]
 
     @property
@@ -169,7 +169,7 @@ class Described(ABC):
         if self.of_dataset is not None:
             return self.of_dataset.dims
         axes = len(self.leading_shape), len(self.shape) - 1
-        named: tuple[str, ...] = self.live().file.attrs.get(metadata_store.DIMS, ())
+        named: tuple[str, ...] = self.live().file.attrs.get(metadata_names.DIMS, ())
         return named if len(named) == sum(axes) else default_dims(*axes)
 
     @property
@@ -178,7 +178,7 @@ class Described(ABC):
         if self.of_dataset is not None:
             return self.of_dataset.coords
         attrs = self.live().file.attrs
-        names = map(metadata_store.user_name, attrs.get(metadata_store.COORDS, ()))
+        names = map(metadata_names.user_name, attrs.get(metadata_names.COORDS, ()))
         return self._kept("coords", lambda: OnDemand(tuple(names), self._read_coordinate))
 
     @property
@@ -186,7 +186,7 @@ class Described(ABC):
         """What the stack keeps of the source that its frames came from."""
         return self._kept(
             "source",
-            lambda: StackSource(self, self.ask_group(metadata_store.word_names) or ()),
+            lambda: StackSource(self, self.ask_group(metadata_reading.word_names) or ()),
         )
 
     @property
@@ -210,7 +210,7 @@ class Described(ABC):
         return Metadata(
             self.dims,
             dict(self.coords),
-            metadata_store.user_attributes(attrs),
+            metadata_reading.user_attributes(attrs),
             dict(self.source.words),
             self.source.table,
         )
@@ -221,12 +221,12 @@ class Described(ABC):
         def read(start: int, stop: int) -> bytes:
             return (
                 self.ask_group(
-                    lambda group: metadata_store.read_word_bytes(group, name, start, stop)
+                    lambda group: metadata_reading.read_word_bytes(group, name, start, stop)
                 )
                 or b""
             )
 
-        words = self.ask_group(lambda group: metadata_store.read_words(group, name, read))
+        words = self.ask_group(lambda group: metadata_reading.read_words(group, name, read))
         if words is None:
             raise KeyError(name)
         return words
@@ -238,13 +238,13 @@ class Described(ABC):
         def load() -> Column:
             if not known:
                 values = self.ask_group(
-                    lambda group: metadata_store.read_column(group, name, frames)
+                    lambda group: metadata_reading.read_column(group, name, frames)
                 )
                 known.append(np.empty(0) if values is None else values)
             return known[0]
 
         found = self.ask_group(
-            lambda group: metadata_store.read_coordinate(group, name, load, frames)
+            lambda group: metadata_reading.read_coordinate(group, name, load, frames)
         )
         if found is None:
             raise KeyError(name)

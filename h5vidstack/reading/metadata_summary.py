@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..layout import metadata_store
+from ..layout import metadata_reading
 from ..metadata.coordinates import FILL, Coordinate
 from ..metadata.description import default_dims
 from ..metadata.words import NOTHING, Words, WordsKind
@@ -41,7 +41,7 @@ def describe_metadata(stack: Described, attrs: Mapping[str, Any]) -> dict[str, A
         "dims": list(stack.dims),
         "coords": {name: _coordinate(found) for name, found in stack.coords.items()},
         "attrs": {
-            name: plain(value) for name, value in metadata_store.user_attributes(attrs).items()
+            name: plain(value) for name, value in metadata_reading.user_attributes(attrs).items()
         },
         "names": None if names is None else names.tolist(),
         "source": {
@@ -62,7 +62,7 @@ def metadata_rows(stack: Described, attrs: Mapping[str, Any]) -> dict[str, str]:
     for name, found in stack.coords.items():
         along = f" along {', '.join(found.dims)}" if found.dims not in ((name,), ()) else ""
         rows[f"  {name}"] = f"{_values(found)}{along}"
-    for name, value in metadata_store.user_attributes(attrs).items():
+    for name, value in metadata_reading.user_attributes(attrs).items():
         rows[f"  @{name}"] = short(plain(value))
     files = stack.source.files
     if len(files):

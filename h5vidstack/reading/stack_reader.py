@@ -7,14 +7,13 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import ClosedError, FormatError, OutputError
-from ..layout.metadata_store import unreserved
+from ..layout.metadata_names import unreserved
 from ..layout.names import DEFAULT_STACK, STACK_ATTRIBUTES
 from ..pool import default_workers
 from ..reading import search
@@ -456,12 +455,7 @@ class StackReader(ArrayProtocol, Described):
     def __enter__(self) -> StackReader:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from h5py import h5d, h5g, h5p, h5s, h5t, h5z
 
 from ..errors import OutputError
 from ..hdf5.filter import pipeline, stored_coding
-from ..layout import metadata_store
+from ..layout import metadata_names, metadata_reading
 from ..layout.dataset_metadata import describe_dataset
 from ..layout.names import BESIDE, SEPARATOR, find_stacks, is_member, is_stack
 from ..pool import Progress
@@ -145,7 +145,7 @@ class ToPlain(Conversion):
         metadata = stack.metadata.checked(stack.leading_shape, frame)
         metadata = replace(metadata, attrs={})
         describe_dataset(group, group["frames"], metadata, stack.leading_shape, frame)
-        source = metadata_store.SOURCE
+        source = metadata_names.SOURCE
         if source in stack_group:
             stack_group.copy(source, group)
 
@@ -223,7 +223,7 @@ def _stacks_beside(file: h5py.File, stacks: Iterable[bytes]) -> dict[bytes, int 
 
 def _check_nothing_else(file: h5py.File, path: bytes) -> None:
     """Raise OutputError if a stack's group holds what its pixels do not replace."""
-    own = metadata_store.member_names(file[path])
+    own = metadata_reading.member_names(file[path])
     more = [
         name
         for name in names(file[path])

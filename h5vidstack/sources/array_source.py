@@ -130,9 +130,9 @@ class ArraySource(Source):
             )
         if self._gray and piece.ndim == 4:
             piece = to_gray(piece)
-        # Encoding goes on while the next piece is read, and only numpy's own arrays stay as they
-        # are meanwhile; others may reuse their memory.
-        keep = None if isinstance(self._array, np.ndarray) else True
+        # Encoding goes on while the next piece is read, and only what numpy and h5py give stays as
+        # it is meanwhile; others may reuse their memory.
+        keep = None if isinstance(self._array, (np.ndarray, h5py.Dataset)) else True
         return tidy_bools(np.array(piece, self.dtype, order="C", copy=keep))
 
     def close(self) -> None:  # noqa: D102

@@ -34,7 +34,7 @@ from .hdf5_files.datasets import (
 )
 from .images.image_source import (
     IMAGE_SUFFIXES,
-    ImageSource,
+    files_source,
     folder_source,
     image_source,
     is_image,
@@ -135,7 +135,7 @@ def _open_name(source: Any, options: SourceOptions) -> Source:
         return remote_source(name, options)
     named = find_named(name)
     if len(named.matches) > 1:
-        return ImageSource(list(named.matches), name, options.gray)
+        return files_source(list(named.matches), name, options)
     path = named.matches[0] if named.matches else named.path
     if path.is_dir():
         if is_zarr_folder(path):
@@ -164,7 +164,7 @@ def _open_names(names: Any, options: SourceOptions) -> Source:
         raise SourceError("a name in the list of sources is empty")
     paths = [Path(os.fsdecode(name)) for name in names]
     check_paths(paths)
-    return ImageSource(paths, f"{len(paths)} files", options.gray)
+    return files_source(paths, f"{len(paths)} files", options)
 
 
 OBJECT_KINDS: tuple[SourceKind[Any], ...] = (

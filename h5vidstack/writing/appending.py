@@ -18,7 +18,7 @@ from ..errors import FormatError, SourceError, UnsupportedError
 from ..hdf5.failures import DamageError, damage_as_error
 from ..hdf5.filter import pipeline
 from ..hdf5.opening import open_hdf5
-from ..layout import metadata_store
+from ..layout import metadata_reading
 from ..layout.names import read_table
 from ..layout.stack_group import Layout
 from ..layout.writer import Order, Record
@@ -265,7 +265,7 @@ def stored_metadata(layout: Layout) -> Metadata:
     """Return what is known of the frames of an open stack, with a name for each axis."""
     metadata = Metadata()
     if layout.group is not None:
-        metadata = metadata_store.read(layout.group, layout.attrs)
+        metadata = metadata_reading.read(layout.group, layout.attrs)
     return metadata.checked(layout.leading_shape, layout.shape[1:])
 
 

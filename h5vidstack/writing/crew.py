@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures import ThreadPoolExecutor as Threads
-from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -207,12 +206,7 @@ class Crew:
     def __enter__(self) -> Crew:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         if self._workers is not None:
             self._workers.shutdown(cancel_futures=True)
         self.here.shutdown(cancel_futures=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..hdf5.standard_filters import shuffled
-from ..layout import metadata_store
+from ..layout import column_values, metadata_names, metadata_writing
 from ..layout.explanations import explain_file, explain_frames
 from ..layout.names import TABLE_CRC
 from ..layout.writer import PileWriter, Record, StackWriter, renew_uuid
@@ -54,7 +54,7 @@ class LiveColumn:
 
     def extend(self, values: Column) -> None:
         """Add values behind the others."""
-        stored, _ = metadata_store.encoded(values, self._attrs, whole=False)
+        stored, _ = column_values.encoded(values, self._attrs, whole=False)
         stored = stored.astype(self._data.dtype, copy=False)
         self._crc32 = zlib.crc32(stored.tobytes(), self._crc32)
         while len(stored):
@@ -120,13 +120,13 @@ class LiveStack:
         explain_file(file)
         explain_frames(self._group, coded=True)
         metadata = (record.metadata or NO_METADATA).checked((0,), frame)
-        metadata_store.write(self._group, metadata, (0,), frame, dtype, growing=True)
+        metadata_writing.write(self._group, metadata, (0,), frame, dtype, growing=True)
         self._columns = {
-            name: LiveColumn(self._group[metadata_store.stored_name(name)], column)
+            name: LiveColumn(self._group[metadata_names.stored_name(name)], column)
             for name, column in metadata.coords.items()
             if column.dims == metadata.dims[:1]
         }
-        axis = self._group[metadata_store.stored_name(metadata.dims[0])]
+        axis = self._group[metadata_names.stored_name(metadata.dims[0])]
         self._axis = None if metadata.dims[0] in self._columns else axis
         self._tables = {
             name: _GrowingTable(self._group, name, dtype)

@@ -1,6 +1,7 @@
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
+import distributed
 import pytest
 from injected import Wrong, planned, put
 
@@ -40,3 +41,15 @@ def test_a_broken_pool_ends_the_run():
         pytest.raises(h5vidstack.WorkerError, match="a worker failed"),
     ):
         results(runner, "exits")
+
+
+def test_a_cluster_does_the_work():
+    put("in/a.h5", "in/b.h5")
+    with (
+        distributed.Client(
+            processes=False, n_workers=1, threads_per_worker=2, dashboard_address=":0"
+        ) as client,
+        client.get_executor(pure=False) as executor,
+    ):
+        report = h5vidstack.repack_many("in", "out", executor=executor, profile="fast", log="log")
+    assert [one.status for one in report.files] == ["done", "done"]

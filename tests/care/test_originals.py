@@ -112,3 +112,59 @@ def test_a_stack_of_an_array_names_no_files(tmp_path: Path) -> None:
         pytest.raises(h5vidstack.MetadataError, match="names no files"),
     ):
         list(compare_originals(stack))
+
+
+def several_files():
+    """Write an OME-TIFF of three files, each with two pages."""
+    frames = np.random.default_rng(3).integers(0, 99, (3, 2, 8, 9), np.uint16)
+    parts = "".join(
+        f'<TiffData FirstT="{t}" FirstC="{c}" IFD="{c}" PlaneCount="1"><UUID FileName="{t}.ome.tif">'
+        f"urn:uuid:{t}</UUID></TiffData>"
+        for t in range(3)
+        for c in range(2)
+    )
+    Path("parts").mkdir()
+    for t, pages in enumerate(frames):
+        text = (
+            '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="urn:uuid:{t}"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" '
+            'Type="uint16" SizeX="9" SizeY="8" SizeC="2" SizeZ="1" SizeT="3" PhysicalSizeX="0.5" '
+            'PhysicalSizeY="0.5"><Channel ID="Channel:0:0" Name="a"/><Channel ID="Channel:0:1" '
+            f'Name="b"/>{parts}</Pixels></Image></OME>'
+        )
+        tifffile.imwrite(
+            f"parts/{t}.ome.tif", pages, photometric="minisblack", description=text, metadata=None
+        )
+    return frames
+
+
+@pytest.mark.parametrize("source", ["parts", "parts/*.tif", "parts/1.ome.tif"])
+def test_an_ome_tiff_of_several_files(source):
+    frames = several_files()
+    h5vidstack.pack(source, "x.h5")
+    with h5vidstack.open("x.h5") as stack:
+        assert stack.dims == ("T", "C", "y", "x")
+        np.testing.assert_array_equal(stack.nd, frames)
+        assert stack.coords["C"].values.tolist() == ["a", "b"]
+        assert all(one.replaceable for one in compare_originals(stack))
+        assert [one.frames for one in compare_originals(stack, source)] == [2, 2, 2]
+    pages = frames[1].copy()
+    pages[1, 2, 3] += 1
+    with tifffile.TiffFile("parts/1.ome.tif") as tiff:
+        text = tiff.pages.first.description
+    tifffile.imwrite(
+        "parts/1.ome.tif", pages, photometric="minisblack", description=text, metadata=None
+    )
+    with h5vidstack.open("x.h5") as stack:
+        found = list(compare_originals(stack))
+        assert [one.replaceable for one in found] == [True, False, True]
+        assert "its pixels differ from those of frame 3" in found[1].reason
+
+
+def test_parts_that_are_not_all_there():
+    several_files()
+    Path("some").mkdir()
+    for name in ("0.ome.tif", "1.ome.tif"):
+        Path("parts", name).rename(Path("some", name))
+    with pytest.raises(h5vidstack.SourceError, match="missing"):
+        h5vidstack.pack("some", "x.h5")

@@ -49,6 +49,14 @@ def test_colour_and_large_frames():
     assert estimated(photographed((2, 1200, 1300))).gain == pytest.approx(0.5, rel=0.06)
 
 
+def test_channels_are_not_successive_frames():
+    random = np.random.default_rng(5)
+    channels = [random.random((96, 96)) * 900 + 100, random.random((96, 96)) * 300 + 700]
+    light = np.stack([np.stack(channels)] * 12)
+    frames = (random.poisson(light) / 0.5).round().astype("u2")
+    assert estimated(frames).gain == pytest.approx(0.5, rel=0.06)
+
+
 def test_what_changes_smoothly_or_in_few_places_does_no_harm():
     camera = {"gain": 0.5, "offset": 100, "read": 1.6}
     frames = photographed(SHAPE, **camera).astype(float)

@@ -11,6 +11,8 @@ from packing import packed, run
 from places import SPEC_READER
 
 import h5vidstack
+from h5vidstack.choosing.quality import Bound, Unit
+from h5vidstack.sources.array_source import ArraySource
 
 
 @pytest.mark.parametrize("bound", [0.01, "1e-2", "1e-3r", "0.1%", 1e-12])
@@ -120,6 +122,22 @@ def test_bool_has_no_error_to_allow():
     for options in ({"preset": "mp4"}, {"max_error": 1}):
         with pytest.raises(h5vidstack.UnsupportedError, match="bool"):
             h5vidstack.pack(np.zeros((3, 4, 5), bool), "x.h5", **options)
+
+
+def test_units_of_bounds():
+    units = {"2": Unit.VALUES, "1e-3r": Unit.RANGE, " 5 % ": Unit.RANGE, "0.5s": Unit.NOISE}
+    for given, unit in units.items():
+        bound = Bound.parse(given)
+        assert (bound.unit, bound.noise) == (unit, None)
+        assert bound.looks_first == (unit != Unit.VALUES)
+    camera = "gain=1,offset=0,read=2"
+    known = Bound.parse("0.5s", camera)
+    assert not known.looks_first
+    counts = ArraySource(np.arange(600, dtype=np.uint16).reshape(6, 10, 10), "counts")
+    assert known.of(counts).times == 0.5
+    assert Bound.parse("1%").of(counts) == pytest.approx(5.99)
+    with pytest.raises(h5vidstack.UnsupportedError, match="others do not know"):
+        known.absolute(counts)
 
 
 @pytest.mark.parametrize("bound", ["1e-3r", "0.1%", 3])

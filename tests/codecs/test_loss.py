@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from frames import noise
 
 from h5vidstack.codecs import loss
 from h5vidstack.codecs.loss import Loss
+from h5vidstack.codecs.noise import NoiseLoss, NoiseModel
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i4", "i8", "u8"])
@@ -62,6 +64,36 @@ def test_losses_of_parts_are_joined():
     assert (both.max_error, both.mse, both.exact) == (2.0, 0.75, False)
     assert both.psnr == pytest.approx(48 - 10 * math.log10(0.75))
     assert loss.together(loss.NO_LOSS, 3, loss.NO_LOSS, 4) == loss.NO_LOSS
+
+
+def test_losses_in_units_of_noise_are_joined_if_the_noise_is_one():
+    camera, other = (NoiseModel(gain=gain, offset=10, read=2) for gain in (1, 2))
+
+    def lost(model, bound, error, bias):
+        own = NoiseLoss(model=model, bound=bound, error=error, bias=bias)
+        return Loss(max_error=9.0, mse=1.0, psnr=48.0, exact=False, noise=own)
+
+    one, two = lost(camera, 0.5, 0.4, 0.25), lost(camera, 0.25, 0.2, -0.25)
+    both = loss.together(one, 30, two, 10)
+    assert both.noise == NoiseLoss(model=camera, bound=0.5, error=0.4, bias=0.125)
+    assert loss.together(loss.NO_LOSS, 10, one, 30).noise.bias == 0.25 * 30 / 40
+    assert loss.together(one, 30, lost(other, 0.5, 0.4, 0), 10).noise is None
+    assert loss.together(one, 30, replace(one, noise=None), 10).noise is None
+    attrs = {"lossless": False, "max_error": 9, "mse": 1, "psnr": 48}
+    assert loss.stated(attrs | loss.noise_attributes(one.noise)) == one
+    assert loss.noise_attributes(None) == {}
+
+
+def test_what_a_loss_covers():
+    frame, got = np.array([100, 1000], np.uint16), np.array([103, 1020], np.uint16)
+    own = NoiseLoss(
+        model=NoiseModel(gain=1, offset=0, read=0), bound=0.7, error=0.64, bias=11.5
+    )  # fmt: skip
+    whole = Loss(max_error=20.0, mse=204.5, psnr=25.0, exact=False, noise=own)
+    assert whole.covers(frame, got)
+    assert not replace(whole, max_error=19.0).covers(frame, got)
+    assert not replace(whole, noise=replace(own, bound=0.6)).covers(frame, got)
+    assert replace(whole, max_error=math.nan, noise=None).covers(frame, got)  # it is not known
 
 
 def test_what_attributes_state():

@@ -136,5 +136,5 @@ def test_differences_in_units_of_noise():
     assert bound.largest(frames, np.array([1.0, 0, 0, 0])) == math.inf
     lost = NoiseLoss(model=bound.model, bound=1, error=0.9, bias=-0.02)
     assert lost.holds(frames, np.array([0, 0, 2.0, 10]))
-    assert "0.9 standard deviations of its own noise (allowed: 1)" in str(lost)
+    assert "0.9 times the standard deviation of its own noise (allowed: 1)" in str(lost)
     assert "by -0.02 counts" in str(lost)

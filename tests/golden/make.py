@@ -81,6 +81,10 @@ def make_packed():
     }
     lossy = {
         "bound": (special("f8"), {"preset": "lpc-fast", "max_error": 0.01}),
+        "noise": (
+            film(5, bits=12, dtype="u2"),
+            {"preset": "lpc-chain", "max_error": "1s", "noise": "gain=0.5,offset=300,read=2"},
+        ),
         "crf": (film(5), {"crf": 20}),
         "pca": (film(6, 3), {"method": "pca", "components": 2}),
     }

@@ -1,4 +1,4 @@
-"""What is sound is kept, of several things that are not; see also `test_metadata_store`."""
+"""What is sound is kept, of several things that are not; see also `test_metadata_reading`."""
 
 import h5py
 import numpy as np

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -31,6 +32,27 @@ def test_what_killed_programs_left_is_removed():
     assert {name: not Path(name).exists() for name in names} == names
     for name in names:
         Path(name).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("fault", [errno.EXDEV, errno.EINVAL, None])
+def test_a_copy_is_whole_where_the_system_copies_only_a_part(monkeypatch, fault):
+    """Adding to a file begins with a copy of it."""
+    h5vidstack.pack(FRAMES, "x.h5")
+    calls = []
+
+    def part(old, new, count):
+        calls.append(count)
+        if len(calls) > 1 and fault is not None:
+            raise OSError(fault, "not here")
+        return os.sendfile(new, old, None, 1000) if len(calls) < 3 else 0
+
+    monkeypatch.setattr(os, "copy_file_range", part, raising=False)
+    with h5vidstack.open("x.h5") as stack:
+        stack.append(FRAMES[:2] ^ 1)
+    assert len(calls) > 1
+    with h5vidstack.open("x.h5") as stack:
+        np.testing.assert_array_equal(stack[:], np.concatenate([FRAMES, FRAMES[:2] ^ 1]))
+        assert stack.verify() == []
 
 
 def test_small_writes_are_not_gathered():

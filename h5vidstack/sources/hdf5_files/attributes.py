@@ -8,7 +8,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ...layout.metadata_store import HDF5_ATTRIBUTES, STORED_AS, described, values_of
+from ...layout.column_values import described, values_of
+from ...layout.metadata_names import HDF5_ATTRIBUTES, STORED_AS
 from ..array_description import ArrayDescription, as_text
 
 _NETCDF = "_NCProperties"

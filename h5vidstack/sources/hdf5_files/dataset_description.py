@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import h5py
 from h5py import h5ds
 
-from ...layout.metadata_store import NO_VARIABLE
+from ...layout.metadata_names import NO_VARIABLE
 from ...layout.names import is_stack
 from ...metadata.words import WordsKind
 from ..array_description import VARIABLE, ArrayDescription

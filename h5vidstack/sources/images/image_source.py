@@ -23,7 +23,7 @@ from ..frame_source import FrameSource, LabelledFrames
 from ..headers import compare, read_header
 from ..picture_records import PictureRecord, RecordCollector
 from ..source import Access, Source, SourceFile, SourceOptions
-from ..tiff.tiff_source import TIFF_SUFFIXES, TiffFrames, is_tiff
+from ..tiff.tiff_source import TIFF_SUFFIXES, TiffFrames, TiffSource, is_tiff
 from .animation import timed
 from .image_formats import FORMATS, find_image_format, open_frames, read_image_header
 
@@ -89,9 +89,19 @@ def image_source(file: SourceFile, options: SourceOptions) -> Source:
 def folder_source(folder: Path, name: str, options: SourceOptions) -> Source:
     """Open the images directly in a folder."""
     paths, notes = list_images(folder)
-    images = ImageSource(paths, name, options.gray)
+    images = files_source(paths, name, options)
     images.notes += notes
     return images
+
+
+def files_source(paths: list[Path], name: str, options: SourceOptions) -> Source:
+    """Open several image files; those that are the parts of one OME-TIFF, as that."""
+    first = natural_order(paths)[0][0]
+    with contextlib.suppress(SourceError), contextlib.closing(open_image(first)) as frames:
+        parts = frames.files if isinstance(frames, TiffFrames) else []
+        if len(parts) > 1 and set(parts) == {os.path.realpath(path) for path in paths}:
+            return TiffSource(first, None, name, options)
+    return ImageSource(paths, name, options.gray)
 
 
 class ImageFrames:

@@ -1,4 +1,4 @@
-"""Metadata in the file: what other programs see, what is read when, and what is damaged."""
+"""Metadata in the file: what is read when, and what is damaged."""
 
 import re
 
@@ -8,8 +8,8 @@ import pytest
 from frames import moving
 
 import h5vidstack
-from h5vidstack.layout import metadata_store
-from h5vidstack.layout.metadata_store import stored_name, user_name
+from h5vidstack.layout import metadata_reading
+from h5vidstack.metadata.description import Metadata
 from h5vidstack.metadata.words import Words, WordsKind
 from h5vidstack.sources.openers import open_source
 
@@ -19,70 +19,18 @@ FRAMES = moving((6, 8, 9))
 def pack(path="x.h5", frames=FRAMES, words=None, **options):
     source = open_source(frames)
     if words:
-        source.metadata = h5vidstack.metadata.description.Metadata(words=words)
+        source.metadata = Metadata(words=words)
     h5vidstack.pack(source, path, overwrite=True, **options)
-
-
-@pytest.mark.parametrize("shape", [(6, 8, 9), (2, 3, 8, 9), (6, 8, 9, 3), (2, 3, 8, 9, 3)])
-def test_dimension_scales(shape):
-    frames = moving((6, 8, 9))
-    if shape[-1] == 3:
-        frames = np.repeat(frames[..., None], 3, axis=-1)
-    h5vidstack.pack(frames.reshape(shape), "x.h5")
-    axes = ["axis_0", "axis_1"] if shape[:2] == (2, 3) else ["frame"]
-    axes += ["y", "x", "c"][: len(shape) - len(axes)]
-    with h5py.File("x.h5") as file:
-        stack = file["stack"]
-        whole = stack["nd" if len(axes) > len(stack["frames"].shape) else "frames"]
-        assert whole.shape == shape
-        assert [axis.label for axis in whole.dims] == axes
-        for name, edge, held in zip(axes, shape, whole.dims, strict=True):
-            (said, scale), *more = held.items()
-            assert more == []
-            assert scale == stack[name]
-            assert scale.shape == (edge,)
-            assert said.startswith(metadata_store.NO_VARIABLE)
-
-
-COLUMNS = {
-    "regular": np.arange(6) / 25, "single": np.float32([0.1] * 6), "half": np.float16([0.5] * 6),
-    "ok": np.arange(6) > 2, "texts": np.array([f"é{i}" for i in range(6)]),
-    "when": np.array(["NaT", *range(5)], "M8[us]"), "for": np.arange(6).astype("m8[h]"),
-    "odd": np.arange(6).astype("M8[25us]"), "big": np.arange(6, dtype=">u8"), "nan": [np.nan] * 6,
-    "minus": np.array([0.0, -0.0, 0.0, -0.0, 0.0, -0.0]),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", COLUMNS)
-def test_columns_come_back_bit_for_bit(name):
-    values = np.asarray(COLUMNS[name])
-    pack(coords={name: (values, {"units": "u", "scale_factor": 2.0})})
-    with h5vidstack.open("x.h5") as stack:
-        found = stack.coords[name]
-        assert dict(found.attrs) == {"units": "u", "scale_factor": 2.0}
-        np.testing.assert_array_equal(found.values, values)
-        if values.dtype.kind not in "MU":
-            own = values.astype(values.dtype.newbyteorder("="))
-            assert (found.values.dtype, found.values.tobytes()) == (own.dtype, own.tobytes())
-        assert stack.verify() == []
-
-
-def test_many_regular_times_take_no_room():
-    frames = np.zeros((5000, 2, 2), np.uint8)
-    pack(frames=frames, coords={"t": np.arange(5000) * 0.025})
-    with h5py.File("x.h5") as file:
-        assert file["stack/t"].dtype == np.int32
-        assert file["stack/t"].id.get_storage_size() < 600
-    with h5vidstack.open("x.h5") as stack:
-        np.testing.assert_array_equal(stack.coords["t"].values, np.arange(5000) * 0.025)
 
 
 def test_nothing_is_read_before_it_is_asked_for(monkeypatch):
     pack(coords={"a": np.arange(6), "b": np.arange(6)})
     read = []
-    own = metadata_store.values_of
+    own = metadata_reading.values_of
     monkeypatch.setattr(
-        metadata_store, "values_of", lambda data, *rest: read.append(data.name) or own(data, *rest)
+        metadata_reading,
+        "values_of",
+        lambda data, *rest: read.append(data.name) or own(data, *rest),
     )
     with h5vidstack.open("x.h5") as stack:
         assert list(stack.coords) == ["a", "b"]
@@ -92,25 +40,6 @@ def test_nothing_is_read_before_it_is_asked_for(monkeypatch):
         assert stack.coords["a"][3] == 3
         assert stack.coords["a"][4] == 4
         assert read == ["/stack/a"]
-
-
-@pytest.mark.parametrize("name", ["a/b", "%", "..", "frames", "frames__", "a\n", "\udcff", "é"])
-def test_names(name):
-    stored = stored_name(name)
-    assert user_name(stored.decode()) == name
-    assert b"/" not in stored
-
-
-def test_words_of_many_pages():
-    values = [bytes([number]) * 300_000 for number in range(20)]
-    of = np.arange(20, dtype=np.uint32)
-    pack(frames=moving((20, 8, 9)), words={"blob": Words(WordsKind.BYTES, values, of)})
-    with h5vidstack.open("x.h5") as stack:
-        words = stack.source.words["blob"]
-        assert [words[frame] for frame in (19, 0, 7)] == [values[frame] for frame in (19, 0, 7)]
-        assert list(words.values) == values
-        assert words.values[1:3] == values[1:3]
-        assert stack.verify() == []
 
 
 def spoil(name, change):
