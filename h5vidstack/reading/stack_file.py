@@ -140,11 +140,15 @@ class StackFile:
     def ask(self, question: Callable[[Layout], Answer]) -> Answer:
         """Give what a function finds in the stack; it may be called several times.
 
-        What it returns must not need the layout any more.
+        What it returns must not need the layout any more. If the file has changed meanwhile,
+        FileChangedError says so, also where what was found contradicts itself.
         """
-        if self._layout is not None:
-            return question(self._layout)
-        return self._file.ask(lambda file: question(self._open_layout(file)))
+        try:
+            if self._layout is not None:
+                return question(self._layout)
+            return self._file.ask(lambda file: question(self._open_layout(file)))
+        finally:
+            self.check()
 
     @property
     def stored_bytes(self) -> int:

@@ -245,3 +245,30 @@ def test_dask_and_joblib_name_a_stack_by_what_it_holds(stack):
         np.testing.assert_array_equal(both.compute(scheduler="threads"), wanted)
         difference = stack.to_dask().astype("i4") - other.to_dask()
         assert difference.compute(scheduler="threads").any()
+
+
+def test_overwritten_metadata():
+    frames = moving((12, 16, 20))
+    for name, factor in (("x.h5", 1.0), ("y.h5", 7.0)):
+        h5vidstack.pack(
+            frames,
+            name,
+            coords={"time": np.arange(12) * factor, "name": [f"{name}{i}" for i in range(12)]},
+        )
+    looks = (
+        lambda stack: stack.coords["time"].values,
+        lambda stack: stack.names,
+        lambda stack: stack.source.files,
+        lambda stack: dict(stack.source.words),
+        lambda stack: stack.metadata,
+        lambda stack: stack.find(frames[0], rerank=False),
+    )
+    for look in looks:
+        shutil.copyfile("x.h5", "z.h5")
+        with h5vidstack.open("z.h5") as stack:
+            known = stack.coords["name"]  # which is not read yet
+            shutil.copyfile("y.h5", "z.h5")
+            with pytest.raises(h5vidstack.FileChangedError, match="z.h5 has changed"):
+                look(stack)
+            with pytest.raises(h5vidstack.FileChangedError, match="z.h5 has changed"):
+                np.asarray(known)

@@ -65,11 +65,16 @@ def test_along_the_first_of_several_axes():
     h5vidstack.pack(frames[:1], "x.h5", **some(slice(1)))
     h5vidstack.pack(frames[1:], "x.h5", mode="a", **some(slice(1, None)))
     assert contents("x.h5") == contents("once.h5")
-    h5vidstack.pack(FRAMES[:5], "x.h5", mode="a", dims=("frame", "y", "x"))
+    with pytest.raises(h5vidstack.MetadataError, match=r"of shape \(n, 2, 3, H, W\)"):
+        h5vidstack.pack(FRAMES[:5], "x.h5", mode="a", dims=("frame", "y", "x"))
+    assert contents("x.h5") == contents("once.h5")
+    unnamed = {"ok": (("axis_0", "axis_1", "axis_2"), ok), "axis_1": ["gfp", "rfp"]}
+    h5vidstack.pack(frames, "x.h5", coords=unnamed, overwrite=True)
+    h5vidstack.pack(FRAMES[:5], "x.h5", mode="a")
     with h5vidstack.open("x.h5") as stack:  # now one axis counts frames
         assert stack.dims == ("frame", "y", "x")
         assert stack.verify() == []
-        assert stack.coords["C"].values[:6].tolist() == ["gfp"] * 3 + ["rfp"] * 3
+        assert stack.coords["axis_1"].values[:6].tolist() == ["gfp"] * 3 + ["rfp"] * 3
         assert stack.coords["ok"].values[22:].tolist() == [1, 0, *[-1] * 5]
         assert stack.coords["ok"].attrs["_FillValue"] == -1
 

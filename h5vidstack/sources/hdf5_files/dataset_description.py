@@ -16,6 +16,7 @@ from ...layout.metadata_names import NO_VARIABLE
 from ...layout.names import is_stack
 from ...metadata.words import WordsKind
 from ..array_description import VARIABLE, ArrayDescription
+from . import nwb
 from .attributes import DAMAGE, add_values, attributes, base_name, text_attribute
 from .links import object_key
 from .nexus import NexusData
@@ -52,6 +53,7 @@ def described(
                 _add_scale(description, dim, scale, alone=len(found) == 1)
         for variable in _variables(dataset, scales):
             _add_variable(description, variable, of_axes)
+    nwb.add_times(group, dataset, description)
     for key, value in attributes(dataset, description):
         if key == "coordinates" and of_axes:
             continue
