@@ -284,7 +284,7 @@ def test_tiles_of_large_frames(show):
     )
     h5vidstack.pack(frames, "x.h5", profile="fast")
     browser = show()
-    assert browser.run("viewer.stack.tile") == 512
+    assert browser.run("viewer.stack.tile") == 256
     factor = browser.run("viewer.stage.factor")
     assert factor > 1
     choose(browser, "mode", "range")

@@ -212,7 +212,7 @@ export class Viewer {
     const anew = frame !== this.current;
     this.current = this.wanted = frame;
     const numbers = this.stage.entries(frame).map((entry) => entry.numbers).filter(Boolean);
-    if (numbers.length) this.contrast.look(numbers);
+    if (numbers.length) this.contrast.look(numbers, this.ready(frame));
     this.draw();
     if (!this.player.running) this.panel.show();
     if (!anew) return;
@@ -452,7 +452,6 @@ export class Viewer {
   /** Draws after a change of zoom or place, with tiles that this shows. */
   zoomed(change) {
     change();
-    if (this.current < 0) return;
     if (!this.player.running) this.askFor();
     this.draw();
   }

@@ -48,6 +48,7 @@ function followTheme(root, changed) {
 
 function render({ model, el }) {
   const root = document.createElement("div");
+  root.classList.add("h5v-framed");
   root.style.height = `${model.get("height")}px`;
   root.dataset.lmSuppressShortcuts = "true"; // keys are the viewer's, where it has the focus
   el.append(root);
