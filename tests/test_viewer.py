@@ -284,7 +284,7 @@ def test_tiles_of_large_frames(show):
     )
     h5vidstack.pack(frames, "x.h5", profile="fast")
     browser = show()
-    assert browser.run("viewer.stack.tile") == 512
+    assert browser.run("viewer.stack.tile") == 256
     factor = browser.run("viewer.stage.factor")
     assert factor > 1
     choose(browser, "mode", "range")
@@ -449,7 +449,10 @@ def test_the_widget(browser, tmp_path):
             const values = {height: 480, frame: 4};
             const model = {
                 get: (name) => values[name],
-                set: (name, value) => (values[name] = value),
+                set(name, value) {
+                    values[name] = value;
+                    handlers[`change:${name}`]?.();
+                },
                 save_changes: () => (model.saved = values.frame),
                 on: (event, handle) => (handlers[event] = handle),
                 off: (event) => delete handlers[event],
@@ -480,6 +483,12 @@ def test_the_widget(browser, tmp_path):
         browser.run("values.frame = 2; handlers['change:frame']()")
         settle(browser, 2)
         np.testing.assert_array_equal(picture(browser, 60, 80)[..., 0], frames[2])
+        browser.run("viewer.player.rate = 60; viewer.player.start()")
+        browser.until("viewer.current === 7")
+        assert browser.run("model.saved") == 5  # it is told where playing ends
+        browser.run("viewer.player.stop()")
+        at = browser.run("viewer.current")
+        assert browser.run("model.saved") == at
         browser.ask("Page.setBypassCSP", enabled=False)
         browser.run("end()")
         assert browser.run("Object.keys(handlers)") == []

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..metadata.coordinates import Coordinate
+from ..reading.described import NAME
 from ..reading.metadata_summary import metadata_rows, origin, short
 from ..reading.stack_reader import StackReader
 from ..reading.summary import describe_open
@@ -19,7 +20,7 @@ from .time_line import TimeLine
 
 WHOLE_PIXELS = 1 << 21
 """Frames of more pixels than this are shown by tiles."""
-TILE_EDGE = 512
+TILE_EDGE = 256
 """The edge of a tile, in samples."""
 LONGEST_AXIS = 16384
 """Values along the axes of a frame are shown for edges up to this."""
@@ -81,9 +82,11 @@ def frame_facts(stack: StackReader, frame: int, line: TimeLine) -> dict[str, Any
     coords = stack.coords
     rows = []
     if name := origin(stack, frame):
-        rows.append(("name", name))
+        named = NAME in coords
+        rows.append(("name", name) if named else ("file", os.path.basename(name)))
     for title, found in coords.items():
-        if title != "name" and found.dims and set(found.dims) <= places.keys():
+        own = title in places or title == NAME  # what was said already
+        if not own and found.dims and set(found.dims) <= places.keys():
             value = found[tuple(places[dim] for dim in found.dims)]
             if np.ndim(value) == 0:
                 rows.append((title, _in_units(value, found)))

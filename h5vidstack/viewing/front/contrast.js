@@ -57,12 +57,12 @@ export class Contrast {
     return this.percents.map((percent) => known[Math.round(((known.length - 1) * Math.max(0, Math.min(100, percent))) / 100)]);
   }
 
-  /** Looks at the values of a frame that is shown, and follows them if it shall. */
-  look(arrays) {
+  /** Looks at the values of a frame that is shown, whole or as far as it is here, and follows them if it shall. */
+  look(arrays, whole) {
     this.arrays = arrays;
     this.values = some(arrays);
     if (this.fresh || this.anew) this.apply();
-    this.fresh = false;
+    if (whole) this.fresh = false;
   }
 
   /** Sets black and white by the way that is chosen. */

@@ -126,6 +126,7 @@ export class ContrastPanel {
     context.fillStyle = colour("--quiet", canvas);
     context.font = "11px system-ui, sans-serif";
     const percent = 100 * shown.none;
-    context.fillText(`${percent < 0.1 ? "< 0.1" : percent.toFixed(percent < 10 ? 1 : 0)} % NaN`, 6, 13);
+    context.textAlign = "right";
+    context.fillText(`${percent < 0.1 ? "< 0.1" : percent.toFixed(percent < 10 ? 1 : 0)} % NaN`, width - 6, 13);
   }
 }

@@ -3,7 +3,7 @@
 import { checked, Problem } from "./problem.js";
 import { numbersOf, samplesOf, sizeOf } from "./samples.js";
 
-const MOST_AT_ONCE = 3; // questions that wait for an answer
+const MOST_AT_ONCE = 4; // questions that wait for an answer
 const KEPT_BYTES = (navigator.deviceMemory ?? 8) < 4 ? 96 << 20 : 256 << 20;
 const [LEAST_BATCH, MOST_BATCH] = [256 << 10, 8 << 20];
 const BATCH_MS = 120; // an answer should take about so long

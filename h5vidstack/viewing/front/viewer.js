@@ -51,6 +51,10 @@ export class Viewer {
       throw error;
     }
     const { stack, at } = this;
+    if (!stack.frames) {
+      this.say(`${stack.path} holds no frames.`);
+      return;
+    }
     this.store = new Store(this.ask, stack, (problem) => this.arrived(problem));
     this.contrast = new Contrast(stack);
     this.stage = new Stage(at("picture"), stack, this.store, this.contrast);
@@ -212,14 +216,15 @@ export class Viewer {
     const anew = frame !== this.current;
     this.current = this.wanted = frame;
     const numbers = this.stage.entries(frame).map((entry) => entry.numbers).filter(Boolean);
-    if (numbers.length) this.contrast.look(numbers);
+    if (numbers.length) this.contrast.look(numbers, this.ready(frame));
     this.draw();
     if (!this.player.running) this.panel.show();
     if (!anew) return;
     this.facts = null;
     this.showPlace();
     this.drawLine();
-    if (!this.player.running) this.askAbout();
+    if (this.player.running) return;
+    this.askAbout();
     this.onFrame?.(frame);
   }
 
@@ -411,6 +416,7 @@ export class Viewer {
     } else if (this.current >= 0) {
       this.panel.show();
       this.askAbout();
+      this.onFrame?.(this.current);
     }
   }
 
@@ -452,7 +458,6 @@ export class Viewer {
   /** Draws after a change of zoom or place, with tiles that this shows. */
   zoomed(change) {
     change();
-    if (this.current < 0) return;
     if (!this.player.running) this.askFor();
     this.draw();
   }
@@ -518,7 +523,7 @@ export class Viewer {
   }
 
   keyPressed(event) {
-    if (!this.stack || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!this.sliders || event.ctrlKey || event.metaKey || event.altKey) return;
     const { target } = event;
     const slides = target.type === "range";
     if (!slides && /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && target.type !== "checkbox") return;

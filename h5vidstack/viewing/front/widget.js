@@ -48,6 +48,7 @@ function followTheme(root, changed) {
 
 function render({ model, el }) {
   const root = document.createElement("div");
+  root.classList.add("h5v-framed");
   root.style.height = `${model.get("height")}px`;
   root.dataset.lmSuppressShortcuts = "true"; // keys are the viewer's, where it has the focus
   el.append(root);
@@ -55,7 +56,10 @@ function render({ model, el }) {
   const viewer = new Viewer(root, ask, { wheelZooms: false, frame: model.get("frame") });
   const endTheme = followTheme(root, () => viewer.recolour?.());
   root.addEventListener("keydown", (event) => viewer.keyPressed(event));
-  const fromPython = () => viewer.stack && viewer.goTo(model.get("frame"));
+  const fromPython = () => {
+    const frame = model.get("frame");
+    if (viewer.sliders && frame !== viewer.current) viewer.goTo(frame); // else it was the viewer that set it
+  };
   model.on("change:frame", fromPython);
   viewer.onFrame = (frame) => {
     if (model.get("frame") === frame) return;
