@@ -78,7 +78,7 @@ class Estimate:
     frames_seen, whole
         How many frames were looked at, and whether these are all.
     kept, left
-        What is kept of what the source says, and what is not; see `Keeping`.
+        What is kept of what the source says, and what is not.
     notes
         Whole sentences that the user must know of how the source is read, and of the estimate.
     conversion
