@@ -42,6 +42,9 @@ ROW_STEP = 4
 MOST_ARRANGED = 20_000
 """Frames that are put into similarity order at most, which takes seconds for more."""
 GZIP_LEVEL, GZIP_FRAMES = 4, 12
+LONG_BLOCK, LONG_SPREAD = 64, 0.5
+"""Blocks of more frames may be so much smaller than samples of them tell: what repeats far apart
+in a block is seen in none of its parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +122,19 @@ def code_excerpt(
         seen, seconds = seen + raw, seconds + sum(took for _, took in coded)
         if time.perf_counter() > until and len(stored) >= FEWEST_BLOCKS:
             break
+    spread = _spread(stored, weights, excerpt.whole)
+    if chunk[0] > LONG_BLOCK and excerpt.count > LONG_BLOCK and way.trials:
+        spread = math.hypot(spread, LONG_SPREAD)
+        notes.append(
+            f"Blocks of {chunk[0]} frames, as profile {options.wish.profile.name} makes them, may "
+            "be much smaller than a sample tells, if much is alike in distant frames."
+        )
     seconds += _survey_seconds(runs[0], options) * seen
     factor = sum(stored) / sum(weights[: len(stored)])
     return SampledCoding(
         share=factor * sum(weights) / sum(frames.nbytes for frames in blocks),
         gzip_share=gzip_share(runs),
-        spread=_spread(stored, weights, excerpt.whole),
+        spread=spread,
         rate=seen / max(seconds, 1e-9),
         choosing=choosing,
         coding=way.coding,
