@@ -58,7 +58,8 @@ class Estimate:
     stored_bytes, file_bytes
         About how many bytes the blocks would take, and the whole file.
     uncertainty
-        By which share of it the size may differ: 0.1 means 10 % up or down, in 19 of 20 cases.
+        By about which share of it the size may differ: 0.1 means 10 % up or down. It is judged by
+        how the blocks that were coded differ, and is no bound.
     seconds
         About how long packing would take here.
     method, profile
