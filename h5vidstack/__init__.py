@@ -47,6 +47,7 @@ from .repacking.repacker import RepackReport, repack
 from .sinks.unpacking import Unpacked, unpack
 from .sinks.video_export import Exported, export
 from .stack import Stack, open
+from .writing.estimation import Estimate, estimate
 from .writing.linking import Linked, link
 from .writing.pack_options import PackOptions
 from .writing.packer import PackReport, pack
@@ -60,6 +61,7 @@ __all__ = [
     "ClosedError",
     "Coordinate",
     "Error",
+    "Estimate",
     "Exported",
     "Fidelity",
     "FileChangedError",
@@ -96,6 +98,7 @@ __all__ = [
     "__version__",
     "check",
     "create",
+    "estimate",
     "export",
     "filter_error",
     "link",

@@ -104,6 +104,15 @@ def kilobytes(size: int) -> str:
     return f"{size / 1000:,.{1 if size < 10_000 else 0}f} KB"
 
 
+def duration(seconds: float) -> str:
+    """Return a time in words: ``0.4 s``, ``25 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 def growth(source: int, written: int) -> str:
     """Return in words how what was written compares with the files that it was packed from."""
     grown = written / source

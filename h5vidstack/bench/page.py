@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import importlib.resources
 import io
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from html import escape
@@ -20,8 +21,8 @@ from ..sinks import pictures
 from ..sinks.contact_sheet import largest_piles, small, telling_frames
 from .advice import advise
 from .contestants import Pixels
-from .plot import draw_plot
-from .results import Bench, Row
+from .plot import draw_plot, marker
+from .results import COLUMNS, Bench, Row
 from .table import HEADINGS, MEANINGS, cell, is_best
 
 EDGE = 240
@@ -53,20 +54,16 @@ def write_page(bench: Bench, path: Path, outputs: Mapping[str, Path], pixels: Pi
     bound = ""
     if bench.bound is not None:
         bound = f" “Bounded” ones keep every pixel within {bench.bound:.4g}."
-    plots = [
-        f'<figure class="plot">{drawn}<figcaption>{escape(title)}</figcaption></figure>'
-        for column, title in (("pack_speed", "packing, MB/s"), ("read_speed", "reading all, MB/s"))
-        if (drawn := draw_plot(bench, column, title))
-    ]
     template = importlib.resources.files(__package__).joinpath("page.html").read_text("utf-8")
     text = Template(template).substitute(
         source=escape(bench.source),
         facts=escape(facts),
         advice=escape(advise(bench)),
-        head="".join(f"<th scope=col>{escape(name)}</th>" for name in HEADINGS.values()),
-        rows="".join(_row(bench, row) for row in bench.rows),
+        head="".join(_headings()),
+        groups="".join(_groups(bench)),
+        key=" ".join(_key(bench)),
         meanings=escape(f"Marked: the best of those that are exact, in {times}. {MEANINGS}{bound}"),
-        plots="".join(plots) or "<p>Nothing gave figures to draw.</p>",
+        plots="".join(_plots(bench)) or "<p>Nothing gave figures to draw.</p>",
         pictures="".join(_sections(outputs, pixels)),
         machine=escape(", ".join(f"{name} {value}" for name, value in bench.machine.items())),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -74,9 +71,58 @@ def write_page(bench: Bench, path: Path, outputs: Mapping[str, Path], pixels: Pi
     path.write_text(text, "utf-8")
 
 
+def _plots(bench: Bench) -> Iterator[str]:
+    """Yield the plots: those of exact methods, then those of the others."""
+    for exact, words in ((True, "exact"), (False, "not exact")):
+        for column, title in (("pack_speed", "packing"), ("read_speed", "reading all")):
+            drawn = draw_plot(bench, column, f"{title}, MB/s", exact)
+            if drawn:
+                caption = f"<figcaption>{words}: {title} against size</figcaption>"
+                yield f'<figure class="plot">{caption}<div>{drawn}</div></figure>'
+
+
+def _headings() -> Iterator[str]:
+    """Yield the headings of the columns: buttons that sort, with what is best of a column."""
+    for column, name in {"name": "method", **HEADINGS}.items():
+        best = "most" if COLUMNS.get(column) is max else "least"
+        yield (
+            f'<th scope=col data-best={best}><button type=button title="sort by {escape(name)}">'
+            f"{escape(name)}</button></th>"
+        )
+
+
+def _groups(bench: Bench) -> Iterator[str]:
+    """Yield the rows in groups: exact methods, those that are not, and those without figures."""
+    groups = {
+        "exact: every pixel, bit for bit": [row for row in bench.rows if row.exact],
+        "not exact": [row for row in bench.rows if row.problem is None and not row.exact],
+        "not measured": [row for row in bench.rows if row.problem is not None],
+    }
+    for name, rows in groups.items():
+        if rows:
+            heading = (
+                f"<tr class=group><th scope=rowgroup colspan={len(HEADINGS) + 1}>"
+                f"<span>{name}</span></th></tr>\n"
+            )
+            yield f"<tbody>\n{heading}{''.join(_row(bench, row) for row in rows)}</tbody>\n"
+
+
+def _key(bench: Bench) -> Iterator[str]:
+    """Yield what the markers of the plots mean, those that there are."""
+    kinds = {
+        "ours": "h5vidstack", "peer": "others", "ours lossy": "h5vidstack, not exact",
+        "peer lossy": "others, not exact",
+    }  # fmt: skip
+    measured = [row for row in bench.rows if row.problem is None]
+    there = {("ours" if row.ours else "peer") + " lossy" * (not row.exact) for row in measured}
+    for kind, words in kinds.items():
+        if kind in there:
+            yield f'<span><svg viewBox="0 0 16 16">{marker(kind, 8, 8)}</svg> {words}</span>'
+
+
 def _row(bench: Bench, row: Row) -> str:
     kind = "ours" if row.ours else "peer"
-    name = f"<th scope=row>{escape(row.name)}</th>"
+    name = f'<th scope=row data-value="{escape(row.name)}">{escape(row.name)}</th>'
     if row.problem is not None:
         reason = f"<td class=problem colspan={len(HEADINGS)}>{escape(row.problem)}</td>"
         return f"<tr class={kind}>{name}{reason}</tr>\n"
@@ -86,8 +132,14 @@ def _row(bench: Bench, row: Row) -> str:
         if is_best(bench, row, column):
             text = f'<strong title="best">{text}</strong>'
         lossy = " class=lossy" if column == "exact" and not row.exact else ""
-        cells.append(f"<td{lossy}>{text}</td>")
+        cells.append(f'<td data-value="{_sorted_by(row, column)}"{lossy}>{text}</td>')
     return f"<tr class={kind}>{name}{''.join(cells)}</tr>\n"
+
+
+def _sorted_by(row: Row, column: str) -> str:
+    """Return the number by which a cell is sorted; empty if it has none."""
+    value = row.max_error if column == "exact" else getattr(row, column)
+    return "" if value is None or not math.isfinite(value) else repr(float(value))
 
 
 def _sections(outputs: Mapping[str, Path], pixels: Pixels) -> Iterator[str]:

@@ -273,7 +273,7 @@ def pack_many(
     out
         A folder, which is made if it is not there.
     dry_run, jobs, threads, skip_existing, log, progress, finished
-        See `repack_many`. A dry run reports shapes, and estimates no sizes.
+        See `repack_many`. A dry run estimates each file, in about a second.
     options
         All options of packing at once, as a `PackOptions`; an executor packs whole files.
     <options of pack>

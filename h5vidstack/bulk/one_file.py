@@ -13,8 +13,8 @@ from ..errors import Error
 from ..layout.names import split_target
 from ..pool import Progress, Step
 from ..repacking.repacker import RepackReport, RepackRequest, repack_as_asked
-from ..sources.openers import open_source
 from ..text import loss
+from ..writing.estimation import estimate
 from ..writing.pack_options import PackOptions
 from ..writing.packer import pack
 from .decisions import PlannedTask
@@ -23,6 +23,10 @@ from .outcomes import FileResult, FileTask, Status
 
 Stopped = Callable[[], bool]
 """Tells whether the work is to end, without a result."""
+
+
+LOOK_SECONDS = 1.0
+"""How long a dry run looks at one of many files, about."""
 
 
 class StopWork(BaseException):
@@ -98,17 +102,14 @@ class PackWork:
         )  # fmt: skip
 
     def _looked_at(self, task: FileTask) -> FileResult:
-        """Return what would be packed, after no more than a look at its headers."""
-        source = open_source(task.source, self.options.reading)
-        try:
-            count = "?" if source.count is None else str(source.count)
-            shape = " x ".join([count, *map(str, source.frame)])
-            return FileResult(
-                name=task.name, source=task.source, target=task.target, status="planned",
-                before=source.file_bytes, what=f"{shape} {source.dtype.name}",
-            )  # fmt: skip
-        finally:
-            source.close()
+        """Return what packing would give, as far as a short look tells."""
+        found = estimate(task.source, seconds=LOOK_SECONDS, options=self.options)
+        shape = " x ".join(map(str, found.shape))
+        return FileResult(
+            name=task.name, source=task.source, target=task.target, status="planned",
+            before=found.source_bytes, after=found.file_bytes,
+            what="; ".join([f"{shape} {found.dtype}", *found.notes]),
+        )  # fmt: skip
 
 
 def do(work: Work, planned: PlannedTask, stopped: Stopped) -> FileResult:

@@ -134,7 +134,7 @@ class Chooser:
 
     def share(self, recipe: Recipe, samples: Sequence[Pixels]) -> float:
         """Return the stored bytes of frames like some samples, as a share of their raw bytes."""
-        (weighed,) = self._weigh([recipe], samples)
+        (weighed,) = self.weigh([recipe], samples)
         return weighed.stored_bytes / weighed.sample_bytes
 
     def _tried(self, samples: Sequence[Pixels]) -> ChosenRecipe:
@@ -157,7 +157,7 @@ class Chooser:
         limit = profile.close * looked[falling[0]].stored_bytes
         close = [recipe for recipe in falling if looked[recipe].stored_bytes <= limit]
         close = close[: FEW if profile.tolerance else None]
-        weighed = dict(zip(close, self._weigh(close, samples, self.timed), strict=True))
+        weighed = dict(zip(close, self.weigh(close, samples, self.timed), strict=True))
         most = (1 + profile.tolerance) * min(trial.stored_bytes for trial in weighed.values())
         # The candidates stand in the order of their speed.
         best = next(one for one in recipes if one in weighed and weighed[one].stored_bytes <= most)
@@ -168,7 +168,7 @@ class Chooser:
     def _looked(self, recipes: Sequence[Recipe], small: Sequence[Pixels]) -> dict[Recipe, Trial]:
         """Weigh recipes on small samples, and of thorough codecs only those that may win."""
         quick = [recipe for recipe in recipes if not recipe.top.codec.thorough]
-        looked = dict(zip(quick, self._weigh(quick, small), strict=True))
+        looked = dict(zip(quick, self.weigh(quick, small), strict=True))
         sizes = {
             recipe.predictor: trial.stored_bytes
             for recipe, trial in looked.items()
@@ -180,7 +180,7 @@ class Chooser:
             return looked
         rest = [one for one in recipes if one.top.codec.thorough]
         rest = [one for one in rest if not likely or one.predictor in likely]
-        return looked | dict(zip(rest, self._weigh(rest, small), strict=True))
+        return looked | dict(zip(rest, self.weigh(rest, small), strict=True))
 
     def _with_colour(
         self, top: Coding, samples: Sequence[Pixels], small: Sequence[Pixels]
@@ -189,13 +189,13 @@ class Chooser:
         if samples[0].ndim <= 3:
             return self.template
         recipes = [replace(self.template, colour=colour, top=top) for colour in Colour]
-        sizes = [trial.stored_bytes for trial in self._weigh(recipes, small)]
+        sizes = [trial.stored_bytes for trial in self.weigh(recipes, small)]
         return replace(self.template, colour=recipes[sizes.index(min(sizes))].colour)
 
-    def _weigh(
+    def weigh(
         self, recipes: Sequence[Recipe], samples: Sequence[Pixels], timed: bool = False
     ) -> list[Trial]:
-        """Code samples as blocks, by each of some recipes."""
+        """Code samples as blocks, by each of some recipes; measure speeds if `timed`."""
         code = partial(_code, chunk_frames=self.chunk[0], timed=timed)
         jobs = [(frames, recipe) for recipe in recipes for frames in samples]
         size, trials = sum(sample.nbytes for sample in samples), []

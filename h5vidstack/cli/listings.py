@@ -9,7 +9,8 @@ from ..care.originals import Original
 from ..choosing.trials import Trial
 from ..codecs.noise import NoiseLoss, NoiseModel
 from ..layout.names import SEPARATOR
-from ..text import aligned, in_words, kilobytes, loss, repeats
+from ..text import aligned, duration, in_words, kilobytes, loss, repeats
+from ..writing.estimation import Estimate
 
 
 def original_lines(found: Sequence[Original], deleting: bool, sound: bool) -> Iterator[str]:
@@ -106,6 +107,35 @@ def pile_table(facts: dict[str, Any]) -> str:
         row = (number, f"{pile['frames']:,}", *sizes, pile["preset"], *ends)
         rows.append(tuple("-" if cell is None else str(cell) for cell in row))
     return "\n".join(aligned(rows))
+
+
+def estimate_lines(found: Estimate) -> Iterator[str]:
+    """Yield what packing would give: a sentence, then lines of a name and a value."""
+    shape = " x ".join(map(str, found.shape))
+    exact = "lossless" if found.lossless else "LOSSY"
+    yield (
+        f"would pack {shape} {found.dtype}: {kilobytes(found.raw_bytes)} -> about "
+        f"{kilobytes(found.file_bytes)} (ratio {found.ratio:.2f}), give or take "
+        f"{found.uncertainty:.0%}; {exact}"
+    )
+    rate = f"{found.shape[0] / found.seconds:,.0f} frames/s" if found.seconds else ""
+    gzip = found.raw_bytes / max(found.gzip_bytes, 1)
+    rows = [
+        ("time", f"about {duration(found.seconds)} here, {rate}"),
+        ("coding", f"{found.coding}: {found.why}"),
+        ("order", found.order),
+        ("gzip 4", f"about {kilobytes(found.gzip_bytes)} with shuffle (ratio {gzip:.2f})"),
+    ]
+    if found.source_bytes:
+        grown = f"{found.growth or 0:.2f} times its bytes"
+        rows.append(("source", f"{kilobytes(found.source_bytes)}; the stack takes {grown}"))
+    rows += [("samples", found.conversion)] if found.conversion else []
+    rows += [("kept" if not number else "", what) for number, what in enumerate(found.kept)]
+    rows += [("not kept" if not number else "", what) for number, what in enumerate(found.left)]
+    seen = "all frames" if found.whole else f"{found.frames_seen:,} of {found.shape[0]:,} frames"
+    rows.append(("looked at", f"{seen}, in {found.spent:.1f} s; nothing was written"))
+    for name, value in rows:
+        yield f"{name:10}  {value}"
 
 
 def trial_table(trials: Iterable[Trial]) -> str:

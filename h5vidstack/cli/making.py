@@ -23,6 +23,7 @@ from ..sinks.video_export import export as export_video
 from ..stack import Stack
 from ..text import json_text
 from ..writing import linking, packer
+from ..writing.estimation import Estimate, estimate
 from ..writing.option_texts import OptionGroup
 from . import listings
 from .grouped_help import GroupedCommand, grouped_option
@@ -45,6 +46,7 @@ from .terminal import printable, progress_bar, say
     cls=GroupedCommand,
     epilog=examples(
         "h5vidstack pack images/ out.h5",
+        "h5vidstack pack images/ out.h5 --dry-run",
         "h5vidstack pack 'raw/*.tif' out.h5 --profile fast",
         "h5vidstack pack movie.mp4 out.h5 --gray --resume",
         "h5vidstack pack movie.mp4 out.h5 --gray --copy",
@@ -60,12 +62,12 @@ from .terminal import printable, progress_bar, say
     "--each", is_flag=True, group=OptionGroup.MANY,
     help="Pack each SRC into a file of its own in the folder DST.",
 )  # fmt: skip
-@grouped_option(
-    "--dry-run", is_flag=True, group=OptionGroup.MANY,
-    help="With --each: write nothing; say what would be done.",
-)  # fmt: skip
 @bulk_options
 @command_options("pack")
+@grouped_option(
+    "--dry-run", is_flag=True, group=OptionGroup.OUTPUT,
+    help="Write nothing; tell in seconds, from some frames, what it would give.",
+)  # fmt: skip
 @json_option
 def pack(
     src: tuple[str, ...], dst: str, *, each: bool, dry_run: bool, scheduler: str | None,
@@ -83,8 +85,13 @@ def pack(
                 as_json=as_json, dry_run=dry_run,
             )  # fmt: skip
         return
-    refuse_bulk_options("--each", ["dry_run"])
+    refuse_bulk_options("--each")
     end_tidily()
+    if dry_run:
+        with packing_options(values, scheduler) as options:
+            found = estimate(_source(src), dst, options=options)
+        _say_estimated(found, as_json, options.explain)
+        return
     with packing_options(values, scheduler) as options, progress_bar("packing") as progress:
         report = packer.pack(_source(src), dst, options=options, progress=progress)
     _say_packed(report, as_json, src)
@@ -166,6 +173,20 @@ _SMALLER = {
     "small, but loses some of them",
 }
 """What makes a stack smaller, by the kind of its source."""
+
+
+def _say_estimated(found: Estimate, as_json: bool, explain: bool) -> None:
+    """Say what packing would give."""
+    for note in found.notes:
+        click.echo(printable(note), err=True)
+    if as_json:
+        more = {"ratio": found.ratio, "growth": found.growth}
+        say(json_text(dataclasses.asdict(found) | more))
+        return
+    for number, line in enumerate(listings.estimate_lines(found)):
+        say(colours.facts(line) if number else colours.verdict(line))
+    if explain and found.trials:
+        say(f"\n{colours.table(listings.trial_table(found.trials))}")
 
 
 def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) -> None:

@@ -78,6 +78,12 @@ class FrameSource(Source):
             image = image[:, :, 0]
         return to_gray(image) if self._gray and image.ndim == 3 else image
 
+    def sample_run(self, share: float, length: int) -> Pixels:
+        """Return the next frames, wherever they are wanted, because they come only in order."""
+        if self.can_take_any:
+            return super().sample_run(share, length)
+        return next(self.batches(length), np.empty((0, *self.frame), self.dtype))
+
     def close(self) -> None:
         """Run the clean-up of the generator that the frames come from."""
         self._origin.close()

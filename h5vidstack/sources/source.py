@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codecs.loss import Loss
+from ..errors import SourceError
 from ..layout.names import SEPARATOR
 from ..metadata.description import NO_METADATA, Metadata
 from ..shapes import Pixels, Shape
@@ -89,6 +90,8 @@ class Source(ABC):
         The size of the source's file or files, or None if there are none.
     leftover
         What its files hold besides these frames, a sentence; None if that is nothing.
+    left_out
+        What else its files hold and a stack does not keep, in a few words each.
     metadata
         What it says of the frames besides their pixels. Reading may replace it until the last
         batch; coordinates and words then have a value for each frame that was read.
@@ -107,6 +110,7 @@ class Source(ABC):
     doubtful: list[int]
     file_bytes: int | None = None
     leftover: str | None = None
+    left_out: tuple[str, ...] = ()
     metadata: Metadata = NO_METADATA
 
     def __new__(cls, *_args: Any, **_options: Any) -> Self:
@@ -127,6 +131,37 @@ class Source(ABC):
     def take(self, numbers: npt.NDArray[np.intp]) -> Pixels:
         """Return frames in any order, ``(len(numbers), *frame)``, as far as `access` allows."""
         raise NotImplementedError
+
+    def likely_count(self) -> int | None:
+        """Return about how many frames there are, without reading them; None if nothing tells."""
+        return self.count
+
+    def sample_run(self, share: float, length: int) -> Pixels:
+        """Return a few frames that follow each other, without reading all before them.
+
+        It is for estimates of frames that are read in another way later. Afterwards `metadata` has
+        what is known of the frames that were read, by the names under which all of it would be
+        kept.
+
+        Parameters
+        ----------
+        share
+            Where they are: 0 for the first ones, 1 for the last ones.
+        length
+            How many are wanted; there may be fewer.
+
+        Raises
+        ------
+        SourceError
+            If the source gives its frames only in order, and only once.
+        """
+        if not self.can_take_any or self.count is None:
+            raise SourceError(
+                f"{self.name} gives its frames only once, so that looking at some of them would "
+                "use them up: give an array or a list of some of the frames"
+            )
+        first = round(share * max(0, self.count - length))
+        return self.take(np.arange(first, min(first + length, self.count)))
 
     @abstractmethod
     def close(self) -> None:

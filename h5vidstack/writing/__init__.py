@@ -6,6 +6,9 @@ of one, and `option_signatures` gives functions their options. `packing` is the 
 kinds of packing: `pile_packing` (video, plain chunks, differences), `pca_packing`, of which `pca`
 does the mathematics, and `packet_packing` (copied packets).
 
+`estimation` has `estimate`, which tells what `pack` would give: `excerpts` reads some frames,
+`sampled_coding` codes them, and `keeping` says what of the metadata is kept.
+
 `survey` looks at every frame first, `coders` turn tiles of frames into chunks, `pile_encoder` runs
 them and writes their chunks in order, `crew` and `cluster` do the work in threads or in workers
 elsewhere, and `journal` keeps it for a run that resumes. `appending` reads the stack that frames

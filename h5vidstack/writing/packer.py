@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..choosing.methods import Kept, Method
-from ..choosing.quality import Wish, needs_two_passes
+from ..choosing.methods import Kept
+from ..choosing.quality import needs_two_passes
 from ..choosing.trials import Trial
 from ..codecs import block
 from ..codecs.noise import NoiseLoss
@@ -331,7 +331,7 @@ def _set_up(
         make = functools.partial(PacketPacking, packets=packets)
         chunk = (packets.longest, *opened.frame)
     else:
-        chunk = _chunk(opened, method, wish, *cut)
+        chunk = chunk_of(opened, options)
     reorders = not stays_in_order(method, wish)
     known = opened.metadata
     columns = len(known.coords) + len(options.coords or ()) + 3 * len(known.words)
@@ -356,18 +356,13 @@ def _set_up(
     )  # fmt: skip
 
 
-def _chunk(
-    opened: Source,
-    method: Method,
-    wish: Wish,
-    chunk_frames: int | None,
-    tile: tuple[int, int] | None,
-) -> Shape:
+def chunk_of(opened: Source, options: PackOptions) -> Shape:
     """Choose the chunk: for plain HDF5 a frame, else what the profile wants."""
     frame, itemsize = opened.frame, opened.dtype.itemsize
-    if method.kept in (Kept.PLAIN, Kept.DIFFERENCE):
-        return choose_chunk(frame, itemsize, chunk_frames, tile, 1)
-    return wish.profile.chunk(frame, itemsize, chunk_frames, tile, opened.count)
+    cut = options.chunk_frames, options.tile
+    if options.row.kept in (Kept.PLAIN, Kept.DIFFERENCE):
+        return choose_chunk(frame, itemsize, *cut, 1)
+    return options.wish.profile.chunk(frame, itemsize, *cut, opened.count)
 
 
 def _open_output(

@@ -92,3 +92,29 @@ def test_the_output_is_not_the_source():
         said = fails("pack", *source, "imgs/1.png", "--overwrite")
         assert "the output is the source" in said
     assert Path("u8.npy").read_bytes() == before
+
+
+def test_a_dry_run_writes_nothing_and_tells_what_packing_would_give(images):
+    before = sorted(os.listdir())
+    said = run("pack", "imgs", "x.h5", "--dry-run", "--explain").output
+    assert said.startswith("would pack ")
+    for words in (
+        "give or take",
+        "lossless",
+        "gzip 4",
+        "kept",
+        "not kept",
+        "nothing was written",
+        "->",
+    ):
+        assert words in said
+    facts = json.loads(run("pack", "imgs", "x.h5", "--dry-run", "--json").stdout)
+    assert facts["ratio"] == facts["raw_bytes"] / facts["file_bytes"]
+    assert facts["growth"] > 0
+    assert facts["kept"]
+    assert sorted(os.listdir()) == before
+    assert "no such file" in fails("pack", "none", "x.h5", "--dry-run")
+    Path("x.h5").write_bytes(b"")
+    assert "--overwrite" in fails("pack", "imgs", "x.h5", "--dry-run")
+    assert "needs all frames" in fails("pack", "imgs", "y.h5", "--dry-run", "--method", "pca")
+    assert Path("x.h5").read_bytes() == b""

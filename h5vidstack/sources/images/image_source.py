@@ -176,6 +176,7 @@ class ImageSource(FrameSource):
         # The same of frames that another file holds: parts of an OME-TIFF of several files.
         self._elsewhere: dict[int, tuple[int, int]] = {}
         self._records = RecordCollector()
+        self._sampled = RecordCollector()
         self._durations: Sequence[Fraction] = ()  # of the pictures of the last animation
         self._held: ImageFrames | TiffFrames | None = None  # what `take` opened last
         # For each note without its file: its place, and how often it came.
@@ -276,6 +277,32 @@ class ImageSource(FrameSource):
             label = self._label(path, page, self._held.count)
             frame[...] = self._check(label, self._held.read(page))
         return frames
+
+    def likely_count(self) -> int:
+        """Return the number of frames, if all files hold as many as the first."""
+        return len(self._files) * self._in_first()
+
+    def _in_first(self) -> int:
+        """Return how many pictures the first file holds."""
+        return max(1, self._image[-1] + 1, (self.count or 0) - len(self._files) + 1)
+
+    def sample_run(self, share: float, length: int) -> Pixels:
+        """Open only the files that hold these frames."""
+        found: list[Pixels] = []
+        start = round(share * max(0, self.likely_count() - length))
+        file, number = divmod(start, self._in_first())
+        while len(found) < length and file < len(self._files):
+            path = self._path(file)
+            with contextlib.closing(self._open(path)) as frames:
+                self.conversion = self.conversion or frames.conversion
+                for image in range(number, min(frames.count, number + length - len(found))):
+                    label = self._label(path, image, frames.count)
+                    found.append(self._check(label, frames.read(image)))
+                    self._sampled.add(frames.record(image))
+                self._tell(path, frames.notes)
+            file, number = file + 1, 0
+        self.metadata = self._sampled.metadata(Metadata(files=self._files), self.frame)
+        return np.stack(found) if found else np.empty((0, *self.frame), self.dtype)
 
     def _release(self) -> None:
         if self._held is not None:

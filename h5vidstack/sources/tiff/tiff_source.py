@@ -520,5 +520,11 @@ class TiffSource(Source):
             frame[...] = to_gray(pixels) if self._to_gray else pixels
         return tidy_bools(frames)
 
+    def sample_run(self, share: float, length: int) -> Pixels:
+        """Return frames as every source does, and collect what their pages say."""
+        frames = super().sample_run(share, length)
+        self.metadata = self._collector.metadata(self.metadata, self.frame)
+        return frames
+
     def close(self) -> None:  # noqa: D102
         self._frames.close()

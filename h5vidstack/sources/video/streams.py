@@ -54,6 +54,8 @@ class ChosenStream:
         The unit of its time stamps, in seconds.
     notes
         Whole sentences on other video streams.
+    others
+        What the file holds beside video, in a few words each.
     """
 
     index: int
@@ -65,6 +67,7 @@ class ChosenStream:
     rate: Fraction
     time_base: Fraction
     notes: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 def open_video(path: Path, **options: str) -> Any:
@@ -153,6 +156,7 @@ def _chosen(path: Path, container: Any, wanted: int | None) -> ChosenStream:
         rate=Fraction(found.average_rate or found.guessed_rate or 0),
         time_base=Fraction(found.time_base or 0),
         notes=tuple(notes),
+        others=tuple(_describe(stream) for stream in streams if stream.type != "video"),
     )
 
 

@@ -35,6 +35,7 @@ from .pixel_formats import (
 )
 from .streams import ChosenStream, choose_stream, open_video, stream_header
 from .video_metadata import FrameTimes, video_words
+from .video_samples import VideoSamples
 
 _CHECKS = {"err_detect": "crccheck+bitstream+buffer"}
 """The errors that decoders look for. They do not stop at them ("explode"), because the log has
@@ -71,13 +72,29 @@ class VideoSource(FrameSource):
 
     def __init__(self, path: Path, options: SourceOptions) -> None:
         chosen = choose_stream(path, options.stream)
-        self.path, self.stream = path, chosen.index
-        reading = _Reading(path, chosen, options)
+        self.path, self.stream, self.left_out = path, chosen.index, chosen.others
+        self._samples = VideoSamples(path, chosen)
+        self._reading = reading = _Reading(path, chosen, options)
         super().__init__(self._all(reading), str(path), chosen.stated or None, options.gray)
         self.conversion = reading.conversion
         self.notes, self.doubtful = reading.notes, reading.doubtful
         self.metadata = Metadata(words=reading.words, files=SourceFiles.of([path]))
         self.file_bytes = path.stat().st_size
+
+    def likely_count(self) -> int | None:
+        """Return the number of frames by what the file states, or by its first packets."""
+        return self.count or self._samples.likely_count()
+
+    def sample_run(self, share: float, length: int) -> Pixels:
+        """Seek to the frames where the file has times, without the checks of a whole reading."""
+        found = self._samples.run(share, length, luma=len(self.frame) == 2)
+        self.metadata = replace(self.metadata, coords=self._reading.times.coordinates())
+        if not found:
+            return super().sample_run(share, length)
+        label = f"a frame of {self.path}"
+        if self.frame[2:] == (4,):  # the palette of another frame may lack alpha
+            found = [_opaque(frame) for frame in found]
+        return np.stack([self._check(label, frame) for frame in found])
 
     def _all(self, reading: _Reading) -> LabelledFrames:
         """Yield all frames, and note their times, which are known then."""
@@ -266,7 +283,7 @@ class _Reading:
         if not self._given:
             self._alpha = taken.shape[2] == 4
         if self._alpha and taken.shape[2] == 3:
-            return np.pad(taken, ((0, 0), (0, 0), (0, 1)), constant_values=255)
+            return _opaque(taken)
         return taken
 
     def _check_end(self) -> None:
@@ -291,3 +308,10 @@ class _Reading:
             self.notes.append(f"{path} is damaged ({self._causes[0]}), but no frame is doubtful.")
         self.times.finish(record.rising)
         self.notes += [*record.notes(), *self.times.notes()]
+
+
+def _opaque(frame: Pixels) -> Pixels:
+    """Return a frame of colour with alpha."""
+    if frame.ndim == 3 and frame.shape[2] == 3:
+        return np.pad(frame, ((0, 0), (0, 0), (0, 1)), constant_values=255)
+    return frame
