@@ -16,6 +16,7 @@ from ..choosing import sampling
 from ..choosing.arrangement import arrange
 from ..choosing.methods import Kept, Ordering
 from ..choosing.trials import Chooser, ChosenRecipe, Trial
+from ..codecs.noise import NoiseBound
 from ..codecs.recipe import Recipe
 from ..hdf5.standard_filters import shuffled
 from ..shapes import Pixels, Shape
@@ -153,7 +154,7 @@ class _Blocks:
         self, source: Source, options: PackOptions, chunk: Shape, crew: Crew, runs: list[Pixels]
     ) -> None:
         wish, count = options.wish, sum(map(len, runs))
-        bound = 0.0
+        bound: float | NoiseBound = 0.0
         if wish.bound is not None:
             some = np.concatenate([run[:: max(1, count // 64)] for run in runs])
             bound = wish.bound.of(ArraySource(some, source.name))
