@@ -90,7 +90,7 @@ def pack(
     if dry_run:
         with packing_options(values, scheduler) as options:
             found = estimate(_source(src), dst, options=options)
-        _say_estimated(found, as_json, options.explain)
+        _say_estimated(found, as_json, options.explain, src)
         return
     with packing_options(values, scheduler) as options, progress_bar("packing") as progress:
         report = packer.pack(_source(src), dst, options=options, progress=progress)
@@ -175,10 +175,25 @@ _SMALLER = {
 """What makes a stack smaller, by the kind of its source."""
 
 
-def _say_estimated(found: Estimate, as_json: bool, explain: bool) -> None:
+def _say_growth(found: packer.PackReport | Estimate, written: int, src: tuple[str, ...]) -> None:
+    """Say what helps where a stack takes more bytes than its source."""
+    if found.growth is None or round(found.growth, 1) <= 1:
+        return
+    kind = "an image" if os.path.isdir(src[0]) else kind_of_name(src[0])
+    cure = _SMALLER.get(kind or "", "--profile small may take less")
+    if found.stored_bytes <= (found.source_bytes or 0):  # so no other coding would help
+        added = text.kilobytes(written - found.stored_bytes)
+        cure = f"{added} are tables and what HDF5 needs beside the frames"
+    click.echo(
+        f"the stack takes {found.growth:.1f} times the bytes of its source: {cure}", err=True
+    )
+
+
+def _say_estimated(found: Estimate, as_json: bool, explain: bool, src: tuple[str, ...]) -> None:
     """Say what packing would give."""
     for note in found.notes:
         click.echo(printable(note), err=True)
+    _say_growth(found, found.file_bytes, src)
     if as_json:
         more = {"ratio": found.ratio, "growth": found.growth}
         say(json_text(dataclasses.asdict(found) | more))
@@ -192,15 +207,7 @@ def _say_estimated(found: Estimate, as_json: bool, explain: bool) -> None:
 def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) -> None:
     for note in report.notes:
         click.echo(printable(note), err=True)
-    if report.growth is not None and round(report.growth, 1) > 1:
-        kind = "an image" if os.path.isdir(src[0]) else kind_of_name(src[0])
-        cure = _SMALLER.get(kind or "", "--profile small may take less")
-        if report.stored_bytes <= (report.source_bytes or 0):  # so no other coding would help
-            added = text.kilobytes(report.written_bytes - report.stored_bytes)
-            cure = f"{added} are tables and what HDF5 needs beside the frames"
-        click.echo(
-            f"the stack takes {report.growth:.1f} times the bytes of its source: {cure}", err=True
-        )
+    _say_growth(report, report.written_bytes, src)
     if as_json:
         more = {"ratio": report.ratio, "growth": report.growth}
         say(json_text(dataclasses.asdict(report) | more))

@@ -120,6 +120,11 @@ def test_metadata_that_is_kept():
         estimate("imgs", dims="a,b")
 
 
+def test_times_of_a_video_are_kept():
+    write_video("v.mp4", 20, (64, 96))
+    assert "coordinates: time [s]" in h5vidstack.estimate("v.mp4", gray=True).kept
+
+
 def test_a_folder_of_several_pictures_a_file():
     Path("gifs").mkdir()
     images = [Image.fromarray(frame) for frame in FRAMES]

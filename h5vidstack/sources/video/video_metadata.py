@@ -151,8 +151,11 @@ class FrameTimes:
             self._guessed = 0
 
     def coordinates(self) -> dict[str, Coordinate]:
-        """Return the times of the frames, by the name of the coordinate; none if none is known."""
-        ticks = self._stamps
+        """Return the times of the frames, by the name of the coordinate; none if none is known.
+
+        Until all frames have come, these are the times of those that have.
+        """
+        ticks = self._stamps if len(self._stamps) else np.array(self._ticks, np.int64)
         if not self._timed or (ticks == MISSING).all():
             return {}
         attrs = {"units": "s", TIME_BASE: str(self._base)}
