@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincinv
 
 from ..codecs.noise import Floats, NoiseModel
 from ..errors import SourceError
@@ -197,6 +196,8 @@ def _variances(variance: Floats, classes: list[np.ndarray], share: float) -> Flo
 
     Those of normal noise have a chi-squared distribution.
     """
+    from scipy.special import gammaincinv  # inside, because it takes 0.2 s and few need it
+
     expected = 2 * float(gammaincinv(_FREEDOM / 2, share)) / _FREEDOM
     return np.array([np.quantile(variance[one], share) for one in classes]) / expected
 
