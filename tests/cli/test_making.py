@@ -96,7 +96,7 @@ def test_the_output_is_not_the_source():
 
 def test_a_dry_run_writes_nothing_and_tells_what_packing_would_give(images):
     before = sorted(os.listdir())
-    said = run("pack", "imgs", "x.h5", "--dry-run", "--explain").output
+    said = run("pack", "imgs", "x.h5", "--dry-run", "--explain").stdout
     assert said.startswith("would pack ")
     for words in (
         "give or take",
