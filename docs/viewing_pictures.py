@@ -94,7 +94,7 @@ def draw(browser, path, name, scripts, **screen):
         time.sleep(1)
         found = base64.b64decode(browser.ask("Page.captureScreenshot", format="png")["data"])
     picture = Image.open(io.BytesIO(found)).convert("RGB").quantize(COLOURS, dither=0)
-    picture.save(HERE / f"{name}.png", optimize=True)
+    picture.save(HERE / "pictures" / f"{name}.png", optimize=True)
 
 
 def main():
