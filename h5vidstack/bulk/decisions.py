@@ -92,12 +92,25 @@ def _decided(task: FileTask, standing: Standing) -> PlannedTask | FileResult | N
     if standing.skip_existing:
         return _kept(task, now)
     entry = standing.entries.get((task.source, task.target))
+    if entry is not None and entry.result.status == "begun":  # killed before the log had its end
+        return PlannedTask(task, of_status(os.stat(task.target)))
     written = entry is not None and entry.result.status == "done"
     if entry is None or not written or now is None or entry.result.target_state != now:
-        return PlannedTask(task) if standing.overwrite else None
+        if standing.overwrite:
+            return PlannedTask(task)
+        return _changed(task, now) if standing.entries else None
     if entry.result.source_state == task.state and entry.settings == standing.settings:
         return _skipped(task, now, "done before, as the log says")
     return PlannedTask(task, of_status(os.stat(task.target)))
+
+
+def _changed(task: FileTask, now: FileState | None) -> FileResult:
+    """Return the result of a file whose output an earlier run did not leave as it is now."""
+    why = (
+        "the output exists, and is not as the log says: --overwrite (overwrite=True) replaces it, "
+        "--skip-existing (skip_existing=True) leaves it"
+    )
+    return replace(_skipped(task, now, why), status="failed", error="OutputError")
 
 
 def _kept(task: FileTask, now: FileState | None) -> FileResult:

@@ -128,9 +128,14 @@ def _walk(folder: Path, out: Path, but: Path | None) -> Iterator[tuple[Path, str
         below: list[Path] = []
         for entry in entries:
             path = Path(entry.path)
+            try:
+                is_folder = entry.is_dir()
+            except OSError as error:  # a link that leads to itself
+                yield path, f"{_FAILED}: {error.strerror}"
+                continue
             if entry.name.startswith("."):
                 yield path, "its name begins with a dot"
-            elif entry.is_dir():
+            elif is_folder:
                 (links if entry.is_symlink() else below).append(path)
             elif but is None or not _same(path, but):
                 yield path, None

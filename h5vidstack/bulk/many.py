@@ -120,6 +120,8 @@ class _Run:
         try:
             while True:
                 for one in itertools.islice(waiting, runner.slots - len(under_way)):
+                    if log is not None:
+                        log.begin(one.task, settings)
                     under_way.add(runner.submit(work, one))
                 if not under_way:
                     return results

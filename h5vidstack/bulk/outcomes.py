@@ -8,10 +8,10 @@ from typing import Any, Literal
 from ..repacking.repacker import RepackReport
 from ..writing.packer import PackReport
 
-Status = Literal["done", "planned", "skipped", "failed", "stopped"]
+Status = Literal["done", "planned", "skipped", "failed", "stopped", "begun"]
 STATUSES: tuple[Status, ...] = ("done", "planned", "skipped", "failed", "stopped")
 """In the order of a table: written; what a dry run would write; left alone; went wrong; ended by
-the user, and as if it was not begun."""
+the user, and as if it was not begun. Only a log says that a file was begun."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""The log of a run: a line of JSON for each file that was finished, on the disk before the next.
+"""The log of a run: a line of JSON when a file is begun, and one when it is finished.
+
+Each line is on the disk before work goes on.
 
 A run that goes on with a log reads from it what earlier runs did. If a run was killed while it
 wrote, the last line may be cut; then that file counts as not done.
@@ -18,7 +20,7 @@ from typing import BinaryIO
 from ..errors import OutputError
 from ..layout.output import errors_of_writing, lock
 from ..text import json_text
-from .outcomes import STATUSES, FileResult, FileState
+from .outcomes import STATUSES, FileResult, FileState, FileTask
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,14 @@ class RunLog:
                 )
         file.truncate(whole)
 
+    def begin(self, task: FileTask, settings: str) -> None:
+        """Note that an output is to be written: if it is there without another line, it is ours."""
+        begun = FileResult(
+            name=task.name, source=task.source, target=task.target, status="begun", what="",
+            source_state=task.state,
+        )  # fmt: skip
+        self.add(begun, settings)
+
     def add(self, result: FileResult, settings: str) -> None:
         """Add what came of a file, and bring it to the disk."""
         facts = {name: getattr(result, name) for name in _NAMES}
@@ -99,7 +109,7 @@ def _parsed(line: bytes) -> LogEntry | None:
         entry = LogEntry(result, str(facts["settings"]))
     except (ValueError, TypeError, KeyError):
         return None
-    return entry if result.status in STATUSES else None
+    return entry if result.status in (*STATUSES, "begun") else None
 
 
 def _is_cut(line: bytes) -> bool:

@@ -29,7 +29,12 @@ def original_lines(found: Sequence[Original], deleting: bool, sound: bool) -> It
         elif sound and one.replaceable:
             yield f"may be deleted: {one.path}"
         else:
-            yield f"keep: {one.path}: {one.reason if sound else 'the stack is not sound'}"
+            yield f"keep: {one.path}: {_reason(one, sound)}"
+
+
+def _reason(one: Original, sound: bool) -> str:
+    """Return why a file may not be deleted."""
+    return "other problems were found" if one.replaceable and not sound else one.reason
 
 
 def stack_table(found: Sequence[dict[str, Any]]) -> str:
@@ -115,20 +120,20 @@ def estimate_lines(found: Estimate) -> Iterator[str]:
     exact = "lossless" if found.lossless else "LOSSY"
     yield (
         f"would pack {shape} {found.dtype}: {kilobytes(found.raw_bytes)} -> about "
-        f"{kilobytes(found.file_bytes)} (ratio {found.ratio:.2f}), give or take "
+        f"{kilobytes(found.stored_bytes)} (ratio {found.ratio:.2f}), give or take "
         f"{found.uncertainty:.0%}; {exact}"
     )
     rate = f"{found.shape[0] / found.seconds:,.0f} frames/s" if found.seconds else ""
     gzip = found.raw_bytes / max(found.gzip_bytes, 1)
     rows = [
         ("time", f"about {duration(found.seconds)} here, {rate}"),
+        ("file", f"about {kilobytes(found.file_bytes)}, with tables and what HDF5 needs"),
         ("coding", f"{found.coding}: {found.why}"),
         ("order", found.order),
         ("gzip 4", f"about {kilobytes(found.gzip_bytes)} with shuffle (ratio {gzip:.2f})"),
     ]
     if found.source_bytes:
-        grown = f"{found.growth or 0:.2f} times its bytes"
-        rows.append(("source", f"{kilobytes(found.source_bytes)}; the stack takes {grown}"))
+        rows.append(("source", kilobytes(found.source_bytes)))
     rows += [("samples", found.conversion)] if found.conversion else []
     rows += [("kept" if not number else "", what) for number, what in enumerate(found.kept)]
     rows += [("not kept" if not number else "", what) for number, what in enumerate(found.left)]

@@ -52,7 +52,7 @@ from .terminal import printable, progress_bar, say
         "h5vidstack pack movie.mp4 out.h5 --gray --copy",
         "h5vidstack pack raw.h5::/entry/data out.h5::/entry/stack",
         "h5vidstack pack sim.npy out.h5 --max-error 1e-3r",
-        "h5vidstack pack images/ out.h5 --max-error 0.5s --noise gain=0.46,offset=100,read=1.6",
+        "h5vidstack pack cells.tif out.h5 --max-error 0.5s",
         "h5vidstack pack --each runs/*.tif packed/ --jobs 4 --log packed.jsonl",
     ),
 )
@@ -167,7 +167,8 @@ def _source(src: tuple[str, ...]) -> str | list[str]:
 
 
 _SMALLER = {
-    "a video": "--copy keeps the packets of an H.264 file as they are; --codec x264 --crf 20 is "
+    "a video": "--copy keeps the packets of an H.264 file as they are (with --gray, where it has "
+    "colour); --codec x264 --crf 20 is "
     "small, but loses some of the pixels",
     "an image": "a stack keeps all pixels that a lossy image decodes to; --codec x264 --crf 20 is "
     "small, but loses some of them",

@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,8 @@ Floats = npt.NDArray[np.float64]
 LOWEST, HIGHEST = -(1 << 15), (1 << 20) - 1
 """Integers of 32 and 64 bits have levels in this range; others stay as they are."""
 FULL_SCALES = tuple((1 << bits) - 1 for bits in (8, 10, 12, 14, 16))
-"""Where converters of cameras end. Such values stay as they are, so that saturation is seen."""
+"""Where converters of cameras end. These values stay as they are, and so does the largest of a
+signed type, so that saturation is seen."""
 _FORM = "gain=ELECTRONS_PER_COUNT,offset=COUNTS,read=ELECTRONS"
 _EXAMPLE = "gain=0.46,offset=100,read=1.6"
 
@@ -67,14 +69,22 @@ class NoiseModel:
         for name in ("gain", "offset", "read"):
             value = getattr(self, name)
             real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            real = real and abs(value) <= sys.float_info.max  # false of infinity and NaN, too
             least = {"gain": math.ulp(0.0), "read": 0.0}.get(name, -math.inf)
-            if not (real and math.isfinite(value) and value >= least):
+            if not (real and value >= least):
                 form = {"gain": "a number above 0", "read": "a number of at least 0"}
                 raise UnsupportedError(
                     f"noise has {name}={value!r}; it must be {form.get(name, 'a number')}, as in "
                     f"{_EXAMPLE}"
                 )
             object.__setattr__(self, name, float(value))
+        with np.errstate(over="ignore"):
+            widest = self.sigma(2.0**64)
+        if not np.isfinite(widest):
+            raise UnsupportedError(
+                f"noise has gain={self.gain:g}, offset={self.offset:g} and read={self.read:g}, "
+                f"whose standard deviations are no finite numbers; write them as in {_EXAMPLE}"
+            )
 
     @staticmethod
     def read_from(given: NoiseModel | str) -> NoiseModel:
@@ -115,7 +125,7 @@ class NoiseModel:
             Counts, of any shape.
         """
         light = np.maximum(np.asarray(values, np.float64) - self.offset, 0.0)
-        found: Floats = np.sqrt(self.read**2 + self.gain * light) / self.gain
+        found: Floats = np.sqrt(np.square(self.read) + self.gain * light) / self.gain
         return found
 
     def same_camera(self, other: NoiseModel) -> bool:
@@ -260,7 +270,8 @@ def levels(bound: NoiseBound, dtype: np.dtype[Any]) -> Levels:
     least = np.maximum.accumulate(values - reach)
     starts, pixel = list(range(low, alone)), list(range(low, alone))
     at, share = alone, 0.0
-    for stop in sorted({*(one for one in FULL_SCALES if alone <= one <= high), high + 1}):
+    ends = {*(one for one in (*FULL_SCALES, high) if alone <= one <= high), high + 1}
+    for stop in sorted(ends):
         while at < stop:
             step = int(reach[at - low])
             middle, even = at + step, at + 2 * step

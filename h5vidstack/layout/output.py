@@ -70,14 +70,8 @@ def complete_or_absent(
         If `path` exists, its folder does not, or writing fails (disk full, no
         permission). The temporary path is removed then, and `path` is untouched.
     """
+    _check_place(path, overwrite, folder)
     shown, path = path, path.resolve()  # a link stays, what it points to is replaced
-    if path.exists() and not overwrite:
-        raise OutputError(f"{shown} exists; use --overwrite (overwrite=True) to replace it")
-    if path.exists() and not (path.is_dir() if folder else path.is_file()):
-        kind = "a folder" if path.is_dir() else "a file" if path.is_file() else "a device"
-        raise OutputError(f"{shown} is {kind}; give another name for the output")
-    if not path.parent.is_dir():
-        raise OutputError(f"no folder {shown.parent} to write {shown.name} in")
     temporary, process = _temporary(path), os.getpid()
     try:
         with errors_of_writing(shown):
@@ -114,6 +108,18 @@ def complete_or_absent(
         else:
             with contextlib.suppress(OSError):  # the next one for this output removes it
                 temporary.unlink(missing_ok=True)
+
+
+def _check_place(shown: Path, overwrite: bool, folder: bool) -> None:
+    """See that an output may have a name."""
+    path = shown.resolve()
+    if path.exists() and not overwrite:
+        raise OutputError(f"{shown} exists; use --overwrite (overwrite=True) to replace it")
+    if path.exists() and not (path.is_dir() if folder else path.is_file()):
+        kind = "a folder" if path.is_dir() else "a file" if path.is_file() else "a device"
+        raise OutputError(f"{shown} is {kind}; give another name for the output")
+    if not path.parent.is_dir():
+        raise OutputError(f"no folder {shown.parent} to write {shown.name} in")
 
 
 def _copy(given: Path, made: Path) -> None:
@@ -274,6 +280,20 @@ def open_hdf5_output(
                 keep_others(old[kept], file[kept])
 
 
+def check_hdf5_output(target: Path, inner: str | None, overwrite: bool, kept: str | None) -> None:
+    """Raise what `open_hdf5_output` would before anything is written, as far as a look tells."""
+    check_name(target)
+    if inner == "/":
+        raise OutputError(f"the root of {target} cannot be replaced; name a path in it")
+    if inner is not None and target.exists():
+        with _guard(target), open_hdf5(str(target)) as file:
+            _check_room(file, inner, overwrite, str(target))
+        return
+    if overwrite:
+        refuse_others(target, kept)
+    _check_place(target, overwrite, folder=False)
+
+
 @contextlib.contextmanager
 def new_or_ours(target: Path, overwrite: bool, kept: str | None = None) -> Iterator[Path]:
     """Give a temporary path as `complete_or_absent`; only files of ours are replaced."""
@@ -368,6 +388,15 @@ def closed_tidily(file: h5py.File) -> Iterator[h5py.File]:
 
 def _make_room(file: h5py.File, inner: str, overwrite: bool, name: str, plain: bool) -> None:
     """Check that something can be made at `inner`; remove what is there if asked to."""
+    _check_room(file, inner, overwrite, name)
+    if inner not in file or make_way(file, inner, plain):
+        return
+    del file[inner]
+    if f"{BESIDE}/{inner.strip('/')}" in file:  # the stack of what was there
+        del file[f"{BESIDE}/{inner.strip('/')}"]
+
+
+def _check_room(file: h5py.File, inner: str, overwrite: bool, name: str) -> None:
     parts = inner.strip("/").split("/")
     for depth in range(1, len(parts)):
         parent = "/".join(parts[:depth])
@@ -375,17 +404,10 @@ def _make_room(file: h5py.File, inner: str, overwrite: bool, name: str, plain: b
             raise OutputError(f"/{parent} is a dataset; nothing can be made in it")
         if parent in file and is_stack(file[parent]):
             raise OutputError(f"/{parent} is a stack; what is in it is its own")
-    if inner not in file:
-        return
-    if not overwrite:
+    if inner in file and not overwrite:
         raise OutputError(
             f"{inner} exists in {name}; use --overwrite (overwrite=True) to replace it"
         )
-    if make_way(file, inner, plain):
-        return
-    del file[inner]
-    if f"{BESIDE}/{inner.strip('/')}" in file:  # the stack of what was there
-        del file[f"{BESIDE}/{inner.strip('/')}"]
 
 
 @contextlib.contextmanager

@@ -128,8 +128,13 @@ class Earlier:
 
     def check_bound(self, bound: float | NoiseBound) -> None:
         """Raise UnsupportedError if the loss of all frames could not be said in one noise."""
-        if not isinstance(bound, NoiseBound) or self.noise is None:
+        if self.noise is None or bound == 0:
             return
+        if not isinstance(bound, NoiseBound):
+            raise UnsupportedError(
+                f"{self.file.name} states its loss in units of its camera's noise: give max-error "
+                "in these, as 0.5s, add frames losslessly, or pack these as a stack of their own"
+            )
         if not self.noise.same_camera(bound.model):
             raise UnsupportedError(
                 f"{self.file.name} states its loss in units of the noise of another camera "

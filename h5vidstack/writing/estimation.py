@@ -13,7 +13,8 @@ from typing import Any
 from ..choosing.methods import Kept
 from ..choosing.trials import Trial
 from ..codecs import block
-from ..errors import OutputError, SourceError, UnsupportedError
+from ..errors import SourceError, UnsupportedError
+from ..layout.output import check_hdf5_output
 from ..metadata import given
 from ..metadata.description import Metadata
 from ..shapes import Shape, frame_bytes
@@ -117,8 +118,8 @@ class Estimate:
 
     @property
     def ratio(self) -> float:
-        """Raw bytes over the bytes of the file."""
-        return self.raw_bytes / self.file_bytes
+        """Raw bytes over stored bytes."""
+        return self.raw_bytes / self.stored_bytes if self.stored_bytes else math.inf
 
     @property
     def growth(self) -> float | None:
@@ -165,7 +166,8 @@ def estimate(
     chosen = collected("pack", named, options).completed()
     _check_possible(source, chosen)
     if path is not None:
-        _check_place(Destination.of(path, source, chosen), chosen)
+        place = Destination.of(path, source, chosen)
+        check_hdf5_output(place.target, place.inner, chosen.overwrite, place.kept)
     with contextlib.closing(open_source(source, chosen.reading)) as opened:
         block.check_dtype(opened.dtype)
         check_metadata(opened, chosen, None)
@@ -198,12 +200,6 @@ def _check_possible(source: Any, options: PackOptions) -> None:
         )
 
 
-def _check_place(place: Destination, options: PackOptions) -> None:
-    """Refuse an output that exists, as `pack` does."""
-    if place.inner is None and place.target.exists() and not options.overwrite:
-        raise OutputError(f"{place.target} exists; --overwrite (overwrite=True) replaces it")
-
-
 def _told(
     opened: Source, options: PackOptions, excerpt: Excerpt, coded: SampledCoding, workers: int
 ) -> Estimate:
@@ -219,7 +215,9 @@ def _told(
     passes = 1 if stays_in_order(options.row, options.wish) else 2
     coding = count * size / coded.rate / workers
     metadata = _metadata(opened, options, excerpt)
-    kept = keeping(opened, metadata, digest=options.digest, copied=options.copy)
+    kept = keeping(
+        opened, metadata, digest=options.digest, copied=options.copy, lossless=coded.lossless
+    )
     return Estimate(
         source=opened.name,
         shape=(count, *opened.frame),

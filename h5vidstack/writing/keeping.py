@@ -25,7 +25,9 @@ class Keeping:
     left: tuple[str, ...]
 
 
-def keeping(source: Source, metadata: Metadata, *, digest: bool, copied: bool) -> Keeping:
+def keeping(
+    source: Source, metadata: Metadata, *, digest: bool, copied: bool, lossless: bool
+) -> Keeping:
     """Tell what is kept.
 
     Parameters
@@ -38,6 +40,8 @@ def keeping(source: Source, metadata: Metadata, *, digest: bool, copied: bool) -
         Whether the SHA-256 of each file is kept.
     copied
         Whether packets of a video are kept as they are.
+    lossless
+        Whether pixels are.
     """
     coords = [
         f"{name} [{found.units}]" if found.units else name
@@ -56,7 +60,8 @@ def keeping(source: Source, metadata: Metadata, *, digest: bool, copied: bool) -
     if source.leftover is not None:
         left.append(source.leftover)
     if metadata.files is not None and not copied:
-        left.append("the compressed bytes of the files: pixels come back exactly, files do not")
+        pixels = "pixels come back exactly" if lossless else "pixels come back within the loss"
+        left.append(f"the bytes of the files: {pixels}, files do not")
     return Keeping(kept, tuple(left))
 
 

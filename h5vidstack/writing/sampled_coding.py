@@ -15,6 +15,7 @@ import numpy as np
 from ..choosing import sampling
 from ..choosing.arrangement import arrange
 from ..choosing.methods import Kept, Ordering
+from ..choosing.quality import Wish
 from ..choosing.trials import Chooser, ChosenRecipe, Trial
 from ..codecs.noise import NoiseBound
 from ..codecs.recipe import Recipe
@@ -166,7 +167,7 @@ class _Blocks:
         self._recipe: Recipe = choice.recipe
         self.coding, self.lossless = str(choice.recipe), choice.recipe.lossless
         self.trials = tuple(choice.trials)
-        self.why = _why(choice, wish.profile.name, wish.profile.tolerance)
+        self.why = _why(choice, wish)
 
     def code(self, tile: Pixels) -> tuple[int, float]:
         """Return the bytes of a tile as its share of a whole block, and the seconds it takes."""
@@ -193,21 +194,23 @@ class _Plain:
         return len(data), time.perf_counter() - started
 
 
-def _why(choice: ChosenRecipe, profile: str, tolerance: float) -> str:
+def _why(choice: ChosenRecipe, wish: Wish) -> str:
     """Say why a coding was chosen, as far as trials tell."""
     chosen = next((trial for trial in choice.trials if trial.chosen), None)
     if chosen is None:
-        return "it was asked for" if not choice.trials else "nothing in the sample differs"
+        return "it was asked for" if wish.fixed is not None else "nothing in the sample differs"
     least = min(choice.trials, key=lambda trial: trial.stored_bytes / trial.sample_bytes)
     tried = f"of {len(choice.trials)} codings tried"
-    if least is chosen or len(choice.trials) == 1:
+    if len(choice.trials) == 1:
+        return "no other was tried"
+    if least is chosen:
         return f"the smallest {tried}"
     more = chosen.stored_bytes / chosen.sample_bytes / (least.stored_bytes / least.sample_bytes) - 1
     if more <= 0.0005:
         return f"as small as {least.recipe}, the smallest {tried}, and faster"
     return (
         f"{more:.1%} larger than {least.recipe}, the smallest {tried}, and faster; "
-        f"profile {profile} allows {tolerance:.0%}"
+        f"profile {wish.profile.name} allows {wish.profile.tolerance:.0%}"
     )
 
 

@@ -55,7 +55,8 @@ def test_an_output_that_others_wrote_is_in_the_way(done):
     task, entries = done
     os.utime("out/a.h5", ns=(1, 1))
     with pytest.raises(h5vidstack.OutputError, match=r"exists already.*--skip-existing.*--log"):
-        decided(task, entries)
+        decided(task, {})
+    assert decided(task, entries) == "failed"  # of a run that goes on, only this file
     assert decided(task, entries, overwrite=True) == "new"
     assert (
         decided(task, {}, skip_existing=True) == "the output exists, and is older than its source"
@@ -66,10 +67,17 @@ def test_what_failed_is_tried_again(done):
     task, entries = done
     (place, entry), *_ = entries.items()
     wrong = {place: replace(entry, result=replace(entry.result, status="failed"))}
-    with pytest.raises(h5vidstack.OutputError, match="exists already"):
-        decided(task, wrong)  # which is not from us
+    assert decided(task, wrong) == "failed"  # which is not from us
     os.remove("out/a.h5")
     assert decided(task, wrong) == "new"
+
+
+def test_what_was_begun_is_done_again(done):
+    """The run was killed after the output had its name, and before the log said so."""
+    task, entries = done
+    (place, entry), *_ = entries.items()
+    begun = {place: replace(entry, result=replace(entry.result, status="begun"))}
+    assert decided(task, begun) == decided(task, entries, settings="other")
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, -1])

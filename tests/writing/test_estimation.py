@@ -182,7 +182,7 @@ def test_conversions_are_said():
 def test_the_result_is_frozen_and_options_may_be_given_at_once():
     found = estimate(FRAMES, options=PackOptions(profile="fast"), seconds=0)
     assert isinstance(found, Estimate)
-    assert found.ratio == found.raw_bytes / found.file_bytes
+    assert found.ratio == found.raw_bytes / found.stored_bytes
     assert found.growth is None
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.seconds = 0
