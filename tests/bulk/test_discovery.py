@@ -33,6 +33,14 @@ def test_files_are_found_by_what_is_in_them():
     }
 
 
+def test_a_link_to_itself_fails_alone():
+    put("in/a.h5")
+    os.symlink("loop.h5", "in/loop.h5")
+    tasks, left = found()
+    assert tasks == ["a.h5"]
+    assert left["loop.h5"][0] == "failed"
+
+
 def test_outputs_keep_their_paths():
     put("in/a/x.nxs")
     (task,) = hdf5_files(Path("in"), Path("out"), None).tasks

@@ -138,3 +138,19 @@ def test_differences_in_units_of_noise():
     assert lost.holds(frames, np.array([0, 0, 2.0, 10]))
     assert "0.9 times the standard deviation of its own noise (allowed: 1)" in str(lost)
     assert "by -0.02 counts" in str(lost)
+
+
+@pytest.mark.parametrize(
+    "numbers", [(1, 1, 1e300), (1e308, 0, 0), (10**400, 0, 1), (5e-324, 0, 1e308)]
+)
+def test_deviations_are_finite(numbers):
+    gain, offset, read = numbers
+    with pytest.raises(UnsupportedError, match="noise has"):
+        NoiseModel(gain=gain, offset=offset, read=read)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i2"])
+def test_saturation_of_signed_types_is_seen(dtype):
+    most = np.iinfo(dtype).max
+    table = levels(NoiseBound(NoiseModel(gain=0.46, offset=0, read=1.6), 0.5), np.dtype(dtype))
+    assert table.pixel[-1] == most

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import os
 from pathlib import Path
 
 import h5py
@@ -151,6 +152,21 @@ def test_what_is_refused_is_refused_as_by_pack():
     for source, path, options, error, words in cases:
         with pytest.raises(error, match=words):
             estimate(source, path, **options)
+    with h5py.File("raw.h5", "w") as file:
+        file["data"] = FRAMES
+    os.mkdir("folder")
+    Path("junk.h5").write_text("junk")
+    over = {"overwrite": True}
+    for path, options in [
+        ("none/x.h5", {}), ("raw.h5", over), ("raw.h5::/data", {}), ("raw.h5::/data/x", {}),
+        ("junk.h5", over), ("folder", over), ("junk.h5::/x", {}), ("raw.h5::/", {}),
+    ]:  # fmt: skip
+        said = []
+        for make in (estimate, h5vidstack.pack):
+            with pytest.raises(OutputError) as caught:
+                make(FRAMES, path, **options)
+            said.append(str(caught.value))
+        assert said[0] == said[1]
     with pytest.raises(TypeError, match="did you mean profile"):
         estimate(FRAMES, profil="fast")
 
