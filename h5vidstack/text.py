@@ -97,6 +97,11 @@ def repeats(copies: int) -> str:
     return f"{copies:,} cop{'y' if copies == 1 else 'ies'} of other frames stored once"
 
 
+def shape_text(shape: Iterable[int]) -> str:
+    """Return the lengths of axes in words: ``"30 x 40"``."""
+    return " x ".join(map(str, shape))
+
+
 def kilobytes(size: int) -> str:
     """Return bytes as text in KB (1000 bytes), or in bytes if they are fewer."""
     if size < 1000:

@@ -19,6 +19,7 @@ from ..care import fidelity
 from ..reading.stack_reader import StackReader
 from ..sinks import pictures
 from ..sinks.contact_sheet import largest_piles, small, telling_frames
+from ..text import shape_text
 from .advice import advise
 from .contestants import Pixels
 from .plot import draw_plot, marker
@@ -48,7 +49,7 @@ def write_page(bench: Bench, path: Path, outputs: Mapping[str, Path], pixels: Pi
     pixels
         The frames, ``(N, H, W[, C])``.
     """
-    shape = " x ".join(map(str, bench.shape))
+    shape = shape_text(bench.shape)
     facts = f"{shape} {bench.dtype}, {bench.raw_bytes / 1e3:,.0f} KB of pixels"
     times = f"{bench.rounds} interleaved round{'s' * (bench.rounds > 1)}"
     bound = ""

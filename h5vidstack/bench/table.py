@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 
-from ..text import aligned
+from ..text import aligned, shape_text
 from .advice import advise
 from .results import Bench, Row
 
@@ -66,7 +66,7 @@ def is_best(bench: Bench, row: Row, column: str) -> bool:
 
 def lines(bench: Bench) -> list[str]:
     """Return the lines of the table, its meaning, and the advice."""
-    shape = " x ".join(map(str, bench.shape))
+    shape = shape_text(bench.shape)
     said = [f"{bench.source}: {shape} {bench.dtype}, {bench.raw_bytes / 1e3:,.0f} KB of pixels"]
     said += _rows(bench)
     bound = "" if bench.bound is None else f" bounded: no pixel off by more than {bench.bound:.4g}."

@@ -209,9 +209,9 @@ def repack_many(
     skip_existing
         Leave each output that exists as it is.
     log
-        A file that gets a line of JSON for each file that is finished. If it has lines of earlier
-        runs, what these did is not done again, unless the source, the output or the options were
-        changed since. What failed is tried again.
+        A file that gets a line of JSON when work on a file begins, and one when it is finished. If
+        it has lines of earlier runs, what these did is not done again, unless the source, the
+        output or the options were changed since. What failed is tried again.
     options
         All options of coding at once, as a `PackOptions`.
     progress

@@ -13,7 +13,7 @@ from ..errors import Error
 from ..layout.names import split_target
 from ..pool import Progress, Step
 from ..repacking.repacker import RepackReport, RepackRequest, repack_as_asked
-from ..text import loss
+from ..text import loss, shape_text
 from ..writing.estimation import estimate
 from ..writing.pack_options import PackOptions
 from ..writing.packer import pack
@@ -93,7 +93,7 @@ class PackWork:
             options = replace(options, overwrite=True)
         Path(task.target).parent.mkdir(parents=True, exist_ok=True)
         report = pack(task.source, task.target, options=options, progress=progress)
-        shape = " x ".join(map(str, report.shape))
+        shape = shape_text(report.shape)
         exact = "lossless" if report.lossless else loss(report.max_error, report.psnr)
         words = [f"{shape} {report.dtype}, {exact}", *report.notes]
         return FileResult(
@@ -104,7 +104,7 @@ class PackWork:
     def _looked_at(self, task: FileTask) -> FileResult:
         """Return what packing would give, as far as a short look tells."""
         found = estimate(task.source, seconds=LOOK_SECONDS, options=self.options)
-        shape = " x ".join(map(str, found.shape))
+        shape = shape_text(found.shape)
         return FileResult(
             name=task.name, source=task.source, target=task.target, status="planned",
             before=found.source_bytes, after=found.file_bytes,

@@ -26,6 +26,7 @@ from ..reading.stack_reader import StackReader
 from ..shapes import Pixels, window_frames
 from ..sources.openers import open_source
 from ..sources.source import DEFAULT_OPTIONS, SourceOptions
+from ..text import shape_text
 
 Answer = TypeVar("Answer")
 
@@ -240,7 +241,7 @@ def triple(
 
 def lines(found: Fidelity) -> list[str]:
     """Say what `check` found, for people, a line each."""
-    shape = " x ".join(map(str, found.shape))
+    shape = shape_text(found.shape)
     rows = [f"{found.method}: {shape} {found.dtype}"]
     stated = "lossless"
     if not found.stated_lossless:

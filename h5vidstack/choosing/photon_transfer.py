@@ -15,6 +15,7 @@ from ..codecs.noise import Floats, NoiseModel
 from ..errors import SourceError
 from ..shapes import Pixels, frame_bytes
 from ..sources.source import Source
+from ..text import shape_text
 
 EDGE = 8
 """Variances are those of tiles of so many rows and columns."""
@@ -123,7 +124,7 @@ def _look(source: Source) -> _Tiles:
         raise _unknown(
             source,
             f"it takes two frames of at least {EDGE} x {EDGE} pixels, and there are {count} of "
-            f"{' x '.join(map(str, source.frame))}",
+            f"{shape_text(source.frame)}",
         )
     found = [_look_along(source, length, step) for length, step in _axes(source, count)]
     seen = [tiles for tiles in found if len(tiles.mean)]

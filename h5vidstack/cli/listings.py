@@ -9,7 +9,7 @@ from ..care.originals import Original
 from ..choosing.trials import Trial
 from ..codecs.noise import NoiseLoss, NoiseModel
 from ..layout.names import SEPARATOR
-from ..text import aligned, duration, in_words, kilobytes, loss, repeats
+from ..text import aligned, duration, in_words, kilobytes, loss, repeats, shape_text
 from ..writing.estimation import Estimate
 
 
@@ -44,14 +44,14 @@ def stack_table(found: Sequence[dict[str, Any]]) -> str:
         shape = (*facts["leading_shape"], *facts["shape"][1:])
         sizes = kilobytes(facts["raw_bytes"]), kilobytes(facts["stored_bytes"])
         ratio = f"{facts['ratio']:.2f}" if facts["ratio"] else "-"
-        edges = " x ".join(map(str, shape))
+        edges = shape_text(shape)
         rows.append((facts["stack"], edges, facts["dtype"], facts["method"] or "-", *sizes, ratio))
     return "\n".join(aligned(rows))
 
 
 def stack_facts(facts: dict[str, Any], metadata: dict[str, str]) -> str:
     """Return the facts that `describe` found, and lines about the metadata, as lines."""
-    shape = " x ".join(map(str, facts["shape"]))
+    shape = shape_text(facts["shape"])
     exact = "lossless" if facts["lossless"] else loss(facts["max_error"], facts["psnr"])
     settings = facts["settings"]
     codings = [pile["coding"] or pile["preset"] for pile in facts["groups"]]
@@ -69,7 +69,7 @@ def stack_facts(facts: dict[str, Any], metadata: dict[str, str]) -> str:
         "coding": ", ".join(filter(None, coding)),
         **_noise(facts["noise"]),
         "order": order,
-        "blocks": f"{facts['blocks']} of {' x '.join(map(str, facts['chunk']))}",
+        "blocks": f"{facts['blocks']} of {shape_text(facts['chunk'])}",
         "raw": kilobytes(facts["raw_bytes"]),
         "stored": kilobytes(facts["stored_bytes"]),
         "file": kilobytes(facts["file_bytes"]),
@@ -116,7 +116,7 @@ def pile_table(facts: dict[str, Any]) -> str:
 
 def estimate_lines(found: Estimate) -> Iterator[str]:
     """Yield what packing would give: a sentence, then lines of a name and a value."""
-    shape = " x ".join(map(str, found.shape))
+    shape = shape_text(found.shape)
     exact = "lossless" if found.lossless else "LOSSY"
     yield (
         f"would pack {shape} {found.dtype}: {kilobytes(found.raw_bytes)} -> about "

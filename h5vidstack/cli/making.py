@@ -21,7 +21,7 @@ from ..sinks import unpacking
 from ..sinks.video_export import CONTAINERS, MAX_FPS, Exported
 from ..sinks.video_export import export as export_video
 from ..stack import Stack
-from ..text import json_text
+from ..text import json_text, shape_text
 from ..writing import linking, packer
 from ..writing.estimation import Estimate, estimate
 from ..writing.option_texts import OptionGroup
@@ -152,7 +152,7 @@ def link(parts: tuple[str, ...], output: str, overwrite: bool, as_json: bool) ->
         say(json_text(dataclasses.asdict(made)))
         return
     exact = "lossless" if made.lossless else text.loss(made.max_error, made.psnr)
-    shape = " x ".join(map(str, made.shape))
+    shape = shape_text(made.shape)
     many = f"{len(made.parts)} part{'s' * (len(made.parts) > 1)}"
     say(f"{output}: {many}, {shape} {made.dtype}, {exact}")
     if not made.searchable:
@@ -190,14 +190,22 @@ def _say_growth(found: packer.PackReport | Estimate, written: int, src: tuple[st
     )
 
 
-def _say_estimated(found: Estimate, as_json: bool, explain: bool, src: tuple[str, ...]) -> None:
-    """Say what packing would give."""
+def _say_both(
+    found: packer.PackReport | Estimate, written: int, as_json: bool, src: tuple[str, ...]
+) -> None:
+    """Say what packing and its estimate have in common: notes, growth, and all of it as JSON."""
     for note in found.notes:
         click.echo(printable(note), err=True)
-    _say_growth(found, found.file_bytes, src)
+    _say_growth(found, written, src)
     if as_json:
         more = {"ratio": found.ratio, "growth": found.growth}
         say(json_text(dataclasses.asdict(found) | more))
+
+
+def _say_estimated(found: Estimate, as_json: bool, explain: bool, src: tuple[str, ...]) -> None:
+    """Say what packing would give."""
+    _say_both(found, found.file_bytes, as_json, src)
+    if as_json:
         return
     for number, line in enumerate(listings.estimate_lines(found)):
         say(colours.facts(line) if number else colours.verdict(line))
@@ -206,14 +214,10 @@ def _say_estimated(found: Estimate, as_json: bool, explain: bool, src: tuple[str
 
 
 def _say_packed(report: packer.PackReport, as_json: bool, src: tuple[str, ...]) -> None:
-    for note in report.notes:
-        click.echo(printable(note), err=True)
-    _say_growth(report, report.written_bytes, src)
+    _say_both(report, report.written_bytes, as_json, src)
     if as_json:
-        more = {"ratio": report.ratio, "growth": report.growth}
-        say(json_text(dataclasses.asdict(report) | more))
         return
-    shape = " x ".join(map(str, (report.frames, *report.shape[1:])))
+    shape = shape_text((report.frames, *report.shape[1:]))
     checked = "each block decoded and compared" if report.verified else "not verified"
     done = "packed" if report.frames == report.shape[0] else "added"
     say(

@@ -15,7 +15,7 @@ from ..bulk.many import repack_many
 from ..repacking.conversion import Repacked
 from ..repacking.repacker import RepackReport
 from ..repacking.repacker import repack as repack_file
-from ..text import json_text
+from ..text import json_text, shape_text
 from ..writing.option_texts import OptionGroup
 from . import colours
 from .grouped_help import GroupedCommand, grouped_option
@@ -122,7 +122,7 @@ def _say_repacked(report: RepackReport, target: str) -> None:
     planned = report.path is None
     lossy = not all(one.lossless for one in report.replaced)
     for one in report.replaced:
-        shape = " x ".join(map(str, one.shape))
+        shape = shape_text(one.shape)
         say(
             f"{one.path}: {shape} {one.dtype}, {text.kilobytes(one.before)} -> "
             f"{'about ' if planned else ''}{text.kilobytes(one.after)} ({one.coding}{_lossy(one)})"

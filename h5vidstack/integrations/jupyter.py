@@ -13,7 +13,7 @@ from ..layout.names import SEPARATOR
 from ..metadata.coordinates import Coordinate
 from ..reading.stack_reader import StackReader
 from ..sinks.contact_sheet import small
-from ..text import loss
+from ..text import loss, shape_text
 
 MAX_PICTURES = 8
 MAX_COORDINATES, MAX_VALUES = 20, 8
@@ -36,7 +36,7 @@ def html(stack: StackReader) -> str:
     lost = loss(float(attrs.get("max_error", "nan")), None if psnr is None else float(psnr))
     rows = {
         "stack": f"{stack.path}{SEPARATOR}{stack.stack}",
-        "shape": " x ".join(map(str, stack.shape)),
+        "shape": shape_text(stack.shape),
         "dtype": str(stack.dtype),
         "ratio": f"{stack.nbytes / stored:.2f}" if stored else "-",
         "method": str(attrs.get("method", "-")),

@@ -260,9 +260,7 @@ def open_hdf5_output(
     OutputError
         As `complete_or_absent`, or if `inner` exists already, or what is there is not ours.
     """
-    check_name(target)
-    if inner == "/":
-        raise OutputError(f"the root of {target} cannot be replaced; name a path in it")
+    _check_names(target, inner)
     if inner is not None and target.exists():
         with edit_hdf5(target, structure) as file:
             _make_room(file, inner, overwrite, str(target), plain)
@@ -280,11 +278,15 @@ def open_hdf5_output(
                 keep_others(old[kept], file[kept])
 
 
-def check_hdf5_output(target: Path, inner: str | None, overwrite: bool, kept: str | None) -> None:
-    """Raise what `open_hdf5_output` would before anything is written, as far as a look tells."""
+def _check_names(target: Path, inner: str | None) -> None:
     check_name(target)
     if inner == "/":
         raise OutputError(f"the root of {target} cannot be replaced; name a path in it")
+
+
+def check_hdf5_output(target: Path, inner: str | None, overwrite: bool, kept: str | None) -> None:
+    """Raise what `open_hdf5_output` would before anything is written, as far as a look tells."""
+    _check_names(target, inner)
     if inner is not None and target.exists():
         with _guard(target), open_hdf5(str(target)) as file:
             _check_room(file, inner, overwrite, str(target))

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import MetadataError
 from ..shapes import Numbers, Shape
+from ..text import shape_text
 from .coordinates import Column, Coordinate, absent, joined, same_attrs
 from .files import SourceFiles, joined_files
 from .words import Words, joined_words
@@ -75,7 +76,7 @@ class Metadata:
         if len(dims) != len(edges):
             raise MetadataError(
                 f"dims names {len(dims)} axes ({', '.join(dims)}), but the stack has {len(edges)}: "
-                + " x ".join(map(str, edges))
+                + shape_text(edges)
             )
         if len(set(dims)) < len(dims):
             raise MetadataError(
@@ -385,7 +386,7 @@ def _together(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape)) or "1"
+    return shape_text(shape) or "1"
 
 
 def _short(value: Any) -> str:

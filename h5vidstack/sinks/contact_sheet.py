@@ -14,6 +14,7 @@ from ..reading.stack_reader import StackReader
 from ..shapes import Pixels
 from ..similar.fingerprints import to_8bit
 from ..sources.overlap import refuse_source
+from ..text import shape_text
 
 MARGIN = 12
 TEXT = 14
@@ -100,7 +101,7 @@ def _draw(stack: StackReader, piles: list[Group], total: int, edge: int) -> Imag
     top = 2 * line + 2 * MARGIN
     sheet = Image.new("RGB", (width, top + len(piles) * row_height + MARGIN), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    shape = " x ".join(map(str, stack.shape))
+    shape = shape_text(stack.shape)
     shown = (
         f"{len(piles)} of {total} piles, the largest" if len(piles) < total else f"piles: {total}"
     )

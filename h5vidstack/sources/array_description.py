@@ -14,6 +14,7 @@ from ..metadata.description import Metadata, default_dims
 from ..metadata.files import SourceFiles
 from ..metadata.words import Words, WordsKind
 from ..shapes import split_axes
+from ..text import shape_text
 from .source import Source
 
 ATTRIBUTES, GROUP_ATTRIBUTES, VARIABLE = "attributes", "group_attributes", "variable"
@@ -89,7 +90,7 @@ class ArrayDescription:
         want = tuple(lengths.get(dim, 0) for dim in dims)
         found = tuple(np.shape(values))
         if strange or found != want:
-            where = strange[0] if strange else f"{' x '.join(map(str, found))} values long"
+            where = strange[0] if strange else f"{shape_text(found)} values long"
             self.leave_out(name, f"it is along {where}" if strange else f"it is {where}")
             return
         kept = name

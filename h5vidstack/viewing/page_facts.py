@@ -15,7 +15,7 @@ from ..reading.metadata_summary import metadata_rows, origin, short
 from ..reading.stack_reader import StackReader
 from ..reading.summary import describe_open
 from ..shapes import stack_shape
-from ..text import kilobytes, loss, repeats
+from ..text import kilobytes, loss, repeats, shape_text
 from .time_line import TimeLine
 
 WHOLE_PIXELS = 1 << 21
@@ -144,13 +144,13 @@ def _facts(stack: StackReader) -> Iterator[tuple[str, str]]:
     rows = {
         "file": stack.path,
         "stack": facts["stack"],
-        "frames": f"{' x '.join(map(str, facts['shape']))} {facts['dtype']}",
+        "frames": f"{shape_text(facts['shape'])} {facts['dtype']}",
         "exact": "yes, every pixel"
         if facts["lossless"]
         else loss(facts["max_error"], facts["psnr"]),
         "coding": short(" / ".join(kinds)),
         "method": facts["method"],
-        "blocks": f"{facts['blocks']:,} of {' x '.join(map(str, facts['chunk']))}",
+        "blocks": f"{facts['blocks']:,} of {shape_text(facts['chunk'])}",
         "piles": f"{piles:,}" if piles > 1 else None,
         "copies": repeats(copies) if copies > 0 else None,
         "pixels": kilobytes(facts["raw_bytes"]),

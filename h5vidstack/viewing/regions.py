@@ -134,16 +134,13 @@ def shrink(pixels: Pixels, factor: int) -> Pixels:
         with np.errstate(all="ignore"):  # infinities of both signs, and squares of NaN
             sums = _sums(np.where(known, pixels, 0), factor, np.dtype(np.float64))
             means = sums / _sums(known, factor, np.dtype(np.int64))
-            return _as(dtype, means)
+            return means.astype(dtype)
     small = dtype.itemsize <= 2 and factor <= SMALL_FACTOR
     sums = _sums(pixels, factor, np.dtype(np.int32 if small else np.int64))
     one = np.ones((*pixels.shape[:2], *(1 for _ in pixels.shape[2:])), bool)
     rows, columns = (_sums(part, factor, sums.dtype) for part in (one[:, :1], one[:1]))
-    return _as(dtype, np.rint(sums / (rows * columns)))
-
-
-def _as(dtype: np.dtype[Any], means: Pixels) -> Pixels:
-    return means.astype(dtype)
+    rounded: Pixels = np.rint(sums / (rows * columns))
+    return rounded.astype(dtype)
 
 
 def _sums(pixels: Pixels, factor: int, dtype: np.dtype[Any]) -> Pixels:

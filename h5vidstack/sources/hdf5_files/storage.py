@@ -21,6 +21,7 @@ from ...hdf5.filter import check_chunks
 from ...hdf5.required_filters import require_filters
 from ...layout.names import SEPARATOR
 from ...shapes import Shape
+from ...text import shape_text
 from .links import NowhereError, dtype_name, get, open_file, why_absent
 
 SHOWN = 5
@@ -208,7 +209,7 @@ class Storage:
             if need.met_by(found.shape):
                 self.look(found, where)
             else:
-                has = " x ".join(map(str, found.shape))
+                has = shape_text(found.shape)
                 broken[f"{where} ({has}, but {name} takes {need} of it)"] = None
         if broken:
             self.variables.add("HDF5_VDS_PREFIX")
@@ -237,7 +238,7 @@ class Need:
     pixels: int = 0
 
     def __str__(self) -> str:
-        return f"{self.pixels} pixels" if self.least is None else " x ".join(map(str, self.least))
+        return f"{self.pixels} pixels" if self.least is None else shape_text(self.least)
 
     def and_of(self, other: Need) -> Need:
         """Return the need that meets both."""

@@ -282,9 +282,7 @@ class _Reading:
         """Give all frames of a palette alpha, if the first has it."""
         if not self._given:
             self._alpha = taken.shape[2] == 4
-        if self._alpha and taken.shape[2] == 3:
-            return _opaque(taken)
-        return taken
+        return _opaque(taken) if self._alpha else taken
 
     def _check_end(self) -> None:
         """See that all frames came that the file states, and complete the notes."""
